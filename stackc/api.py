@@ -1,0 +1,76 @@
+"""All that a plugin may import. Everything else in `stackc` is private and may change without notice."""
+
+from __future__ import annotations
+
+from stackc.config import bits, speed
+from stackc.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
+from stackc.files import read_tensors, write_atomically, write_tensors
+from stackc.frequencies import MAX_ALPHABET, MAX_COUNT, PRECISION, TOTAL, Frequencies, cost_bits, normalise
+from stackc.hookspecs import Register, hookimpl
+from stackc.parts import (
+    IDLE,
+    MAX_WINDOW_SYMBOLS,
+    RESTART,
+    BitSource,
+    Coder,
+    Cost,
+    Device,
+    LaneDecoder,
+    LaneEncoder,
+    ModelBackend,
+    Portability,
+    Predictor,
+    Progress,
+    Reader,
+    Symbols,
+    Text,
+    TrainingTask,
+    Window,
+    WindowDecoder,
+    WindowEncoder,
+    Windowing,
+)
+
+__all__ = [
+    "IDLE",
+    "MAX_ALPHABET",
+    "MAX_COUNT",
+    "MAX_WINDOW_SYMBOLS",
+    "PRECISION",
+    "RESTART",
+    "TOTAL",
+    "ArtifactError",
+    "BitSource",
+    "Coder",
+    "CodingError",
+    "CorpusError",
+    "Cost",
+    "Device",
+    "Frequencies",
+    "LaneDecoder",
+    "LaneEncoder",
+    "ModelBackend",
+    "PluginError",
+    "Portability",
+    "Predictor",
+    "Progress",
+    "Reader",
+    "RecipeError",
+    "Register",
+    "StackcError",
+    "Symbols",
+    "Text",
+    "TrainingTask",
+    "Window",
+    "WindowDecoder",
+    "WindowEncoder",
+    "Windowing",
+    "bits",
+    "cost_bits",
+    "hookimpl",
+    "normalise",
+    "read_tensors",
+    "speed",
+    "write_atomically",
+    "write_tensors",
+]

@@ -1,0 +1,41 @@
+"""What a user can cause, and be told about in one line."""
+
+from __future__ import annotations
+
+
+class StackcError(Exception):
+    """Base of every error that a user, a recipe, a file or a plugin can cause.
+
+    The command line prints its text after ``error:`` and exits with code 2. The text says what
+    happened, where (path in the recipe, level, plugin, file) and what to do about it.
+    """
+
+
+class RecipeError(StackcError):
+    """A recipe that cannot be built. Holds every problem found, not only the first.
+
+    Attributes:
+        problems: one ``path: what is wrong`` line each, in the recipe's order.
+    """
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = problems
+        count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+        super().__init__(f"{source}: {count}\n" + "\n".join(f"  {line}" for line in problems))
+
+
+class PluginError(StackcError):
+    """A plugin or a part that cannot be loaded, is missing, or breaks the contract."""
+
+
+class CorpusError(StackcError):
+    """Text that cannot be read: no file, an empty corpus, a damaged archive."""
+
+
+class ArtifactError(StackcError):
+    """A stack or token store that is missing, damaged, of another format or out of space."""
+
+
+class CodingError(StackcError):
+    """Tokens that do not decode, a symbol outside its alphabet, or frequencies that break the rules."""

@@ -1,0 +1,79 @@
+"""Files that are either whole or absent: written to a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from stackc.errors import ArtifactError
+
+Tensors = dict[str, npt.NDArray[Any]]
+
+
+@contextlib.contextmanager
+def write_atomically(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary neighbour of `path` for writing; it takes the name `path` when the block ends well.
+
+    On an error, Ctrl-C included, the temporary file is removed and `path` is as it was.
+
+    Raises:
+        ArtifactError: the folder cannot be written, or the disk is full.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def storage_error(path: Path, error: OSError) -> ArtifactError:
+    """One line for an operating-system error on `path`, with what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ArtifactError(f"{path}: no room left on the disk; free some and run the command again to go on")
+    return ArtifactError(f"{path}: cannot write ({error.strerror or error}); check the folder and its permissions")
+
+
+def write_tensors(path: Path, tensors: Tensors, **metadata: str) -> None:
+    """Write named arrays as safetensors, atomically. The same arrays give the same bytes."""
+    data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, metadata or None)
+    with write_atomically(path) as file:
+        file.write(data)
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Read the arrays of a safetensors file.
+
+    Raises:
+        ArtifactError: it is missing or damaged.
+    """
+    try:
+        tensors: Tensors = load_file(path)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise ArtifactError(f"{path}: not a readable safetensors file ({error}); build the stack again") from error
+    return tensors
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot read ({error.strerror or error})") from error

@@ -1,0 +1,43 @@
+"""The plugin contract: one hook for each kind of part.
+
+A plugin is a package with an entry point in the group ``stackc`` that names a module. The module
+implements any of these hooks; each is handed a ``register(name, factory, config, summary)`` callback:
+
+- ``name``: what recipes call the part; unique among the parts of its kind;
+- ``factory``: called with a structured ``config`` when the part is used, and only then: heavy imports go inside;
+- ``config``: an attrs class, every field keyword-only, with ``bits_version: ClassVar[int]`` (raised when the
+  part's bits change); importing it must not import torch or numba;
+- ``summary``: one line for ``stackc plugins list``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("stackc")
+hookimpl = pluggy.HookimplMarker("stackc")
+
+Register = Callable[[str, Callable[[Any], Any], type, str], None]
+
+
+@hookspec
+def stackc_register_models(register: Register) -> None:
+    """Register model backends (`stackc.api.ModelBackend`): ``[level.model] backend = NAME``."""
+
+
+@hookspec
+def stackc_register_coders(register: Register) -> None:
+    """Register coders (`stackc.api.Coder`): ``[level.coder] kind = NAME``."""
+
+
+@hookspec
+def stackc_register_windowings(register: Register) -> None:
+    """Register windowings; the factory returns a `stackc.api.Windowing`: ``[level.windowing] kind = NAME``."""
+
+
+@hookspec
+def stackc_register_readers(register: Register) -> None:
+    """Register corpus readers (`stackc.api.Reader`): ``[corpus] reader = NAME``."""
