@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackc.config import bits, speed
+from stackc.config import bits, globs, speed
 from stackc.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.files import read_tensors, write_atomically, write_tensors
 from stackc.frequencies import MAX_ALPHABET, MAX_COUNT, PRECISION, TOTAL, Frequencies, cost_bits, normalise
@@ -67,6 +67,7 @@ __all__ = [
     "Windowing",
     "bits",
     "cost_bits",
+    "globs",
     "hookimpl",
     "normalise",
     "read_tensors",

@@ -6,7 +6,8 @@ implements any of these hooks; each is handed a ``register(name, factory, config
 - ``name``: what recipes call the part; unique among the parts of its kind;
 - ``factory``: called with a structured ``config`` when the part is used, and only then: heavy imports go inside;
 - ``config``: an attrs class, every field keyword-only, with ``bits_version: ClassVar[int]`` (raised when the
-  part's bits change); importing it must not import torch or numba;
+  part's bits change); importing it must not import torch or numba. Fields are made by `stackc.api.bits`,
+  `speed` or `globs`. It may have ``problems(alphabet, settings) -> list[str]``: what a recipe should be told;
 - ``summary``: one line for ``stackc plugins list``.
 """
 
@@ -30,7 +31,10 @@ def stackc_register_models(register: Register) -> None:
 
 @hookspec
 def stackc_register_coders(register: Register) -> None:
-    """Register coders (`stackc.api.Coder`): ``[level.coder] kind = NAME``."""
+    """Register coders (`stackc.api.Coder`): ``[level.coder] kind = NAME``.
+
+    ``config`` has the coder's flags too: ``budget``, ``ends``, ``total``, ``needs_model``: ClassVar[bool].
+    """
 
 
 @hookspec
@@ -40,4 +44,7 @@ def stackc_register_windowings(register: Register) -> None:
 
 @hookspec
 def stackc_register_readers(register: Register) -> None:
-    """Register corpus readers (`stackc.api.Reader`): ``[corpus] reader = NAME``."""
+    """Register corpus readers (`stackc.api.Reader`): ``[corpus] reader = NAME``.
+
+    Files are named in fields made by `stackc.api.globs`: relative to the recipe's folder there, absolute here.
+    """

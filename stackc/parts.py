@@ -299,6 +299,9 @@ class Coder(Protocol):
     - ``total``: any token sequence decodes to something;
     - ``needs_model``: codes under a model's frequencies.
 
+    Its configuration class carries the same four as ``ClassVar[bool]``, so that a recipe is checked without
+    making the coder (which may import numba).
+
     Optional, found by `hasattr`; the level uses the highest tier present:
 
     - tier 2: ``lane_encoder(window, lanes) -> LaneEncoder``, ``lane_decoder(window, lanes, tokens) -> LaneDecoder``;

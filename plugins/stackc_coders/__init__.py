@@ -1,0 +1,33 @@
+"""The coders that ship with stackc. Factories import what they need when a coder is used, and not before."""
+
+from __future__ import annotations
+
+from stackc.api import Coder, Register, hookimpl
+from stackc_coders.config import ArithmeticConfig, GzipConfig, StaticUnigramConfig
+
+__all__ = ["ArithmeticConfig", "GzipConfig", "StaticUnigramConfig"]
+
+
+def _arithmetic(config: ArithmeticConfig) -> Coder:
+    from stackc_coders.arithmetic import ArithmeticCoder
+
+    return ArithmeticCoder()
+
+
+def _static_unigram(config: StaticUnigramConfig) -> Coder:
+    from stackc_coders.static_unigram import StaticUnigramCoder
+
+    return StaticUnigramCoder()
+
+
+def _gzip(config: GzipConfig) -> Coder:
+    from stackc_coders.gzip_coder import GzipCoder
+
+    return GzipCoder(level=config.level)
+
+
+@hookimpl
+def stackc_register_coders(register: Register) -> None:
+    register("arithmetic", _arithmetic, ArithmeticConfig, "arithmetic coding of a model's frequencies, by the slot rule")
+    register("static-unigram", _static_unigram, StaticUnigramConfig, "arithmetic coding of symbol counts, without a model")
+    register("gzip", _gzip, GzipConfig, "a zlib stream a window, without a model")

@@ -1,0 +1,28 @@
+"""The model backend ``transformer``: trained with torch in floats, frozen into integers that code.
+
+Read in this order: `config` (what a recipe may set), `network` (the float model), `training`, `freeze`
+(floats to integers), `twin` (the frozen model in plain Python: the definition of its bits), then the fast
+routes `cpu` and `device`.
+
+Importing this package imports neither torch nor numba.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackc.api import Register, hookimpl
+from stackc_torch.config import Transformer, TransformerTraining
+
+__all__ = ["Transformer", "TransformerTraining", "stackc_register_models"]
+
+
+def _transformer(config: Transformer) -> Any:
+    from stackc_torch.backend import TransformerBackend
+
+    return TransformerBackend(config)
+
+
+@hookimpl
+def stackc_register_models(register: Register) -> None:
+    register("transformer", _transformer, Transformer, "decoder trained in floats (torch), frozen into integers")

@@ -1,0 +1,66 @@
+"""The windowings that ship with stackc: where windows end, as data (`stackc.api.Windowing`)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import attrs
+from attrs.validators import and_, ge, in_, le, optional
+
+from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
+from stackc.api import bits as affects_bits  # a field below is itself called `bits`
+
+Context = Literal["window", "segment"]
+
+_SYMBOLS = and_(ge(1), le(MAX_WINDOW_SYMBOLS))
+_CONTEXT = optional(in_(("window", "segment")))
+_CONTEXT_HELP = "when the model's context restarts: with every 'window' (the default) or only with the 'segment'"
+
+
+@attrs.frozen(kw_only=True)
+class EqualInfo:
+    """Windows that all compress to the same number of bits."""
+
+    bits_version: ClassVar[int] = 1
+
+    bits: int = affects_bits(check=ge(1), help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
+    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+    context: Context | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+
+
+@attrs.frozen(kw_only=True)
+class FixedToken:
+    """Windows of a fixed number of symbols, in as many bits as they take."""
+
+    bits_version: ClassVar[int] = 1
+
+    symbols: int = affects_bits(check=_SYMBOLS, help="symbols in every window, 1 to 65,535")
+    context: Context | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+
+
+@attrs.frozen(kw_only=True)
+class Whole:
+    """One window a segment."""
+
+    bits_version: ClassVar[int] = 1
+
+    context: Context | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+
+
+def _equal_info(config: EqualInfo) -> Windowing:
+    return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context or "window")
+
+
+def _fixed_token(config: FixedToken) -> Windowing:
+    return Windowing(bits=None, symbols=config.symbols, restart=config.context or "window")
+
+
+def _whole(config: Whole) -> Windowing:
+    return Windowing(bits=None, symbols=None, restart=config.context or "window")
+
+
+@hookimpl
+def stackc_register_windowings(register: Register) -> None:
+    register("equal-info", _equal_info, EqualInfo, "windows that all compress to the same number of bits")
+    register("fixed-token", _fixed_token, FixedToken, "windows of a fixed number of symbols")
+    register("whole", _whole, Whole, "one window a segment")

@@ -1,0 +1,378 @@
+"""The slot rule over lanes, compiled: signed 64-bit integers only. `twin` is the same rule to read.
+
+All of it is in one file because numba's cache renews a kernel when its own file changes, and only then.
+
+Legend: L lanes, A alphabet, K chosen lanes. `bits` is W, or UNBOUNDED without a bit budget. No product exceeds
+2^62. A window's low has n bits, n without bound, and is kept as
+
+    low = digits[0] digits[1] ... digits[d - 1] tail        n = 8 d + t, t = 38 .. 45 (n where n < 38)
+
+where only the tail takes part in arithmetic; what leaves the tail upwards is carried into the digits.
+A decoder needs no low, only how far the code lies above it, and low mod 2^38 to find where a full window ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from stackc.api import PRECISION, TOTAL
+from stackc_coders.twin import MIN_RANGE, REFILL_BITS, START_BITS
+
+UNBOUNDED = 1 << 62
+"""The `bits` of windows without a bit budget."""
+
+LOW, RANGE, RESOLVED, COUNT = 0, 1, 2, 3
+"""Columns of a lane's state: low (the tail; mod 2^38 when decoding), range, n, symbols in the window."""
+
+ABOVE, START, END = 4, 5, 6
+"""Further columns when decoding: code - low; the bits where the window starts and where zeros begin."""
+
+ENCODER_COLUMNS, DECODER_COLUMNS = 4, 7
+
+TAIL_BYTES = 6
+"""Bytes that hold any tail."""
+
+_LOW_MASK = (1 << START_BITS) - 1
+
+Row = Any  # uint32[A], or a lane's int64 state: views that numba types itself
+
+jit = numba.njit(cache=True, nogil=True)
+
+
+# --------------------------------------------------------------------------------------------------
+# The rule
+
+
+@jit
+def refill_bits(span: int, resolved: int, bits: int) -> int:
+    """Bits to resolve next, at once, at a range of span + 1; 0 where no more are."""
+    return 0 if span + 1 >= MIN_RANGE else min(REFILL_BITS, bits - resolved)
+
+
+@jit
+def shares(freqs: Row, span: int, first: bool) -> tuple[int, int, int]:
+    """Who shares `span` slots: (least frequency in reach, the only symbol or -1, sum of the frequencies)."""
+    if first or span >= TOTAL // 2 or span == 0:
+        return 0, -1, TOTAL
+    least = (TOTAL + 2 * span - 1) // (2 * span)
+    total, best = np.int64(0), 0
+    for s in range(len(freqs)):
+        if freqs[s] >= least:
+            total += freqs[s]
+        if freqs[s] > freqs[best]:
+            best = s
+    if total == 0:
+        return 0, best, np.int64(freqs[best])
+    return least, -1, total
+
+
+@jit
+def weight(freqs: Row, s: int, least: int, only: int) -> int:
+    """The frequency of symbol s where it is in reach, else 0."""
+    if only >= 0:
+        return np.int64(freqs[s]) if s == only else 0
+    return np.int64(freqs[s]) if freqs[s] >= least else 0
+
+
+@jit
+def edge(cumulative: int, s: int, span: int, total: int, alphabet: int, first: bool) -> int:
+    """Where the slots of symbol s begin, given the sum of the frequencies before it."""
+    if first:
+        return s + (cumulative * (span - alphabet) >> PRECISION)
+    return cumulative * span // total
+
+
+@jit
+def slots_of(freqs: Row, symbol: int, span: int, first: bool) -> tuple[int, int]:
+    """(start, end) of a symbol's slots; equal where it does not fit."""
+    least, only, total = shares(freqs, span, first)
+    before = np.int64(0)
+    for s in range(symbol):
+        before += weight(freqs, s, least, only)
+    after = before + weight(freqs, symbol, least, only)
+    alphabet = len(freqs)
+    return edge(before, symbol, span, total, alphabet, first), edge(after, symbol + 1, span, total, alphabet, first)
+
+
+@jit
+def symbol_at(freqs: Row, slot: int, span: int, first: bool) -> tuple[int, int, int]:
+    """(symbol, start, end): whose slots hold `slot`, 0 <= slot < span."""
+    least, only, total = shares(freqs, span, first)
+    alphabet = len(freqs)
+    before = after = np.int64(0)
+    symbol = -1
+    found = False
+    while not found and symbol < alphabet - 1:
+        symbol += 1
+        before = after
+        after += weight(freqs, symbol, least, only)
+        # edge(after, symbol + 1) > slot, without a division for every symbol
+        found = edge(after, symbol + 1, span, total, alphabet, True) > slot if first else after * span >= (slot + 1) * total
+    return symbol, edge(before, symbol, span, total, alphabet, first), edge(after, symbol + 1, span, total, alphabet, first)
+
+
+@jit
+def full_bits(low: int, span: int, resolved: int, token_bits: int) -> tuple[int, int]:
+    """(m, up): a full window without a bit budget is the first m bits of low + up. low: at least its last 38 bits."""
+    m = max(1, -((START_BITS - resolved) // token_bits)) * token_bits
+    while m < resolved:
+        unit = np.int64(1) << (resolved - m)
+        up = -low & (unit - 1)
+        if up + unit <= span + 1:
+            return m, up
+        m += token_bits
+    return m, 0
+
+
+@jit
+def read_bits(tokens: Row, token_bits: int, at: int, end: int, count: int) -> int:
+    """`count` bits from bit `at` on, most significant first; zeros from bit `end` on. count <= 62."""
+    value = np.int64(0)
+    while count > 0:
+        offset = at % token_bits
+        step = min(token_bits - offset, count)
+        piece = np.int64(0)
+        if at < end:
+            piece = (np.int64(tokens[at // token_bits]) >> (token_bits - offset - step)) & ((np.int64(1) << step) - 1)
+        value = value << step | piece
+        at += step
+        count -= step
+    return value
+
+
+# --------------------------------------------------------------------------------------------------
+# Encoding
+
+
+@jit
+def tail_bits(resolved: int) -> int:
+    return resolved if resolved <= START_BITS else START_BITS + (resolved - START_BITS) % REFILL_BITS
+
+
+@jit
+def raise_low(state: Row, digits: Row, amount: int) -> None:
+    """low += amount."""
+    t = tail_bits(state[RESOLVED])
+    low = state[LOW] + amount
+    state[LOW] = low & ((np.int64(1) << t) - 1)
+    if low >> t:
+        d = (state[RESOLVED] - t) // 8 - 1
+        while digits[d] == 255:
+            digits[d] = 0
+            d -= 1
+        digits[d] += 1
+
+
+@jit
+def refill(state: Row, digits: Row, bits: int) -> None:
+    count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
+    while count > 0:
+        t = tail_bits(state[RESOLVED])
+        low = state[LOW] << count
+        if t + count > tail_bits(state[RESOLVED] + count):  # the tail's top byte becomes a digit
+            digits[(state[RESOLVED] - t) // 8] = low >> START_BITS
+            low &= _LOW_MASK
+        state[LOW] = low
+        state[RANGE] <<= count
+        state[RESOLVED] += count
+        count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
+
+
+@jit
+def start_window(state: Row, bits: int) -> None:
+    state[LOW] = 0
+    state[RESOLVED] = min(bits, START_BITS)
+    state[RANGE] = np.int64(1) << state[RESOLVED]
+    state[COUNT] = 0
+
+
+@jit
+def add_symbol(state: Row, digits: Row, freqs: Row, symbol: int, bits: int) -> bool:
+    """Code one symbol; False, and the same interval, where it does not fit."""
+    refill(state, digits, bits)
+    start, end = slots_of(freqs, symbol, state[RANGE] - 1, state[COUNT] == 0)
+    if start == end:
+        return False
+    raise_low(state, digits, 1 + start)
+    state[RANGE] = end - start
+    state[COUNT] += 1
+    return True
+
+
+@jit
+def close_window(state: Row, digits: Row, full: bool, bits: int, token_bits: int, out: Row, at: int) -> int:
+    """Write the window's tokens from out[at] on, start a new window, and say where the tokens end."""
+    if bits < UNBOUNDED:
+        m = bits
+    elif full:
+        m, up = full_bits(state[LOW], state[RANGE] - 1, state[RESOLVED], token_bits)
+        raise_low(state, digits, up)
+    else:
+        refill(state, digits, bits)
+        m = state[RESOLVED]
+    t = tail_bits(state[RESOLVED])
+    whole = (state[RESOLVED] - t) // 8
+    tail = state[LOW] << (8 * TAIL_BYTES - t)
+    for i in range(TAIL_BYTES):
+        digits[whole + i] = (tail >> (8 * (TAIL_BYTES - 1 - i))) & 255
+    end = at + (m + token_bits - 1) // token_bits
+    position = 0
+    for i in range(at, end):
+        out[i] = read_bits(digits, 8, position, 8 * (whole + TAIL_BYTES), token_bits)
+        position += token_bits
+    start_window(state, bits)
+    return end
+
+
+@jit
+def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: int, fits: Row) -> None:
+    """One symbol in every lane that has one (>= 0). freqs: uint32[L, A], or one row for all lanes."""
+    for lane in range(len(symbols)):
+        if symbols[lane] >= 0:
+            row = freqs[lane if len(freqs) > 1 else 0]
+            fits[lane] = add_symbol(state[lane], digits[lane], row, symbols[lane], bits)
+
+
+@jit
+def close_lanes(
+    state: Row, digits: Row, lanes: Row, full: Row, bits: int, token_bits: int, out: Row, counts: Row
+) -> int:
+    """Close the windows of K lanes: their tokens end to end in `out`, how many each in `counts`; how many in all."""
+    at = 0
+    for i in range(len(lanes)):
+        end = close_window(state[lanes[i]], digits[lanes[i]], full[i], bits, token_bits, out, at)
+        counts[i] = end - at
+        at = end
+    return at
+
+
+@jit
+def run_lane(
+    state: Row, digits: Row, freqs: Row, symbols: Row, cuts: Row, budget: int, bits: int, token_bits: int,
+    out: Row, lengths: Row,
+) -> tuple[int, int]:  # fmt: skip
+    """Code symbols one after another in one lane, closing windows as they fill: (tokens, windows) written."""
+    at = windows = 0
+    for i in range(len(symbols)):
+        row = freqs[i if len(freqs) > 1 else 0]
+        length = state[COUNT]
+        if (cuts[i] and length > 0) or not add_symbol(state, digits, row, symbols[i], bits):
+            lengths[windows] = length
+            windows += 1
+            at = close_window(state, digits, False, bits, token_bits, out, at)
+            add_symbol(state, digits, row, symbols[i], bits)
+        if state[COUNT] == budget:
+            lengths[windows] = budget
+            windows += 1
+            at = close_window(state, digits, True, bits, token_bits, out, at)
+    return at, windows
+
+
+# --------------------------------------------------------------------------------------------------
+# Decoding
+
+
+@jit
+def open_lanes(
+    state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits: int, token_bits: int
+) -> None:
+    """Start a window in each of K lanes, at token starts[i]; zeros from token ends[i] on."""
+    for i in range(len(lanes)):
+        lane = state[lanes[i]]
+        start_window(lane, bits)
+        lane[START] = starts[i] * token_bits
+        lane[END] = ends[i] * token_bits
+        lane[ABOVE] = read_bits(tokens, token_bits, lane[START], lane[END], lane[RESOLVED])
+
+
+@jit
+def next_symbol(state: Row, tokens: Row, freqs: Row, bits: int, token_bits: int) -> int:
+    """The next symbol of one lane, -1 where its window ends."""
+    count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
+    while count > 0:
+        if bits == UNBOUNDED and state[RESOLVED] + count > state[END] - state[START] + START_BITS:
+            return -1  # tokens that no encoder wrote: the text has run into the zeros after them
+        more = read_bits(tokens, token_bits, state[START] + state[RESOLVED], state[END], count)
+        state[ABOVE] = state[ABOVE] << count | more
+        state[LOW] = (state[LOW] << count) & _LOW_MASK
+        state[RANGE] <<= count
+        state[RESOLVED] += count
+        count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
+    if state[ABOVE] == 0:
+        return -1
+    symbol, start, end = symbol_at(freqs, state[ABOVE] - 1, state[RANGE] - 1, state[COUNT] == 0)
+    state[ABOVE] -= 1 + start
+    state[LOW] = (state[LOW] + 1 + start) & _LOW_MASK
+    state[RANGE] = end - start
+    state[COUNT] += 1
+    return symbol
+
+
+@jit
+def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: int, token_bits: int, out: Row) -> None:
+    """The next symbol of every active lane. freqs: uint32[L, A], or one row for all lanes."""
+    for lane in range(len(active)):
+        if active[lane]:
+            row = freqs[lane if len(freqs) > 1 else 0]
+            out[lane] = next_symbol(state[lane], tokens, row, bits, token_bits)
+
+
+@jit
+def used_lanes(state: Row, lanes: Row, full: Row, bits: int, token_bits: int, out: Row) -> None:
+    """Tokens that the windows of K lanes took up; never more than there are."""
+    for i in range(len(lanes)):
+        lane = state[lanes[i]]
+        m = lane[RESOLVED] if bits == UNBOUNDED else bits
+        if bits == UNBOUNDED and full[i]:
+            m, _ = full_bits(lane[LOW], lane[RANGE] - 1, lane[RESOLVED], token_bits)
+        out[i] = min((m + token_bits - 1) // token_bits, (lane[END] - lane[START]) // token_bits)
+
+
+# --------------------------------------------------------------------------------------------------
+# Compiling
+
+
+@jit
+def spread(
+    freqs: Row, lows: Row, ranges: Row, first: bool, full: bool, parent: Row, symbol: Row,
+    lanes: Row, child_lows: Row, child_ranges: Row,
+) -> int:  # fmt: skip
+    """Write the children of K texts into the dictionary; list those that have children of their own.
+
+    Args:
+        freqs: uint32[K, A], each text's next symbols.
+        lows: int64[K], the texts' codes; ranges: int64[K], how many codes each and its extensions have.
+        first: the texts are empty. full: their children reach the symbol budget.
+        parent, symbol: int32[2^W], the dictionary.
+        lanes, child_lows, child_ranges: int64, filled: whose child, its code, its range.
+
+    Returns:
+        How many are listed.
+    """
+    count = 0
+    for i in range(len(lows)):
+        row = freqs[i if len(freqs) > 1 else 0]
+        span = ranges[i] - 1
+        least, only, total = shares(row, span, first)
+        before = np.int64(0)
+        start = 0
+        for s in range(len(row)):
+            before += weight(row, s, least, only)
+            end = edge(before, s + 1, span, total, len(row), first)
+            if end == start:
+                continue
+            low = lows[i] + 1 + start
+            # What is left of a full text's range names that text too.
+            for code in range(low, low + (end - start if full else 1)):
+                parent[code] = lows[i]
+                symbol[code] = s
+            if end - start > 1 and not full:
+                lanes[count] = i
+                child_lows[count] = low
+                child_ranges[count] = end - start
+                count += 1
+            start = end
+    return count

@@ -1,0 +1,90 @@
+"""`stackc build --dry-run`: stages, sizes, operations, and an estimate of time and memory. Nothing is built."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from stackc.build.pipeline import COMPILE_BITS
+from stackc.parts import Cost
+from stackc.recipe import LevelSection, Recipe, TopSection
+
+RATES = {"cpu": 40e9, "cuda": 150e12}
+"""Operations a second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""
+
+TABLE_WIDTH = 118
+
+HEADINGS = (
+    "", "alphabet", "model", "parameters", "ops/symbol", "softmax", "symbols", "training ops", "time", "memory",
+)  # fmt: skip
+
+
+def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> None:
+    """Print what a build of `recipe` would do on `device` ("auto" is taken as CPU)."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(file=console.file, width=TABLE_WIDTH, highlight=False)
+    rate = RATES["cuda" if device == "cuda" else "cpu"]
+    console.print(f"{recipe.stack.name}: {len(recipe.levels)} levels and the top model; nothing is built")
+    console.print("stages: " + " ".join(stages(recipe)), soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
+    total = Cost(parameters=0)
+    sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
+    for section in sections:
+        if section.model is None:
+            table.add_row(section.name, f"{section.alphabet:,}", "none", *["-"] * 7)
+            continue
+        cost: Cost = section.model.config.cost(section.alphabet, section.train)
+        total = Cost(
+            parameters=total.parameters + cost.parameters,
+            train_ops=total.train_ops + cost.train_ops,
+            train_memory=max(total.train_memory, cost.train_memory),
+        )
+        table.add_row(
+            section.name, f"{section.alphabet:,}", section.model.name, f"{cost.parameters:,}", f"{cost.body_ops:,}",
+            f"{cost.softmax_ops:,}", f"{cost.train_symbols:,}", f"{cost.train_ops:.3g}",
+            duration(cost.train_ops / rate), size(cost.train_memory),
+        )  # fmt: skip
+    console.print(table)
+    console.print(
+        f"in all {total.parameters:,} parameters; training {total.train_ops:.3g} operations, about "
+        f"{duration(total.train_ops / rate)} at {rate:.0e} operations a second ({'cuda' if rate > 1e12 else 'cpu'}), "
+        f"at most {size(total.train_memory)} of memory; encoding the corpus comes on top",
+        soft_wrap=True,
+    )
+
+
+def stages(recipe: Recipe) -> list[str]:
+    """The names of a build's stages, in order."""
+    names = ["corpus"]
+    for section in recipe.levels:
+        names += [f"{section.name}/{stage}" for stage in _stages_of(section)]
+    return [*names, *(f"{recipe.top.name}/{stage}" for stage in ("counts", "model", "frozen")), "report"]
+
+
+def _stages_of(section: LevelSection | TopSection) -> list[str]:
+    if isinstance(section, TopSection):
+        return ["counts", "model", "frozen"]
+    windowing = section.windowing.make()
+    compiled = windowing.bits is not None and windowing.bits <= COMPILE_BITS and windowing.restart == "window"
+    model = ["model", "frozen"] if section.model else []
+    return [*([] if section.model else ["coder"]), "counts", *model, *(["dictionary"] if compiled else []), "tokens"]
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86_400:,.0f} days"
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

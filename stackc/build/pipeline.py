@@ -1,0 +1,328 @@
+"""The main job: from a recipe to a stack, stage by stage.
+
+    corpus ─► M1: counts, model, frozen, coder, dictionary, tokens ─► M2: … ─► top: counts, model, frozen ─► report
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import stackc
+from stackc.build.display import Display, StageProgress
+from stackc.build.stages import Done, Parts, Workspace, held
+from stackc.errors import CorpusError
+from stackc.evaluate import evaluate
+from stackc.files import write_atomically, write_tensors
+from stackc.host import Runtime, host
+from stackc.level import Level
+from stackc.parts import Predictor, Progress, Symbols, Text, TrainingTask
+from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.stack import FORMAT, MANIFEST, Stack, measured, open_level, open_predictor
+from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
+
+SPLITS = ("train", "valid", "test")
+
+COMPILE_BITS = 16
+"""Levels of at most this many bits a window, whose context restarts with it, are compiled."""
+
+
+def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
+    """Build a stack, reusing every stage that is done and going on where a killed build was.
+
+    Args:
+        recipe: what to build.
+        out: the stack's folder; made where there is none.
+        runtime: speed-only settings; None: the recipe's ``[run]``.
+        display: what to show; None: nothing.
+
+    Raises:
+        StackcError: anything a user can cause; finished stages are kept.
+    """
+    run = recipe.run
+    runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes)
+    display = display or Display(out / "logs", "quiet")
+    with held(out):
+        _Build(recipe, Workspace(out, display), runtime).run()
+    return Stack(out, runtime)
+
+
+def compiles(level: Level) -> bool:
+    """Whether the level is a fixed dictionary, small enough to write down."""
+    bits = level.windowing.bits
+    if bits is None or bits > COMPILE_BITS or not level.restarts_with_window or not hasattr(level.coder, "dictionary"):
+        return False
+    return not level.coder.needs_model or (
+        level.predictor.portability == "portable" and hasattr(level.predictor, "take")
+    )
+
+
+class _Build:
+    def __init__(self, recipe: Recipe, work: Workspace, runtime: Runtime) -> None:
+        self.recipe = recipe
+        self.work = work
+        self.runtime = runtime
+        self.splits: list[str] = []
+
+    def run(self) -> None:
+        inputs = "corpus"
+        self._read_corpus()
+        made: list[dict[str, Any]] = []
+        levels: list[Level] = []
+        for section in self.recipe.levels:
+            level = self._level(section, inputs)
+            for split in self.splits:
+                self._encode(section, level, inputs, split)
+            levels.append(level)
+            portability = level.predictor.portability if level.coder.needs_model else "portable"
+            made.append(
+                {
+                    "name": section.name,
+                    "alphabet": level.alphabet,
+                    "token_alphabet": level.token_alphabet,
+                    "compiled": level.dictionary is not None,
+                    "portability": portability,
+                    "host": host(portability),
+                }
+            )
+            inputs = f"{section.name}/tokens"
+        self._model(self.recipe.top, inputs, None)
+        self._report(levels)
+        self._write_manifest(made)
+
+    # ---- corpus
+
+    def _read_corpus(self) -> None:
+        reader = self.recipe.corpus.reader.make(self.recipe.base)
+        for split in SPLITS:
+            fingerprint = reader.fingerprint(split)
+            material = {"reader": self.recipe.corpus.reader.key(), "content": fingerprint}
+
+            def read(folder: Path, progress: Progress, split: str = split) -> None:
+                shutil.rmtree(folder / "chunks", ignore_errors=True)
+                writer = StoreWriter(folder, 256)
+                count = done = 0
+                for count, chunk in enumerate(documents_to_chunks(reader.documents(split)), start=1):
+                    writer.add(count - 1, chunk)
+                    done += len(chunk.symbols)
+                    progress.update(done, done)
+                writer.finish(count)
+
+            self.work.run(f"corpus/{split}", material, read)
+            store = self._store("corpus", split)
+            if split == "train" and not len(store.symbols):
+                raise CorpusError("the training text is empty: nothing can be learned from it; check corpus.train")
+            self.splits.append(split)
+
+    def _store(self, inputs: str, split: str) -> Store:
+        return Store(self.work.folder / inputs / split)
+
+    def _content(self, inputs: str, split: str) -> str:
+        return self._store(inputs, split).sha256["symbols.bin"] + self._store(inputs, split).sha256["index.safetensors"]
+
+    # ---- one level
+
+    def _level(self, section: LevelSection, inputs: str) -> Level:
+        """Fit, freeze and compile; the level is ready to encode."""
+        folder = self.work.folder / section.name
+        content = self._content(inputs, "train")
+        coder = section.coder.make()
+        if hasattr(coder, "fit"):
+
+            def fit(stage: Path, progress: Progress) -> None:
+                coder.fit(self._store(inputs, "train").text(), section.alphabet, stage)
+
+            tables = {"coder": section.coder.key(), "alphabet": section.alphabet, "train": content}
+            self.work.run(f"{section.name}/coder", tables, fit)
+        frozen = self._model(section, inputs, self._cutter(section))
+        level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
+        if not compiles(level):
+            shutil.rmtree(folder / "dictionary", ignore_errors=True)
+            return level
+        material = {
+            "windowing": section.windowing.key(),
+            "coder": section.coder.key(),
+            "alphabet": section.alphabet,
+            "frozen": frozen.content if frozen else content,
+        }
+
+        def write_dictionary(stage: Path, progress: Progress) -> None:
+            compiled(level, level.predictor if level.coder.needs_model else None).save(
+                stage / "dictionary.safetensors"
+            )
+
+        self.work.run(f"{section.name}/dictionary", material, write_dictionary)
+        return open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=True)
+
+    def _model(
+        self, section: LevelSection | TopSection, inputs: str, cut: Callable[[Predictor, Symbols], Any] | None
+    ) -> Done | None:
+        """Counts, float model, frozen model. None where the level needs no model."""
+        content = self._content(inputs, "train")
+
+        def count(stage: Path, progress: Progress) -> None:
+            write_tensors(stage / "counts.safetensors", {"counts": self._store(inputs, "train").counts()})
+
+        self.work.run(f"{section.name}/counts", {"train": content, "alphabet": section.alphabet}, count)
+        if section.model is None:
+            return None
+        backend = section.model.make()
+        material = {
+            "model": section.model.key(),
+            "settings": section.key()["train"],
+            "seed": self.recipe.stack.seed,
+            "alphabet": section.alphabet,
+            "segment": self.recipe.corpus.segment,
+            "train": content,
+            "windows": section.key() if cut is not None else None,
+        }
+
+        device = self.runtime.resolve()
+
+        def train(stage: Path, progress: Progress) -> None:
+            task = TrainingTask(
+                alphabet=section.alphabet,
+                segment=self.recipe.corpus.segment,
+                train=self._store(inputs, "train").text(),
+                valid=self._store(inputs, "valid").text(),
+                seed=self.recipe.stack.seed,
+                settings=section.train,
+                folder=stage,
+                device=device,
+                progress=progress,
+                cut=cut,
+            )
+            backend.train(task)
+
+        record = {"device": device.name, "threads": device.threads, "build": host("same-build")}
+        trained = self.work.run(f"{section.name}/model", material, train, record)
+
+        def freeze(stage: Path, progress: Progress) -> None:
+            backend.freeze(self.work.folder / section.name / "model", stage, section.alphabet)
+
+        key = {"model": section.model.key(), "trained": trained.content, "train": content}
+        return self.work.run(f"{section.name}/frozen", key, freeze)
+
+    def _cutter(self, section: LevelSection) -> Callable[[Predictor, Symbols], npt.NDArray[np.int64]] | None:
+        """Where the level's encoder would restart the context, under a model that is still learning."""
+        if section.model is None:
+            return None
+        folder = self.work.folder / section.name
+        windowing = section.windowing.make()
+        if windowing.restart != "window" or windowing.symbols is None:
+            return None
+
+        def cut(predictor: Predictor, symbols: Symbols) -> npt.NDArray[np.int64]:
+            level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
+            level.predictor = predictor
+            if compiles(level):
+                level.dictionary = compiled(level, predictor)
+            if level.windowing.bits is None and level.windowing.cuts is None:
+                size, segment = level.window.symbols, level.segment
+                places = np.arange(len(symbols), dtype=np.int64)
+                starts: npt.NDArray[np.int64] = places[places % segment % size == 0]
+                return starts
+            return level.encode(symbols).starts
+
+        return cut
+
+    def _encode(self, section: LevelSection, level: Level, inputs: str, split: str) -> None:
+        source = self._store(inputs, split)
+        parts: Parts = {}
+        for stage in ("dictionary", "frozen", "coder"):
+            done = self.work.done.get(f"{section.name}/{stage}")
+            parts |= done.parts if done else {}
+        material = {
+            "level": section.key(),
+            "segment": self.recipe.corpus.segment,
+            "parts": sorted(part["sha256"] for part in parts.values()),
+            "source": self._content(inputs, split),
+        }
+
+        def encode(stage: Path, progress: Progress) -> None:
+            writer = StoreWriter(stage, level.token_alphabet)
+            read = count = 0
+            for number, chunk in enumerate(source.chunks()):
+                if not writer.has(number):
+                    coded = level.encode(chunk.symbols, chunk.offsets)
+                    writer.add(
+                        number, Chunk(symbols=coded.tokens, offsets=coded.offsets, source_bytes=chunk.source_bytes)
+                    )
+                read += len(chunk.symbols)
+                count = number + 1
+                progress.update(read, len(source.symbols))
+            writer.finish(count)
+
+        self.work.run(f"{section.name}/tokens/{split}", material, encode)
+
+    # ---- the end
+
+    def _report(self, levels: list[Level]) -> None:
+        """Figures of the test text (of the valid text where there is none), kept in the stack."""
+        split = next((name for name in ("test", "valid") if len(self._store("corpus", name).symbols)), None)
+        if split is None:
+            self.work.display.line("no test text and no valid text: nothing is measured")
+            return
+        content: dict[str, str] = {}
+        for name, done in self.work.done.items():
+            if name.endswith(("/frozen", "/dictionary", "/coder", "/counts")):
+                content |= done.content
+        material = {"recipe": self.recipe.key(), "parts": content, "text": self._content("corpus", split)}
+
+        def measure(stage: Path, progress: Progress) -> None:
+            top = open_predictor(self.recipe.top, self.work.folder / self.recipe.top.name, self.runtime)
+            rows = measured(self.recipe, self.work.folder, levels, lambda: top)
+            text: Text = self._store("corpus", split).text()
+            documents = [document.tobytes() for document in text.documents()]
+            steps = 2 * len(rows)
+            said = iter(range(steps))
+            evaluation = evaluate(rows, documents, lambda what: progress.update(next(said), steps))
+            with write_atomically(stage / "report.json") as file:
+                file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
+
+        self.work.run("report", material, measure)
+
+    def _write_manifest(self, levels: list[dict[str, Any]]) -> None:
+        parts: Parts = {}
+        for done in self.work.done.values():
+            parts |= done.parts
+        chosen = [self.recipe.corpus.reader, self.recipe.top.model]
+        for section in self.recipe.levels:
+            chosen += [one for one in (section.model, section.windowing, section.coder) if one is not None]
+        manifest = {
+            "format": FORMAT,
+            "stackc": stackc.__version__,
+            "name": self.recipe.stack.name,
+            "recipe": self.recipe.to_dict(),
+            "plugins": {
+                f"{one.part.kind} {one.name}": {
+                    "plugin": one.part.plugin,
+                    "distribution": one.part.distribution,
+                    "version": one.part.version,
+                    "bits_version": one.part.bits_version,
+                }
+                for one in chosen
+            },
+            "levels": levels,
+            "trained": {name: done.record for name, done in self.work.done.items() if done.record},
+            "parts": parts,
+        }
+        with write_atomically(self.work.folder / MANIFEST) as file:
+            file.write(json.dumps(manifest, indent=1, sort_keys=True).encode())
+
+
+def compiled(level: Level, predictor: Predictor | None) -> Any:
+    """The level as a dictionary."""
+    from stackc.dictionary import Dictionary
+
+    parent, symbol = level.coder.dictionary(predictor, level.window, level.lanes)  # type: ignore[attr-defined]
+    return Dictionary(parent, symbol, level.alphabet)
+
+
+__all__ = ["COMPILE_BITS", "StageProgress", "build", "compiles"]

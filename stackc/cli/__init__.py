@@ -1,0 +1,77 @@
+"""The command line. Commands are modules of this package, imported only when they are called."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+from typing import Any, NoReturn
+
+import click
+
+from stackc.errors import StackcError
+
+COMMANDS = {
+    "build": "Build a stack from a recipe.",
+    "encode": "Turn a file into tokens.",
+    "decode": "Turn tokens back into the file.",
+    "eval": "Measure every level on held-out text.",
+    "generate": "Continue a prompt.",
+    "inspect": "Say what a stack or a recipe holds.",
+    "plugins": "List plugins and their parts, or check one.",
+}
+"""Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name; errors that a user can cause end in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"stackc.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = f"; did you mean {near[0]}?" if near else " (see: stackc --help)"
+            _stop(f"no command named {args[0]!r}{hint}", USER_ERROR)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except StackcError as error:
+            _stop(str(error), USER_ERROR)
+        except KeyboardInterrupt:
+            _stop("interrupted", INTERRUPTED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            _stop(f"{where}{error.strerror or error}", USER_ERROR)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    click.echo(f"error: {message}" if code == USER_ERROR else message, err=True)
+    raise click.exceptions.Exit(code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stackc", prog_name="stackc")
+def main() -> None:
+    """Multi-level neural text compression with Equal-Info windows."""

@@ -1,0 +1,36 @@
+"""`stackc build`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--out", type=click.Path(path_type=Path), help="The stack's folder.  [default: runs/<stack name>]")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: level.1.windowing.bits=12.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where models train.  [default: the recipe's]")
+@click.option("--dry-run", is_flag=True, help="Show stages, sizes and an estimate; build nothing.")
+@click.option("--quiet", is_flag=True, help="Print nothing but the final table.")
+def command(
+    recipe: str, out: Path | None, overrides: tuple[str, ...], device: str | None, dry_run: bool, quiet: bool
+) -> None:
+    """Build a stack from RECIPE, a TOML file or the name of one that ships with stackc.
+
+    What is done already is reused; a build that was killed goes on where it was.
+    """
+    from stackc.recipe import load_recipe
+
+    plan = load_recipe(recipe, overrides)
+    if dry_run:
+        from stackc.build.dryrun import print_plan
+
+        print_plan(plan, device or plan.run.device)
+        return
+    import stackc
+    from stackc.cli.show import print_report
+
+    stack = stackc.build(plan, out, device=device, show="quiet" if quiet else "auto")
+    print_report(stack.folder)

@@ -1,0 +1,25 @@
+"""`stackc generate`: text from the top model."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("generate")
+@click.argument("stack", type=click.Path(path_type=Path))
+@click.option("--prompt", default="", help="Text to go on from; the output starts with it.")
+@click.option("--tokens", type=click.IntRange(0), default=100, show_default=True, help="Tokens to draw.")
+@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="0 takes the likeliest token.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def command(stack: Path, prompt: str, tokens: int, temperature: float, seed: int) -> None:
+    """Go on from a prompt: it is compressed, the top model of STACK continues, and what comes is decoded."""
+    from stackc.stack import Stack
+
+    data = Stack(stack).generate(os.fsencode(prompt), tokens=tokens, temperature=temperature, seed=seed)
+    # What is drawn may be no valid UTF-8; the bytes go out as they are.
+    sys.stdout.buffer.write(data + b"\n")
+    sys.stdout.buffer.flush()

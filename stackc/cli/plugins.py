@@ -1,0 +1,106 @@
+"""``stackc plugins list`` and ``stackc plugins check NAME``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from stackc.errors import PluginError
+from stackc.registry import Broken, Part, Registry, installed
+
+
+@click.group(name="plugins")
+def command() -> None:
+    """List plugins and their parts, or check one."""
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def list_(as_json: bool) -> None:
+    """List every installed part, and plugins that were set aside with the reason."""
+    found = Registry(installed())
+    if as_json:
+        click.echo(json.dumps({"parts": [_row(part) for part in found.parts()], "set_aside": _broken(found)}, indent=2))
+    elif sys.stdout.isatty():
+        _print_table(found.parts())
+    else:
+        _print_plain(found.parts())
+    for broken in found.broken:
+        if not as_json:
+            click.echo(f"{'wrong' if broken.fatal else 'set aside'}: {broken}", err=True)
+    found.check()
+
+
+@command.command()
+@click.argument("name")
+def check(name: str) -> None:
+    """Check the plugin or part NAME: its hooks, its configuration, and what its factory makes."""
+    from stackc.partcheck import check_part
+
+    found = Registry(installed())
+    broken = [broken for broken in found.broken if broken.source.plugin == name]
+    parts = [part for part in found.parts() if name in (part.plugin, part.name)]
+    if not parts and not broken:
+        raise PluginError(_nothing(name, found))
+    failed = bool(broken)
+    for one in broken:
+        click.echo(f"FAILED  {one}")
+    for part in parts:
+        verdict = check_part(part)
+        failed = failed or bool(verdict.problems)
+        click.echo(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
+        for line in [*verdict.problems, *verdict.notes]:
+            click.echo(f"        {line}")
+    if failed:
+        raise PluginError(f"{name} failed the check")
+
+
+def _nothing(name: str, found: Registry) -> str:
+    names = sorted({source.plugin for source in found.sources} | {part.name for part in found.parts()})
+    return f"no plugin or part named {name!r}; there are: {', '.join(names)}"
+
+
+def _row(part: Part) -> dict[str, str | int]:
+    return {
+        "kind": part.kind,
+        "name": part.name,
+        "plugin": part.plugin,
+        "distribution": part.distribution,
+        "version": part.version,
+        "bits_version": part.bits_version,
+        "summary": part.summary,
+    }
+
+
+def _broken(found: Registry) -> list[dict[str, str | bool]]:
+    return [_broken_row(broken) for broken in found.broken]
+
+
+def _broken_row(broken: Broken) -> dict[str, str | bool]:
+    return {
+        "plugin": broken.source.plugin,
+        "distribution": broken.source.distribution,
+        "version": broken.source.version,
+        "reason": broken.reason,
+        "breaks_contract": broken.fatal,
+    }
+
+
+def _print_plain(parts: list[Part]) -> None:
+    rows = [(part.kind, part.name, part.plugin, part.version, part.summary) for part in parts]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row[:4], widths, strict=True)]
+        click.echo("  ".join([*cells, row[4]]))
+
+
+def _print_table(parts: list[Part]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("kind", "name", "plugin", "version", "summary", box=None, header_style="bold", pad_edge=False)
+    for part in parts:
+        table.add_row(part.kind, part.name, part.plugin, part.version, part.summary)
+    Console().print(table)

@@ -1,0 +1,51 @@
+"""Where predictors run: the device, and how far answers that are not portable travel."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+
+import attrs
+
+from stackc.errors import StackcError
+from stackc.parts import Device, Portability
+
+
+@attrs.frozen(kw_only=True)
+class Runtime:
+    """Speed-only settings of a session.
+
+    Attributes:
+        device: "auto" (CUDA where torch sees one), "cpu" or "cuda".
+        threads: inside one operation of a model.
+        lanes: windows or segments coded side by side.
+    """
+
+    device: str = "auto"
+    threads: int = 1
+    lanes: int = 256
+
+    def resolve(self) -> Device:
+        """The device itself. Imports torch unless "cpu" was asked for.
+
+        Raises:
+            StackcError: CUDA was asked for and there is none.
+        """
+        if self.device == "cpu":
+            return Device(name="cpu", threads=self.threads)
+        import torch
+
+        if torch.cuda.is_available():
+            return Device(name="cuda", threads=self.threads)
+        if self.device == "cuda":
+            raise StackcError("--device cuda: torch sees no CUDA device here; use --device cpu, or auto")
+        return Device(name="cpu", threads=self.threads)
+
+
+def host(portability: Portability) -> str:
+    """What must be equal where tokens are written and read: nothing, the software build, or the machine too."""
+    if portability == "portable":
+        return ""
+    versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "torch"))
+    build = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
+    return build if portability == "same-build" else f"{platform.node()}: {build}"

@@ -1,0 +1,206 @@
+"""From a recipe's data to its sections: structures table by table and chains the alphabets through the levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stackc.recipe import checks
+from stackc.recipe.reasons import show
+from stackc.recipe.sections import Chosen, CorpusSection, LevelSection, Recipe, TopSection
+from stackc.recipe.structure import Problems, join, table
+from stackc.recipe.tables import NameTable, RunSection, SegmentTable, StackSection, TokensTable
+from stackc.registry import Part, Registry
+
+BYTES = 256
+"""The alphabet of the first level."""
+
+SECTIONS = ("stack", "corpus", "level", "top", "run")
+LEVEL_KEYS = ("name", "model", "train", "windowing", "coder", "tokens")
+TOP_KEYS = ("name", "model", "train")
+
+Table = Mapping[str, Any]
+
+
+def assemble(data: Table, base: Path, registry: Registry, problems: Problems) -> Recipe | None:
+    """The recipe, or None where something is missing; every problem goes to `problems`."""
+    return _Assembler(registry, problems).recipe(data, base)
+
+
+class _Assembler:
+    """Structures one recipe; after a problem the rest is still looked at."""
+
+    def __init__(self, registry: Registry, problems: Problems) -> None:
+        self.registry = registry
+        self.problems = problems
+        self.names: dict[str, str] = {}
+
+    def recipe(self, data: Table, base: Path) -> Recipe | None:
+        self.known_keys(data, SECTIONS, "")
+        stack = table(StackSection, self.section(data, "stack"), "stack", self.problems)
+        corpus = self.corpus(self.section(data, "corpus"))
+        levels, alphabet = self.levels(data.get("level", []), corpus)
+        top = self.top(data, f"M{len(levels) + 1}", alphabet)
+        run = table(RunSection, self.section(data, "run"), "run", self.problems)
+        whole = tuple(level for level in levels if level is not None)
+        if not (stack and corpus and top and run) or len(whole) < len(levels) or self.problems.lines:
+            return None
+        return Recipe(stack=stack, corpus=corpus, levels=whole, top=top, run=run, base=base)
+
+    def corpus(self, data: Table) -> CorpusSection | None:
+        own = {key: data[key] for key in ("segment",) if key in data}
+        reader = self.choose("reader", "reader", data, "corpus", own=("segment",))
+        lengths = table(SegmentTable, own, "corpus", self.problems)
+        return CorpusSection(reader=reader, segment=lengths.segment) if reader and lengths else None
+
+    def levels(self, data: Any, corpus: CorpusSection | None) -> tuple[list[LevelSection | None], int | None]:
+        """The levels, and the alphabet that the last hands on (None where it cannot be known)."""
+        if not isinstance(data, list):
+            self.problems.add("level", f"expected [[level]] tables, found {show(data)}")
+            return [], None
+        levels: list[LevelSection | None] = []
+        alphabet: int | None = BYTES
+        for at, entry in enumerate(data, 1):
+            path = f"level.{at}"
+            if not isinstance(entry, Mapping):
+                self.problems.add(path, f"expected a table, found {show(entry)}")
+                levels.append(None)
+                alphabet = None
+                continue
+            token_bits = self.token_bits(entry, path)
+            levels.append(self.level(entry, path, f"M{at}", alphabet, token_bits, corpus))
+            alphabet = None if token_bits is None else 1 << token_bits
+        return levels, alphabet
+
+    def level(
+        self,
+        data: Table,
+        path: str,
+        default_name: str,
+        alphabet: int | None,
+        token_bits: int | None,
+        corpus: CorpusSection | None,
+    ) -> LevelSection | None:
+        self.known_keys(data, LEVEL_KEYS, path)
+        name = self.name(data, path, default_name)
+        coder = self.choose("coder", "kind", self.section(data, "coder", path), join(path, "coder"))
+        has_model = bool(data.get("model"))
+        if coder:
+            has_model = checks.check_model_needed(coder.part, path, data, self.problems)
+        model, train = self.model(data, path, alphabet) if has_model else (None, None)
+        windowing = self.windowing(data, path, alphabet, token_bits, corpus, coder)
+        if coder and alphabet is not None:
+            checks.own_problems(coder, join(path, "coder"), alphabet, None, self.problems)
+        if not (coder and windowing and token_bits and alphabet) or has_model != (model is not None):
+            return None
+        return LevelSection(
+            name=name,
+            alphabet=alphabet,
+            model=model,
+            train=train,
+            windowing=windowing,
+            coder=coder,
+            token_bits=token_bits,
+        )
+
+    def windowing(
+        self,
+        data: Table,
+        path: str,
+        alphabet: int | None,
+        token_bits: int | None,
+        corpus: CorpusSection | None,
+        coder: Chosen | None,
+    ) -> Chosen | None:
+        """The windowing, checked against the coder and the sizes around it, as far as these are known."""
+        here = join(path, "windowing")
+        chosen = self.choose("windowing", "kind", self.section(data, "windowing", path), here)
+        made = checks.make_windowing(chosen, here, self.problems) if chosen else None
+        if chosen is None or made is None:
+            return None
+        pair = checks.check_pair(coder.part, made, chosen.name, self.registry) if coder else None
+        if pair:
+            self.problems.add(path, pair)
+        segment = corpus.segment if corpus else 1
+        for below, text in checks.check_windows(made, chosen.name, alphabet or 1, token_bits or 1, segment):
+            self.problems.add(join(path, below), text)
+        if alphabet is not None:
+            checks.own_problems(chosen, here, alphabet, None, self.problems)
+        return chosen
+
+    def top(self, data: Table, default_name: str, alphabet: int | None) -> TopSection | None:
+        tables = self.section(data, "top")
+        self.known_keys(tables, TOP_KEYS, "top")
+        name = self.name(tables, "top", default_name)
+        if not tables.get("model"):
+            self.problems.add("top.model", "missing; the last model of the stack reads the last tokens")
+            return None
+        model, train = self.model(tables, "top", alphabet)
+        return TopSection(name=name, alphabet=alphabet, model=model, train=train) if model and alphabet else None
+
+    def model(self, data: Table, path: str, alphabet: int | None) -> tuple[Chosen | None, Any]:
+        """The model of a level or of the top, and its training settings."""
+        here, tables = join(path, "model"), self.section(data, "model", path)
+        part = self.find("model", "backend", tables, here)
+        if part is None:
+            return None, None
+        model = self.configure(part, tables, here, ("backend",))
+        train, settings_class = self.section(data, "train", path), getattr(part.config, "train", None)
+        settings = table(settings_class, train, join(path, "train"), self.problems) if settings_class else None
+        if train and settings_class is None:
+            text = f"backend '{part.name}' has nothing to set in training; remove the table"
+            self.problems.add(join(path, "train"), text)
+        if model is None or (settings_class is not None and settings is None):
+            return None, None
+        if alphabet is not None:
+            checks.own_problems(model, here, alphabet, settings, self.problems)
+        return model, settings
+
+    def choose(self, kind: str, selector: str, data: Table, path: str, own: tuple[str, ...] = ()) -> Chosen | None:
+        """The part that a table names, with its configuration; `own`: keys that are not the part's."""
+        part = self.find(kind, selector, data, path)
+        return None if part is None else self.configure(part, data, path, (selector, *own))
+
+    def find(self, kind: str, selector: str, data: Table, path: str) -> Part | None:
+        """The part that ``data[selector]`` names, or None (reported)."""
+        name = data.get(selector)
+        part = self.registry.find(kind, name) if isinstance(name, str) else None
+        if part is None:
+            what = "missing" if name is None else f"expected text, found {show(name)}"
+            names = ", ".join(part.name for part in self.registry.parts(kind)) or "none"
+            text = self.registry.missing(kind, name) if isinstance(name, str) else f"{what}; installed: {names}"
+            self.problems.add(join(path, selector), text)
+        return part
+
+    def configure(self, part: Part, data: Table, path: str, own: tuple[str, ...]) -> Chosen | None:
+        """The part with its configuration from the keys of `data` that are not the recipe's `own`."""
+        fields = {key: value for key, value in data.items() if key not in own}
+        config = table(part.config, fields, path, self.problems, also=own)
+        return None if config is None else Chosen(part=part, config=config)
+
+    def token_bits(self, data: Table, path: str) -> int | None:
+        tokens = table(TokensTable, self.section(data, "tokens", path), join(path, "tokens"), self.problems)
+        return tokens.bits if tokens else None
+
+    def name(self, data: Table, path: str, default: str) -> str:
+        """The name of a level or of the top. No two alike, whatever their case: names become folders."""
+        made = table(NameTable, {"name": data.get("name", default)}, path, self.problems)
+        name, here = made.name if made else default, join(path, "name")
+        first = self.names.setdefault(name.casefold(), here)
+        if first != here:
+            self.problems.add(here, f"{show(name)} is the name of {first.removesuffix('.name')} already")
+        return name
+
+    def section(self, data: Table, key: str, path: str = "") -> Table:
+        """The table `key` of `data`; empty where it is absent, or no table (reported)."""
+        found = data.get(key, {})
+        if isinstance(found, Mapping):
+            return found
+        self.problems.add(join(path, key), f"expected a table, found {show(found)}")
+        return {}
+
+    def known_keys(self, data: Table, known: tuple[str, ...], path: str) -> None:
+        for key in data:
+            if key not in known:
+                self.problems.unknown(path, key, known)

@@ -1,0 +1,103 @@
+"""Checks across the tables of a level: parts that cannot work together, and settings without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stackc.errors import StackcError
+from stackc.parts import MAX_WINDOW_SYMBOLS, Windowing
+from stackc.recipe.sections import Chosen
+from stackc.recipe.structure import Problems, join
+from stackc.recipe.tables import MAX_TOKEN_BITS
+from stackc.registry import Part, Registry
+
+
+def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems: Problems) -> bool:
+    """Report a model given to a coder that needs none, or missing where it does. Returns whether there is one."""
+    given, needed, name = bool(data.get("model")), _flag(coder, "needs_model"), f"coder '{coder.name}'"
+    if needed and not given:
+        problems.add(join(path, "model"), f"missing; {name} codes under a model: add [level.model] backend = ...")
+    if given and not needed:
+        problems.add(join(path, "model"), f"{name} needs no model; remove it, or use another coder")
+    if data.get("train") and not given:
+        problems.add(join(path, "train"), "there is no model to train; remove it")
+    windowing = data.get("windowing")
+    if isinstance(windowing, Mapping) and "context" in windowing and not needed:
+        here = join(path, "windowing.context")
+        problems.add(here, f"has no effect: {name} needs no model that has a context; remove it")
+    return given and needed
+
+
+def _flag(coder: Part, flag: str) -> bool:
+    """A flag of `stackc.parts.Coder`, read from the configuration class: the coder itself may import numba."""
+    return bool(getattr(coder.config, flag))
+
+
+def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing | None:
+    """The windowing's data, or None with its problem reported."""
+    try:
+        made = chosen.make()
+    except (StackcError, ValueError) as error:
+        problems.add(path, str(error))
+        return None
+    if not isinstance(made, Windowing):
+        problems.add(path, f"plugin '{chosen.part.plugin}' made a {type(made).__name__}, not a stackc.api.Windowing")
+        return None
+    return made
+
+
+def check_windows(
+    windowing: Windowing, name: str, alphabet: int, token_bits: int, segment: int
+) -> Iterator[tuple[str, str]]:
+    """Sizes that do not fit each other: (path below the level, what is wrong)."""
+    width, symbols = windowing.bits, windowing.symbols
+    if width is not None and (1 << width) - 1 < alphabet:
+        text = f"{width} is too small for the {alphabet} symbols read here and an end"
+        yield "windowing.bits", f"{text}; the least is {alphabet.bit_length()}"
+    if width is not None and width % token_bits:
+        fitting = ", ".join(str(bits) for bits in range(1, MAX_TOKEN_BITS + 1) if width % bits == 0)
+        text = f"{token_bits} does not divide the {width} bits of a window, so tokens would straddle windows"
+        yield "tokens.bits", f"{text}; choose from {fitting}"
+    if symbols is None and segment > MAX_WINDOW_SYMBOLS:
+        text = f"'{name}' makes one window of a segment, and corpus.segment = {segment}"
+        yield "windowing", f"{text} is above {MAX_WINDOW_SYMBOLS} symbols"
+    if symbols is not None and not 1 <= symbols <= MAX_WINDOW_SYMBOLS:
+        yield "windowing.symbols", f"windows of {symbols} symbols; allowed: 1 to {MAX_WINDOW_SYMBOLS}"
+
+
+def check_pair(coder: Part, windowing: Windowing, name: str, registry: Registry) -> str | None:
+    """Why the coder cannot work with the windowing, with what would; None where it can."""
+    if windowing.bits is None or _flag(coder, "budget"):
+        return None
+    coders = ", ".join(part.name for part in registry.parts("coder") if _flag(part, "budget"))
+    windowings = ", ".join(part.name for part in registry.parts("windowing") if _without_budget(part))
+    return (
+        f"coder '{coder.name}' cannot keep to the {windowing.bits} bits that windowing '{name}' gives a window; "
+        f"with '{name}' work: {coders or 'none'}; with '{coder.name}' work: {windowings or 'none'}"
+    )
+
+
+def _without_budget(part: Part) -> bool:
+    """Whether a windowing has no bit budget in its default configuration; one without defaults is not listed."""
+    try:
+        windowing = part.factory(part.config())
+    except Exception:  # it is only a hint in a message
+        return False
+    return isinstance(windowing, Windowing) and windowing.bits is None
+
+
+def own_problems(chosen: Chosen, path: str, alphabet: int, settings: Any, problems: Problems) -> None:
+    """Ask a part's configuration for the problems that only it knows of."""
+    ask = getattr(chosen.config, "problems", None)
+    if not callable(ask):
+        return
+    level = path.rpartition(".")[0]
+    for line in ask(alphabet, settings):
+        field, colon, text = str(line).partition(":")
+        if colon and (field == "train" or field.startswith("train.")):
+            problems.add(join(level, field), text.strip())
+        elif colon and field.isidentifier() and (field in ("backend", "kind") or hasattr(chosen.config, field)):
+            problems.add(join(path, field), text.strip())
+        else:
+            problems.add(path, str(line))

@@ -1,0 +1,105 @@
+"""Reads recipes: from a file, a shipped name, or the data in a manifest. Every problem is reported at once."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+import stackc
+from stackc.config import based
+from stackc.errors import RecipeError
+from stackc.recipe.assemble import assemble
+from stackc.recipe.overrides import Override, apply_override, parse_override
+from stackc.recipe.sections import Recipe
+from stackc.recipe.structure import Problems
+from stackc.registry import Registry
+from stackc.registry import registry as installed_parts
+
+
+def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Registry | None = None) -> Recipe:
+    """Read, change and check a recipe.
+
+    Args:
+        source: a TOML file, or the name of a recipe that ships with stackc, such as "three_level".
+        overrides: ``KEY=VALUE`` each, as after ``--set``. File names in them count from the current folder,
+            not from the recipe's.
+        registry: the parts to choose from; default: those of all installed plugins.
+
+    Raises:
+        RecipeError: holds every problem found, one ``path: what is wrong`` line each.
+        PluginError: a plugin breaks the contract.
+    """
+    path = find_recipe(source)
+    data = _read_toml(path)
+    problems = Problems()
+    parsed = [override for text in overrides if (override := parse_override(text, problems)) is not None]
+    for override in parsed:
+        apply_override(data, override, problems)
+    recipe = assemble(data, path.parent, registry or installed_parts(), problems)
+    if problems.lines or recipe is None:
+        raise RecipeError(str(path), problems.lines)
+    return attrs.evolve(_based_here(recipe, parsed), source=path)
+
+
+def recipe_from_dict(data: Mapping[str, Any], base: Path, registry: Registry | None = None) -> Recipe:
+    """The recipe that `Recipe.to_dict` wrote. `base`: the folder that its file names count from.
+
+    Raises:
+        RecipeError: as `load_recipe`.
+    """
+    problems = Problems()
+    recipe = assemble(copy.deepcopy(dict(data)), base, registry or installed_parts(), problems)
+    if problems.lines or recipe is None:
+        raise RecipeError("recipe", problems.lines)
+    return recipe
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with stackc, by name: in the installed package, or beside it in a checkout."""
+    package = Path(stackc.__file__).parent if stackc.__file__ else Path(__file__).parent.parent
+    for folder in (package / "recipes", package.parent / "recipes"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {}
+
+
+def find_recipe(source: str | Path) -> Path:
+    """The file of a recipe. Raises `RecipeError` where there is none, naming the nearest shipped one."""
+    path = Path(source).expanduser()
+    if path.is_file():
+        return path
+    shipped = shipped_recipes()
+    if str(source) in shipped:
+        return shipped[str(source)]
+    near = difflib.get_close_matches(Path(source).stem, shipped, n=1, cutoff=0.7)
+    hint = f"did you mean {near[0]}?" if near else f"recipes that come with stackc: {', '.join(shipped) or 'none'}"
+    what = "is a folder, not a recipe" if path.is_dir() else "no such recipe file"
+    raise RecipeError(str(source), [f"{what}; {hint}"])
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(str(path), [f"not valid TOML: {error}"]) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(str(path), [f"not UTF-8 text (byte {error.start})"]) from error
+    except OSError as error:
+        raise RecipeError(str(path), [f"cannot read ({error.strerror or error})"]) from error
+
+
+def _based_here(recipe: Recipe, overrides: Iterable[Override]) -> Recipe:
+    """File names given by ``--set`` count from the current folder: make them absolute."""
+    corpus = [override.keys for override in overrides if override.keys[0] == "corpus"]
+    if not corpus:
+        return recipe
+    config = recipe.corpus.reader.config
+    names = {keys[1] for keys in corpus if len(keys) > 1} or set(attrs.fields_dict(type(config)))
+    reader = attrs.evolve(recipe.corpus.reader, config=based(config, Path.cwd(), only=names))
+    return attrs.evolve(recipe, corpus=attrs.evolve(recipe.corpus, reader=reader))

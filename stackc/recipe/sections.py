@@ -1,0 +1,190 @@
+"""The sections of a recipe, structured and checked; how they turn back into plain data and into hash keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from stackc.config import based, hashed
+from stackc.recipe.tables import RunSection, StackSection
+from stackc.registry import Part
+
+
+@attrs.frozen(kw_only=True)
+class Chosen:
+    """A part that the recipe names, with its configuration.
+
+    Attributes:
+        part: as registered.
+        config: an instance of ``part.config``, file names as written in the recipe.
+    """
+
+    part: Part
+    config: Any
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    def make(self, base: Path = Path()) -> Any:
+        """Call the part's factory. File names in the configuration count from `base`, the recipe's folder."""
+        return self.part.factory(based(self.config, base))
+
+    def key(self) -> dict[str, Any]:
+        """All of it that affects bits, as data that JSON can hold."""
+        return {
+            "name": self.name,
+            "distribution": self.part.distribution,
+            "bits_version": self.part.bits_version,
+            "config": settings_key(self.config),
+        }
+
+
+@attrs.frozen(kw_only=True)
+class CorpusSection:
+    """``[corpus]``: the reader and the length of a segment."""
+
+    reader: Chosen
+    segment: int
+
+    def key(self) -> dict[str, Any]:
+        """Bit-affecting data; what the files hold enters by `Reader.fingerprint`."""
+        return {"reader": self.reader.key(), "segment": self.segment}
+
+
+@attrs.frozen(kw_only=True)
+class LevelSection:
+    """One ``[[level]]``.
+
+    Attributes:
+        name: what it is called; its folder's name.
+        alphabet: A of the symbols that it reads (256 at the first level).
+        model: None where the coder needs none.
+        train: the structured ``[level.train]``; None where the model has nothing to train.
+        token_bits: bits of a token; it hands on an alphabet of 2^token_bits.
+    """
+
+    name: str
+    alphabet: int
+    model: Chosen | None
+    train: Any
+    windowing: Chosen
+    coder: Chosen
+    token_bits: int
+
+    @property
+    def token_alphabet(self) -> int:
+        return 1 << self.token_bits
+
+    def to_dict(self) -> dict[str, Any]:
+        windowing = plain_part("kind", self.windowing)
+        if self.model is None:
+            windowing.pop("context", None)  # loading refuses it where it has no effect
+        return {
+            "name": self.name,
+            **_model_tables(self.model, self.train),
+            "windowing": windowing,
+            "coder": plain_part("kind", self.coder),
+            "tokens": {"bits": self.token_bits},
+        }
+
+    def key(self) -> dict[str, Any]:
+        """All of the level that affects bits; its name does not."""
+        return {
+            "alphabet": self.alphabet,
+            "model": None if self.model is None else self.model.key(),
+            "train": settings_key(self.train),
+            "windowing": self.windowing.key(),
+            "coder": self.coder.key(),
+            "token_bits": self.token_bits,
+        }
+
+
+@attrs.frozen(kw_only=True)
+class TopSection:
+    """``[top]``: the last model, over the last level's tokens. Attributes as in `LevelSection`."""
+
+    name: str
+    alphabet: int
+    model: Chosen
+    train: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, **_model_tables(self.model, self.train)}
+
+    def key(self) -> dict[str, Any]:
+        return {"alphabet": self.alphabet, "model": self.model.key(), "train": settings_key(self.train)}
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """A whole recipe. Two are equal where they would build the same, wherever they were read from.
+
+    Attributes:
+        base: the folder that file names count from.
+        source: the file it was read from; None where it came from data.
+    """
+
+    stack: StackSection
+    corpus: CorpusSection
+    levels: tuple[LevelSection, ...]
+    top: TopSection
+    run: RunSection
+    base: Path = attrs.field(eq=False)
+    source: Path | None = attrs.field(default=None, eq=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data with every default written out; `recipe_from_dict` gives the same recipe back."""
+        reader = plain_part("reader", self.corpus.reader)
+        return {
+            "stack": plain(self.stack),
+            "corpus": {"reader": reader.pop("reader"), "segment": self.corpus.segment, **reader},
+            "level": [level.to_dict() for level in self.levels],
+            "top": self.top.to_dict(),
+            "run": plain(self.run),
+        }
+
+    def key(self) -> dict[str, Any]:
+        """All that affects bits, except the content of the corpus: data for canonical JSON."""
+        return {
+            "seed": self.stack.seed,
+            "corpus": self.corpus.key(),
+            "levels": [level.key() for level in self.levels],
+            "top": self.top.key(),
+        }
+
+
+def settings_key(config: Any) -> dict[str, Any] | None:
+    """The bit-affecting fields of a configuration (None of None), as data that JSON can hold."""
+    return None if config is None else {name: _plain_value(value, True) for name, value in hashed(config).items()}
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """Every field of a configuration, as data that TOML and JSON can hold; absent where it is None by default."""
+    return {
+        field.name: _plain_value(value, False)
+        for field in attrs.fields(type(config))
+        if (value := getattr(config, field.name)) is not None or field.default is not None
+    }
+
+
+def plain_part(selector: str, chosen: Chosen) -> dict[str, Any]:
+    """The table of a part: ``kind = NAME`` (or ``backend``, ``reader``) and the fields."""
+    return {selector: chosen.name, **plain(chosen.config)}
+
+
+def _plain_value(value: Any, only_bits: bool) -> Any:
+    if attrs.has(type(value)):
+        return settings_key(value) if only_bits else plain(value)
+    if isinstance(value, tuple | list):
+        return [_plain_value(item, only_bits) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain_value(item, only_bits) for key, item in value.items()}
+    return str(value) if isinstance(value, Path) else value
+
+
+def _model_tables(model: Chosen | None, train: Any) -> dict[str, Any]:
+    tables = {} if model is None else {"model": plain_part("backend", model)}
+    return tables if train is None else {**tables, "train": plain(train)}

@@ -1,0 +1,209 @@
+"""Turns one table into one attrs class, and reports everything wrong with it, each with its path.
+
+cattrs picks the hook of every type; the hooks here are strict (a boolean is no number, text is no list) and
+collect, where cattrs would stop at the first validator that fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
+import cattrs
+
+from stackc.errors import PluginError, StackcError
+from stackc.recipe.reasons import one_of, reason, show, unknown_key
+
+Made = TypeVar("Made")
+
+_NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "text"}
+
+
+class Wrong(Exception):
+    """A value that does not fit: (path below the value, what is wrong) of each problem."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
+class Problems:
+    """Collects ``path: what is wrong`` lines in the order of the recipe."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, path: str, text: str) -> None:
+        line = f"{path}: {text}" if path else text
+        if line not in self.lines:
+            self.lines.append(line)
+
+    def unknown(self, path: str, key: str, known: Iterable[str]) -> None:
+        """Report a key that a table does not have, with the nearest that it has."""
+        self.add(join(path, key), unknown_key(key, known))
+
+
+def join(path: str, key: str) -> str:
+    """The path of `key` in the table at `path`."""
+    return f"{path}{key}" if key.startswith("[") or not path else f"{path}.{key}" if key else path
+
+
+def table(cls: type[Made], data: object, path: str, problems: Problems, also: Iterable[str] = ()) -> Made | None:
+    """An instance of the attrs class `cls` from a table, or None with every problem reported.
+
+    Args:
+        also: keys that the table has besides the fields; they were taken out, and are offered where one is misspelt.
+    """
+    try:
+        made: Made = _structure_attrs(data, cls, tuple(also))
+    except Wrong as error:
+        for below, text in error.problems:
+            problems.add(join(path, below), text)
+        return None
+    return made
+
+
+def _structure_attrs(data: Any, cls: Any, also: tuple[str, ...] = ()) -> Any:
+    if not isinstance(data, Mapping):
+        raise Wrong([("", f"expected a table, found {show(data)}")])
+    fields = attrs.fields_dict(cls)
+    hints = _hints(cls)
+    wrong: list[tuple[str, str]] = []
+    values = {}
+    for key, value in data.items():
+        if key not in fields:
+            wrong.append((key, unknown_key(key, [*fields, *also])))
+            continue
+        try:
+            values[key] = _converter.structure(value, hints[key])
+            _validate(fields[key], values[key])
+        except Wrong as error:
+            wrong += [(join(key, below), text) for below, text in error.problems]
+    for name, field in fields.items():
+        if name not in data and field.default is attrs.NOTHING:
+            wrong.append((name, f"missing; {field.metadata.get('help', 'it has no default')}"))
+    if wrong:
+        raise Wrong(wrong)
+    try:
+        return cls(**values)
+    except (ValueError, TypeError, StackcError) as error:  # a check over several fields
+        raise Wrong([("", str(error))]) from error
+
+
+def _validate(field: attrs.Attribute[Any], value: Any) -> None:
+    """Run the field's own validator without an instance."""
+    if field.validator is None:
+        return
+    try:
+        field.validator(None, field, value)
+    except (ValueError, TypeError) as error:
+        raise Wrong([("", reason(error, field.name, value))]) from error
+    except AttributeError:
+        return  # it looks at other fields: it runs again when the instance is made
+
+
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(cls)
+    except NameError as error:
+        raise PluginError(f"{cls.__module__}.{cls.__name__}: a field's type cannot be read ({error})") from error
+
+
+def _expected(value: Any, noun: str) -> Wrong:
+    return Wrong([("", f"expected {noun}, found {show(value)}")])
+
+
+def _plain_type(value: Any, cls: Any) -> Any:
+    fits = isinstance(value, int | float) if cls is float else isinstance(value, cls)
+    if not fits or (isinstance(value, bool) and cls is not bool):
+        raise _expected(value, _NOUNS[cls])
+    if cls is float and not math.isfinite(value):
+        raise _expected(value, "a finite number")
+    return cls(value)
+
+
+def _path(value: Any, _cls: Any) -> Path:
+    if not isinstance(value, str):
+        raise _expected(value, "text")
+    return Path(value)
+
+
+def _literal(value: Any, cls: Any) -> Any:
+    allowed = get_args(cls)
+    for choice in allowed:
+        if value == choice and type(value) is type(choice):
+            return choice
+    raise Wrong([("", one_of(value, allowed))])
+
+
+def _union(value: Any, cls: Any) -> Any:
+    members = [member for member in get_args(cls) if member is not types.NoneType]
+    if value is None and len(members) < len(get_args(cls)):
+        return None
+    failures = []
+    for member in members:
+        try:
+            return _converter.structure(value, member)
+        except Wrong as error:
+            failures.append(error)
+    inner = [failure for failure in failures if any(below for below, _ in failure.problems)]
+    if len(failures) == 1 or inner:  # the one that got furthest tells most
+        raise (inner or failures)[0]
+    raise _expected(value, " or ".join(_noun(member) for member in members))
+
+
+def _sequence(value: Any, cls: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise _expected(value, _noun(cls))
+    origin, args = get_origin(cls), get_args(cls)
+    if origin is tuple and args[-1:] != (...,):
+        if len(value) != len(args):
+            raise _expected(value, f"a list of {len(args)}")
+        types_ = list(args)
+    else:
+        types_ = [args[0] if args else Any] * len(value)
+    made, wrong = [], []
+    for number, (item, type_) in enumerate(zip(value, types_, strict=True)):
+        try:
+            made.append(_converter.structure(item, type_))
+        except Wrong as error:
+            wrong += [(join(f"[{number}]", below), text) for below, text in error.problems]
+    if wrong:
+        raise Wrong(wrong)
+    return tuple(made) if origin is tuple else made
+
+
+def _noun(cls: Any) -> str:
+    if get_origin(cls) in (tuple, list):
+        args = get_args(cls)
+        return f"a list of {_noun(args[0]).removeprefix('a ')}" if args else "a list"
+    return "a table" if attrs.has(cls) else _NOUNS.get(cls, getattr(cls, "__name__", str(cls)))
+
+
+def _has_origin(origins: tuple[Any, ...], cls: Any) -> bool:
+    return get_origin(cls) in origins or cls in origins
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    for cls in (bool, int, float, str):
+        converter.register_structure_hook(cls, _plain_type)
+    converter.register_structure_hook(Path, _path)
+    by_origin: tuple[tuple[tuple[Any, ...], Callable[[Any, Any], Any]], ...] = (
+        ((Literal,), _literal),
+        ((Union, types.UnionType), _union),
+        ((tuple, list), _sequence),
+    )
+    for origins, hook in by_origin:
+        converter.register_structure_hook_func(functools.partial(_has_origin, origins), hook)
+    converter.register_structure_hook_func(attrs.has, _structure_attrs)
+    return converter
+
+
+_converter = _make_converter()

@@ -1,0 +1,66 @@
+"""The tables and keys that belong to the recipe itself, not to a part: their fields, ranges and defaults."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import attrs
+from attrs.validators import ge, in_, le
+
+from stackc.config import bits, speed
+
+MAX_TOKEN_BITS = 20
+"""An alphabet of 2^20 is the largest that frequencies allow."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+
+
+def _check_name(_instance: Any, _field: Any, value: str) -> None:
+    """Names become folders, and the NAME in ``--set level.NAME.…`` must not look like a number."""
+    if not _NAME.fullmatch(value):
+        raise ValueError("a name starts with a letter and holds at most 64 of A-Z a-z 0-9 . _ -")
+
+
+@attrs.frozen(kw_only=True)
+class StackSection:
+    """``[stack]``"""
+
+    name: str = speed(check=_check_name, help="what the stack is called; it is built in runs/NAME")
+    seed: int = bits(0, check=[ge(0), le(2**63 - 1)], help="every random choice is a function of it and the step")
+
+
+@attrs.frozen(kw_only=True)
+class SegmentTable:
+    """The keys of ``[corpus]`` that are not the reader's."""
+
+    segment: int = bits(
+        10_240,
+        check=[ge(1), le(2**30)],
+        help="symbols in a segment, at every level: the pieces of a document that are coded independently",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class NameTable:
+    """The name of a level or of the top."""
+
+    name: str = speed(check=_check_name, help="what it is called; its folder's name. Default: M and its place")
+
+
+@attrs.frozen(kw_only=True)
+class TokensTable:
+    """``[level.tokens]``"""
+
+    bits: int = bits(
+        check=[ge(1), le(MAX_TOKEN_BITS)], help="bits of a token, 1 to 20: the next model reads an alphabet of 2^bits"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class RunSection:
+    """``[run]``: speed only; nothing here enters a hash."""
+
+    device: str = speed("auto", check=in_(("auto", "cpu", "cuda")), help="where models train: auto, cpu or cuda")
+    threads: int = speed(1, check=[ge(1), le(1024)], help="threads inside one operation of a model")
+    lanes: int = speed(256, check=[ge(1), le(65_536)], help="windows or segments coded side by side")

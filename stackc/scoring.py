@@ -1,0 +1,70 @@
+"""What a frozen model pays for known symbols: the figures of every table (never a bit of a code)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.frequencies import cost_bits, normalise
+from stackc.level import segments
+from stackc.parts import RESTART, Frequencies, Predictor, Symbols
+
+Int64 = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+def rows(predictor: Predictor, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
+    """The rows of a known segment, in blocks: by scoring where the predictor can and may, else by stepping.
+
+    Args:
+        predictor: the frozen model.
+        segment: n symbols.
+        restarts: bool[n], True where the context is emptied first; position 0 always is.
+    """
+    if predictor.portability == "portable" and hasattr(predictor, "score"):
+        yield from predictor.score(segment, restarts)
+        return
+    state = predictor.start(1)
+    before = RESTART
+    for i, symbol in enumerate(segment):
+        again = restarts is not None and restarts[i]
+        yield predictor.step(state, np.array([RESTART if again else before], np.int64)).copy()
+        before = int(symbol)
+
+
+def total_bits(
+    predictor: Predictor, symbols: Symbols, offsets: Int64, segment: int, starts: Int64 | None = None
+) -> float:
+    """Cross-entropy of documents under a frozen model, in bits, over all of them.
+
+    Args:
+        predictor: the frozen model.
+        symbols: the documents end to end.
+        offsets: int64[D + 1].
+        segment: contexts always restart at a segment's start.
+        starts: further places where they restart, ascending (window starts); None: nowhere else.
+    """
+    total = 0.0
+    for first, last in segments(offsets, segment):
+        piece = symbols[first:last]
+        restarts = None
+        if starts is not None:
+            restarts = np.zeros(last - first, np.bool_)
+            inside = starts[np.searchsorted(starts, first) : np.searchsorted(starts, last)]
+            restarts[inside - first] = True
+        at = 0
+        for block in rows(predictor, piece, restarts):
+            total += math.fsum(cost_bits(block, piece[at : at + len(block)].astype(np.int64)))
+            at += len(block)
+    return total
+
+
+def unigram_bits(counts: Int64, symbols: Symbols) -> float:
+    """Cross-entropy of symbols under the frequencies of their counts in the training text, in bits."""
+    row = normalise(counts)
+    seen = np.bincount(symbols, minlength=len(counts)).astype(np.int64)
+    used = np.flatnonzero(seen)
+    return float(seen[used] @ cost_bits(row[None, :].repeat(len(used), axis=0), used)) if len(used) else 0.0
