@@ -15,7 +15,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from stackc.errors import ArtifactError
+from stackc.errors import ArtifactError, StackcError
 
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -68,6 +68,18 @@ def read_tensors(path: Path) -> Tensors:
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise ArtifactError(f"{path}: not a readable safetensors file ({error}); build the stack again") from error
     return tensors
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        StackcError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StackcError(f"{path}: cannot read ({error.strerror or error})") from error
 
 
 def sha256_file(path: Path) -> str:

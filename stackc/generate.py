@@ -47,12 +47,23 @@ def generate(
     for token in written:
         sampler.feed(token)
     drawn = 0
-    while drawn < tokens or constraint is not None:
-        token, constraint = _draw(sampler.row, constraint, temperature, rng)
-        sampler.feed(token)
-        written.append(token)
-        drawn += 1
-    symbols: npt.NDArray[np.integer] = np.array(written, np.int64)
+    per = levels[-1].window_tokens or 1 if levels else 1
+    while True:
+        # Until the prompt is kept and the last code is whole.
+        while drawn < tokens or constraint is not None or len(written) % per:
+            token, constraint = _draw(sampler.row, constraint, temperature, rng)
+            sampler.feed(token)
+            written.append(token)
+            drawn += 1
+        text = _decode(levels, written)
+        if text.startswith(prompt):
+            return text
+        # The end of the prompt is in a code of a lower level that is not whole yet.
+        tokens = drawn + per
+
+
+def _decode(levels: list[Level], tokens: list[int]) -> bytes:
+    symbols: npt.NDArray[np.integer] = np.array(tokens, np.int64)
     for level in reversed(levels):
         symbols = level.decode(symbols).symbols
     return symbols.astype(np.uint8).tobytes()

@@ -262,7 +262,14 @@ class WindowDecoder(Protocol):
 
 
 class LaneEncoder(Protocol):
-    """Tier 2: the same over lanes, in arrays. Every lane holds one open window of its own."""
+    """Tier 2: the same over lanes, in arrays. Every lane holds one open window of its own.
+
+    Optional, found by `hasattr`: ``run(lane, freqs, symbols, cuts) -> (tokens uint32, lengths int64)`` codes m
+    known symbols of one lane one after another, row i of `freqs` (uint32[m, A]; None without a model) for symbol
+    i, and closes windows before a symbol that does not fit or where `cuts` (bool[m]) says so, and at the symbol
+    budget. It gives the tokens of the windows closed and the symbols in each; the last one stays open unless
+    full. The level makes do without it (`stackc.adapt`).
+    """
 
     def add(self, freqs: Frequencies | None, symbols: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """`WindowEncoder.add` in every lane whose symbol is not IDLE: bool[L], False where it does not fit."""
@@ -310,7 +317,9 @@ class Coder(Protocol):
     - ``fit(train: Text, alphabet, folder)`` for a coder with tables of its own, and ``load(folder)`` to read them
       back: called before coding, never trained again at load;
     - ``interval() -> (low, range, resolved)`` on its `WindowEncoder`: the codes of every text that extends the
-      one coded so far, in units of 2^-resolved of a code. Needed to generate from a prompt.
+      one coded so far, in units of 2^-resolved of a code; and ``sub_interval(freqs, first, last)``, the same for
+      the texts that go on with a symbol of first..last, None where none of them fits. Needed to generate from a
+      prompt.
     """
 
     budget: ClassVar[bool]

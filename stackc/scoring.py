@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stackc.frequencies import cost_bits, normalise
+from stackc.frequencies import PRECISION, cost_bits, normalise
 from stackc.level import segments
 from stackc.parts import RESTART, Frequencies, Predictor, Symbols
 
@@ -64,7 +64,5 @@ def total_bits(
 
 def unigram_bits(counts: Int64, symbols: Symbols) -> float:
     """Cross-entropy of symbols under the frequencies of their counts in the training text, in bits."""
-    row = normalise(counts)
-    seen = np.bincount(symbols, minlength=len(counts)).astype(np.int64)
-    used = np.flatnonzero(seen)
-    return float(seen[used] @ cost_bits(row[None, :].repeat(len(used), axis=0), used)) if len(used) else 0.0
+    bits = PRECISION - np.log2(normalise(counts).astype(np.float64))
+    return float(np.bincount(symbols, minlength=len(counts)) @ bits)

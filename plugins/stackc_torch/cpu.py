@@ -117,7 +117,7 @@ class CpuPredictor:
         kv = [np.empty((history + size, 2 * frozen.inner), np.int8) for _ in range(frozen.layers)]
         restart = 0
         for start in range(0, count, size):
-            inputs, starts = _pass_inputs(segment, restarts, start, min(start + size, count), self.alphabet, restart)
+            inputs, starts = pass_inputs(segment, restarts, start, min(start + size, count), self.alphabet, restart)
             restart = int(starts[-1])
             # Row `history` of the buffers is position `start`; what came before lies above it.
             at = history + np.arange(len(inputs), dtype=np.int64)
@@ -201,7 +201,7 @@ class CpuPredictor:
         )
 
 
-def _pass_inputs(
+def pass_inputs(
     segment: Symbols, restarts: npt.NDArray[np.bool_] | None, start: int, end: int, empty: int, restart: int
 ) -> tuple[Array, Array]:
     """What positions start .. end - 1 read, and where each one's context starts, counted from the segment's start."""

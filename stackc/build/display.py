@@ -52,8 +52,6 @@ class Display:
         suffix = " (going on where it was)" if resumed else ""
         bar = self._bar() if self.live else None
         progress = StageProgress(self, name, bar)
-        if bar is None:
-            self.line(f"[{self._clock()}] {name}{suffix}")
         try:
             with bar if bar is not None else contextlib.nullcontext():
                 yield progress

@@ -183,9 +183,11 @@ class _Build:
             "windows": section.key() if cut is not None else None,
         }
 
-        device = self.runtime.resolve()
+        record: dict[str, Any] = {}
 
         def train(stage: Path, progress: Progress) -> None:
+            device = self.runtime.resolve()
+            record.update(device=device.name, threads=device.threads, build=host("same-build"))
             task = TrainingTask(
                 alphabet=section.alphabet,
                 segment=self.recipe.corpus.segment,
@@ -200,7 +202,6 @@ class _Build:
             )
             backend.train(task)
 
-        record = {"device": device.name, "threads": device.threads, "build": host("same-build")}
         trained = self.work.run(f"{section.name}/model", material, train, record)
 
         def freeze(stage: Path, progress: Progress) -> None:

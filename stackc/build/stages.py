@@ -82,7 +82,7 @@ class Workspace:
             resumed = self._prepare(folder, key)
             with self.display.stage(name, resumed) as progress:
                 work(folder, progress)
-            done = self._finish(folder, key, record or {})
+            done = self._finish(folder, key, {} if record is None else record)
         self.done[name] = done
         return done
 

@@ -50,8 +50,9 @@ def command(path: Path, as_json: bool, verify: bool) -> None:
 
 
 def _setting(table: dict[str, object]) -> str:
-    name, *rest = table.items()
-    return f"{name[1]} " + " ".join(f"{key}={value}" for key, value in rest)
+    """A part's name and its fields."""
+    name = next(table[selector] for selector in ("kind", "backend") if selector in table)
+    return " ".join([str(name), *(f"{key}={value}" for key, value in table.items() if value != name)])
 
 
 def _size(manifest: dict[str, object], name: str) -> str:

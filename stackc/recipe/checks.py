@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import attrs
+
 from stackc.errors import StackcError
 from stackc.parts import MAX_WINDOW_SYMBOLS, Windowing
 from stackc.recipe.sections import Chosen
@@ -79,10 +81,11 @@ def check_pair(coder: Part, windowing: Windowing, name: str, registry: Registry)
 
 
 def _without_budget(part: Part) -> bool:
-    """Whether a windowing has no bit budget in its default configuration; one without defaults is not listed."""
+    """Whether a windowing has no bit budget; only for a hint, so sizes without a default are made up."""
+    required = {field.name: 16 for field in attrs.fields(part.config) if field.default is attrs.NOTHING}
     try:
-        windowing = part.factory(part.config())
-    except Exception:  # it is only a hint in a message
+        windowing = part.factory(part.config(**required))
+    except Exception:  # a windowing that cannot be tried is not listed
         return False
     return isinstance(windowing, Windowing) and windowing.bits is None
 

@@ -16,8 +16,8 @@ def command(stack: Path, files: tuple[Path, ...], as_json: bool) -> None:
     """Measure every level of STACK on FILES, each a document, and decode all of them back."""
     from rich.console import Console
 
-    from stackc.cli.code import read_bytes
     from stackc.errors import CodingError
+    from stackc.files import read_bytes
     from stackc.stack import Stack
     from stackc.table import print_evaluation
 

@@ -1,0 +1,104 @@
+"""A level compiled: every code's text, found by walking the model through all texts that a window can hold.
+
+Breadth first in chunks of at most `lanes` texts, depth first over chunks. A chunk's successors are processed
+from the one with the fewest codes to the one with the most, and the last needs its predecessor's model state
+no more. So every state that is kept while another is worked on has at least twice its codes, and at most W + 1
+states exist at once.
+
+Legend: K texts of a chunk, A alphabet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api import RESTART, CodingError, Frequencies, Predictor, Window
+from stackc_coders import kernels
+
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+MAX_BITS = 20
+"""The largest W compiled: 2^20 texts."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Chunk:
+    """Texts of one length whose successors are still to be found.
+
+    Attributes:
+        state: the model's state of the texts without their last symbols; None: restart it.
+        lanes: int64[K], which lane of it is each text's.
+        lows, ranges: int64[K], each text's code, and how many codes it and its extensions have.
+        length: symbols in the texts.
+    """
+
+    state: Any
+    lanes: Int64
+    lows: Int64
+    ranges: Int64
+    length: int
+
+
+def compile_dictionary(predictor: Predictor, window: Window, lanes: int) -> tuple[Int32, Int32]:
+    """The texts of all codes: (parent int32[2^W], symbol int32[2^W]), indexed by code.
+
+    Entry c is the text of code c: the text of code `parent[c]` and `symbol[c]`. Entry 0, the empty text, has -1
+    in both. A text that reached the symbol budget owns all codes of its range; they have the same entries.
+
+    Args:
+        predictor: restarts with every window; without `take`, texts are stepped again from their start.
+        window: with a bit budget of at most 20.
+        lanes: texts stepped side by side.
+    """
+    if window.bits is None or window.bits > MAX_BITS:
+        raise CodingError(f"only windows of at most {MAX_BITS} bits are compiled, not of {window.bits}")
+    size = 1 << window.bits
+    parent, symbol = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
+    empty = np.zeros(1, np.int64)
+    stack = [_Chunk(state=None, lanes=empty, lows=empty, ranges=empty + size, length=0)]
+    while stack:
+        chunk = stack.pop()
+        state, freqs = _advance(predictor, chunk, parent, symbol)
+        bound = int(chunk.ranges.sum()) // 2  # of two texts listed, neither has less than two codes
+        owners, lows, ranges = (np.empty(bound, np.int64) for _ in range(3))
+        first, full = chunk.length == 0, chunk.length + 1 == window.symbols
+        count = kernels.spread(freqs, chunk.lows, chunk.ranges, first, full, parent, symbol, owners, lows, ranges)
+        order = np.argsort(-ranges[:count], kind="stable")
+        for piece in np.array_split(order, -(-count // lanes)) if count else []:
+            stack.append(
+                _Chunk(
+                    state=state, lanes=owners[piece], lows=lows[piece], ranges=ranges[piece], length=chunk.length + 1
+                )
+            )
+    return parent, symbol
+
+
+def _advance(predictor: Predictor, chunk: _Chunk, parent: Int32, symbol: Int32) -> tuple[Any, Frequencies]:
+    """The model's state after the chunk's texts, and its answers uint32[K, A]."""
+    count = len(chunk.lows)
+    if chunk.length and hasattr(predictor, "take"):
+        state = predictor.take(chunk.state, chunk.lanes)
+        freqs = predictor.step(state, symbol[chunk.lows].astype(np.int64))
+    else:
+        state = predictor.start(count)
+        freqs = predictor.step(state, np.full(count, RESTART, np.int64))
+        for column in _spell(chunk, parent, symbol):
+            freqs = predictor.step(state, column)
+    if freqs.shape[0] != count or freqs.dtype != np.uint32:
+        raise CodingError(f"a model answered {freqs.dtype}{list(freqs.shape)} for {count} texts; expected uint32")
+    return state, np.require(freqs, requirements="CW")
+
+
+def _spell(chunk: _Chunk, parent: Int32, symbol: Int32) -> Int64:
+    """The chunk's texts: int64[length, K]."""
+    texts = np.empty((chunk.length, len(chunk.lows)), np.int64)
+    codes = chunk.lows
+    for column in texts[::-1]:
+        column[:] = symbol[codes]
+        codes = parent[codes].astype(np.int64)
+    return texts

@@ -1,0 +1,148 @@
+"""Which rows a step trains on: a pure function of the seed and the step.
+
+Two kinds are mixed. *Long rows* begin at a random place of the text; their context restarts there and where a
+document begins. *Window rows* begin where a window does, and their context restarts with every window, as it
+does in coding. Where windows start is found by cutting a sample of the text with the model so far; until that
+was done once, it is guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stackc.api import CorpusError, Symbols, Text
+from stackc_torch.config import Transformer, TransformerTraining
+from stackc_torch.network import Rows
+
+GUESSED_WINDOW = 4
+"""Mean length of a window before any was cut."""
+
+PIECES = 16
+"""Places of the text that a sample to cut is put together from."""
+
+_ROWS, _SAMPLE, _GUESS, _CALIBRATION = range(4)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Windows:
+    """A sample of the text and where its windows start.
+
+    Attributes:
+        symbols: the sample.
+        starts: bool[len(symbols)], True where a window starts; the first always is.
+        cuts: times that windows were cut so far; 0: these are guessed.
+    """
+
+    symbols: Symbols
+    starts: npt.NDArray[np.bool_]
+    cuts: int
+
+
+class Sampler:
+    """Draws rows from a text of one or more symbols, read as a circle of documents.
+
+    Args:
+        windows: whether the model will code in windows that restart its context.
+    """
+
+    def __init__(
+        self, text: Text, alphabet: int, seed: int, config: Transformer, settings: TransformerTraining, windows: bool
+    ) -> None:
+        if not len(text.symbols):
+            raise CorpusError("transformer: the training text has no symbols; give the corpus some text")
+        self.text = text
+        self.alphabet = alphabet
+        self.seed = seed
+        self.settings = settings
+        self.share = settings.window_share if windows else 0.0
+        self.row = settings.row_symbols(config.context)
+        pieces = math.ceil(self.row / settings.window_row)
+        self.window_row = math.ceil(self.row / pieces)
+        self.pieces = pieces
+
+    def step(self, step: int, windows: Windows) -> list[list[Rows]]:
+        """The rows of a step: for each of its `accumulate` parts a block of long and one of window rows."""
+        batch, parts = self.settings.batch, self.settings.accumulate
+        # The share holds over many steps, for batches of any size.
+        wanted = math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
+        random = self._random(_ROWS, step)
+        long = random.integers(0, len(self.text.symbols), batch - wanted)
+        short = random.random(wanted * self.pieces)
+        return [self._part(long[part::parts], short[part::parts], windows) for part in range(parts)]
+
+    def calibration(self, symbols: int, windows: Windows) -> list[Rows]:
+        """About `symbols` symbols, to choose scales by: long rows and, where the model will code in windows, those."""
+        random = self._random(_CALIBRATION, 0)
+        rows = max(1, symbols // self.row)
+        short = rows * self.pieces if self.share else 0
+        return self._part(random.integers(0, len(self.text.symbols), rows), random.random(short), windows)
+
+    def sample(self, cuts: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
+        """The text to cut for the `cuts`-th time, and where in it a context restarts whatever the model says."""
+        count, wanted = len(self.text.symbols), self.settings.recut_symbols
+        if count <= wanted:
+            places, size = np.zeros(1, np.int64), count
+        else:
+            size = math.ceil(wanted / PIECES)
+            places = self._random(_SAMPLE, cuts).integers(0, count, PIECES)
+        pieces = [self._stretch(int(place), size) for place in places]
+        return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
+
+    def guess(self) -> Windows:
+        """Windows to train on before any were cut: restarts at random."""
+        if not self.share:
+            return Windows(symbols=self.text.symbols[:1], starts=np.ones(1, bool), cuts=0)
+        symbols, starts = self.sample(0)
+        random = self._random(_GUESS, 0).random(len(symbols)) < 1 / GUESSED_WINDOW
+        return Windows(symbols=symbols, starts=starts | random, cuts=0)
+
+    def _part(self, long: Any, short: Any, windows: Windows) -> list[Rows]:
+        """Long rows from these places of the text, window rows from these shares of all window starts."""
+        blocks = []
+        if len(long):
+            stretches = [self._stretch(int(place), self.row) for place in long]
+            blocks.append(self._rows(np.stack([s[0] for s in stretches]), np.stack([s[1] for s in stretches])))
+        if len(short):
+            starts = np.flatnonzero(windows.starts)
+            places = starts[(short * len(starts)).astype(np.int64)]
+            at = (places[:, None] + np.arange(self.window_row)) % len(windows.symbols)
+            blocks.append(self._rows(windows.symbols[at], windows.starts[at]))
+        return blocks
+
+    def _stretch(self, place: int, size: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
+        """`size` symbols from `place` on, around the circle, and where a context restarts in them."""
+        symbols, offsets = self.text.symbols, self.text.offsets
+        pieces, starts = [], np.zeros(size, bool)
+        starts[0] = True
+        done = 0
+        while done < size:
+            end = min(place + size - done, len(symbols))
+            low, high = np.searchsorted(offsets[:-1], (place, end), side="left")
+            starts[done + offsets[low:high] - place] = True
+            pieces.append(np.asarray(symbols[place:end]))
+            done += end - place
+            place = 0
+        return np.concatenate(pieces), starts
+
+    def _rows(self, symbols: Any, starts: Any) -> Rows:
+        """Rows [B, T] of symbols and restarts, as the network takes them."""
+        targets = symbols.astype(np.int64)
+        starts = starts.copy()
+        starts[:, 0] = True
+        inputs = np.empty_like(targets)
+        inputs[:, 1:] = targets[:, :-1]
+        inputs[starts] = self.alphabet
+        first = None
+        if starts[:, 1:].any():
+            positions = np.where(starts, np.arange(starts.shape[1]), 0)
+            first = torch.from_numpy(np.maximum.accumulate(positions, 1))
+        return Rows(inputs=torch.from_numpy(inputs), targets=torch.from_numpy(targets), first=first)
+
+    def _random(self, kind: int, number: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed & 0xFFFFFFFFFFFFFFFF, kind, number])

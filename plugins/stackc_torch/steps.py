@@ -1,0 +1,43 @@
+"""One training step where autograd does the work: what runs on CUDA. On CPU `fused.FusedStep` takes its place."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stackc_torch.config import Transformer
+from stackc_torch.network import HeadLoss, Rows, Scales, Weights, hidden_states
+
+
+class AutogradStep:
+    """Loss and gradients of a list of `Rows`; the same call as `fused.FusedStep`.
+
+    Args:
+        weights, grads: by the names of `Transformer.shapes`; gradients are added to in place.
+        bf16: matrix products in bfloat16 (autocast); weights, norms and losses stay in float32.
+    """
+
+    def __init__(self, config: Transformer, weights: Weights, grads: Weights, z_loss: float, bf16: bool) -> None:
+        self.config = config
+        self.z_loss = z_loss
+        self.bf16 = bf16
+        # Leaves that share their memory with `weights`, and whose gradients are the given ones.
+        self.leaves = {name: tensor.detach().requires_grad_() for name, tensor in weights.items()}
+        for name, leaf in self.leaves.items():
+            leaf.grad = grads[name]
+
+    def __call__(self, blocks: list[Rows], symbols: int, scales: Scales | None = None) -> Tensor:
+        """Add the gradients of these rows, each symbol weighing 1 / symbols; answer the sum of nats."""
+        device = self.leaves["head"].device
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        for rows in blocks:
+            first = None if rows.first is None else rows.first.to(device, non_blocking=True)
+            moved = Rows(inputs=rows.inputs.to(device), targets=rows.targets.to(device), first=first)
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+                y = hidden_states(self.leaves, self.config, moved, scales)
+            y = y.reshape(-1, self.config.width)
+            y = y.to(torch.bfloat16) if self.bf16 else y
+            loss = HeadLoss.apply(y, self.leaves["head"], moved.targets.reshape(-1), self.z_loss, 1 / symbols)
+            loss.backward()
+            total += loss.detach()
+        return total

@@ -1,0 +1,70 @@
+"""Bits as tokens and back, for coders that work a window at a time. Most significant bit first, always."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Tokens = npt.NDArray[np.uint32]
+
+_AT_ONCE = 1 << 16
+"""Bits unpacked at once: a long read takes no more memory than this many bytes, and a little."""
+
+
+def pack(value: int, bits: int, token_bits: int) -> Tokens:
+    """The tokens of `bits` bits, zeros added to whole tokens: uint32[ceil(bits / token_bits)].
+
+    Args:
+        value: 0 .. 2^bits - 1.
+        bits: 0 or more.
+        token_bits: 1 .. 32.
+    """
+    assert 0 <= value < 1 << bits, f"a code of {bits} bits"
+    count = -(-bits // token_bits)
+    padded = -(-count * token_bits // 8) * 8
+    digits = np.frombuffer((value << (padded - bits)).to_bytes(padded // 8, "big"), np.uint8)
+    pieces = np.unpackbits(digits)[: count * token_bits].reshape(count, token_bits)
+    powers = np.left_shift(np.int64(1), np.arange(token_bits - 1, -1, -1, dtype=np.int64))
+    return (pieces.astype(np.int64) @ powers).astype(np.uint32)
+
+
+class TokenBits:
+    """The bits of tokens[start:end], then zeros without end (a `stackc.api.BitSource`).
+
+    Args:
+        tokens: integers; the lowest `token_bits` bits of each are read.
+        token_bits: 1 .. 32.
+        start, end: which tokens.
+    """
+
+    def __init__(self, tokens: npt.NDArray[Any], token_bits: int, start: int, end: int) -> None:
+        self._tokens, self._token_bits = tokens, token_bits
+        self._at, self._end = start * token_bits, end * token_bits
+
+    @property
+    def left(self) -> int:
+        """Bits before the zeros begin; negative once they were passed."""
+        return self._end - self._at
+
+    def read(self, count: int) -> int:
+        """The next `count` bits as an integer."""
+        value = 0
+        while count > 0:
+            step = min(count, _AT_ONCE)
+            value = value << step | self._read(step)
+            count -= step
+        return value
+
+    def _read(self, count: int) -> int:
+        first, size = self._at // self._token_bits, self._token_bits
+        real = max(0, min(count, self.left))
+        value = 0
+        if real:
+            tokens = np.asarray(self._tokens[first : (self._at + real - 1) // size + 1], np.int64)
+            shifts = np.arange(size - 1, -1, -1)
+            digits = ((tokens[:, None] >> shifts) & 1).reshape(-1)[self._at - first * size :][:real]
+            value = int.from_bytes(np.packbits(digits.astype(np.uint8)).tobytes(), "big") >> (-real % 8)
+        self._at += count
+        return value << (count - real)

@@ -1,0 +1,299 @@
+"""What every coder must keep, as tests to subclass.
+
+    class TestMyCoder(CoderContract):
+        def make(self):
+            return MyCoder()
+
+Everything is seeded: the same tests on every run. Class attributes narrow what is tried.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder, RunningLaneEncoder
+from stackc.parts import Coder, Frequencies, Text, Window
+from stackc.testing.driving import (
+    STYLES,
+    TablePredictor,
+    decode_lanes,
+    encode_lanes,
+    random_table,
+    row_after,
+    sample_text,
+    table_for,
+)
+
+Case = tuple[Window, str]
+
+
+class CoderContract:
+    """The tests. Tier 1 is the measure of the others; a test of what a coder does not claim is skipped.
+
+    Attributes:
+        alphabets: alphabet sizes to try.
+        budgets: bit budgets to try, where the coder obeys one and they can hold the alphabet.
+        symbols: symbol budgets to try.
+        token_bits: token sizes to try, where they divide the bit budget.
+        seed: of all random choices.
+    """
+
+    alphabets: ClassVar[tuple[int, ...]] = (1, 2, 3, 7, 256, 300)
+    budgets: ClassVar[tuple[int, ...]] = (3, 8, 9, 12, 16, 32, 40, 64, 128)
+    symbols: ClassVar[tuple[int, ...]] = (1, 5, 100)
+    token_bits: ClassVar[tuple[int, ...]] = (1, 4, 8, 12, 16)
+    seed: ClassVar[int] = 0
+
+    def make(self) -> Coder:
+        """A fresh coder, not fitted. Yours to write."""
+        raise NotImplementedError
+
+    # ----------------------------------------------------------------------------------------------
+    # Helpers
+
+    def coder(self, alphabet: int) -> Coder:
+        """A coder ready to code, with tables of its own where it has such."""
+        return _ready(type(self), alphabet)
+
+    def rng(self, *more: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *more])
+
+    def cases(self) -> list[Case]:
+        """Windows and styles of frequencies: every alphabet with every budget, the rest in turn."""
+        coder = self.make()
+        cases: list[Case] = []
+        for alphabet in self.alphabets:
+            budgets = [None, *(bits for bits in self.budgets if (1 << bits) - 1 >= alphabet)]
+            for bits in budgets if coder.budget else [None]:
+                sizes = [size for size in self.token_bits if bits is None or bits % size == 0]
+                turn = len(cases)
+                window = Window(
+                    alphabet=alphabet,
+                    bits=bits,
+                    symbols=self.symbols[turn % len(self.symbols)],
+                    token_bits=sizes[turn % len(sizes)],
+                )
+                cases.append((window, STYLES[turn % len(STYLES)]))
+        return cases
+
+    def setting(self, number: int, case: Case) -> tuple[Coder, Window, Frequencies, list[list[int]]]:
+        """A coder, its window, a table and texts, one of them empty."""
+        window, style = case
+        rng = self.rng(1, number)
+        table = random_table(rng, window.alphabet, style)
+        texts = [sample_text(rng, table, length) for length in (0, 1, 40, 17, 2 * window.symbols)]
+        return self.coder(window.alphabet), window, table, texts
+
+    # ----------------------------------------------------------------------------------------------
+    # Tests
+
+    def test_it_says_what_it_can(self) -> None:
+        coder = self.make()
+        for flag in ("budget", "ends", "total", "needs_model"):
+            assert isinstance(getattr(type(coder), flag), bool), f"{flag} is a class attribute, True or False"
+        assert coder.ends or not coder.budget, "a coder that obeys a bit budget marks ends itself"
+        assert hasattr(coder, "fit") == hasattr(coder, "load"), "what is fitted is loaded"
+
+    def test_what_is_encoded_decodes(self) -> None:
+        """Window after window from one run of tokens, with windows that end early, in whole tokens."""
+        for number, case in enumerate(self.cases()):
+            coder, window, table, texts = self.setting(number, case)
+            rows = table_for(coder, table)
+            coded = encode_lanes(AdaptedLaneEncoder(coder, window, len(texts)), window, rows, texts, frozenset({3, 4}))
+            tokens = np.array([token for one in coded for token in one.tokens], np.uint32)
+            assert all(0 <= token < 1 << window.token_bits for token in tokens.tolist()), case
+            ends = np.cumsum([len(one.tokens) for one in coded]).tolist()
+            spans = [(end - len(one.tokens), end) for end, one in zip(ends, coded, strict=True)]
+            decoder = AdaptedLaneDecoder(coder, window, len(texts), tokens)
+            for one, text, back in zip(coded, texts, decode_lanes(decoder, window, rows, spans), strict=True):
+                assert [symbol for part in one.windows for symbol in part] == text, case
+                assert all(1 <= len(part) <= window.symbols for part in one.windows), case
+                assert back.windows == one.windows, case
+                assert back.sizes == one.sizes, case
+
+    def test_a_budget_is_filled_exactly(self) -> None:
+        for number, case in enumerate(self.cases()):
+            coder, window, table, texts = self.setting(number, case)
+            if window.bits is None:
+                continue
+            for symbol in texts[2][:1]:
+                encoder = coder.encoder(window)
+                assert encoder.add(table[0] if coder.needs_model else None, symbol)
+                value, bits = encoder.close(window.symbols == 1)
+                assert bits == window.bits, case
+                assert 0 < value < 1 << bits, "code 0 is the empty text, which is never written"
+
+    def test_a_symbol_that_does_not_fit_changes_nothing(self) -> None:
+        if not self.make().budget:
+            pytest.skip("only a bit budget turns symbols away")
+        tried = 0
+        for number, case in enumerate(self.cases()):
+            coder, window, table, texts = self.setting(number, case)
+            if window.bits is None or window.bits > 40:
+                continue
+            left, right, size, last = coder.encoder(window), coder.encoder(window), 0, -1
+            for symbol in texts[-1] + texts[2]:
+                row = table[row_after(table, last)] if coder.needs_model else None
+                fits = left.add(row, symbol)
+                if fits:  # the twin is offered only what fits
+                    assert right.add(row, symbol), case
+                    size, last = size + 1, symbol
+                tried += not fits
+                if size == window.symbols:
+                    break
+            assert left.close(size == window.symbols) == right.close(size == window.symbols), case
+        assert tried, "no symbol was ever turned away: widen `alphabets` or `budgets`"
+
+    def test_lanes_are_tier_1_side_by_side(self) -> None:
+        if not hasattr(self.make(), "lane_encoder"):
+            pytest.skip("tier 1 only")
+        for number, case in enumerate(self.cases()):
+            coder, window, table, texts = self.setting(number, case)
+            rows, made = table_for(coder, table), _lanes(coder)
+            cuts = frozenset({2, 9})
+            slow = encode_lanes(AdaptedLaneEncoder(coder, window, len(texts)), window, rows, texts, cuts)
+            fast = encode_lanes(made.lane_encoder(window, len(texts)), window, rows, texts, cuts)
+            assert fast == slow, case
+            alone = [encode_lanes(made.lane_encoder(window, 1), window, rows, [text], cuts)[0] for text in texts]
+            assert alone == slow, case
+            tokens = np.array([token for one in slow for token in one.tokens], np.uint32)
+            ends = np.cumsum([len(one.tokens) for one in slow]).tolist()
+            spans = [(end - len(one.tokens), end) for end, one in zip(ends, slow, strict=True)]
+            back = decode_lanes(made.lane_decoder(window, len(texts), tokens), window, rows, spans)
+            assert [one.windows for one in back] == [one.windows for one in slow], case
+            assert [one.sizes for one in back] == [one.sizes for one in slow], case
+
+    def test_a_run_is_the_same_as_symbol_by_symbol(self) -> None:
+        if not hasattr(self.make(), "lane_encoder"):
+            pytest.skip("tier 1 only")
+        for number, case in enumerate(self.cases()):
+            coder, window, table, texts = self.setting(number, case)
+            text = np.array(texts[2] + texts[4], np.int64)
+            rng = self.rng(2, number)
+            freqs = table[rng.integers(0, len(table), len(text))] if coder.needs_model else None
+            forced = rng.random(len(text)) < 0.1
+            made = _lanes(coder).lane_encoder(window, 3)
+            if not hasattr(made, "run"):
+                pytest.skip("its lanes have no run")
+            plain = RunningLaneEncoder(_lanes(coder).lane_encoder(window, 3), window, 3)
+            for first, last in ((0, 1), (1, 20), (20, 20), (20, len(text))):
+                part = (None if freqs is None else freqs[first:last], text[first:last], forced[first:last])
+                found, expected = made.run(1, *part), plain.run(1, *part)
+                assert found[0].tolist() == expected[0].tolist(), case
+                assert found[1].tolist() == expected[1].tolist(), case
+            one = np.array([1])
+            assert made.close(one, one < 0)[0].tolist() == plain.close(one, one < 0)[0].tolist(), case
+
+    def test_any_tokens_decode(self) -> None:
+        if not self.make().total:
+            pytest.skip("decodes only what it encoded")
+        for number, case in enumerate(self.cases()):
+            coder, window, table, _ = self.setting(number, case)
+            rows, rng = table_for(coder, table), self.rng(3, number)
+            tokens = rng.integers(0, 1 << window.token_bits, 300).astype(np.uint32)
+            tokens[40:120] = 0  # empty texts, or the likeliest ones
+            tokens[120:160] = (1 << window.token_bits) - 1
+            whole = 1 if window.bits is None else window.bits // window.token_bits
+            spans = [(first, first + count - count % whole) for first, count in ((0, 7), (5, 60), (40, 40), (150, 150))]
+            slow = decode_lanes(AdaptedLaneDecoder(coder, window, len(spans), tokens), window, rows, spans)
+            for one in slow:
+                assert all(len(part) <= window.symbols for part in one.windows), case
+            if hasattr(coder, "lane_decoder"):
+                made = _lanes(coder).lane_decoder(window, len(spans), tokens)
+                assert decode_lanes(made, window, rows, spans) == slow, case
+
+    def test_long_runs_end_at_the_symbol_budget(self) -> None:
+        """A text of one symbol that is nearly certain: windows are bounded all the same."""
+        coder = self.make()
+        for bits in (None, max(self.budgets)) if coder.budget else (None,):
+            sizes = [size for size in self.token_bits if bits is None or bits % size == 0]
+            window = Window(alphabet=2, bits=bits, symbols=400, token_bits=sizes[-1])
+            coder, table = self.coder(2), random_table(self.rng(4), 2, "certain", rows=1)
+            symbol = int(table[0].argmax())
+            encoder = coder.encoder(window)
+            row = table[0] if coder.needs_model else None
+            fitted = 0
+            while fitted < window.symbols and encoder.add(row, symbol):
+                fitted += 1
+            assert fitted == window.symbols or window.bits is not None
+            if fitted < window.symbols:
+                continue
+            rows = table_for(coder, table)
+            text = [[symbol] * (2 * window.symbols + 3)]
+            coded = encode_lanes(AdaptedLaneEncoder(coder, window, 1), window, rows, text)[0]
+            assert [len(part) for part in coded.windows] == [400, 400, 3]
+            tokens = np.array(coded.tokens, np.uint32)
+            span = [(0, len(tokens))]
+            assert decode_lanes(AdaptedLaneDecoder(coder, window, 1, tokens), window, rows, span)[0].windows == coded.windows
+
+    def test_a_dictionary_says_what_stepping_says(self) -> None:
+        if not hasattr(self.make(), "dictionary"):
+            pytest.skip("does not compile")
+        for number, (alphabet, bits, budget) in enumerate(((1, 3, 5), (2, 4, 1024), (3, 8, 4), (7, 9, 100), (15, 4, 9))):
+            coder = self.coder(alphabet)
+            window = Window(alphabet=alphabet, bits=bits, symbols=budget, token_bits=bits)
+            table = random_table(self.rng(5, number), alphabet, STYLES[number % 4])
+            predictor = TablePredictor(table) if coder.needs_model else None
+            parent, symbol = coder.dictionary(predictor, window, 3)  # type: ignore[attr-defined]
+            assert (parent[0], symbol[0]) == (-1, -1), "entry 0 is the empty text"
+            codes = np.arange(len(parent))
+            assert ((parent[1:] >= 0) & (parent[1:] < codes[1:])).all(), "texts come after those that they extend"
+            spans = [(code, code + 1) for code in codes.tolist()]
+            decoder = AdaptedLaneDecoder(coder, window, len(codes), codes.astype(np.uint32))
+            stepped = decode_lanes(decoder, window, table_for(coder, table), spans)
+            for code in codes.tolist():
+                text, above = [], code
+                while above > 0:
+                    text.append(int(symbol[above]))
+                    above = int(parent[above])
+                assert text[::-1] == stepped[code].windows[0], (window, code)
+
+    def test_intervals_hold_the_codes_of_what_extends_a_text(self) -> None:
+        case = next((case for case in self.cases() if case[0].bits == 16), None)
+        if case is None or not hasattr(self.coder(case[0].alphabet).encoder(case[0]), "interval"):
+            pytest.skip("tells no intervals")
+        coder, window, table, _ = self.setting(0, case)
+        rng = self.rng(6)
+        encoder: Any = coder.encoder(window)
+        last = -1
+        for _ in range(min(4, window.symbols)):
+            row = table[row_after(table, last)] if coder.needs_model else None
+            low, size, resolved = encoder.interval()
+            parts = [encoder.sub_interval(row, s, s) for s in range(window.alphabet)]
+            fitting = [s for s, part in enumerate(parts) if part is not None]
+            if not fitting:
+                break
+            low, size, resolved = encoder.interval()
+            assert parts[fitting[0]] == (low + 1, *parts[fitting[0]][1:]), "the first slot is the text's own"
+            whole = encoder.sub_interval(row, 0, window.alphabet - 1)
+            assert whole == (low + 1, size - 1, resolved), "symbols share all slots but the first"
+            assert sum(parts[s][1] for s in fitting) == size - 1, "and no slot is two symbols'"
+            last = int(rng.choice(fitting))
+            assert encoder.add(row, last)
+            assert encoder.interval() == parts[last]
+
+
+def _lanes(coder: Coder) -> Any:
+    return coder
+
+
+@functools.cache
+def _ready(suite: type[CoderContract], alphabet: int) -> Coder:
+    """A coder of this suite, fitted where it can be; every alphabet once."""
+    coder = suite().make()
+    if hasattr(coder, "fit"):
+        rng = np.random.default_rng([suite.seed, 7, alphabet])
+        table = random_table(rng, alphabet, STYLES[alphabet % len(STYLES)], rows=1)
+        symbols = np.array(sample_text(rng, table, 1000), np.uint32)
+        text = Text(symbols=symbols, offsets=np.array([0, 400, 1000]), source_bytes=1000)
+        with tempfile.TemporaryDirectory() as folder:
+            coder.fit(text, alphabet, Path(folder))
+            coder = suite().make()  # what is fitted travels in the folder, and only there
+            coder.load(Path(folder))  # type: ignore[attr-defined]
+    return coder
