@@ -20,7 +20,8 @@ TEXT = (".txt", ".md")
 JSON_LINES = (".jsonl", ".json")  # C4 ships JSON lines as .json.gz
 ARCHIVES = (".tar", ".zip", ".7z")
 
-_ZSTD_PIECE = 1 << 12  # a piece of 4 KiB unpacks to 128 MiB at the very worst (runs of one byte)
+_ZSTD_PIECES = (1 << 6, 1 << 12)
+_ZSTD_UNPACKED = 1 << 19
 
 
 class Kind(enum.Enum):
@@ -109,14 +110,21 @@ def _zst(raw: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def _zstandard_frames(raw: IO[bytes], zstandard: Any) -> Iterator[bytes]:
-    """Frames end to end. zstandard's own stream reader takes a truncated file for a short one; this does not."""
+    """Frames end to end. zstandard's own stream reader takes a truncated file for a short one; this does not.
+
+    A piece unpacks at once, and may unpack to much: pieces shrink where the text is dense and grow where not.
+    """
     frame = None
-    while packed := raw.read(_ZSTD_PIECE):
+    least, most = _ZSTD_PIECES
+    size = least
+    while packed := raw.read(size):
+        size = min(most, 2 * size)
         while packed:
             frame = frame or zstandard.ZstdDecompressor().decompressobj()
             unpacked = frame.decompress(packed)
-            if unpacked:
-                yield unpacked
+            if len(unpacked) > _ZSTD_UNPACKED:
+                size = max(least, size // 4)
+            yield unpacked
             packed = frame.unused_data if frame.eof else b""
             if frame.eof:
                 frame = None

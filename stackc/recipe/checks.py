@@ -70,14 +70,20 @@ def check_windows(
 
 def check_pair(coder: Part, windowing: Windowing, name: str, registry: Registry) -> str | None:
     """Why the coder cannot work with the windowing, with what would; None where it can."""
-    if windowing.bits is None or _flag(coder, "budget"):
+    if windowing.bits is None or _codes_a_budget(coder):
         return None
-    coders = ", ".join(part.name for part in registry.parts("coder") if _flag(part, "budget"))
+    what = "mark an end within" if _flag(coder, "budget") else "keep to"
+    coders = ", ".join(part.name for part in registry.parts("coder") if _codes_a_budget(part))
     windowings = ", ".join(part.name for part in registry.parts("windowing") if _without_budget(part))
     return (
-        f"coder '{coder.name}' cannot keep to the {windowing.bits} bits that windowing '{name}' gives a window; "
+        f"coder '{coder.name}' cannot {what} the {windowing.bits} bits that windowing '{name}' gives a window; "
         f"with '{name}' work: {coders or 'none'}; with '{coder.name}' work: {windowings or 'none'}"
     )
+
+
+def _codes_a_budget(coder: Part) -> bool:
+    """A bit budget leaves the level no room to write a window's length: the coder must mark the end too."""
+    return _flag(coder, "budget") and _flag(coder, "ends")
 
 
 def _without_budget(part: Part) -> bool:

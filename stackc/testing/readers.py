@@ -1,0 +1,75 @@
+"""The contract of corpus readers, as tests: subclass `ReaderContract` in a test module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stackc.errors import CorpusError
+from stackc.parts import Reader
+
+
+class ReaderContract:
+    """What every reader promises.
+
+    Subclass it in a test module, with a name that starts with Test::
+
+        class TestLines(ReaderContract):
+            def make(self, folder):
+                (folder / "train.lines").write_bytes(b"one\\ntwo\\n")
+                return LineReader(LineConfig(train=str(folder / "train.lines"))), {"train": [b"one", b"two"]}
+
+            def make_missing(self, folder):
+                return LineReader(LineConfig(train=str(folder / "nowhere")))
+    """
+
+    def make(self, folder: Path) -> tuple[Reader, dict[str, list[bytes]]]:
+        """Write a small corpus into `folder`: (a reader of it, the documents of each of its splits)."""
+        raise NotImplementedError
+
+    def make_missing(self, folder: Path) -> Reader:
+        """A reader whose split "train" names files that are not there."""
+        raise NotImplementedError
+
+    def test_documents_are_as_written(self, tmp_path: Path) -> None:
+        reader, expected = self.make(tmp_path)
+        assert expected, "make() names no split"
+        for split, documents in expected.items():
+            found = list(reader.documents(split))
+            assert all(type(document) is bytes for document in found)
+            assert found == documents
+
+    def test_documents_are_streamed_and_read_anew_each_time(self, tmp_path: Path) -> None:
+        reader, expected = self.make(tmp_path)
+        for split, documents in expected.items():
+            stream = reader.documents(split)
+            assert isinstance(stream, Iterator)
+            half_read = reader.documents(split)
+            next(half_read, None)
+            assert list(stream) == documents
+            assert list(reader.documents(split)) == documents
+
+    def test_fingerprint_is_of_content(self, tmp_path: Path) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        second.mkdir()
+        reader, expected = self.make(first)
+        again, _ = self.make(second)
+        for split in expected:
+            assert isinstance(reader.fingerprint(split), str)
+            assert reader.fingerprint(split) == reader.fingerprint(split) == again.fingerprint(split)
+
+    def test_fingerprint_tells_splits_apart(self, tmp_path: Path) -> None:
+        reader, expected = self.make(tmp_path)
+        contents = {tuple(documents) for documents in expected.values()}
+        assert len({reader.fingerprint(split) for split in expected}) == len(contents)
+
+    def test_missing_files_are_a_corpus_error(self, tmp_path: Path) -> None:
+        reader = self.make_missing(tmp_path)
+        with pytest.raises(CorpusError) as caught:
+            list(reader.documents("train"))
+        assert "\n" not in str(caught.value)
+        with pytest.raises(CorpusError):
+            reader.fingerprint("train")
