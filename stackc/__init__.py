@@ -72,8 +72,8 @@ def build(
     Raises:
         StackcError: anything that a recipe, a corpus or a disk can cause; finished stages are kept.
     """
-    from stackc.build import Display
-    from stackc.build import build as run
+    from stackc.pipeline import Display
+    from stackc.pipeline import build as run
     from stackc.host import Runtime
 
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe

@@ -11,7 +11,7 @@ from test_level import coder, windowing
 from toys import ToyPredictor
 
 from stackc.api import CodingError, StackcError, Windowing
-from stackc.build.pipeline import compiled, compiles
+from stackc.pipeline.build import compiled, compiles
 from stackc.constraint import CodeRange, InCode
 from stackc.generate import generate, prompt_tokens
 from stackc.level import Level

@@ -11,7 +11,7 @@ import pytest
 from toys import StepOnly, ToyPredictor, sample
 
 from stackc.api import CodingError, Text, Windowing
-from stackc.build.pipeline import compiled, compiles
+from stackc.pipeline.build import compiled, compiles
 from stackc.level import Level, segments
 from stackc.registry import registry
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 import pytest
-from attrs.validators import and_, ge, in_, le
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 import stackc_coders
 import stackc_counted
 import stackc_text
 import stackc_windows
+from attrs.validators import and_, ge, in_, le
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from stackc.api import Cost, RecipeError, Register, Windowing, bits, hookimpl, speed
 from stackc.recipe import Recipe, load_recipe, recipe_from_dict, shipped_recipes
 from stackc.recipe.structure import Problems, table
@@ -72,9 +72,7 @@ vars(TOYS).update(
     stackc_register_models=hookimpl(specname="stackc_register_models")(register_models),
     stackc_register_windowings=hookimpl(specname="stackc_register_windowings")(register_windowings),
 )
-PARTS = Registry.of(
-    coders=stackc_coders, counted=stackc_counted, text=stackc_text, windows=stackc_windows, toys=TOYS
-)
+PARTS = Registry.of(coders=stackc_coders, counted=stackc_counted, text=stackc_text, windows=stackc_windows, toys=TOYS)
 
 TWO_LEVELS = """
 [stack]
@@ -213,7 +211,12 @@ def test_data_has_every_default_written_out(load: Any) -> None:
 
 def test_key_leaves_out_names_and_speed(load: Any) -> None:
     same = load(
-        "stack.name=other", "level.1.name=x", "level.1.model.workers=9", "run.lanes=3", "run.device=cpu", "corpus.train=x"
+        "stack.name=other",
+        "level.1.name=x",
+        "level.1.model.workers=9",
+        "run.lanes=3",
+        "run.device=cpu",
+        "corpus.train=x",
     )
     assert same.key() == load().key()
     json.dumps(same.key())
@@ -292,7 +295,10 @@ def test_key_of_a_part(load: Any) -> None:
         ),
         ("level.1.train={}", "level.1.train.steps: missing; steps"),
         ("level.1.coder={}", "level.1.coder.kind: missing; installed: arithmetic, gzip, static-unigram"),
-        ("level.1.coder.kind=3", "level.1.coder.kind: expected text, found 3; installed: arithmetic, gzip, static-unigram"),
+        (
+            "level.1.coder.kind=3",
+            "level.1.coder.kind: expected text, found 3; installed: arithmetic, gzip, static-unigram",
+        ),
         (
             "level.1.coder.kind=aritmetic",
             "level.1.coder.kind: no coder named 'aritmetic'; installed: arithmetic, gzip, static-unigram; "
@@ -365,7 +371,9 @@ def test_window_too_small_for_the_alphabet_of_its_level(load: Any, problems: Any
 
 @pytest.mark.parametrize(("tokens", "width", "fits"), [(2, 2, False), (2, 3, True), (1, 2, True), (8, 9, True)])
 def test_least_window(load: Any, problems: Any, tokens: int, width: int, fits: bool) -> None:
-    second = f"level.2={{windowing={{kind='equal-info', bits={width}}}, coder={{kind='static-unigram'}}, tokens={{bits=1}}}}"
+    second = (
+        f"level.2={{windowing={{kind='equal-info', bits={width}}}, coder={{kind='static-unigram'}}, tokens={{bits=1}}}}"
+    )
     given_ = (f"level.1.tokens.bits={tokens}", second)
     if fits:
         assert load(*given_)
@@ -500,9 +508,7 @@ def test_override_that_leads_nowhere(problems: Any, override: str, problem: str)
 # -- files
 
 
-def test_missing_file_names_the_nearest_shipped_recipe(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
-) -> None:
+def test_missing_file_names_the_nearest_shipped_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     monkeypatch.setattr("stackc.recipe.load.shipped_recipes", lambda: {"three_level": tmp_path / "three_level.toml"})
     with pytest.raises(RecipeError, match=r"^three_levl: no such recipe file; did you mean three_level\?$"):
         load_recipe("three_levl", [], PARTS)
@@ -555,15 +561,20 @@ class Inner:
     depth: int = bits(1, check=ge(0), help="depth")
 
 
+NO_NAMES: Any = attrs.Factory(list)
+INNER = Inner()
+HERE = pathlib.Path()
+
+
 @attrs.frozen(kw_only=True)
 class Rich:
     sizes: tuple[int, ...] = bits((), help="sizes")
     pair: tuple[int, str] = bits((1, "a"), help="a pair")
-    names: list[str] = bits(attrs.Factory(list), help="names")
-    inner: Inner = bits(Inner(), help="a table")
+    names: list[str] = bits(NO_NAMES, help="names")
+    inner: Inner = bits(INNER, help="a table")
     maybe: int | None = bits(None, check=attrs.validators.optional(ge(1)), help="a number or nothing")
     mode: Literal["a", 1] = bits("a", help="a mode")
-    path: pathlib.Path = bits(pathlib.Path(), help="a path")
+    path: pathlib.Path = bits(HERE, help="a path")
 
     def __attrs_post_init__(self) -> None:
         if self.sizes and max(self.sizes) > 9:
@@ -576,9 +587,7 @@ def structured(**data: Any) -> tuple[Rich | None, list[str]]:
 
 
 def test_rich_types() -> None:
-    made, lines = structured(
-        sizes=[1, 2], pair=[3, "b"], names=["n"], inner={"depth": 2}, maybe=4, mode=1, path="a/b"
-    )
+    made, lines = structured(sizes=[1, 2], pair=[3, "b"], names=["n"], inner={"depth": 2}, maybe=4, mode=1, path="a/b")
     assert lines == []
     assert made == Rich(
         sizes=(1, 2), pair=(3, "b"), names=["n"], inner=Inner(depth=2), maybe=4, mode=1, path=pathlib.Path("a/b")
@@ -614,7 +623,21 @@ JSON_LIKE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = ["stack", "corpus", "level", "top", "run", "model", "train", "windowing", "coder", "tokens", "name", "bits", "kind"]
+KEYS = [
+    "stack",
+    "corpus",
+    "level",
+    "top",
+    "run",
+    "model",
+    "train",
+    "windowing",
+    "coder",
+    "tokens",
+    "name",
+    "bits",
+    "kind",
+]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

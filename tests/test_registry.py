@@ -80,7 +80,9 @@ def test_parts_are_sorted_by_kind_and_name() -> None:
     made = Registry.of(one=windowings("b", "a"), two=windowings("c"))
     assert [part.name for part in made.parts("windowing")] == ["a", "b", "c"]
     assert made.parts("model") == []
-    assert [part.kind for part in registry().parts()] == sorted((p.kind for p in registry().parts()), key=list(HOOKS).index)
+    assert [part.kind for part in registry().parts()] == sorted(
+        (p.kind for p in registry().parts()), key=list(HOOKS).index
+    )
 
 
 def test_same_name_in_two_kinds_is_allowed() -> None:
@@ -114,7 +116,9 @@ def test_class_instance_as_plugin() -> None:
 
 
 def test_unknown_part_names_the_nearest_and_the_rest() -> None:
-    with pytest.raises(PluginError, match=r"no windowing named 'blnk'; installed: blank, whole; did you mean 'blank'\?"):
+    with pytest.raises(
+        PluginError, match=r"no windowing named 'blnk'; installed: blank, whole; did you mean 'blank'\?"
+    ):
         Registry.of(toy=windowings("blank", "whole")).get("windowing", "blnk")
 
 
@@ -134,7 +138,9 @@ def test_plugin_that_does_not_import_is_set_aside_and_the_rest_works() -> None:
     made = Registry([source("bad", broken_import), source("good", lambda: windowings("blank"))])
     made.check(strict=False)
     assert made.get("windowing", "blank").plugin == "good"
-    assert [str(broken) for broken in made.broken] == ["plugin 'bad' (dist-bad 1.2): ImportError: no module named 'cupy'"]
+    assert [str(broken) for broken in made.broken] == [
+        "plugin 'bad' (dist-bad 1.2): ImportError: no module named 'cupy'"
+    ]
     with pytest.raises(PluginError, match=r"plugin 'bad' \(dist-bad 1.2\) was set aside and may have had it"):
         made.get("windowing", "other")
 

@@ -15,7 +15,8 @@ import torch
 
 from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, Symbols
 from stackc_torch import kernels
-from stackc_torch.gemm import Product, best_product
+from stackc_torch.dense import attend_block, dense_blocks
+from stackc_torch.gemm import Product, best_product, int8_is_exact
 from stackc_torch.integers import Array, Frozen
 
 PASS = 512
@@ -36,7 +37,7 @@ class State:
         positions: int64[L]; the position last taken in since the restart, -1 before the first.
         slots: positions a lane has room for; position p lies in row p % slots. Less than C only while no
             lane has come that far.
-        kv: for each layer int8[L, slots, 2HD], keys then values.
+        kv: for each layer int8[L, slots, 2, H, D], keys then values.
         answer: uint32[L, A], reused by every step.
     """
 
@@ -65,6 +66,11 @@ class CpuPredictor:
         self._gate_up: list[Product] = [product(frozen.gate_up[layer]) for layer in layers]
         self._down: list[Product] = [product(frozen.down[layer]) for layer in layers]
         self._head: Product = product(frozen.head)
+        self._norms = [int(multiplier) for multiplier in frozen.norms]
+        by_head = (frozen.layers, 3, frozen.heads, frozen.head_size)
+        self._qkv_shift = frozen.qkv_shift.reshape(by_head)
+        self._gate_up_shift = frozen.gate_up_shift.reshape(frozen.layers, 2, frozen.hidden)
+        self._dense = product is best_product and int8_is_exact(37, frozen.head_size)
         self._answer_rows = max(1, min(PASS, ANSWER_ELEMENTS // self.alphabet))
         self._buffers = _Buffers(frozen, self._answer_rows)
 
@@ -84,10 +90,8 @@ class CpuPredictor:
         for start in range(0, len(lanes), PASS):
             part = slice(start, start + PASS)
             at = positions[part]
-            bases = lanes[part] * state.slots
             first = np.maximum(at - self.frozen.context + 1, 0)
-            kv = [layer.reshape(-1, layer.shape[2]) for layer in state.kv]
-            y = self._body(inputs[part], kv, bases + at % state.slots, bases, state.slots, first, at)
+            y = self._body(inputs[part], state.kv, lanes[part], at % state.slots, first, at)
             for begin in range(0, len(y), self._answer_rows):
                 rows = y[begin : begin + self._answer_rows]
                 chosen = lanes[part][begin : begin + self._answer_rows]
@@ -114,7 +118,8 @@ class CpuPredictor:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
         size = min(PASS, count)
         history = min(frozen.context - 1, count)
-        kv = [np.empty((history + size, 2 * frozen.inner), np.int8) for _ in range(frozen.layers)]
+        shape = (1, history + size, 2, frozen.heads, frozen.head_size)
+        kv = [np.empty(shape, np.int8) for _ in range(frozen.layers)]
         restart = 0
         for start in range(0, count, size):
             inputs, starts = pass_inputs(segment, restarts, start, min(start + size, count), self.alphabet, restart)
@@ -122,43 +127,49 @@ class CpuPredictor:
             # Row `history` of the buffers is position `start`; what came before lies above it.
             at = history + np.arange(len(inputs), dtype=np.int64)
             first = np.maximum(starts + (history - start), at - frozen.context + 1)
-            y = self._body(inputs, kv, at, np.zeros_like(at), history + size, first, at)
+            y = self._body(inputs, kv, np.zeros_like(at), at, first, at)
             for begin in range(0, len(y), self._answer_rows):
                 rows = y[begin : begin + self._answer_rows]
                 yield self._answer(rows, np.empty((len(rows), self.alphabet), np.uint32))
             for layer in kv:
-                layer[:history] = layer[len(inputs) : len(inputs) + history].copy()
+                layer[0, :history] = layer[0, len(inputs) : len(inputs) + history].copy()
 
-    def _body(
-        self,
-        inputs: Array,
-        kv: list[Array],
-        rows: Array,
-        bases: Array,
-        slots: int,
-        first: Array,
-        last: Array,
-    ) -> torch.Tensor:
-        """All but the projection to symbols: int8[n, d]. For the indices see `kernels.attend_rows`."""
+    def _body(self, inputs: Array, kv: list[Array], lanes: Array, slots: Array, first: Array, last: Array) -> torch.Tensor:
+        """All but the projection to symbols: int8[n, d]. Position n is written to kv[lanes[n], slots[n]]."""
         frozen, b = self.frozen, self._buffers.of(len(inputs))
         np.take(frozen.embed, inputs, axis=0, out=b.x, mode="clip")
+        blocks = dense_blocks(first, last) if self._dense and len(kv[0]) == 1 and len(inputs) > 1 else []
         for layer in range(frozen.layers):
-            kernels.norm_rows(b.x, frozen.norms[2 * layer], b.y)
+            kernels.norm_rows(b.x, self._norms[2 * layer], b.y)
             self._qkv[layer](b.y_t, b.qkv_t)
-            kernels.split_rows(b.qkv, frozen.qkv_shift[layer], rows, b.q, kv[layer])
-            kernels.attend_rows(
-                b.q, kv[layer], bases, slots, first, last, frozen.bias[layer], frozen.score[layer],
-                frozen.exponential, b.mixed,
-            )  # fmt: skip
+            kernels.split_rows(b.qkv_heads, self._qkv_shift[layer], lanes, slots, b.q, kv[layer])
+            self._attend(layer, b, kv[layer], lanes, first, last, blocks)
             self._out[layer](b.mixed_t, b.added_t)
             kernels.add_rows(b.x, b.added, frozen.out_shift[layer])
-            kernels.norm_rows(b.x, frozen.norms[2 * layer + 1], b.y)
+            kernels.norm_rows(b.x, self._norms[2 * layer + 1], b.y)
             self._gate_up[layer](b.y_t, b.gate_up_t)
-            kernels.gate_rows(b.gate_up, frozen.gate_up_shift[layer], b.hidden)
+            kernels.gate_rows(b.gate_up_pair, self._gate_up_shift[layer], b.hidden)
             self._down[layer](b.hidden_t, b.added_t)
             kernels.add_rows(b.x, b.added, frozen.down_shift[layer])
-        kernels.norm_rows(b.x, frozen.norms[-1], b.y)
+        kernels.norm_rows(b.x, self._norms[-1], b.y)
         return b.y_t
+
+    def _attend(
+        self, layer: int, b: Any, kv: Array, lanes: Array, first: Array, last: Array, blocks: list[tuple[int, int]]
+    ) -> None:
+        """Attention of one layer: runs of positions that share most of their keys by matrix products, the rest alone."""
+        frozen, done = self.frozen, 0
+        bias, score, table = frozen.bias[layer], frozen.score[layer], frozen.exponential
+        for start, end in [*blocks, (len(first), len(first))]:
+            if done < start:
+                part = slice(done, start)
+                kernels.attend_rows(
+                    b.q[part], kv, lanes[part], first[part], last[part], bias, score, table, b.mixed_heads[part]
+                )
+            if start < end:
+                part = slice(start, end)
+                attend_block(b.q[part], kv[0], first[part], last[part], bias, score, table, b.mixed[part])
+            done = end
 
     def _answer(self, y: torch.Tensor, out: Frequencies) -> Frequencies:
         """The last product and its frequencies, for up to `_answer_rows` positions."""
@@ -181,7 +192,7 @@ class CpuPredictor:
         needed = int(positions.max()) + 1
         if needed > state.slots < self.frozen.context:
             slots = self._room(needed, 2 * state.slots)
-            grown = [np.zeros((len(layer), slots, layer.shape[2]), np.int8) for layer in state.kv]
+            grown = [np.zeros((len(layer), slots, *layer.shape[2:]), np.int8) for layer in state.kv]
             for new, old in zip(grown, state.kv, strict=True):
                 new[:, : state.slots] = old
             state.kv, state.slots = grown, slots
@@ -192,7 +203,7 @@ class CpuPredictor:
         return min(max(needed, least), self.frozen.context)
 
     def _state(self, positions: Array, slots: int) -> State:
-        shape = (len(positions), slots, 2 * self.frozen.inner)
+        shape = (len(positions), slots, 2, self.frozen.heads, self.frozen.head_size)
         return State(
             positions=positions,
             slots=slots,
@@ -220,10 +231,15 @@ def pass_inputs(
 class _Views:
     """The first n rows of every buffer, as numpy and (ending in _t) as torch."""
 
-    def __init__(self, held: dict[str, torch.Tensor], count: int) -> None:
+    def __init__(self, frozen: Frozen, held: dict[str, torch.Tensor], count: int) -> None:
         for name, tensor in held.items():
             setattr(self, f"{name}_t", tensor[:count])
             setattr(self, name, tensor[:count].numpy())
+        by_head = (count, frozen.heads, frozen.head_size)
+        self.q = self.q.reshape(by_head)
+        self.mixed_heads = self.mixed.reshape(by_head)
+        self.qkv_heads = self.qkv.reshape(count, 3, *by_head[1:])
+        self.gate_up_pair = self.gate_up.reshape(count, 2, frozen.hidden)
 
 
 class _Buffers:
@@ -233,6 +249,7 @@ class _Buffers:
         d, inner, hidden = frozen.width, frozen.inner, frozen.hidden
         columns = {"y": d, "q": inner, "mixed": inner, "hidden": hidden}
         wide = {"x": d, "qkv": 3 * inner, "added": d, "gate_up": 2 * hidden}
+        self._frozen = frozen
         self._held = {name: torch.empty(PASS, size, dtype=torch.int8) for name, size in columns.items()}
         self._held |= {name: torch.empty(PASS, size, dtype=torch.int32) for name, size in wide.items()}
         self.head = torch.empty(answer_rows, frozen.alphabet, dtype=torch.int32)
@@ -243,5 +260,5 @@ class _Buffers:
         if count not in self._views:
             if len(self._views) > 64:
                 self._views.clear()
-            self._views[count] = _Views(self._held, count)
+            self._views[count] = _Views(self._frozen, self._held, count)
         return self._views[count]

@@ -30,8 +30,8 @@ LANES = 4096
 ELEMENTS = 1 << 26
 """Numbers in the largest temporary of a pass."""
 
-VALUE_KEYS = 512
-"""Keys summed at once: 255 * 127 * 512 < 2^24, exact in float32."""
+VALUE_KEYS = FLOAT_INNER
+"""Keys summed at once: exact in float32."""
 
 HIDDEN_SCORE = -(1 << 30)
 
@@ -64,8 +64,8 @@ class DevicePredictor:
         for name in ("qkv_shift", "out_shift", "gate_up_shift", "down_shift", "head_shift", "exponential", "bias"):
             self._w[name] = self._w[name].to(torch.int64)
         table = rshift(self._w["exponential"], I.WEIGHT_SHIFT).clamp(max=I.WEIGHT_TOP)
-        # w = 256 h + l: both halves are operands of float32 products.
-        self._high, self._low = (table >> 8).float(), (table & 255).float()
+        # w = 128 h + l: both halves are operands of float32 products.
+        self._high, self._low = (table >> 7).float(), (table & 127).float()
         self._weight = table
         limit = (I.EXPONENTIAL_TOP << I.SCORE_SHIFT) // self._w["score"].to(torch.int64) + 1
         self._limit = limit[:, :, None, None]
@@ -216,7 +216,7 @@ class DevicePredictor:
         sums = torch.zeros_like(q, dtype=torch.int64)
         for start in range(0, v.shape[2], VALUE_KEYS):
             part = slice(start, start + VALUE_KEYS)
-            sums += ((high[..., part] @ v[:, :, part]).long() << 8) + (low[..., part] @ v[:, :, part]).long()
+            sums += ((high[..., part] @ v[:, :, part]).long() << 7) + (low[..., part] @ v[:, :, part]).long()
         mixed = torch.div(2 * sums + total, 2 * total, rounding_mode="floor")
         return mixed.to(torch.int8).transpose(1, 2).flatten(2)
 

@@ -52,10 +52,10 @@ SCORE_SHIFT = 14
 EXPONENTIAL_TOP = 6401
 """Index of the last entry of the exponential table, which is 0."""
 
-WEIGHT_SHIFT = 9
-"""2^24 down to attention weights of 15 bits."""
+WEIGHT_SHIFT = 10
+"""2^24 down to attention weights of 14 bits: two halves of 7 bits are operands of int8 products."""
 
-WEIGHT_TOP = 32_767
+WEIGHT_TOP = 16_383
 
 FILE = "frozen.safetensors"
 

@@ -1,7 +1,8 @@
 """The element-wise work of the frozen network on CPU (numba). Every line here decides bits; `twin` says which.
 
-No fastmath, signed 64-bit integers wherever 32 might not do, float64 only where it is exact. n positions,
-d width, H heads, D head size, F hidden, C context, A alphabet.
+No fastmath, signed integers only, float64 only where it is exact. n positions, d width, H heads, D head size,
+F hidden, C context, A alphabet, S slots. Indices of inner loops are plain loop variables: numba then leaves out
+its check for negative indices, and the loops become vector code.
 
 Ranges (checked when a network is loaded): operands in -127 .. 127, sums of products below 2^29, shifts 0 .. 30,
 the residual stream within 2^23 - 1.
@@ -16,12 +17,15 @@ import numpy as np
 
 from stackc_torch import integers as I
 
-_I8 = numba.int8[:, ::1]
-_I32 = numba.int32[:, ::1]
+_INT = numba.int64
+_V8 = numba.int8[::1]
 _V32 = numba.int32[::1]
 _V64 = numba.int64[::1]
+_M8 = numba.int8[:, ::1]
+_M32 = numba.int32[:, ::1]
 _U32 = numba.uint32[:, ::1]
-_INT = numba.int64
+_Q = numba.int8[:, :, ::1]
+_KV = numba.int8[:, :, :, :, ::1]
 
 TOP = I.TOP
 STREAM_TOP = I.STREAM_TOP
@@ -38,32 +42,28 @@ WEIGHT_SHIFT = I.WEIGHT_SHIFT
 WEIGHT_HALF = 1 << (I.WEIGHT_SHIFT - 1)
 WEIGHT_TOP = I.WEIGHT_TOP
 TOTAL = float(1 << 24)
-FLUSH = 256
-"""Keys summed in 32 bits: 256 * 32,767 * 127 < 2^31."""
+LOWEST = -(1 << 30)
+FLUSH = 512
+"""Keys summed in 32 bits: 512 * 16,383 * 127 < 2^31."""
 
 
-@numba.njit(_INT(_V32, _INT), nogil=True, cache=True)
-def norm_factor(x, multiplier):
-    """rdiv(multiplier, the root mean square of x[d])."""
-    squares = np.int64(0)
-    for i in range(len(x)):
-        squares += np.int64(x[i]) * np.int64(x[i])
-    # The floored mean is below 2^46: its correctly rounded root, floored, is the integer root.
-    rms = max(np.int64(1), np.int64(math.sqrt(np.float64(squares // len(x)))))
-    return (2 * multiplier + rms) // (2 * rms)
-
-
-@numba.njit(numba.void(_I32, _INT, _I8), nogil=True, cache=True)
+@numba.njit(numba.void(_M32, _INT, _M8), nogil=True, cache=True)
 def norm_rows(x, multiplier, y):
     """y[n, d]: the rows of x over their root mean squares."""
+    width = x.shape[1]
     for n in range(x.shape[0]):
-        factor = norm_factor(x[n], multiplier)
-        for i in range(x.shape[1]):
+        squares = np.int64(0)
+        for i in range(width):
+            squares += np.int64(x[n, i]) * np.int64(x[n, i])
+        # The floored mean is below 2^46: its correctly rounded root, floored, is the integer root.
+        rms = max(np.int64(1), np.int64(math.sqrt(np.float64(squares // width))))
+        factor = (2 * multiplier + rms) // (2 * rms)
+        for i in range(width):
             value = (np.int64(x[n, i]) * factor + NORM_HALF) >> NORM_BITS
             y[n, i] = np.int8(min(max(value, -TOP), TOP))
 
 
-@numba.njit(numba.void(_I32, _I32, _V32), nogil=True, cache=True)
+@numba.njit(numba.void(_M32, _M32, _V32), nogil=True, cache=True)
 def add_rows(x, sums, shift):
     """x += sums * 2^10 shifted right, saturated."""
     for n in range(x.shape[0]):
@@ -73,126 +73,202 @@ def add_rows(x, sums, shift):
             x[n, i] = np.int32(min(max(value, -STREAM_TOP), STREAM_TOP))
 
 
-@numba.njit(numba.void(_I32, _V32, _V64, _I8, _I8), nogil=True, cache=True)
-def split_rows(sums, shift, slots, q, kv):
-    """sums[n, 3HD] to int8: queries to q[n, HD], keys and values to rows `slots` of kv[slots, 2HD]."""
-    inner = q.shape[1]
+@numba.njit(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], _V64, _V64, _Q, _KV), nogil=True, cache=True)
+def split_rows(sums, shift, lanes, slots, q, kv):
+    """sums[n, 3, H, D] to int8: queries to q[n, H, D], keys and values to kv[lanes[n], slots[n], 2, H, D]."""
     for n in range(sums.shape[0]):
-        row = slots[n]
-        for i in range(3 * inner):
-            half = (np.int32(1) << shift[i]) >> 1
-            value = np.int8(min(max((sums[n, i] + half) >> shift[i], -TOP), TOP))
-            if i < inner:
-                q[n, i] = value
-            else:
-                kv[row, i - inner] = value
+        lane, slot = lanes[n], slots[n]
+        for h in range(sums.shape[2]):
+            for i in range(sums.shape[3]):
+                for part in range(3):
+                    s = shift[part, h, i]
+                    value = np.int32(np.int32(sums[n, part, h, i] + ((np.int32(1) << s) >> 1)) >> s)
+                    clamped = np.int8(min(max(value, -TOP), TOP))
+                    if part == 0:
+                        q[n, h, i] = clamped
+                    else:
+                        kv[lane, slot, part - 1, h, i] = clamped
 
 
-@numba.njit(numba.void(_I32, _V32, _I8), nogil=True, cache=True)
+@numba.njit(numba.void(numba.int32[:, :, ::1], _M32, _M8), nogil=True, cache=True)
 def gate_rows(sums, shift, hidden):
-    """sums[n, 2F] to hidden[n, F]: relu(gate) * up."""
-    width = hidden.shape[1]
+    """sums[n, 2, F] to hidden[n, F]: relu(gate) * up."""
     for n in range(sums.shape[0]):
-        for i in range(width):
-            s, t = shift[i], shift[width + i]
-            gate = (sums[n, i] + ((np.int32(1) << s) >> 1)) >> s
-            up = (sums[n, width + i] + ((np.int32(1) << t) >> 1)) >> t
-            gate = min(max(gate, 0), GATE_TOP)
-            up = min(max(up, -GATE_TOP), GATE_TOP)
-            value = (gate * up + PRODUCT_HALF) >> PRODUCT_SHIFT
+        for i in range(hidden.shape[1]):
+            s, t = shift[0, i], shift[1, i]
+            gate = np.int32(np.int32(sums[n, 0, i] + ((np.int32(1) << s) >> 1)) >> s)
+            up = np.int32(np.int32(sums[n, 1, i] + ((np.int32(1) << t) >> 1)) >> t)
+            gate = np.int32(min(max(gate, 0), GATE_TOP))
+            up = np.int32(min(max(up, -GATE_TOP), GATE_TOP))
+            value = np.int32(gate * up + PRODUCT_HALF) >> PRODUCT_SHIFT
             hidden[n, i] = np.int8(min(max(value, -TOP), TOP))
 
 
-@numba.njit(
-    numba.void(_I8, _I8, _V64, _INT, _V64, _V64, _I32, _V32, _V32, _I8), nogil=True, cache=True
-)
-def attend_rows(q, kv, bases, slots, firsts, lasts, bias, score, table, out):
-    """Every position's attention over its own run of keys and values.
+@numba.njit(_INT(_V32, _INT, numba.int32, numba.int32, _V32), nogil=True, cache=True)
+def weigh(scores, count, best, score, table):
+    """scores[:count] become weights relative to the best; their sum."""
+    limit = np.int32((EXPONENTIAL_TOP << SCORE_SHIFT) // np.int64(score) + 1)
+    total = np.int64(0)
+    for j in range(count):
+        # Clamped first: limit * score <= 6401 * 2^14 + 2^24 fits in 32 bits.
+        difference = min(np.int32(best - scores[j]), limit)
+        index = min(np.int32(np.int32(difference * score + SCORE_HALF) >> SCORE_SHIFT), np.int32(EXPONENTIAL_TOP))
+        weight = np.int32(min((table[index] + WEIGHT_HALF) >> WEIGHT_SHIFT, WEIGHT_TOP))
+        scores[j] = weight
+        total += weight
+    return total
+
+
+@numba.njit(numba.void(_Q, _KV, _V64, _V64, _V64, _M32, _V32, _V32, _Q), nogil=True, cache=True)
+def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
+    """Every position's attention over its own run of keys and values, four keys at a time.
 
     Args:
-        q: [n, HD]. kv: [*, 2HD], keys then values.
-        bases: int64[n], the row of kv where each position's ring begins.
-        slots: rows in a ring: position p lies in row base + p % slots.
+        q: [n, H, D]. kv: [*, S, 2, H, D], keys then values; position p of a lane lies in slot p % S.
+        lanes: int64[n], whose keys each position reads.
         firsts, lasts: int64[n]; position n sees positions first .. last, itself being the last.
         bias: [H, C] by distance. score: int32[H], multipliers. table: the exponential.
-        out: [n, HD].
+        out: [n, H, D].
     """
-    inner = q.shape[1]
-    heads = bias.shape[0]
-    size = inner // heads
+    heads, size, slots = q.shape[1], q.shape[2], kv.shape[1]
     most = 1
     for n in range(q.shape[0]):
         most = max(most, lasts[n] - firsts[n] + 1)
-    weights = np.empty(most, np.int32)
-    sums32 = np.empty(size, np.int32)
+    weights = np.empty(most + 3, np.int32)
+    rows = np.empty(most + 3, np.int64)
+    partial = np.empty(size, np.int32)
     sums = np.empty(size, np.int64)
     for n in range(q.shape[0]):
+        lane = lanes[n]
         count = lasts[n] - firsts[n] + 1
         begin = firsts[n] % slots
-        straight = min(count, slots - begin)
+        for j in range(count + 3):
+            # The last key stands in for the up to three beyond the end; it weighs nothing there.
+            slot = begin + min(j, count - 1)
+            rows[j] = slot - slots if slot >= slots else slot
         for h in range(heads):
-            column = h * size
-            best = np.int32(-(1 << 30))
-            for j in range(count):
-                row = bases[n] + (begin + j if j < straight else j - straight)
-                dot = np.int32(0)
+            for j in range(0, count, 4):
+                r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+                d0, d1, d2, d3 = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
                 for i in range(size):
-                    dot += np.int32(q[n, column + i]) * np.int32(kv[row, column + i])
-                value = np.int32(dot + bias[h, count - 1 - j])
+                    x = np.int32(q[n, h, i])
+                    d0 = np.int32(d0 + x * np.int32(kv[lane, r0, 0, h, i]))
+                    d1 = np.int32(d1 + x * np.int32(kv[lane, r1, 0, h, i]))
+                    d2 = np.int32(d2 + x * np.int32(kv[lane, r2, 0, h, i]))
+                    d3 = np.int32(d3 + x * np.int32(kv[lane, r3, 0, h, i]))
+                weights[j], weights[j + 1], weights[j + 2], weights[j + 3] = d0, d1, d2, d3
+            best = np.int32(LOWEST)
+            for j in range(count):
+                value = np.int32(weights[j] + bias[h, count - 1 - j])
                 weights[j] = value
                 best = max(best, value)
-            limit = np.int32((EXPONENTIAL_TOP << SCORE_SHIFT) // np.int64(score[h]) + 1)
-            total = np.int64(0)
-            for j in range(count):
-                # limit * score <= 6401 * 2^14 + 2^24: 32 bits do.
-                difference = min(np.int32(best - weights[j]), limit)
-                index = min((difference * score[h] + SCORE_HALF) >> SCORE_SHIFT, EXPONENTIAL_TOP)
-                weight = min((table[index] + WEIGHT_HALF) >> WEIGHT_SHIFT, WEIGHT_TOP)
-                weights[j] = np.int32(weight)
-                total += weight
+            total = weigh(weights, count, best, score[h], table)
+            for j in range(count, count + 3):
+                weights[j] = 0
             sums[:] = 0
             for start in range(0, count, FLUSH):
-                sums32[:] = 0
-                for j in range(start, min(start + FLUSH, count)):
-                    row = bases[n] + (begin + j if j < straight else j - straight)
-                    weight = weights[j]
+                partial[:] = 0
+                for j in range(start, min(start + FLUSH, count), 4):
+                    r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+                    w0, w1, w2, w3 = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
                     for i in range(size):
-                        sums32[i] += weight * np.int32(kv[row, inner + column + i])
+                        near = np.int32(w0 * np.int32(kv[lane, r0, 1, h, i]) + w1 * np.int32(kv[lane, r1, 1, h, i]))
+                        far = np.int32(w2 * np.int32(kv[lane, r2, 1, h, i]) + w3 * np.int32(kv[lane, r3, 1, h, i]))
+                        partial[i] += np.int32(near + far)
                 for i in range(size):
-                    sums[i] += sums32[i]
+                    sums[i] += partial[i]
+            # Below 2^53: 2 * 2^14 * 2^7 * 2^16 keys. For the exactness of the floor see `frequency_rows`.
+            divisor = np.float64(2 * total)
             for i in range(size):
-                out[n, column + i] = np.int8((2 * sums[i] + total) // (2 * total))
+                out[n, h, i] = np.int8(math.floor(np.float64(2 * sums[i] + total) / divisor))
 
 
-@numba.njit(numba.void(_I32, _V32, _V32, _U32), nogil=True, cache=True)
+@numba.njit(
+    numba.void(_M32, _V64, _V64, _INT, _V32, numba.int32, _V32, numba.int8[:, :, ::1], _V64), nogil=True, cache=True
+)
+def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals):
+    """A block's products q . k to attention weights in two halves of 7 bits, w = 128 high + low.
+
+    Args:
+        scores: [m, K], changed; column j is the key of position begin + j.
+        firsts, lasts: int64[m], as in `attend_rows`.
+        bias: int32[C] of one head. score: its multiplier.
+        halves: int8[2, m, K], high and low. totals: int64[m], the sums of weights.
+    """
+    keys = scores.shape[1]
+    line = np.empty(keys, np.int32)
+    for n in range(scores.shape[0]):
+        low, high = firsts[n] - begin, lasts[n] - begin
+        count = high - low + 1
+        best = np.int32(LOWEST)
+        mine = scores[n, low : high + 1]
+        for j in range(count):
+            value = np.int32(mine[j] + bias[count - 1 - j])
+            line[j] = value
+            best = max(best, value)
+        totals[n] = weigh(line, count, best, score, table)
+        halves[0, n, :low] = 0
+        halves[1, n, :low] = 0
+        halves[0, n, high + 1 :] = 0
+        halves[1, n, high + 1 :] = 0
+        upper, lower = halves[0, n, low : high + 1], halves[1, n, low : high + 1]
+        for j in range(count):
+            upper[j] = np.int8(line[j] >> 7)
+            lower[j] = np.int8(line[j] & 127)
+
+
+@numba.njit(numba.void(numba.int32[:, :, ::1], _V64, numba.int8[:, ::1], _INT), nogil=True, cache=True)
+def mix_block(sums, totals, out, column):
+    """sums[2, m, D] of the two halves to out[m, column : column + D]: 128 high + low over the totals."""
+    for n in range(sums.shape[1]):
+        divisor = np.float64(2 * totals[n])
+        mine = out[n, column : column + sums.shape[2]]
+        for i in range(sums.shape[2]):
+            value = 128 * np.int64(sums[0, n, i]) + np.int64(sums[1, n, i])
+            mine[i] = np.int8(math.floor(np.float64(2 * value + totals[n]) / divisor))
+
+
+@numba.njit(numba.void(_M32, _V32, _V32, _U32), nogil=True, cache=True)
 def frequency_rows(sums, shift, table, out):
     """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`."""
     alphabet = sums.shape[1]
     scale = TOTAL - alphabet
-    counts = np.empty(alphabet, np.float64)
-    logits = np.empty(alphabet, np.int32)
+    counts = np.empty(alphabet, np.int32)
     for n in range(sums.shape[0]):
-        best = np.int32(-(1 << 30))
+        best = np.int32(LOWEST)
         for a in range(alphabet):
-            value = np.int32((sums[n, a] + ((np.int32(1) << shift[a]) >> 1)) >> shift[a])
-            logits[a] = value
+            value = np.int32(np.int32(sums[n, a] + ((np.int32(1) << shift[a]) >> 1)) >> shift[a])
+            counts[a] = value
             best = max(best, value)
         whole = np.int64(0)
         for a in range(alphabet):
-            count = table[min(np.int32(best - logits[a]), np.int32(EXPONENTIAL_TOP))]
-            whole += count
+            count = table[min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP))]
             counts[a] = count
+            whole += count
         # Counts are at most 2^24, so count * scale < 2^48 is exact. The quotient of integers a / b below
         # 2^53, correctly rounded, never reaches an integer from below: it is at least 1 / b away from it
         # and moves by less than (a / b) 2^-53 < 1 / b. So its floor is the floor of the true quotient.
         divisor = np.float64(whole)
         given = np.int64(0)
+        most = np.int32(0)
         for a in range(alphabet):
-            share = np.int32(counts[a] * scale / divisor) + np.int32(1)
-            out[n, a] = np.uint32(share)
+            share = np.int32(np.int32(np.float64(counts[a]) * scale / divisor) + np.int32(1))
+            counts[a] = share
             given += share
-        best_at = 0
-        for a in range(1, alphabet):
-            if out[n, a] > out[n, best_at]:
+            most = max(most, share)
+        best_at = alphabet
+        for a in range(alphabet):
+            out[n, a] = np.uint32(counts[a])
+            if counts[a] == most and best_at == alphabet:
                 best_at = a
         out[n, best_at] += np.uint32((1 << 24) - given)
+
+
+@numba.njit(numba.void(_M8, _V8, _V32), nogil=True, cache=True)
+def product_row(weights, x, out):
+    """out[R] = weights[R, K] times x[K]."""
+    for r in range(weights.shape[0]):
+        total = np.int32(0)
+        for k in range(weights.shape[1]):
+            total = np.int32(total + np.int32(x[k]) * np.int32(weights[r, k]))
+        out[r] = total

@@ -25,7 +25,7 @@ def command(
 
     plan = load_recipe(recipe, overrides)
     if dry_run:
-        from stackc.build.dryrun import print_plan
+        from stackc.pipeline.dryrun import print_plan
 
         print_plan(plan, device or plan.run.device)
         return

@@ -45,7 +45,7 @@ class SegmentTable:
 class NameTable:
     """The name of a level or of the top."""
 
-    name: str = speed(check=_check_name, help="what it is called; its folder's name. Default: M and its place")
+    name: str = speed(check=_check_name, help="what it is called; its folder's name")
 
 
 @attrs.frozen(kw_only=True)

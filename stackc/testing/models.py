@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 
 from stackc.errors import ArtifactError
 from stackc.frequencies import check_frequencies
-from stackc.parts import IDLE, RESTART, Cost, Device, Frequencies, ModelBackend, Predictor, Symbols, Text, TrainingTask
 from stackc.partrules import config_problems
+from stackc.parts import IDLE, RESTART, Cost, Device, Frequencies, ModelBackend, Predictor, Symbols, Text, TrainingTask
 
 SEGMENT = 96
 """Symbols in a segment of the text that backends are trained on."""
@@ -261,10 +262,8 @@ class ModelContract:
         reports = Reports()
         whole = self.freeze(backend, training_task(5, settings, tmp_path / "whole", cut=every_five, progress=reports))
         killer = Reports(kill_at=1 + round(share * max(0, reports.count - 1)))
-        try:
+        with contextlib.suppress(Killed):
             self.make()[0].train(training_task(5, settings, tmp_path / "cut", cut=every_five, progress=killer))
-        except Killed:
-            pass
         again = self.freeze(self.make()[0], training_task(5, settings, tmp_path / "cut", cut=every_five))
         assert digest(again) == digest(whole)
 

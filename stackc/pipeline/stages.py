@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 
-from stackc.build.display import Display
+from stackc.pipeline.display import Display
 from stackc.errors import ArtifactError
 from stackc.files import sha256_file, storage_error, write_atomically
 from stackc.parts import Progress

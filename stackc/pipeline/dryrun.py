@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from stackc.build.pipeline import COMPILE_BITS
+from stackc.pipeline.build import COMPILE_BITS
 from stackc.parts import Cost
 from stackc.recipe import LevelSection, Recipe, TopSection
 

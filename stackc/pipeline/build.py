@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 import stackc
-from stackc.build.display import Display, StageProgress
-from stackc.build.stages import Done, Parts, Workspace, held
+from stackc.pipeline.display import Display, StageProgress
+from stackc.pipeline.stages import Done, Parts, Workspace, held
 from stackc.errors import CorpusError
 from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors

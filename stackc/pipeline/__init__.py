@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackc.build.display import Display
-from stackc.build.pipeline import build
+from stackc.pipeline.display import Display
+from stackc.pipeline.build import build
 
 __all__ = ["Display", "build"]

@@ -1,0 +1,74 @@
+"""Recipes that tests build: small, and mixed on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TEXT = (
+    "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of "
+    "a wife. However little known the feelings or views of such a man may be on his first entering a neighbourhood, "
+    "this truth is so well fixed in the minds of the surrounding families, that he is considered as the rightful "
+    "property of some one or other of their daughters. "
+)
+
+TINY_MODEL = """backend = "transformer"
+layers = 1
+width = 16
+heads = 1
+context = 12
+"""
+
+TINY_TRAIN = "steps = {steps}\nbatch = 4\nrow = 24\nrecuts = 1\nrecut_symbols = 2000\ncheckpoint_seconds = 0\n"
+
+
+def corpus(folder: Path) -> None:
+    """Three splits of a few kilobytes in `folder`; the training text is three documents."""
+    for name, repeats in (("train-a", 12), ("train-b", 7), ("train-c", 1), ("valid", 1), ("test", 2)):
+        (folder / f"{name}.txt").write_text(f"{name}. " + TEXT * repeats)
+
+
+HEAD = """[stack]
+name = "{name}"
+seed = 3
+[corpus]
+reader = "text"
+train = "train-*.txt"
+valid = "valid.txt"
+test = "test.txt"
+segment = {segment}
+[run]
+device = "cpu"
+lanes = 8
+"""
+
+
+def level(name: str, windowing: str, coder: str, token_bits: int, model: str | None = None, train: str | None = None) -> str:
+    tables = [f'[[level]]\nname = "{name}"']
+    tables += [f"[level.model]\n{model}"] if model else []
+    tables += [f"[level.train]\n{train}"] if train else []
+    tables += [f"[level.windowing]\n{windowing}", f"[level.coder]\nkind = \"{coder}\"", f"[level.tokens]\nbits = {token_bits}"]
+    return "\n".join(tables) + "\n"
+
+
+def two_level(steps: int = 12) -> str:
+    """Transformers at both levels and on top; level 1 compiled, level 2 stepped with contexts of a segment."""
+    train = TINY_TRAIN.format(steps=steps)
+    return (
+        HEAD.format(name="two", segment=200)
+        + level("M1", 'kind = "equal-info"\nbits = 9', "arithmetic", 9, TINY_MODEL, train)
+        + level("M2", 'kind = "equal-info"\nbits = 24\ncontext = "segment"', "arithmetic", 8, TINY_MODEL, train)
+        + f'[top]\nname = "M3"\n[top.model]\n{TINY_MODEL}[top.train]\n{train}'
+    )
+
+
+def four_level() -> str:
+    """Every coder, every windowing, models of three kinds."""
+    train = TINY_TRAIN.format(steps=6)
+    return (
+        HEAD.format(name="four", segment=300)
+        + level("M1", 'kind = "equal-info"\nbits = 18\ncontext = "window"', "arithmetic", 9, TINY_MODEL, train)
+        + level("M2", 'kind = "fixed-token"\nsymbols = 60', "gzip", 8)
+        + level("M3", 'kind = "equal-info"\nbits = 12', "static-unigram", 12)
+        + level("M4", 'kind = "whole"', "arithmetic", 16, 'backend = "uniform"')
+        + '[top]\nname = "M5"\n[top.model]\nbackend = "unigram"\n'
+    )
