@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.errors import ArtifactError, StackcError
+from stackc.errors import ArtifactError, PluginError, StackcError
 from stackc.evaluate import Evaluation, Measured, evaluate
 from stackc.files import read_tensors
 from stackc.generate import generate
@@ -30,9 +30,11 @@ from stackc.host import Runtime, host
 from stackc.level import Level
 from stackc.parts import Predictor
 from stackc.recipe import LevelSection, Recipe, TopSection, recipe_from_dict
+from stackc.registry import registry
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+MANIFEST_KEYS = {"recipe": dict, "levels": list, "plugins": dict, "parts": dict, "trained": dict, "name": str, "stackc": str}
 
 
 class Stack:
@@ -50,6 +52,7 @@ class Stack:
     def __init__(self, folder: Path | str, runtime: Runtime | None = None) -> None:
         self.folder = Path(folder)
         self.manifest = read_manifest(self.folder)
+        _check_plugins(self.folder, self.manifest)
         self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
         run = self.recipe.run
         self.runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes)
@@ -142,16 +145,34 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())
         version = manifest["format"]
+        complete = all(isinstance(manifest[key], kind) for key, kind in MANIFEST_KEYS.items())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: not a readable manifest ({error}); build the stack again") from error
     if not isinstance(version, int) or version > FORMAT:
         raise ArtifactError(
             f"{path}: a stack of format {version}; this stackc reads up to {FORMAT}: pip install --upgrade stackc"
         )
-    for name, part in manifest.get("parts", {}).items():
+    if not complete:
+        raise ArtifactError(f"{path}: not a readable manifest (a key of the wrong type); build the stack again")
+    for name, part in manifest["parts"].items():
         if not (folder / name).is_file() or (folder / name).stat().st_size != part["bytes"]:
             raise ArtifactError(f"{folder / name}: a part of the stack is missing or cut short; build the stack again")
     return manifest
+
+
+def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
+    """Raise `PluginError` unless every part that the stack was built with is installed, with the same bits."""
+    for chosen, made_by in manifest["plugins"].items():
+        kind, name = chosen.split(" ", 1)
+        wanted = f"{made_by['distribution']}=={made_by['version']}"
+        part = registry().find(kind, name)
+        if part is None:
+            raise PluginError(f"{folder}: {registry().missing(kind, name, wanted)}")
+        if part.bits_version != made_by["bits_version"]:
+            raise PluginError(
+                f"{folder}: built with version {made_by['bits_version']} of the bits of the {kind} {name!r}; installed "
+                f"is version {part.bits_version}, which reads other bits: pip install {wanted}, or build the stack again"
+            )
 
 
 def open_level(

@@ -561,20 +561,15 @@ class Inner:
     depth: int = bits(1, check=ge(0), help="depth")
 
 
-NO_NAMES: Any = attrs.Factory(list)
-INNER = Inner()
-HERE = pathlib.Path()
-
-
 @attrs.frozen(kw_only=True)
 class Rich:
     sizes: tuple[int, ...] = bits((), help="sizes")
     pair: tuple[int, str] = bits((1, "a"), help="a pair")
-    names: list[str] = bits(NO_NAMES, help="names")
-    inner: Inner = bits(INNER, help="a table")
+    names: list[str] = attrs.field(factory=list)
+    inner: Inner = attrs.field(factory=Inner)
     maybe: int | None = bits(None, check=attrs.validators.optional(ge(1)), help="a number or nothing")
     mode: Literal["a", 1] = bits("a", help="a mode")
-    path: pathlib.Path = bits(HERE, help="a path")
+    path: pathlib.Path = attrs.field(factory=pathlib.Path)
 
     def __attrs_post_init__(self) -> None:
         if self.sizes and max(self.sizes) > 9:

@@ -1,11 +1,11 @@
 """The fast route on CPU: int8 matrix products (torch) and a handful of fused kernels (numba).
 
-n positions in a pass, L lanes, d width, HD heads' width, F hidden, A alphabet, C context.
+n positions in a pass, L lanes, d width, H heads, D head size, F hidden, A alphabet, C context.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, Symbols
-from stackc_torch import kernels
+from stackc_torch import few, kernels
 from stackc_torch.dense import attend_block, dense_blocks
 from stackc_torch.gemm import Product, best_product, int8_is_exact
 from stackc_torch.integers import Array, Frozen
@@ -35,16 +35,19 @@ class State:
 
     Attributes:
         positions: int64[L]; the position last taken in since the restart, -1 before the first.
-        slots: positions a lane has room for; position p lies in row p % slots. Less than C only while no
-            lane has come that far.
-        kv: for each layer int8[L, slots, 2, H, D], keys then values.
+        kv: int8[layers, L, S, 2, H, D], keys then values; position p of a lane lies in slot p % S. S is less
+            than C only while no lane has come that far.
         answer: uint32[L, A], reused by every step.
     """
 
     positions: npt.NDArray[np.int64]
-    slots: int
-    kv: list[Array]
-    answer: Array
+    kv: Array
+    answer: Frequencies
+
+    @property
+    def slots(self) -> int:
+        """S, the positions that a lane has room for."""
+        return int(self.kv.shape[2])
 
 
 class CpuPredictor:
@@ -57,19 +60,19 @@ class CpuPredictor:
 
     portability: Portability = "portable"
 
-    def __init__(self, frozen: Frozen, product: Any = best_product) -> None:
+    def __init__(self, frozen: Frozen, product: Callable[[Array], Product] = best_product) -> None:
         self.frozen = frozen
         self.alphabet = frozen.alphabet
         layers = range(frozen.layers)
-        self._qkv: list[Product] = [product(frozen.qkv[layer]) for layer in layers]
-        self._out: list[Product] = [product(frozen.out[layer]) for layer in layers]
-        self._gate_up: list[Product] = [product(frozen.gate_up[layer]) for layer in layers]
-        self._down: list[Product] = [product(frozen.down[layer]) for layer in layers]
-        self._head: Product = product(frozen.head)
+        self._qkv = [product(frozen.qkv[layer]) for layer in layers]
+        self._out = [product(frozen.out[layer]) for layer in layers]
+        self._gate_up = [product(frozen.gate_up[layer]) for layer in layers]
+        self._down = [product(frozen.down[layer]) for layer in layers]
+        self._head = product(frozen.head)
         self._norms = [int(multiplier) for multiplier in frozen.norms]
-        by_head = (frozen.layers, 3, frozen.heads, frozen.head_size)
-        self._qkv_shift = frozen.qkv_shift.reshape(by_head)
+        self._qkv_shift = frozen.qkv_shift.reshape(frozen.layers, 3, frozen.heads, frozen.head_size)
         self._gate_up_shift = frozen.gate_up_shift.reshape(frozen.layers, 2, frozen.hidden)
+        self._few = few.arguments(frozen)
         self._dense = product is best_product and int8_is_exact(37, frozen.head_size)
         self._answer_rows = max(1, min(PASS, ANSWER_ELEMENTS // self.alphabet))
         self._buffers = _Buffers(frozen, self._answer_rows)
@@ -80,6 +83,8 @@ class CpuPredictor:
 
     def step(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
         """See `stackc.api.Predictor.step`. Raises `CodingError` for a symbol outside the alphabet."""
+        if len(symbols) <= few.FEW:
+            return self._step_few(state, np.ascontiguousarray(symbols, np.int64))
         lanes = np.flatnonzero(symbols != IDLE)
         if not len(lanes):
             return state.answer
@@ -91,7 +96,7 @@ class CpuPredictor:
             part = slice(start, start + PASS)
             at = positions[part]
             first = np.maximum(at - self.frozen.context + 1, 0)
-            y = self._body(inputs[part], state.kv, lanes[part], at % state.slots, first, at)
+            y = self._body(inputs[part], state.kv, lanes[part], at % state.slots, first, at, [])
             for begin in range(0, len(y), self._answer_rows):
                 rows = y[begin : begin + self._answer_rows]
                 chosen = lanes[part][begin : begin + self._answer_rows]
@@ -105,10 +110,9 @@ class CpuPredictor:
         """A new state whose lane i is a copy of lane lanes[i]."""
         positions = state.positions[lanes]
         reached = int(positions.max(initial=-1)) + 1
-        slots = state.slots if reached > state.slots else self._room(reached, FIRST_SLOTS)
-        taken = self._state(positions.copy(), min(slots, state.slots))
-        for mine, theirs in zip(taken.kv, state.kv, strict=True):
-            np.take(theirs[:, : taken.slots], lanes, axis=0, out=mine, mode="clip")
+        slots = min(_room(reached, FIRST_SLOTS, self.frozen.context), state.slots)
+        taken = self._state(positions, slots)
+        np.take(state.kv[:, :, :slots], lanes, axis=1, out=taken.kv, mode="clip")
         return taken
 
     def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
@@ -118,27 +122,55 @@ class CpuPredictor:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
         size = min(PASS, count)
         history = min(frozen.context - 1, count)
-        shape = (1, history + size, 2, frozen.heads, frozen.head_size)
-        kv = [np.empty(shape, np.int8) for _ in range(frozen.layers)]
+        # One lane without a ring: slot `history` is a pass's first position, what came before lies below it.
+        kv = self._state(np.zeros(1, np.int64), history + size).kv if count else np.empty(0)
         restart = 0
         for start in range(0, count, size):
             inputs, starts = pass_inputs(segment, restarts, start, min(start + size, count), self.alphabet, restart)
             restart = int(starts[-1])
-            # Row `history` of the buffers is position `start`; what came before lies above it.
             at = history + np.arange(len(inputs), dtype=np.int64)
             first = np.maximum(starts + (history - start), at - frozen.context + 1)
-            y = self._body(inputs, kv, np.zeros_like(at), at, first, at)
+            blocks = dense_blocks(first, at) if self._dense else []
+            y = self._body(inputs, kv, np.zeros_like(at), at, first, at, blocks)
             for begin in range(0, len(y), self._answer_rows):
                 rows = y[begin : begin + self._answer_rows]
                 yield self._answer(rows, np.empty((len(rows), self.alphabet), np.uint32))
-            for layer in kv:
-                layer[0, :history] = layer[0, len(inputs) : len(inputs) + history].copy()
+            kv[:, 0, :history] = kv[:, 0, len(inputs) : len(inputs) + history].copy()
 
-    def _body(self, inputs: Array, kv: list[Array], lanes: Array, slots: Array, first: Array, last: Array) -> torch.Tensor:
-        """All but the projection to symbols: int8[n, d]. Position n is written to kv[lanes[n], slots[n]]."""
+    def _step_few(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
+        """`step` of a few lanes."""
+        while True:
+            outcome = few.step_few(
+                symbols, state.positions, self.frozen.context, state.kv, *self._few, state.answer
+            )
+            if outcome == few.DONE:
+                return state.answer
+            if outcome == few.OUTSIDE:
+                raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
+            if outcome == few.NOT_STARTED:
+                raise CodingError("a lane was stepped before it was restarted")
+            self._grow(state, 2 * state.slots)
+
+    def _body(
+        self,
+        inputs: Array,
+        kv: Array,
+        lanes: Array,
+        slots: Array,
+        first: Array,
+        last: Array,
+        blocks: list[tuple[int, int]],
+    ) -> torch.Tensor:
+        """All but the projection to symbols: int8[n, d].
+
+        Args:
+            inputs: int64[n], the symbol before each position, A where its context is empty.
+            kv: as in `State`; position n is written to slot slots[n] of lane lanes[n].
+            first, last: int64[n]; position n sees its lane's positions first .. last.
+            blocks: runs of positions that attend by matrix products.
+        """
         frozen, b = self.frozen, self._buffers.of(len(inputs))
         np.take(frozen.embed, inputs, axis=0, out=b.x, mode="clip")
-        blocks = dense_blocks(first, last) if self._dense and len(kv[0]) == 1 and len(inputs) > 1 else []
         for layer in range(frozen.layers):
             kernels.norm_rows(b.x, self._norms[2 * layer], b.y)
             self._qkv[layer](b.y_t, b.qkv_t)
@@ -157,7 +189,7 @@ class CpuPredictor:
     def _attend(
         self, layer: int, b: Any, kv: Array, lanes: Array, first: Array, last: Array, blocks: list[tuple[int, int]]
     ) -> None:
-        """Attention of one layer: runs of positions that share most of their keys by matrix products, the rest alone."""
+        """Attention of one layer: `blocks` by matrix products, the positions between them one by one."""
         frozen, done = self.frozen, 0
         bias, score, table = frozen.bias[layer], frozen.score[layer], frozen.exponential
         for start, end in [*blocks, (len(first), len(first))]:
@@ -180,9 +212,8 @@ class CpuPredictor:
 
     def _advance(self, state: State, lanes: Array, inputs: Array) -> Array:
         """Move the given lanes on by one position, making room where needed; their positions."""
-        low, high = int(inputs.min()), int(inputs.max())
-        if low < RESTART or high >= self.alphabet:
-            raise CodingError(f"symbol {low if low < RESTART else high} outside the alphabet of {self.alphabet}")
+        if int(inputs.min()) < RESTART or int(inputs.max()) >= self.alphabet:
+            raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
         before = state.positions[lanes]
         restarted = inputs == RESTART
         if (before[~restarted] < 0).any():
@@ -191,31 +222,40 @@ class CpuPredictor:
         state.positions[lanes] = positions
         needed = int(positions.max()) + 1
         if needed > state.slots < self.frozen.context:
-            slots = self._room(needed, 2 * state.slots)
-            grown = [np.zeros((len(layer), slots, *layer.shape[2:]), np.int8) for layer in state.kv]
-            for new, old in zip(grown, state.kv, strict=True):
-                new[:, : state.slots] = old
-            state.kv, state.slots = grown, slots
+            self._grow(state, needed)
         return positions
 
-    def _room(self, needed: int, least: int) -> int:
-        """Slots for `needed` positions: at least `least`, at most the context."""
-        return min(max(needed, least), self.frozen.context)
+    def _grow(self, state: State, needed: int) -> None:
+        """Give every lane room for at least `needed` positions, or the whole context. No ring has wrapped yet."""
+        slots = _room(needed, 2 * state.slots, self.frozen.context)
+        grown = self._state(state.positions, slots).kv
+        grown[:, :, : state.slots] = state.kv
+        state.kv = grown
 
     def _state(self, positions: Array, slots: int) -> State:
-        shape = (len(positions), slots, 2, self.frozen.heads, self.frozen.head_size)
+        frozen, lanes = self.frozen, len(positions)
         return State(
             positions=positions,
-            slots=slots,
-            kv=[np.zeros(shape, np.int8) for _ in range(self.frozen.layers)],
-            answer=np.zeros((len(positions), self.alphabet), np.uint32),
+            kv=np.zeros((frozen.layers, lanes, slots, 2, frozen.heads, frozen.head_size), np.int8),
+            answer=np.zeros((lanes, self.alphabet), np.uint32),
         )
+
+
+def _room(needed: int, least: int, context: int) -> int:
+    """Slots for `needed` positions: at least `least`, at most the context."""
+    return min(max(needed, least), context)
 
 
 def pass_inputs(
     segment: Symbols, restarts: npt.NDArray[np.bool_] | None, start: int, end: int, empty: int, restart: int
 ) -> tuple[Array, Array]:
-    """What positions start .. end - 1 read, and where each one's context starts, counted from the segment's start."""
+    """What positions start .. end - 1 read, and where each one's context starts, counted from the segment's start.
+
+    Args:
+        restarts: bool[n] of the segment; position 0 restarts in any case.
+        empty: stands for the empty context.
+        restart: where the context of position start - 1 starts.
+    """
     inputs = np.empty(end - start, np.int64)
     inputs[0] = segment[start - 1] if start else empty
     inputs[1:] = segment[start : end - 1]

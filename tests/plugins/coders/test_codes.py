@@ -106,7 +106,9 @@ def test_above_38_bits_a_text_keeps_its_own_code(bits: int) -> None:
     assert (again <= tokens).reshape(100, per)[:, 0].all(), "the lowest of a text's codes"
 
 
-@pytest.mark.parametrize(("bits", "alphabet", "budget"), [(8, 256, 9), (12, 256, 3), (16, 256, 1), (10, 2, 4), (16, 5, 6)])
+@pytest.mark.parametrize(
+    ("bits", "alphabet", "budget"), [(8, 256, 9), (12, 256, 3), (16, 256, 1), (10, 2, 4), (16, 5, 6)]
+)
 def test_a_dictionary_holds_what_decoding_says(bits: int, alphabet: int, budget: int) -> None:
     if alphabet > 2**bits - 1:
         alphabet = 2**bits - 1

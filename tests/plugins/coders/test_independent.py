@@ -145,7 +145,11 @@ def decode(window: Window, table: Frequencies, tokens: list[int]) -> Coded:
 def settings(count: int, seed: int) -> Iterator[tuple[Window, Frequencies, list[int], np.random.Generator]]:
     rng = np.random.default_rng(seed)
     for number in range(count):
-        bits = None if number % 4 == 3 else int(rng.choice([*range(3, 20), *range(20, 129, 3), 38, 39, 63, 64, 65, 127, 128]))
+        bits = (
+            None
+            if number % 4 == 3
+            else int(rng.choice([*range(3, 20), *range(20, 129, 3), 38, 39, 63, 64, 65, 127, 128]))
+        )
         most = 2**bits - 1 if bits is not None and bits < 6 else 40
         alphabet = int(rng.choice([1, 2, 3, 4, most, int(rng.integers(1, most + 1))]))
         symbols = int(rng.choice([1, 2, 7, 40]))

@@ -13,7 +13,8 @@ from stackc_counted.constant import ConstantPredictor
 from stackc_counted.models import Uniform, Unigram, count
 
 from stackc.api import MAX_COUNT, TOTAL, CodingError, Device, Text, normalise, read_tensors, write_tensors
-from stackc.testing.models import ModelContract, Reports, sample_text, training_task
+from stackc.testing.models import ModelContract
+from stackc.testing.training import Reports, sample_text, training_task
 
 
 class TestUniformContract(ModelContract):

@@ -1,0 +1,5 @@
+"""``python -m stackc``."""
+
+from stackc.cli import main
+
+main()
