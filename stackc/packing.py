@@ -37,16 +37,15 @@ class TokenBits:
         tokens: integers; the lowest `token_bits` bits of each are read.
         token_bits: 1 .. 32.
         start, end: which tokens.
+
+    Attributes:
+        left: bits before the zeros begin; negative once they were passed.
     """
 
     def __init__(self, tokens: npt.NDArray[Any], token_bits: int, start: int, end: int) -> None:
         self._tokens, self._token_bits = tokens, token_bits
-        self._at, self._end = start * token_bits, end * token_bits
-
-    @property
-    def left(self) -> int:
-        """Bits before the zeros begin; negative once they were passed."""
-        return self._end - self._at
+        self._at = start * token_bits
+        self.left = end * token_bits - self._at
 
     def read(self, count: int) -> int:
         """The next `count` bits as an integer."""
@@ -67,4 +66,5 @@ class TokenBits:
             digits = ((tokens[:, None] >> shifts) & 1).reshape(-1)[self._at - first * size :][:real]
             value = int.from_bytes(np.packbits(digits.astype(np.uint8)).tobytes(), "big") >> (-real % 8)
         self._at += count
+        self.left -= count
         return value << (count - real)

@@ -180,6 +180,26 @@ def test_misspelt_command() -> None:
     assert done.stderr == "error: no command named 'plugin'; did you mean plugins?\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["plugins", "check"], "error: Missing argument 'NAME'. (see: stackc plugins check --help)\n"),
+        (["plugins", "list", "--jsn"], "error: No such option '--jsn'. "),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments: list[str], line: str) -> None:
+    done = CliRunner().invoke(main, arguments, prog_name="stackc")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+
+
+def test_group_without_a_command_shows_its_help() -> None:
+    for arguments in ([], ["plugins"]):
+        done = CliRunner().invoke(main, arguments)
+        assert "Commands:" in done.output
+
+
 def test_every_command_has_a_module_and_a_line_of_help() -> None:
     for name, line in COMMANDS.items():
         assert importlib.util.find_spec(f"stackc.cli.{name}"), f"stackc/cli/{name}.py is not there"

@@ -28,6 +28,6 @@ def _gzip(config: GzipConfig) -> Coder:
 
 @hookimpl
 def stackc_register_coders(register: Register) -> None:
-    register("arithmetic", _arithmetic, ArithmeticConfig, "arithmetic coding of a model's frequencies, by the slot rule")
-    register("static-unigram", _static_unigram, StaticUnigramConfig, "arithmetic coding of symbol counts, without a model")
-    register("gzip", _gzip, GzipConfig, "a zlib stream a window, without a model")
+    register("arithmetic", _arithmetic, ArithmeticConfig, "arithmetic coding of a model's frequencies")
+    register("static-unigram", _static_unigram, StaticUnigramConfig, "arithmetic coding of symbol counts; no model")
+    register("gzip", _gzip, GzipConfig, "a zlib stream a window; no model")

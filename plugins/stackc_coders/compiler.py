@@ -91,7 +91,7 @@ def _advance(predictor: Predictor, chunk: _Chunk, parent: Int32, symbol: Int32) 
             freqs = predictor.step(state, column)
     if freqs.shape[0] != count or freqs.dtype != np.uint32:
         raise CodingError(f"a model answered {freqs.dtype}{list(freqs.shape)} for {count} texts; expected uint32")
-    return state, np.require(freqs, requirements="CW")
+    return state, np.require(freqs, requirements=["C", "W"])
 
 
 def _spell(chunk: _Chunk, parent: Int32, symbol: Int32) -> Int64:

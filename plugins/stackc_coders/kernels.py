@@ -37,7 +37,8 @@ TAIL_BYTES = 6
 
 _LOW_MASK = (1 << START_BITS) - 1
 
-Row = Any  # uint32[A], or a lane's int64 state: views that numba types itself
+Int = Any  # an int64
+Row = Any  # an array, or a row of one: uint32[A], or a lane's int64 state
 
 jit = numba.njit(cache=True, nogil=True)
 
@@ -47,13 +48,13 @@ jit = numba.njit(cache=True, nogil=True)
 
 
 @jit
-def refill_bits(span: int, resolved: int, bits: int) -> int:
+def refill_bits(span: Int, resolved: Int, bits: Int) -> Int:
     """Bits to resolve next, at once, at a range of span + 1; 0 where no more are."""
     return 0 if span + 1 >= MIN_RANGE else min(REFILL_BITS, bits - resolved)
 
 
 @jit
-def shares(freqs: Row, span: int, first: bool) -> tuple[int, int, int]:
+def shares(freqs: Row, span: Int, first: bool) -> tuple[Int, Int, Int]:
     """Who shares `span` slots: (least frequency in reach, the only symbol or -1, sum of the frequencies)."""
     if first or span >= TOTAL // 2 or span == 0:
         return 0, -1, TOTAL
@@ -70,7 +71,7 @@ def shares(freqs: Row, span: int, first: bool) -> tuple[int, int, int]:
 
 
 @jit
-def weight(freqs: Row, s: int, least: int, only: int) -> int:
+def weight(freqs: Row, s: Int, least: Int, only: Int) -> Int:
     """The frequency of symbol s where it is in reach, else 0."""
     if only >= 0:
         return np.int64(freqs[s]) if s == only else 0
@@ -78,7 +79,7 @@ def weight(freqs: Row, s: int, least: int, only: int) -> int:
 
 
 @jit
-def edge(cumulative: int, s: int, span: int, total: int, alphabet: int, first: bool) -> int:
+def edge(cumulative: Int, s: Int, span: Int, total: Int, alphabet: Int, first: bool) -> Int:
     """Where the slots of symbol s begin, given the sum of the frequencies before it."""
     if first:
         return s + (cumulative * (span - alphabet) >> PRECISION)
@@ -86,7 +87,7 @@ def edge(cumulative: int, s: int, span: int, total: int, alphabet: int, first: b
 
 
 @jit
-def slots_of(freqs: Row, symbol: int, span: int, first: bool) -> tuple[int, int]:
+def slots_of(freqs: Row, symbol: Int, span: Int, first: bool) -> tuple[Int, Int]:
     """(start, end) of a symbol's slots; equal where it does not fit."""
     least, only, total = shares(freqs, span, first)
     before = np.int64(0)
@@ -98,24 +99,28 @@ def slots_of(freqs: Row, symbol: int, span: int, first: bool) -> tuple[int, int]
 
 
 @jit
-def symbol_at(freqs: Row, slot: int, span: int, first: bool) -> tuple[int, int, int]:
+def symbol_at(freqs: Row, slot: Int, span: Int, first: bool) -> tuple[Int, Int, Int]:
     """(symbol, start, end): whose slots hold `slot`, 0 <= slot < span."""
     least, only, total = shares(freqs, span, first)
     alphabet = len(freqs)
-    before = after = np.int64(0)
-    symbol = -1
-    found = False
-    while not found and symbol < alphabet - 1:
-        symbol += 1
-        before = after
-        after += weight(freqs, symbol, least, only)
-        # edge(after, symbol + 1) > slot, without a division for every symbol
-        found = edge(after, symbol + 1, span, total, alphabet, True) > slot if first else after * span >= (slot + 1) * total
-    return symbol, edge(before, symbol, span, total, alphabet, first), edge(after, symbol + 1, span, total, alphabet, first)
+    before, symbol = np.int64(0), 0
+    after = weight(freqs, 0, least, only)
+    if first:
+        while symbol < alphabet - 1 and edge(after, symbol + 1, span, total, alphabet, first) <= slot:
+            symbol += 1
+            before = after
+            after += weight(freqs, symbol, least, only)
+    else:  # the same comparison without a division for every symbol
+        while symbol < alphabet - 1 and after * span < (slot + 1) * total:
+            symbol += 1
+            before = after
+            after += weight(freqs, symbol, least, only)
+    start = edge(before, symbol, span, total, alphabet, first)
+    return symbol, start, edge(after, symbol + 1, span, total, alphabet, first)
 
 
 @jit
-def full_bits(low: int, span: int, resolved: int, token_bits: int) -> tuple[int, int]:
+def full_bits(low: Int, span: Int, resolved: Int, token_bits: Int) -> tuple[Int, Int]:
     """(m, up): a full window without a bit budget is the first m bits of low + up. low: at least its last 38 bits."""
     m = max(1, -((START_BITS - resolved) // token_bits)) * token_bits
     while m < resolved:
@@ -128,7 +133,7 @@ def full_bits(low: int, span: int, resolved: int, token_bits: int) -> tuple[int,
 
 
 @jit
-def read_bits(tokens: Row, token_bits: int, at: int, end: int, count: int) -> int:
+def read_bits(tokens: Row, token_bits: Int, at: Int, end: Int, count: Int) -> Int:
     """`count` bits from bit `at` on, most significant first; zeros from bit `end` on. count <= 62."""
     value = np.int64(0)
     while count > 0:
@@ -148,12 +153,12 @@ def read_bits(tokens: Row, token_bits: int, at: int, end: int, count: int) -> in
 
 
 @jit
-def tail_bits(resolved: int) -> int:
+def tail_bits(resolved: Int) -> Int:
     return resolved if resolved <= START_BITS else START_BITS + (resolved - START_BITS) % REFILL_BITS
 
 
 @jit
-def raise_low(state: Row, digits: Row, amount: int) -> None:
+def raise_low(state: Row, digits: Row, amount: Int) -> None:
     """low += amount."""
     t = tail_bits(state[RESOLVED])
     low = state[LOW] + amount
@@ -167,7 +172,7 @@ def raise_low(state: Row, digits: Row, amount: int) -> None:
 
 
 @jit
-def refill(state: Row, digits: Row, bits: int) -> None:
+def refill(state: Row, digits: Row, bits: Int) -> None:
     count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
     while count > 0:
         t = tail_bits(state[RESOLVED])
@@ -182,7 +187,7 @@ def refill(state: Row, digits: Row, bits: int) -> None:
 
 
 @jit
-def start_window(state: Row, bits: int) -> None:
+def start_window(state: Row, bits: Int) -> None:
     state[LOW] = 0
     state[RESOLVED] = min(bits, START_BITS)
     state[RANGE] = np.int64(1) << state[RESOLVED]
@@ -190,7 +195,7 @@ def start_window(state: Row, bits: int) -> None:
 
 
 @jit
-def add_symbol(state: Row, digits: Row, freqs: Row, symbol: int, bits: int) -> bool:
+def add_symbol(state: Row, digits: Row, freqs: Row, symbol: Int, bits: Int) -> bool:
     """Code one symbol; False, and the same interval, where it does not fit."""
     refill(state, digits, bits)
     start, end = slots_of(freqs, symbol, state[RANGE] - 1, state[COUNT] == 0)
@@ -203,7 +208,7 @@ def add_symbol(state: Row, digits: Row, freqs: Row, symbol: int, bits: int) -> b
 
 
 @jit
-def close_window(state: Row, digits: Row, full: bool, bits: int, token_bits: int, out: Row, at: int) -> int:
+def close_window(state: Row, digits: Row, full: bool, bits: Int, token_bits: Int, out: Row, at: Int) -> Int:
     """Write the window's tokens from out[at] on, start a new window, and say where the tokens end."""
     if bits < UNBOUNDED:
         m = bits
@@ -228,7 +233,7 @@ def close_window(state: Row, digits: Row, full: bool, bits: int, token_bits: int
 
 
 @jit
-def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: int, fits: Row) -> None:
+def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: Int, fits: Row) -> None:
     """One symbol in every lane that has one (>= 0). freqs: uint32[L, A], or one row for all lanes."""
     for lane in range(len(symbols)):
         if symbols[lane] >= 0:
@@ -238,8 +243,8 @@ def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: int, fits
 
 @jit
 def close_lanes(
-    state: Row, digits: Row, lanes: Row, full: Row, bits: int, token_bits: int, out: Row, counts: Row
-) -> int:
+    state: Row, digits: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row, counts: Row
+) -> Int:
     """Close the windows of K lanes: their tokens end to end in `out`, how many each in `counts`; how many in all."""
     at = 0
     for i in range(len(lanes)):
@@ -251,9 +256,9 @@ def close_lanes(
 
 @jit
 def run_lane(
-    state: Row, digits: Row, freqs: Row, symbols: Row, cuts: Row, budget: int, bits: int, token_bits: int,
+    state: Row, digits: Row, freqs: Row, symbols: Row, cuts: Row, budget: Int, bits: Int, token_bits: Int,
     out: Row, lengths: Row,
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[Int, Int]:  # fmt: skip
     """Code symbols one after another in one lane, closing windows as they fill: (tokens, windows) written."""
     at = windows = 0
     for i in range(len(symbols)):
@@ -276,9 +281,7 @@ def run_lane(
 
 
 @jit
-def open_lanes(
-    state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits: int, token_bits: int
-) -> None:
+def open_lanes(state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits: Int, token_bits: Int) -> None:
     """Start a window in each of K lanes, at token starts[i]; zeros from token ends[i] on."""
     for i in range(len(lanes)):
         lane = state[lanes[i]]
@@ -289,7 +292,7 @@ def open_lanes(
 
 
 @jit
-def next_symbol(state: Row, tokens: Row, freqs: Row, bits: int, token_bits: int) -> int:
+def next_symbol(state: Row, tokens: Row, freqs: Row, bits: Int, token_bits: Int) -> Int:
     """The next symbol of one lane, -1 where its window ends."""
     count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
     while count > 0:
@@ -312,7 +315,7 @@ def next_symbol(state: Row, tokens: Row, freqs: Row, bits: int, token_bits: int)
 
 
 @jit
-def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: int, token_bits: int, out: Row) -> None:
+def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: Int, token_bits: Int, out: Row) -> None:
     """The next symbol of every active lane. freqs: uint32[L, A], or one row for all lanes."""
     for lane in range(len(active)):
         if active[lane]:
@@ -321,7 +324,7 @@ def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: int, toke
 
 
 @jit
-def used_lanes(state: Row, lanes: Row, full: Row, bits: int, token_bits: int, out: Row) -> None:
+def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row) -> None:
     """Tokens that the windows of K lanes took up; never more than there are."""
     for i in range(len(lanes)):
         lane = state[lanes[i]]
@@ -339,7 +342,7 @@ def used_lanes(state: Row, lanes: Row, full: Row, bits: int, token_bits: int, ou
 def spread(
     freqs: Row, lows: Row, ranges: Row, first: bool, full: bool, parent: Row, symbol: Row,
     lanes: Row, child_lows: Row, child_ranges: Row,
-) -> int:  # fmt: skip
+) -> Int:  # fmt: skip
     """Write the children of K texts into the dictionary; list those that have children of their own.
 
     Args:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from stackc.api import CodingError, Frequencies, Window
 from stackc_coders import kernels
 from stackc_coders.kernels import DECODER_COLUMNS, ENCODER_COLUMNS, RESOLVED, TAIL_BYTES, UNBOUNDED
+from stackc_coders.twin import START_BITS
 
 Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -39,7 +40,7 @@ class _Lanes:
         if freqs is None or freqs.shape != expected or freqs.dtype != np.uint32:
             found = "none" if freqs is None else f"{freqs.dtype}{list(freqs.shape)}"
             raise CodingError(f"frequencies must be uint32{list(expected)}, found {found}")
-        return np.require(freqs, requirements="CW")
+        return np.require(freqs, requirements=["C", "W"])
 
 
 class SlotLaneEncoder(_Lanes):
@@ -83,7 +84,7 @@ class SlotLaneEncoder(_Lanes):
             raise CodingError(f"symbol {int(symbols.min())} in a run of known symbols")
         self._make_room(min(len(symbols), self._window.symbols) + 1)
         # Every window closed has a symbol of this run, but for one that may have been open before.
-        bits = np.full(len(symbols) + 1, kernels.START_BITS + 8 * _SYMBOL_BYTES, np.int64)
+        bits = np.full(len(symbols) + 1, START_BITS + 8 * _SYMBOL_BYTES, np.int64)
         bits[0] = self._state[lane, RESOLVED] + 8 * _SYMBOL_BYTES
         out = np.empty(self._tokens_bound(bits), np.uint32)
         lengths = np.empty(len(symbols) + 1, np.int64)
@@ -136,11 +137,11 @@ class SlotLaneDecoder(_Lanes):
         self, window: Window, lanes: int, tokens: npt.NDArray[Any], constant: Frequencies | None = None
     ) -> None:
         super().__init__(window, lanes, constant)
-        self._tokens = np.require(tokens, np.uint32, requirements="CW")
+        self._tokens = np.require(tokens, np.uint32, requirements=["C", "W"])
         self._state = np.zeros((lanes, DECODER_COLUMNS), np.int64)
 
     def open(self, lanes: Int64, starts: Int64, ends: Int64) -> None:
-        if len(lanes) and not (0 <= int(starts.min()) and int(ends.max()) <= len(self._tokens)):
+        if len(lanes) and (int(starts.min()) < 0 or int(ends.max()) > len(self._tokens)):
             raise CodingError(f"windows outside the {len(self._tokens)} tokens that there are")
         kernels.open_lanes(self._state, self._tokens, lanes, starts, ends, self._bits, self._window.token_bits)
 

@@ -64,7 +64,7 @@ class StaticUnigramCoder:
             raise ArtifactError(f"{path}: no frequencies in it; build the stack again")
         if int(freqs.min()) < 1 or int(freqs.sum(dtype=np.int64)) != TOTAL:
             raise ArtifactError(f"{path}: frequencies that do not sum to 2^24; build the stack again")
-        self._fitted = np.require(freqs, requirements="CW")
+        self._fitted = np.require(freqs, requirements=["C", "W"])
 
     def encoder(self, window: Window) -> _ConstantEncoder:
         return _ConstantEncoder(SlotEncoder(window), self._row(window))

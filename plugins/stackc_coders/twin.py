@@ -18,6 +18,7 @@ import bisect
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Window
 
@@ -28,6 +29,8 @@ MIN_RANGE = 1 << 30
 """Below this range more bits are resolved, where there are more."""
 
 REFILL_BITS = 8
+
+Counts = npt.NDArray[np.int64]
 
 Interval = tuple[int, int, int]
 """(low, range, n): the interval [low, low + range) in units of 2^-n."""
@@ -57,7 +60,7 @@ class SlotWindow:
 
     def edges(self, freqs: Frequencies) -> Callable[[int], int]:
         """edge(s), s = 0..A: symbol s has the slots edge(s) .. edge(s + 1) - 1 of those after the first."""
-        f = freqs.astype(np.int64)
+        f: Counts = freqs.astype(np.int64)
         span = self.range - 1
         if not self.first and span < TOTAL // 2:
             f = in_reach(f, span)
@@ -86,7 +89,7 @@ class SlotWindow:
         return self.low << (bits - self.resolved), bits
 
 
-def in_reach(f: Frequencies, span: int) -> Frequencies:
+def in_reach(f: Counts, span: int) -> Counts:
     """The frequencies of the symbols that a span of slots can still tell apart, 0 for the others.
 
     A symbol is in reach where its share is at least half a slot; where none is, the most frequent is (the

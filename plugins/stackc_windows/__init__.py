@@ -10,8 +10,6 @@ from attrs.validators import and_, ge, in_, le, optional
 from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
 from stackc.api import bits as affects_bits  # a field below is itself called `bits`
 
-Context = Literal["window", "segment"]
-
 _SYMBOLS = and_(ge(1), le(MAX_WINDOW_SYMBOLS))
 _CONTEXT = optional(in_(("window", "segment")))
 _CONTEXT_HELP = "when the model's context restarts: with every 'window' (the default) or only with the 'segment'"
@@ -25,7 +23,7 @@ class EqualInfo:
 
     bits: int = affects_bits(check=ge(1), help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
-    context: Context | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+    context: Literal["window", "segment"] | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +33,7 @@ class FixedToken:
     bits_version: ClassVar[int] = 1
 
     symbols: int = affects_bits(check=_SYMBOLS, help="symbols in every window, 1 to 65,535")
-    context: Context | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+    context: Literal["window", "segment"] | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +42,7 @@ class Whole:
 
     bits_version: ClassVar[int] = 1
 
-    context: Context | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+    context: Literal["window", "segment"] | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 def _equal_info(config: EqualInfo) -> Windowing:

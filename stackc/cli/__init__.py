@@ -17,7 +17,7 @@ COMMANDS = {
     "decode": "Turn tokens back into the file.",
     "eval": "Measure every level on held-out text.",
     "generate": "Continue a prompt.",
-    "inspect": "Say what a stack or a recipe holds.",
+    "inspect": "Say what a stack is made of.",
     "plugins": "List plugins and their parts, or check one.",
 }
 """Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""
@@ -57,6 +57,10 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except StackcError as error:
             _stop(str(error), USER_ERROR)
+        except click.UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: click shows its help
+                raise
+            _stop(f"{error.format_message()} (see: {(error.ctx or ctx).command_path} --help)", USER_ERROR)
         except KeyboardInterrupt:
             _stop("interrupted", INTERRUPTED)
         except OSError as error:

@@ -29,7 +29,8 @@ def command(path: Path, as_json: bool, verify: bool) -> None:
         click.echo(json.dumps(manifest, indent=1, sort_keys=True))
         return
     recipe = manifest["recipe"]
-    click.echo(f"{manifest['name']}: {len(manifest['levels'])} levels, built by stackc {manifest['stackc']}")
+    count = len(manifest["levels"])
+    click.echo(f"{manifest['name']}: {count} level{'s' * (count != 1)}, built by stackc {manifest['stackc']}")
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
         click.echo(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
         for table in ("model", "windowing", "coder"):

@@ -19,7 +19,10 @@ def command() -> None:
 @command.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def list_(as_json: bool) -> None:
-    """List every installed part, and plugins that were set aside with the reason."""
+    """List installed parts, and plugins set aside.
+
+    Plugins that were set aside, or break the contract, are named with the reason on standard error.
+    """
     found = Registry(installed())
     if as_json:
         click.echo(json.dumps({"parts": [_row(part) for part in found.parts()], "set_aside": _broken(found)}, indent=2))
@@ -36,7 +39,11 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 def check(name: str) -> None:
-    """Check the plugin or part NAME: its hooks, its configuration, and what its factory makes."""
+    """Check the plugin or part NAME.
+
+    Loads it, looks at its hooks and its configuration, makes each part where its configuration has defaults, and
+    tries it. Exits with 2 where a promise is broken.
+    """
     from stackc.partcheck import check_part
 
     found = Registry(installed())

@@ -25,7 +25,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     if not console.is_terminal:
         console = Console(file=console.file, width=TABLE_WIDTH, highlight=False)
     rate = RATES["cuda" if device == "cuda" else "cpu"]
-    console.print(f"{recipe.stack.name}: {len(recipe.levels)} levels and the top model; nothing is built")
+    console.print(f"{recipe.stack.name}: {len(recipe.levels)} level{'s' * (len(recipe.levels) != 1)} and the top model")
     console.print("stages: " + " ".join(stages(recipe)), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
@@ -50,7 +50,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     console.print(table)
     console.print(
         f"in all {total.parameters:,} parameters; training {total.train_ops:.3g} operations, about "
-        f"{duration(total.train_ops / rate)} at {rate:.0e} operations a second ({'cuda' if rate > 1e12 else 'cpu'}), "
+        f"{duration(total.train_ops / rate)} at {rate:.2g} operations a second ({'cuda' if rate > 1e12 else 'cpu'}), "
         f"at most {size(total.train_memory)} of memory; encoding the corpus comes on top",
         soft_wrap=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -78,9 +79,17 @@ def find_recipe(source: str | Path) -> Path:
     if str(source) in shipped:
         return shipped[str(source)]
     near = difflib.get_close_matches(Path(source).stem, shipped, n=1, cutoff=0.7)
-    hint = f"did you mean {near[0]}?" if near else f"recipes that come with stackc: {', '.join(shipped) or 'none'}"
+    hint = f"did you mean {near[0]}?" if near else f"recipes that come with stackc: {_families(shipped) or 'none'}"
     what = "is a folder, not a recipe" if path.is_dir() else "no such recipe file"
     raise RecipeError(str(source), [f"{what}; {hint}"])
+
+
+def _families(names: Iterable[str]) -> str:
+    """Names for a message; many that start alike are one entry."""
+    groups = {word: list(group) for word, group in itertools.groupby(sorted(names), lambda name: name.split("_")[0])}
+    return ", ".join(
+        ", ".join(group) if len(group) < 3 else f"{word}_* ({len(group)} of them)" for word, group in groups.items()
+    )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

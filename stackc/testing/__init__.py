@@ -1,11 +1,25 @@
-"""Contract suites for plugin authors: one for each kind of part.
+"""Contract suites for plugin authors: one for each kind of part. They need pytest (``pip install 'stackc[test]'``).
 
 A suite is a class of tests. Subclass it in a test file of yours, under a name that starts with ``Test``, and say
 how to make the part:
 
-    from stackc.testing.coders import CoderContract
+    from stackc.testing import CoderContract
 
     class TestMyCoder(CoderContract):
         def make(self):
             return MyCoder()
 """
+
+from __future__ import annotations
+
+import pytest
+
+# pytest explains a failed assertion only in modules that it has been told of before they are imported
+pytest.register_assert_rewrite(*(f"stackc.testing.{kind}" for kind in ("coders", "models", "readers", "windowings")))
+
+from stackc.testing.coders import CoderContract  # noqa: E402 - after the line above
+from stackc.testing.models import ModelContract  # noqa: E402
+from stackc.testing.readers import ReaderContract  # noqa: E402
+from stackc.testing.windowings import WindowingContract  # noqa: E402
+
+__all__ = ["CoderContract", "ModelContract", "ReaderContract", "WindowingContract"]

@@ -1,0 +1,153 @@
+"""What every windowing must keep, as tests to subclass.
+
+from stackc.testing.windowings import WindowingContract
+
+class TestMyWindowing(WindowingContract):
+    def make(self):
+        return my_factory(MyConfig())
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from stackc.level import Level
+from stackc.parts import MAX_WINDOW_SYMBOLS, BitSource, Frequencies, Symbols, Window, Windowing
+
+
+class WindowingContract:
+    """The tests.
+
+    Attributes:
+        alphabet: of the segments that are tried.
+        segment: symbols in a segment.
+        seed: of all random choices.
+    """
+
+    alphabet: ClassVar[int] = 256
+    segment: ClassVar[int] = 200
+    seed: ClassVar[int] = 0
+
+    def make(self) -> Windowing:
+        """The windowing. Yours to write."""
+        raise NotImplementedError
+
+    def segments(self) -> list[Symbols]:
+        """Segments to cut: one symbol, equal symbols, all symbols, random ones; of every type that stores have."""
+        rng = np.random.default_rng(self.seed)
+        rows = [
+            np.zeros(1, np.int64),
+            np.zeros(self.segment, np.int64),
+            np.arange(self.segment) % self.alphabet,
+            rng.integers(0, self.alphabet, self.segment),
+            rng.integers(0, self.alphabet, self.segment // 2) // 2,
+        ]
+        kinds = [np.uint8, np.uint16, np.uint32, np.int64] if self.alphabet <= 256 else [np.uint32, np.int64]
+        return [row.astype(kinds[i % len(kinds)]) for i, row in enumerate(rows)]
+
+    def test_it_is_a_windowing(self) -> None:
+        made = self.make()
+        assert isinstance(made, Windowing)
+        assert made.bits is None or (isinstance(made.bits, int) and made.bits >= 1)
+        assert made.symbols is None or 1 <= made.symbols <= MAX_WINDOW_SYMBOLS
+        assert made.restart in ("window", "segment")
+        assert made.cuts is None or callable(made.cuts)
+
+    def test_it_is_made_alike_twice(self) -> None:
+        one, two = self.make(), self.make()
+        assert (one.bits, one.symbols, one.restart) == (two.bits, two.symbols, two.restart)
+        for segment in self.segments():
+            if one.cuts is not None and two.cuts is not None:
+                assert one.cuts(segment).tolist() == two.cuts(segment).tolist()
+
+    def test_cuts_are_one_answer_a_symbol(self) -> None:
+        cuts = self.make().cuts
+        if cuts is None:
+            return
+        for segment in self.segments():
+            segment.flags.writeable = False  # the encoder's own, often memory-mapped
+            forced = cuts(segment)
+            assert forced.dtype == np.bool_
+            assert forced.shape == segment.shape
+            assert forced.tolist() == cuts(segment).tolist()
+
+    def test_text_is_cut_into_windows_and_comes_back(self) -> None:
+        """Through a level with a plain coder: windows cover every segment, obey the budgets and start at cuts."""
+        made = self.make()
+        bits = made.bits or 64
+        alphabet = min(self.alphabet, (1 << bits) - 1)
+        level = Level(
+            name="windowing",
+            alphabet=alphabet,
+            segment=self.segment,
+            windowing=made,
+            coder=PlainCoder(),
+            token_bits=max(size for size in range(1, 17) if bits % size == 0),
+        )
+        for segment in self.segments():
+            symbols = (np.concatenate([segment, segment[::-1]]).astype(np.int64) % alphabet).astype(segment.dtype)
+            coded = level.encode(symbols)
+            back = level.decode(coded.tokens, coded.offsets)
+            assert back.symbols.tolist() == symbols.tolist()
+            ends = np.append(coded.starts, len(symbols))
+            assert ends[0] == 0
+            assert (np.diff(ends) > 0).all(), "no window is empty"
+            assert (np.diff(ends) <= (made.symbols or self.segment)).all()
+            assert set(range(0, len(symbols), self.segment)) <= set(ends.tolist()), "windows end with their segment"
+            for start in range(0, len(symbols), self.segment) if made.cuts is not None else ():
+                forced = made.cuts(symbols[start : start + self.segment]) if made.cuts else ()
+                assert set((start + np.flatnonzero(forced)).tolist()) <= set(ends.tolist())
+
+
+class PlainCoder:
+    """A coder for the tests: every symbol s as the number s + 1 in as many bits as the alphabet takes, 0 at the end."""
+
+    budget: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+    total: ClassVar[bool] = False
+    needs_model: ClassVar[bool] = False
+
+    def encoder(self, window: Window) -> PlainEncoder:
+        return PlainEncoder(window)
+
+    def decoder(self, window: Window, bits: BitSource) -> PlainDecoder:
+        return PlainDecoder(window, bits)
+
+
+class PlainEncoder:
+    """Codes one window."""
+
+    def __init__(self, window: Window) -> None:
+        self._window, self._size = window, window.alphabet.bit_length()
+        self._value = self._bits = 0
+
+    def add(self, freqs: Frequencies | None, symbol: int) -> bool:
+        if self._bits + self._size > (self._window.bits or math.inf):
+            return False
+        self._value, self._bits = self._value << self._size | symbol + 1, self._bits + self._size
+        return True
+
+    def close(self, full: bool) -> tuple[int, int]:
+        bits = self._window.bits or self._bits + (0 if full else self._size)
+        return self._value << (bits - self._bits), bits
+
+
+class PlainDecoder:
+    """Decodes one window."""
+
+    def __init__(self, window: Window, bits: BitSource) -> None:
+        self._window, self._source, self._size = window, bits, window.alphabet.bit_length()
+        self._read = 0
+
+    def next(self, freqs: Frequencies | None) -> int | None:
+        if self._read + self._size > (self._window.bits or math.inf):
+            return None
+        self._read += self._size
+        number = self._source.read(self._size)
+        return number - 1 if number else None
+
+    def used(self, full: bool) -> int:
+        return self._window.bits or self._read
