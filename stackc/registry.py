@@ -119,7 +119,7 @@ class Registry:
                 added = self._read(source, f"{number}:{source.plugin}")
             except _ContractBroken as error:
                 self.broken += (Broken(source=source, reason=str(error), fatal=True),)
-            except Exception as error:  # whatever a plugin's import or hook raises must not stop the others
+            except (Exception, SystemExit) as error:  # whatever a plugin does must not stop the others
                 self.broken += (Broken(source=source, reason=_one_line(error), fatal=False),)
             else:
                 self._parts |= {(part.kind, part.name): part for part in added}
@@ -232,7 +232,7 @@ def _identity(plugin: object) -> object:
     return plugin
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
 

@@ -530,8 +530,15 @@ def test_shipped_recipe_by_name(
     assert load_recipe("demo", [], PARTS).stack.name == "demo"
 
 
-def test_shipped_recipes_are_found() -> None:
-    assert any(name.startswith("paper_") for name in shipped_recipes())
+@pytest.mark.parametrize("name", list(shipped_recipes()))
+def test_every_shipped_recipe_is_right(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.stack.name == name
+    assert recipe_from_dict(json.loads(json.dumps(recipe.to_dict())), recipe.base) == recipe
+
+
+def test_recipes_ship() -> None:
+    assert {"smoke", "three_level"} <= set(shipped_recipes())
 
 
 @pytest.mark.parametrize(

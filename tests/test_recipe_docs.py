@@ -102,11 +102,6 @@ def test_toml_examples_are_recipes(tmp_path: Path, block: str) -> None:
     assert recipe.top.alphabet == 256
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_python_examples_run(block: str) -> None:
-    exec(compile(block, str(DOCS), "exec"), {})
-
-
 def test_settings_shown_can_be_set() -> None:
     shown = re.findall(r"--set (?:'([^']+)'|(\S+=\S+?))[`\s]", DOCS.read_text())
     settings = ["".join(pair) for pair in shown if "KEY" not in "".join(pair)]

@@ -145,6 +145,11 @@ def test_plugin_that_does_not_import_is_set_aside_and_the_rest_works() -> None:
         made.get("windowing", "other")
 
 
+def test_plugin_that_ends_the_program_is_set_aside() -> None:
+    made = Registry([source("bad", lambda: sys.exit("no licence"))])
+    assert [broken.reason for broken in made.broken] == ["SystemExit: no licence"]
+
+
 def test_strict_variable_makes_it_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Registry([source("bad", broken_import)])
     monkeypatch.setenv("STACKC_STRICT_PLUGINS", "0")

@@ -118,12 +118,14 @@ class CpuPredictor:
     def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
         """See `stackc.api.Predictor`: memory is bounded by a pass and the context, not by the segment."""
         frozen, count = self.frozen, len(segment)
-        if count and not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
+        if not count:
+            return
+        if not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
         size = min(PASS, count)
         history = min(frozen.context - 1, count)
         # One lane without a ring: slot `history` is a pass's first position, what came before lies below it.
-        kv = self._state(np.zeros(1, np.int64), history + size).kv if count else np.empty(0)
+        kv = self._state(np.zeros(1, np.int64), history + size).kv
         restart = 0
         for start in range(0, count, size):
             inputs, starts = pass_inputs(segment, restarts, start, min(start + size, count), self.alphabet, restart)

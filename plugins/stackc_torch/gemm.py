@@ -56,11 +56,16 @@ def int8_is_exact(outputs: int, inner: int) -> bool:
     a[5::3] = -TOP
     # Float64 holds these sums exactly.
     expected = a.astype(np.float64) @ w.T.astype(np.float64)
+    # The same operands with gaps between rows, as attention has them.
+    gaps = [np.zeros((len(x), 2, inner), np.int8) for x in (a, w)]
+    gaps[0][:, 1], gaps[1][:, 1] = a, w
+    apart_a, apart_w = (torch.from_numpy(x)[:, 1] for x in gaps)
     try:
         for rows in (1, 2, 16, 37):
             out = torch.empty(rows, outputs, dtype=torch.int32)
             int8_product(w)(torch.from_numpy(a[:rows]), out)
-            if not np.array_equal(out.numpy(), expected[:rows]):
+            apart = torch._int_mm(apart_a[:rows], apart_w.T)
+            if not (np.array_equal(out.numpy(), expected[:rows]) and torch.equal(apart, out)):
                 return False
     except RuntimeError:  # no int8 kernel in this build, or not for this shape
         return False

@@ -189,7 +189,8 @@ class Frozen:
         names = {field.name for field in attrs.fields(Frozen)}
         if set(tensors) != names:
             raise ArtifactError(f"{path}: not a frozen transformer (arrays {sorted(set(tensors) ^ names)} do not match)")
-        frozen = Frozen(**tensors)
+        # Kernels are compiled for aligned, writable, contiguous arrays.
+        frozen = Frozen(**{name: np.require(array, requirements=("C", "A", "W")) for name, array in tensors.items()})
         ranks = {"head": 2, "qkv": 3, "bias": 3, "out": 3, "down": 3}
         if any(tensors[name].ndim != rank for name, rank in ranks.items()):
             raise ArtifactError(f"{path}: arrays of unexpected rank; build the stack again")

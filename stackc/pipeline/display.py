@@ -66,8 +66,9 @@ class Display:
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[figures]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn("elapsed,"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             console=self.console,
             transient=True,
             expand=True,
@@ -91,7 +92,7 @@ class StageProgress:
 
     def update(self, done: int, total: int, **figures: float) -> None:
         """Show `done` of `total` units; figures by name, e.g. loss=2.1, speed=30000."""
-        self.last = "  ".join(f"{name} {_short(value)}" for name, value in figures.items())
+        self.last = "  ".join(f"{_label(name)} {_short(value)}" for name, value in figures.items())
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=total, figures=self.last)
@@ -127,6 +128,10 @@ def _event_writer(folder: Path) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(log_dir=str(folder))
+
+
+def _label(name: str) -> str:
+    return name.replace("_per_second", "/s").replace("_", " ")
 
 
 def _short(value: float) -> str:

@@ -42,7 +42,7 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Reg
     parsed = [override for text in overrides if (override := parse_override(text, problems)) is not None]
     for override in parsed:
         apply_override(data, override, problems)
-    recipe = assemble(data, path.parent, registry or installed_parts(), problems)
+    recipe = assemble(data, path.parent.absolute(), registry or installed_parts(), problems)
     if problems.lines or recipe is None:
         raise RecipeError(str(path), problems.lines)
     return attrs.evolve(_based_here(recipe, parsed), source=path)

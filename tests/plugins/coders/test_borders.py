@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from stackc_coders.arithmetic import ArithmeticCoder
@@ -26,7 +28,7 @@ def both_tiers(window: Window, table: Frequencies, texts: list[list[int]]) -> li
     for decoder in decoders:
         back = decode_lanes(decoder, window, table, spans)
         assert [(one.windows, one.sizes) for one in back] == [(one.windows, one.sizes) for one in slow]
-    assert [sum(one.windows, []) for one in slow] == texts
+    assert [list(chain(*one.windows)) for one in slow] == texts
     return slow
 
 
@@ -42,7 +44,7 @@ def test_carries_run_through_long_rows_of_ones(bits: int | None) -> None:
         digits = np.ones(size, np.uint32)
         digits[:start], digits[start : start + 1] = rng.integers(0, 2, len(digits[:start])), 0
         below = decode_lanes(CODER.lane_decoder(window, 1, digits), window, table, [(0, size)])[0].windows[0]
-        prefixes = [below[:k] for k in range(1, len(below), 4)]
+        prefixes = [below[:k] for k in range(1, len(below), 6)]
         before = encode_lanes(CODER.lane_encoder(window, len(prefixes)), window, table, prefixes)
         for last in (5, 3):
             after = both_tiers(window, table, [[*prefix, last, last] for prefix in prefixes])
@@ -60,7 +62,7 @@ def test_a_carry_reaches_the_first_digit() -> None:
     window = Window(alphabet=4, bits=2000, symbols=3000, token_bits=8)
     digits = np.array([0x7F] + [0xFF] * 249, np.uint32)
     below = decode_lanes(CODER.lane_decoder(window, 1, digits), window, table, [(0, 250)])[0].windows[0]
-    texts = [below[:k] + [3] for k in range(1, len(below), 50)] + [below]
+    texts = [[*below[:k], 3] for k in range(1, len(below), 50)] + [below]
     both_tiers(window, table, texts)
 
 
@@ -158,18 +160,18 @@ def test_short_windows_without_a_budget_mark_their_end(token_bits: int) -> None:
 def test_a_long_window_grows_its_room() -> None:
     rng = np.random.default_rng(3)
     table = random_table(rng, 256, "flat", rows=1)
-    window = Window(alphabet=256, bits=None, symbols=20_000, token_bits=16)
-    text = rng.integers(0, 256, 30_000)
+    window = Window(alphabet=256, bits=None, symbols=9000, token_bits=16)
+    text = rng.integers(0, 256, 12_000)
     run = CODER.lane_encoder(window, 2)
     rows = np.broadcast_to(table, (len(text), 256)).copy()
     tokens, lengths = run.run(1, rows, text, np.zeros(len(text), np.bool_))
     rest, _ = run.close(np.array([1]), np.array([False]))
-    assert lengths.tolist() == [20_000]
-    assert abs(len(tokens) - 10_000) <= 2
+    assert lengths.tolist() == [9000]
+    assert abs(len(tokens) - 4500) <= 2
     every = np.concatenate([tokens, rest])
     decoder = CODER.lane_decoder(window, 1, every)
     back = decode_lanes(decoder, window, table, [(0, len(every))])[0]
-    assert sum(back.windows, []) == text.tolist()
+    assert list(chain(*back.windows)) == text.tolist()
 
 
 @pytest.mark.parametrize("bits", [None, 16, 64])
@@ -193,16 +195,11 @@ def test_tokens_too_large_for_their_bits_are_read_as_their_low_bits() -> None:
         window = Window(alphabet=9, bits=bits, symbols=30, token_bits=6)
         wild = rng.integers(0, 1 << 32, 60).astype(np.uint32)
         for make in (AdaptedLaneDecoder, None):
-            made = [
-                decode_lanes(
-                    make(CODER, window, 1, tokens) if make else CODER.lane_decoder(window, 1, tokens),
-                    window,
-                    table,
-                    [(0, 60)],
-                )  # fmt: skip
-                for tokens in (wild, wild & 63)
-            ]
-            assert made[0] == made[1]
+            texts = []
+            for tokens in (wild, wild & 63):
+                lanes = make(CODER, window, 1, tokens) if make else CODER.lane_decoder(window, 1, tokens)
+                texts.append(decode_lanes(lanes, window, table, [(0, 60)])[0])
+            assert texts[0] == texts[1]
 
 
 def test_arrays_of_another_form_are_refused() -> None:
@@ -225,42 +222,3 @@ def test_arrays_of_another_form_are_refused() -> None:
     frozen.flags.writeable = False
     assert lanes.add(frozen, symbols).all()
     assert CODER.decoder(window, TokenBits(np.zeros(2, np.uint32), 6, 0, 2)).next(table[0]) is None
-
-
-@pytest.mark.long
-def test_millions_of_windows() -> None:
-    """Random widths, alphabets and frequencies; what was coded in one run decodes in many lanes."""
-    windows = 0
-    for seed in range(400):
-        rng = np.random.default_rng([9, seed])
-        bits = int(rng.integers(3, 129)) if seed % 5 else None
-        alphabet = int(rng.integers(1, min(2 ** (bits or 9), 400)))
-        sizes = [t for t in range(1, 33) if bits is None or bits % t == 0]
-        window = Window(
-            alphabet=alphabet, bits=bits, symbols=int(rng.integers(1, 60)), token_bits=int(rng.choice(sizes))
-        )
-        table = random_table(rng, alphabet, STYLES[seed % 4], rows=1)
-        sums, count = np.cumsum(table[0].astype(np.int64)), 200_000
-        text = np.searchsorted(sums, rng.integers(0, TOTAL, count), side="right")
-        text = np.where(rng.random(count) < 0.1, rng.integers(0, alphabet, count), text)
-        lanes = CODER.lane_encoder(window, 1)
-        one = np.ones(1, np.bool_)
-        tokens, lengths = lanes.run(0, np.repeat(table, count, axis=0), text, rng.random(count) < 0.01)
-        open_symbols = count - int(lengths.sum())
-        if open_symbols:
-            rest, _ = lanes.close(np.zeros(1, np.int64), ~one)
-            tokens, lengths = np.concatenate([tokens, rest]), np.append(lengths, open_symbols)
-        windows += len(lengths)
-        decoder, back, sizes_back, at = CODER.lane_decoder(window, 1, tokens), [], [], 0
-        zero, end = np.zeros(1, np.int64), np.array([len(tokens)])
-        while at < len(tokens):
-            decoder.open(zero, np.array([at]), end)
-            size = 0
-            while size < window.symbols and (symbol := int(decoder.next(table, one)[0])) >= 0:
-                back.append(symbol)
-                size += 1
-            at += int(decoder.used(zero, np.array([size == window.symbols]))[0])
-            sizes_back.append(size)
-        assert sizes_back == lengths.tolist(), window
-        assert back == text.tolist(), window
-    assert windows > 2_000_000

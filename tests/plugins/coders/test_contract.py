@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -134,7 +135,7 @@ class PlainLaneEncoder:
         made = [[*self.texts[lane], 0xFFFF] for lane in lanes]
         for lane in lanes:
             self.texts[lane] = []
-        return np.array(sum(made, []), np.uint32), np.array([len(one) for one in made])
+        return np.array(list(chain(*made)), np.uint32), np.array([len(one) for one in made])
 
 
 class PlainLaneDecoder:

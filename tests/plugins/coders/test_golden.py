@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from stackc_coders.arithmetic import ArithmeticCoder
@@ -14,7 +16,7 @@ T = 1 << 24
 
 
 def row(*cumulative: int) -> list[int]:
-    return [high - low for low, high in zip(cumulative[:-1], cumulative[1:], strict=True)]
+    return [high - low for low, high in pairwise(cumulative)]
 
 
 def numbers(text: str) -> list[int]:

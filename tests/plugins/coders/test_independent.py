@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import attrs
 import numpy as np
@@ -168,7 +168,7 @@ def compare(count: int, seed: int) -> None:
         expected = encode(window, table, text)
         for encoder in (AdaptedLaneEncoder(coder, window, 1), coder.lane_encoder(window, 1)):
             assert encode_lanes(encoder, window, table, [text])[0] == expected, window
-        assert sum(expected.windows, []) == text
+        assert list(chain(*expected.windows)) == text
         garbage = rng.integers(0, 2**window.token_bits, 60)
         garbage[: int(rng.integers(0, 20))] = 0
         for tokens in (np.array(expected.tokens), garbage):
@@ -183,10 +183,11 @@ def compare(count: int, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_an_independent_implementation_agrees(seed: int) -> None:
-    compare(100, seed)
+    compare(60, seed)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_an_independent_implementation_agrees_at_length() -> None:
-    for seed in range(100, 200):
+    for seed in range(100, 130):
         compare(200, seed)
