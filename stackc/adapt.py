@@ -86,7 +86,7 @@ class RunningLaneEncoder:
         def add(i: int) -> bool:
             offered = np.full(len(self._sizes), IDLE, np.int64)
             offered[lane] = symbols[i]
-            rows = None if freqs is None else np.broadcast_to(freqs[i], (len(self._sizes), freqs.shape[1]))
+            rows = None if freqs is None else freqs[i : i + 1].repeat(len(self._sizes), axis=0)
             return bool(self.add(rows, offered)[lane])
 
         for i in range(len(symbols)):

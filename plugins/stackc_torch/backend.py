@@ -32,6 +32,7 @@ class TransformerBackend:
 
     def load(self, folder: Path, alphabet: int, device: Device) -> Predictor:
         """The predictor over the integers in `folder`."""
+        numerics.use_threads(device)
         return predictor(Frozen.load(folder, alphabet), device)
 
 

@@ -18,11 +18,14 @@ from stackc_torch.quantise import LOG2_UNITS
 MIN_SCORE = 256
 """Least multiplier of score differences: its own rounding then stays below 0.2 %."""
 
+CHANNEL_RANGE = 4
+"""How much finer than its layer's a hidden channel's scale may be."""
+
 _CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 def best_scale(x: Tensor) -> Tensor:
-    """Units per 1.0 for each row of x[R, n]: the clip, among shares of the largest magnitude, of least squared error."""
+    """Units per 1.0 for each row of x[R, n]: of some shares of the largest value, the clip of least squared error."""
     largest = x.abs().amax(1).clamp(min=1e-4)
     errors = []
     for share in _CLIPS:
@@ -30,6 +33,14 @@ def best_scale(x: Tensor) -> Tensor:
         errors.append((torch.floor(x * scale + 0.5).clamp(-I.TOP, I.TOP) / scale - x).square().sum(1))
     share = torch.tensor(_CLIPS, device=x.device)[torch.stack(errors).argmin(0)]
     return I.TOP / (largest * share)
+
+
+def hidden_scale(x: Tensor) -> Tensor:
+    """Units per 1.0 for each column of x[n, F]: products of gate and up have long tails, of another length each.
+
+    At most four times the common scale: a column that was small in the sample may be larger elsewhere.
+    """
+    return torch.minimum(best_scale(x.T), CHANNEL_RANGE * best_scale(x.reshape(1, -1)))
 
 
 @torch.no_grad()
@@ -50,7 +61,7 @@ def calibrate(weights: Weights, config: Transformer, blocks: list[Rows]) -> Scal
         q=q,
         k=k,
         v=scales["v"],
-        hidden=scales["hidden"].expand(-1, config.hidden).contiguous(),
+        hidden=scales["hidden"],
     )
 
 
@@ -81,7 +92,7 @@ def _layer(
     ys = [normed(x, None) for x in after]
     seen["mlp_in"].append(best_scale(torch.cat([y.reshape(-1) for y in ys])[None]))
     hiddens = [gated(y @ weights[f"{layer}.gate_up"].T, None) for y in ys]
-    seen["hidden"].append(best_scale(torch.cat([hidden.reshape(-1) for hidden in hiddens])[None]))
+    seen["hidden"].append(hidden_scale(torch.cat([hidden.reshape(-1, config.hidden) for hidden in hiddens])))
     return [x + hidden @ weights[f"{layer}.down"].T for x, hidden in zip(after, hiddens, strict=True)]
 
 

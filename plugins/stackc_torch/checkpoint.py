@@ -1,7 +1,7 @@
 """What a training leaves on disk: its state while it runs, the float model when it is done. Safetensors only.
 
-    state.safetensors    everything that the next step depends on; gone when training is done
-    float.safetensors    the weights by name and, as scale.NAME, the 8-bit scales
+state.safetensors    everything that the next step depends on; gone when training is done
+float.safetensors    the weights by name and, as scale.NAME, the 8-bit scales
 """
 
 from __future__ import annotations

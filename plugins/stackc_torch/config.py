@@ -28,14 +28,14 @@ class TransformerTraining:
 
     steps: int | None = bits(None, check=optional(ge(1)), help="optimiser steps; give this or symbols")
     symbols: int | None = bits(None, check=optional(ge(1)), help="symbols to see, rounded up to whole steps")
-    batch: int = bits(32, check=ge(1), help="rows a step")
+    batch: int = bits(8, check=ge(1), help="rows a step")
     row: int = bits(0, check=ge(0), help="symbols a row; 0: as many as the model's context")
     window_share: float = bits(0.5, check=_fraction(), help="share of rows whose context restarts with every window")
     window_row: int = bits(32, check=ge(1), help="window rows are cut into pieces of at most this many symbols")
     recuts: int = bits(3, check=and_(ge(0), le(64)), help="times that windows are cut anew with the model so far")
     recut_symbols: int = bits(1 << 17, check=ge(1), help="training symbols that are cut each time")
     accumulate: int = bits(1, check=ge(1), help="parts that a step's rows are processed in, to save memory")
-    learning_rate: float = bits(4e-3, check=and_(ge(1e-8), le(1.0)), help="peak learning rate (AdamW)")
+    learning_rate: float = bits(3e-3, check=and_(ge(1e-8), le(1.0)), help="peak learning rate (AdamW)")
     warmup: float = bits(0.02, check=ge(0.0), help="warm-up: steps if 1 or more, else a share of all steps")
     decay: Literal["cosine", "linear", "rsqrt", "constant"] = bits(
         "cosine",
@@ -48,9 +48,13 @@ class TransformerTraining:
     clip: float = bits(1.0, check=ge(0.0), help="largest norm of a step's gradient; 0: no clipping")
     z_loss: float = bits(1e-4, check=ge(0.0), help="weight of the squared log-partition in the loss")
     precision: Literal["float32", "bf16"] = bits(
-        "float32", check=in_(("float32", "bf16")), help="matrix products in training on CUDA; CPU uses float32"
+        "float32",
+        check=in_(("float32", "bf16")),
+        help="matrix products in training; bf16 where the device has it, else float32",
     )
-    rounding: float = bits(0.15, check=_fraction(), help="share of the steps, at the end, trained with integer rounding")
+    rounding: float = bits(
+        0.15, check=_fraction(), help="share of the steps, at the end, trained with integer rounding"
+    )
     checkpoint_seconds: float = speed(60.0, check=ge(0.0), help="seconds between checkpoints; 0: every step")
 
     def row_symbols(self, context: int) -> int:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 
 from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, Symbols
-from stackc_torch import few, kernels
+from stackc_torch import kernels
+from stackc_torch.buffers import Buffers
 from stackc_torch.dense import attend_block, dense_blocks
 from stackc_torch.gemm import Product, best_product, int8_is_exact
 from stackc_torch.integers import Array, Frozen
@@ -22,8 +23,12 @@ from stackc_torch.integers import Array, Frozen
 PASS = 512
 """Positions of a pass: its buffers stay in the second-level cache."""
 
-ANSWER_ELEMENTS = 1 << 20
-"""Frequencies that are made at once: large alphabets are answered in smaller blocks."""
+ANSWER_ELEMENTS = 1 << 18
+ANSWER_ROWS = 32
+"""Frequencies that are made at once: what the cache holds, but at least 32 rows a pass over the weights."""
+
+FEW = 4
+"""Lanes up to which one product after another beats a matrix product."""
 
 FIRST_SLOTS = 16
 """Positions that a fresh lane has room for; it grows by doubling up to the context."""
@@ -51,7 +56,7 @@ class State:
 
 
 class CpuPredictor:
-    """A `stackc.api.Predictor` over a frozen network.
+    """A `stackc.api.Predictor` over a frozen network. One thread at a time: its working memory is shared.
 
     Args:
         frozen: the integers.
@@ -72,10 +77,10 @@ class CpuPredictor:
         self._norms = [int(multiplier) for multiplier in frozen.norms]
         self._qkv_shift = frozen.qkv_shift.reshape(frozen.layers, 3, frozen.heads, frozen.head_size)
         self._gate_up_shift = frozen.gate_up_shift.reshape(frozen.layers, 2, frozen.hidden)
-        self._few = few.arguments(frozen)
+        self._few: tuple[Array, ...] = ()
         self._dense = product is best_product and int8_is_exact(37, frozen.head_size)
-        self._answer_rows = max(1, min(PASS, ANSWER_ELEMENTS // self.alphabet))
-        self._buffers = _Buffers(frozen, self._answer_rows)
+        self._answer_rows = min(PASS, max(ANSWER_ROWS, ANSWER_ELEMENTS // self.alphabet))
+        self._buffers = Buffers(frozen, PASS, self._answer_rows)
 
     def start(self, lanes: int) -> State:
         """A state of `lanes` lanes; the first step must restart each."""
@@ -83,7 +88,7 @@ class CpuPredictor:
 
     def step(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
         """See `stackc.api.Predictor.step`. Raises `CodingError` for a symbol outside the alphabet."""
-        if len(symbols) <= few.FEW:
+        if len(symbols) <= FEW:
             return self._step_few(state, np.ascontiguousarray(symbols, np.int64))
         lanes = np.flatnonzero(symbols != IDLE)
         if not len(lanes):
@@ -141,10 +146,12 @@ class CpuPredictor:
 
     def _step_few(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
         """`step` of a few lanes."""
+        # Imported here: it takes seconds to compile, once a machine, and building a stack does without it.
+        from stackc_torch import few
+
+        self._few = self._few or few.arguments(self.frozen)
         while True:
-            outcome = few.step_few(
-                symbols, state.positions, self.frozen.context, state.kv, *self._few, state.answer
-            )
+            outcome = few.step_few(symbols, state.positions, self.frozen.context, state.kv, *self._few, state.answer)
             if outcome == few.DONE:
                 return state.answer
             if outcome == few.OUTSIDE:
@@ -268,39 +275,3 @@ def pass_inputs(
         starts[fresh] = start + np.flatnonzero(fresh)
         starts = np.maximum.accumulate(starts)
     return inputs, starts
-
-
-class _Views:
-    """The first n rows of every buffer, as numpy and (ending in _t) as torch."""
-
-    def __init__(self, frozen: Frozen, held: dict[str, torch.Tensor], count: int) -> None:
-        for name, tensor in held.items():
-            setattr(self, f"{name}_t", tensor[:count])
-            setattr(self, name, tensor[:count].numpy())
-        by_head = (count, frozen.heads, frozen.head_size)
-        self.q = self.q.reshape(by_head)
-        self.mixed_heads = self.mixed.reshape(by_head)
-        self.qkv_heads = self.qkv.reshape(count, 3, *by_head[1:])
-        self.gate_up_pair = self.gate_up.reshape(count, 2, frozen.hidden)
-
-
-class _Buffers:
-    """Working memory of a pass, allocated once; views of the sizes last asked for are kept."""
-
-    def __init__(self, frozen: Frozen, answer_rows: int) -> None:
-        d, inner, hidden = frozen.width, frozen.inner, frozen.hidden
-        columns = {"y": d, "q": inner, "mixed": inner, "hidden": hidden}
-        wide = {"x": d, "qkv": 3 * inner, "added": d, "gate_up": 2 * hidden}
-        self._frozen = frozen
-        self._held = {name: torch.empty(PASS, size, dtype=torch.int8) for name, size in columns.items()}
-        self._held |= {name: torch.empty(PASS, size, dtype=torch.int32) for name, size in wide.items()}
-        self.head = torch.empty(answer_rows, frozen.alphabet, dtype=torch.int32)
-        self._views: dict[int, Any] = {}
-
-    def of(self, count: int) -> Any:
-        """Views of `count` rows."""
-        if count not in self._views:
-            if len(self._views) > 64:
-                self._views.clear()
-            self._views[count] = _Views(self._frozen, self._held, count)
-        return self._views[count]

@@ -17,7 +17,7 @@ BLOCK = 128
 
 
 def dense_blocks(first: Array, last: Array) -> list[tuple[int, int]]:
-    """The runs start .. end - 1 of positions for which products over all their keys pay: a quarter of those are seen."""
+    """Runs start .. end - 1 of positions for which products over all their keys pay: a quarter of those is seen."""
     blocks = []
     for start in range(0, len(first), BLOCK):
         end = min(start + BLOCK, len(first))

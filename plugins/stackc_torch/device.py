@@ -99,13 +99,17 @@ class DevicePredictor:
         past = [torch.empty((1, 0, 2 * frozen.inner), dtype=torch.int8, device=self.device)] * frozen.layers
         restart = 0
         for start in range(0, len(segment), size):
-            inputs, starts = pass_inputs(segment, restarts, start, min(start + size, len(segment)), self.alphabet, restart)
+            inputs, starts = pass_inputs(
+                segment, restarts, start, min(start + size, len(segment)), self.alphabet, restart
+            )
             restart = int(starts[-1])
             queries = torch.arange(start, start + len(inputs), device=self.device)
             keys = torch.arange(start - past[0].shape[1], start + len(inputs), device=self.device)
             first = torch.from_numpy(starts).to(self.device)
 
-            def mix(layer: int, qkv: Tensor, queries: Tensor = queries, keys: Tensor = keys, first: Tensor = first) -> Tensor:
+            def mix(
+                layer: int, qkv: Tensor, queries: Tensor = queries, keys: Tensor = keys, first: Tensor = first
+            ) -> Tensor:
                 kv = torch.cat([past[layer], qkv[None, :, frozen.inner :]], 1)
                 past[layer] = kv[:, max(0, kv.shape[1] - frozen.context + 1) :]
                 distance = queries[:, None] - keys[None, :]
@@ -232,6 +236,8 @@ class DevicePredictor:
             rows = 1 + torch.div(counts * (TOTAL - self.alphabet), whole, rounding_mode="floor")
             # argmax takes any of several equal ones on a GPU: the lowest index is asked for by hand.
             top = rows == rows.amax(-1, keepdim=True)
-            best = torch.where(top, torch.arange(self.alphabet, device=self.device), self.alphabet).amin(-1, keepdim=True)
+            best = torch.where(top, torch.arange(self.alphabet, device=self.device), self.alphabet).amin(
+                -1, keepdim=True
+            )
             rows.scatter_add_(-1, best, TOTAL - rows.sum(-1, keepdim=True))
             yield rows.to(torch.int32).cpu().numpy().view(np.uint32)

@@ -11,9 +11,6 @@ import numpy as np
 from stackc_torch import kernels as K
 from stackc_torch.integers import Array, Frozen
 
-FEW = 4
-"""Lanes up to which one product after another beats a matrix product."""
-
 DONE, GROW, OUTSIDE, NOT_STARTED = range(4)
 """What `step_few` answers: done; a lane needs more slots; a symbol outside the alphabet; a lane never restarted."""
 
@@ -82,9 +79,7 @@ def step_few(
             K.norm_rows(x, norms[2 * layer], y)
             K.product_row(qkv[layer], y[0], heads_sums.reshape(3 * heads * size))
             K.split_rows(heads_sums, qkv_shift[layer], lane, slot, q, kv[layer])
-            K.attend_rows(
-                q, kv[layer], lane, first, positions[n : n + 1], bias[layer], score[layer], table, mixed
-            )
+            K.attend_rows(q, kv[layer], lane, first, positions[n : n + 1], bias[layer], score[layer], table, mixed)
             K.product_row(out[layer], mixed.reshape(heads * size), added[0])
             K.add_rows(x, added, out_shift[layer])
             K.norm_rows(x, norms[2 * layer + 1], y)

@@ -10,35 +10,24 @@ N positions of all blocks together, B rows of T positions a block, d width, H he
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from stackc_torch import fused_kernels as kernels
 from stackc_torch.config import Transformer
-from stackc_torch.network import Rows, Scales, Weights, attention_bias, head_loss
+from stackc_torch.network import Rows, Scales, Weights, head_loss
+from stackc_torch.products import Bfloat16Products, Float32Products, Workspace, has_bfloat16
 
 QUERY_BLOCK = 64
 """Queries that are multiplied at once with all the keys up to the last of them."""
 
 _NONE1 = np.zeros(0, np.float32)
 _NONE2 = np.zeros((0, 0), np.float32)
-
-
-class Workspace:
-    """Buffers by name, kept from step to step: fresh memory costs a page fault for every 4 KB."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Tensor] = {}
-
-    def get(self, name: str, *shape: int) -> Tensor:
-        """An uninitialised float32 tensor that lives until the name is asked for again."""
-        size = math.prod(shape)
-        held = self._held.get(name)
-        if held is None or held.numel() < size:
-            held = self._held[name] = torch.empty(size)
-        return held[:size].view(shape)
+_NO_LIMIT = np.zeros((0, 0), np.int64)
 
 
 class FusedStep:
@@ -46,20 +35,25 @@ class FusedStep:
 
     Args:
         weights, grads: by the names of `Transformer.shapes`; gradients are added to in place.
+        bf16: matrix products of the layers in bfloat16, if the CPU has them.
     """
 
-    def __init__(self, config: Transformer, weights: Weights, grads: Weights, z_loss: float) -> None:
+    def __init__(
+        self, config: Transformer, weights: Weights, grads: Weights, z_loss: float, bf16: bool = False
+    ) -> None:
         self.config = config
         self.weights = weights
         self.grads = grads
         self.z_loss = z_loss
         self.space = Workspace()
+        self.products = (Bfloat16Products if bf16 and has_bfloat16() else Float32Products)(weights, grads)
 
     def __call__(self, blocks: list[Rows], symbols: int, scales: Scales | None = None) -> Tensor:
         """Add the gradients of these rows, each symbol weighing 1 / symbols; answer the sum of nats."""
         inputs = torch.cat([rows.inputs.reshape(-1) for rows in blocks])
         targets = torch.cat([rows.targets.reshape(-1) for rows in blocks])
         width = self.config.width
+        self.products.begin()
         x = self.space.get("x0", len(inputs), width)
         torch.index_select(self.weights["embed"], 0, inputs, out=x)
         for layer in range(self.config.layers):
@@ -73,7 +67,7 @@ class FusedStep:
         for layer in reversed(range(self.config.layers)):
             self._mlp_backward(layer, d_x)
             self._attention_backward(layer, d_x, blocks)
-        self.grads["embed"].index_add_(0, inputs, d_x)
+        kernels.embed_backward(inputs.numpy(), d_x.numpy(), self.grads["embed"].numpy())
         return loss
 
     def _norm(self, x: Tensor, name: str, scales: Tensor | None, index: int) -> Tensor:
@@ -89,69 +83,69 @@ class FusedStep:
         kernels.norm_backward(d_y.numpy(), x.numpy(), rinv.numpy(), d_x.numpy())
 
     def _mlp_forward(self, layer: int, x: Tensor, scales: Scales | None) -> Tensor:
-        w, hidden = self.weights, self.config.hidden
+        hidden = self.config.hidden
         y = self._norm(x, f"{layer}.mlp", scales.mlp_in if scales else None, layer)
         gate_up = self.space.get(f"{layer}.gate_up", len(x), 2 * hidden)
-        torch.mm(y, w[f"{layer}.gate_up"].T, out=gate_up)
+        self.products.forward(f"{layer}.gate_up", y, gate_up)
         product = self.space.get(f"{layer}.hidden", len(x), hidden)
-        kernels.gate_forward(gate_up.numpy(), scales.hidden[layer].numpy() if scales else _NONE1, product.numpy())
+        pairs = gate_up.view(-1, 2, hidden).numpy()
+        kernels.gate_forward(pairs, scales.hidden[layer].numpy() if scales else _NONE1, product.numpy())
         out = self.space.get(f"x{2 * layer + 2}", *x.shape)
-        return torch.addmm(x, product, w[f"{layer}.down"].T, out=out)
+        return self.products.forward(f"{layer}.down", product, out, base=x)
 
     def _mlp_backward(self, layer: int, d_x: Tensor) -> None:
-        w, grads, space, hidden = self.weights, self.grads, self.space, self.config.hidden
+        space, products, hidden = self.space, self.products, self.config.hidden
         count = len(d_x)
         product = space.get(f"{layer}.hidden", count, hidden)
         gate_up = space.get(f"{layer}.gate_up", count, 2 * hidden)
-        grads[f"{layer}.down"].addmm_(d_x.T, product)
-        d_hidden = torch.mm(d_x, w[f"{layer}.down"], out=product)
-        kernels.gate_backward(d_hidden.numpy(), gate_up.numpy())
-        grads[f"{layer}.gate_up"].addmm_(gate_up.T, space.get(f"{layer}.mlp.y", *d_x.shape))
-        d_y = torch.mm(gate_up, w[f"{layer}.gate_up"], out=space.get("d_y", *d_x.shape))
+        d_hidden = products.backward(f"{layer}.down", d_x, product, product)
+        kernels.gate_backward(d_hidden.numpy(), gate_up.view(-1, 2, hidden).numpy())
+        y = space.get(f"{layer}.mlp.y", *d_x.shape)
+        d_y = products.backward(f"{layer}.gate_up", gate_up, y, space.get("d_y", *d_x.shape))
         self._norm_backward(d_y, space.get(f"x{2 * layer + 1}", *d_x.shape), f"{layer}.mlp", d_x)
 
     def _attention_forward(self, layer: int, x: Tensor, blocks: list[Rows], scales: Scales | None) -> Tensor:
-        w, inner = self.weights, self.config.attention_width
+        inner = self.config.attention_width
         y = self._norm(x, f"{layer}.attention", scales.attention_in if scales else None, layer)
         qkv = self.space.get("qkv", len(x), 3 * inner)
-        torch.mm(y, w[f"{layer}.qkv"].T, out=qkv)
+        self.products.forward(f"{layer}.qkv", y, qkv)
         mixed = self.space.get(f"{layer}.mixed", len(x), inner)
         by_head = torch.stack([scales.q[layer], scales.k[layer], scales.v[layer]]).numpy() if scales else _NONE2
         start = 0
         for number, rows in enumerate(blocks):
             end = start + rows.inputs.numel()
             q, k, v, o = self._heads(f"{layer}.{number}", rows)
-            kernels.split_heads(qkv[start:end].numpy(), by_head, q.numpy(), k.numpy(), v.numpy())
-            for queries, keys, p in self._attention_blocks(layer, number, rows):
-                p.copy_(attention_bias(w[f"{layer}.bias"], queries, keys, _of(rows.first, queries)))
+            kernels.split_heads(self._parts(qkv[start:end], rows), by_head, q.numpy(), k.numpy(), v.numpy())
+            first = _NO_LIMIT if rows.first is None else rows.first.numpy()
+            for begin, after, p in self._attention_blocks(layer, number, rows):
+                kernels.bias_forward(self.weights[f"{layer}.bias"].numpy(), begin, first, p.numpy())
                 scores = p.view(-1, *p.shape[2:])
-                first, last, seen = int(queries[0]), int(queries[-1]) + 1, int(keys[-1]) + 1
-                scores.baddbmm_(_flat(q)[:, first:last], _flat(k)[:, :seen].transpose(1, 2))
+                scores.baddbmm_(_flat(q)[:, begin:after], _flat(k)[:, :after].transpose(1, 2))
                 torch.softmax(scores, -1, out=scores)
-                torch.bmm(scores, _flat(v)[:, :seen], out=_flat(o)[:, first:last])
+                torch.bmm(scores, _flat(v)[:, :after], out=_flat(o)[:, begin:after])
             rounded = by_head[2] if scales else _NONE1
-            kernels.merge_heads(o.numpy(), rounded, mixed[start:end].numpy(), 0, np.float32(1))
+            kernels.merge_heads(o.numpy(), rounded, self._parts(mixed[start:end], rows), 0, np.float32(1))
             start = end
         out = self.space.get(f"x{2 * layer + 1}", *x.shape)
-        return torch.addmm(x, mixed, w[f"{layer}.out"].T, out=out)
+        return self.products.forward(f"{layer}.out", mixed, out, base=x)
 
     def _attention_backward(self, layer: int, d_x: Tensor, blocks: list[Rows]) -> None:
-        w, grads, space, inner = self.weights, self.grads, self.space, self.config.attention_width
+        space, products, inner = self.space, self.products, self.config.attention_width
         mixed = space.get(f"{layer}.mixed", len(d_x), inner)
-        grads[f"{layer}.out"].addmm_(d_x.T, mixed)
-        d_mixed = torch.mm(d_x, w[f"{layer}.out"], out=mixed)
+        d_mixed = products.backward(f"{layer}.out", d_x, mixed, mixed)
         d_qkv = space.get("qkv", len(d_x), 3 * inner)
         start = 0
         for number, rows in enumerate(blocks):
             end = start + rows.inputs.numel()
             self._heads_backward(layer, number, rows, d_mixed[start:end], d_qkv[start:end])
             start = end
-        grads[f"{layer}.qkv"].addmm_(d_qkv.T, space.get(f"{layer}.attention.y", *d_x.shape))
-        d_y = torch.mm(d_qkv, w[f"{layer}.qkv"], out=space.get("d_y", *d_x.shape))
+        y = space.get(f"{layer}.attention.y", *d_x.shape)
+        d_y = products.backward(f"{layer}.qkv", d_qkv, y, space.get("d_y", *d_x.shape))
         self._norm_backward(d_y, space.get(f"x{2 * layer}", *d_x.shape), f"{layer}.attention", d_x)
 
     def _heads_backward(self, layer: int, number: int, rows: Rows, d_mixed: Tensor, d_qkv: Tensor) -> None:
         """From the gradient of one block's mixed values to that of its queries, keys and values."""
+        grads = self.grads
         q, k, v, d_o = self._heads(f"{layer}.{number}", rows)
         shape = q.shape
         # merge_heads' inverse: the same copy, read as "one row of T positions" for every head.
@@ -159,27 +153,25 @@ class FusedStep:
         d_q, d_k, d_v = (self.space.get(name, *shape) for name in ("d_q", "d_k", "d_v"))
         d_k.zero_()
         d_v.zero_()
-        for queries, keys, p in self._attention_blocks(layer, number, rows):
-            first, last, seen = int(queries[0]), int(queries[-1]) + 1, int(keys[-1]) + 1
+        for begin, after, p in self._attention_blocks(layer, number, rows):
             scores = p.view(-1, *p.shape[2:])
-            d_part = _flat(d_o)[:, first:last]
-            _flat(d_v)[:, :seen].baddbmm_(scores.transpose(1, 2), d_part)
+            d_part = _flat(d_o)[:, begin:after]
+            _flat(d_v)[:, :after].baddbmm_(scores.transpose(1, 2), d_part)
             d_scores = self.space.get("d_scores", *scores.shape)
-            torch.bmm(d_part, _flat(v)[:, :seen].transpose(1, 2), out=d_scores)
+            torch.bmm(d_part, _flat(v)[:, :after].transpose(1, 2), out=d_scores)
             torch._softmax_backward_data(d_scores, scores, -1, torch.float32, grad_input=d_scores)
-            self._bias_backward(layer, d_scores.view(p.shape), queries, keys)
-            torch.bmm(d_scores, _flat(k)[:, :seen], out=_flat(d_q)[:, first:last])
-            _flat(d_k)[:, :seen].baddbmm_(d_scores.transpose(1, 2), _flat(q)[:, first:last])
-        inner, shrink = self.config.attention_width, np.float32(1 / math.sqrt(shape[3]))
-        kernels.merge_heads(d_q.numpy(), _NONE1, d_qkv.numpy(), 0, shrink)
-        kernels.merge_heads(d_k.numpy(), _NONE1, d_qkv.numpy(), inner, np.float32(1))
-        kernels.merge_heads(d_v.numpy(), _NONE1, d_qkv.numpy(), 2 * inner, np.float32(1))
+            kernels.bias_backward(d_scores.view(p.shape).numpy(), begin, grads[f"{layer}.bias"].numpy())
+            torch.bmm(d_scores, _flat(k)[:, :after], out=_flat(d_q)[:, begin:after])
+            _flat(d_k)[:, :after].baddbmm_(d_scores.transpose(1, 2), _flat(q)[:, begin:after])
+        parts = self._parts(d_qkv, rows)
+        kernels.merge_heads(d_q.numpy(), _NONE1, parts, 0, np.float32(1 / math.sqrt(shape[3])))
+        kernels.merge_heads(d_k.numpy(), _NONE1, parts, 1, np.float32(1))
+        kernels.merge_heads(d_v.numpy(), _NONE1, parts, 2, np.float32(1))
 
-    def _bias_backward(self, layer: int, d_scores: Tensor, queries: Tensor, keys: Tensor) -> None:
-        """Add [B, H, queries, keys] to the biases by distance; masked entries are 0 and go to distance 0 or C - 1."""
-        by_pair = d_scores.sum(0).view(self.config.heads, -1)
-        distance = (queries[:, None] - keys[None, :]).clamp_(0, self.config.context - 1).view(-1)
-        self.grads[f"{layer}.bias"].index_add_(1, distance, by_pair)
+    def _parts(self, x: Tensor, rows: Rows) -> npt.NDArray[np.float32]:
+        """x[BT, parts * HD] as [B, T, parts, H, D]."""
+        parts = x.shape[1] // self.config.attention_width
+        return x.view(*rows.inputs.shape, parts, self.config.heads, self.config.head_size).numpy()
 
     def _heads(self, name: str, rows: Rows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Buffers q, k, v, o[B, H, T, D] of one block."""
@@ -188,19 +180,14 @@ class FusedStep:
         q, k, v = (self.space.get(f"{name}.{part}", *shape) for part in "qkv")
         return q, k, v, self.space.get("o", *shape)
 
-    def _attention_blocks(self, layer: int, number: int, rows: Rows):  # type: ignore[no-untyped-def]
-        """(queries, keys, probabilities' buffer [B, H, queries, keys]) over the lower triangle."""
+    def _attention_blocks(self, layer: int, number: int, rows: Rows) -> Iterator[tuple[int, int, Tensor]]:
+        """(first query, last + 1, probabilities' buffer [B, H, queries, keys]): the keys are 0 .. the last query."""
         count, length = rows.inputs.shape
         for start in range(0, length, QUERY_BLOCK):
             end = min(start + QUERY_BLOCK, length)
-            p = self.space.get(f"{layer}.{number}.p{start}", count, self.config.heads, end - start, end)
-            yield torch.arange(start, end), torch.arange(end), p
+            yield start, end, self.space.get(f"{layer}.{number}.p{start}", count, self.config.heads, end - start, end)
 
 
 def _flat(x: Tensor) -> Tensor:
     """[B, H, ...] as [BH, ...]."""
     return x.view(-1, *x.shape[2:])
-
-
-def _of(first: Tensor | None, queries: Tensor) -> Tensor | None:
-    return None if first is None else first[:, queries]

@@ -16,7 +16,8 @@ import numba
 import numpy as np
 
 _SUMS = {"reassoc", "contract", "nsz"}
-_F1, _F2, _F4 = numba.float32[::1], numba.float32[:, ::1], numba.float32[:, :, :, ::1]
+_F1, _F2, _F3 = numba.float32[::1], numba.float32[:, ::1], numba.float32[:, :, ::1]
+_F4, _F5 = numba.float32[:, :, :, ::1], numba.float32[:, :, :, :, ::1]
 _HALF = np.float32(0.5)
 _TOP = np.float32(127)
 _ZERO = np.float32(0)
@@ -60,36 +61,34 @@ def norm_backward(d_y, x, rinv, d_x):
             d_x[n, i] += rinv[n] * (d_y[n, i] - x[n, i] * along)
 
 
-@numba.njit(numba.void(_F2, _F1, _F2), cache=True, nogil=True)
+@numba.njit(numba.void(_F3, _F1, _F2), cache=True, nogil=True)
 def gate_forward(gate_up, scale, hidden):
-    """hidden[N, F] = relu(gate) * up, rounded; gate_up[N, 2F]. scale[F], or [0] for none."""
-    width = hidden.shape[1]
+    """hidden[N, F] = relu(gate) * up, rounded; gate_up[N, 2, F]. scale[F], or [0] for none."""
     rounding = len(scale) > 0
     for n in range(hidden.shape[0]):
-        for f in range(width):
-            hidden[n, f] = max(gate_up[n, f], _ZERO) * gate_up[n, width + f]
+        for f in range(hidden.shape[1]):
+            hidden[n, f] = max(gate_up[n, 0, f], _ZERO) * gate_up[n, 1, f]
         if rounding:
-            for f in range(width):
+            for f in range(hidden.shape[1]):
                 rounded = np.floor(hidden[n, f] * scale[f] + _HALF)
                 hidden[n, f] = min(max(rounded, -_TOP), _TOP) / scale[f]
 
 
-@numba.njit(numba.void(_F2, _F2), cache=True, nogil=True)
+@numba.njit(numba.void(_F2, _F3), cache=True, nogil=True)
 def gate_backward(d_hidden, gate_up):
-    """gate_up[N, 2F] becomes the gradient with respect to itself."""
-    width = d_hidden.shape[1]
+    """gate_up[N, 2, F] becomes the gradient with respect to itself."""
     for n in range(d_hidden.shape[0]):
-        for f in range(width):
-            gate = gate_up[n, f]
-            up = gate_up[n, width + f]
-            upstream = d_hidden[n, f]
-            gate_up[n, f] = upstream * up if gate > _ZERO else _ZERO
-            gate_up[n, width + f] = upstream * max(gate, _ZERO)
+        for f in range(d_hidden.shape[1]):
+            gate = gate_up[n, 0, f]
+            open_gate = np.float32(1) if gate > _ZERO else _ZERO
+            upstream = d_hidden[n, f] * open_gate
+            gate_up[n, 0, f] = upstream * gate_up[n, 1, f]
+            gate_up[n, 1, f] = upstream * gate
 
 
-@numba.njit(numba.void(_F2, _F2, _F4, _F4, _F4), cache=True, nogil=True)
+@numba.njit(numba.void(_F5, _F2, _F4, _F4, _F4), cache=True, nogil=True)
 def split_heads(qkv, scales, q, k, v):
-    """qkv[BT, 3HD] -> q, k, v[B, H, T, D], rounded; q also over sqrt(D). scales[3, H], or [0, 0] for none."""
+    """qkv[B, T, 3, H, D] -> q, k, v[B, H, T, D], rounded; q also over sqrt(D). scales[3, H], or [0, 0] for none."""
     rows, heads, length, size = q.shape
     rounding = scales.shape[0] > 0
     shrink = np.float32(1) / math.sqrt(np.float32(size))
@@ -98,34 +97,77 @@ def split_heads(qkv, scales, q, k, v):
             out = q if part == 0 else (k if part == 1 else v)
             after = shrink if part == 0 else np.float32(1)
             for h in range(heads):
-                start = (part * heads + h) * size
                 for t in range(length):
                     if rounding:
                         scale = scales[part, h]
                         back = after / scale
                         for i in range(size):
-                            rounded = np.floor(qkv[b * length + t, start + i] * scale + _HALF)
+                            rounded = np.floor(qkv[b, t, part, h, i] * scale + _HALF)
                             out[b, h, t, i] = min(max(rounded, -_TOP), _TOP) * back
                     else:
                         for i in range(size):
-                            out[b, h, t, i] = qkv[b * length + t, start + i] * after
+                            out[b, h, t, i] = qkv[b, t, part, h, i] * after
 
 
-@numba.njit(numba.void(_F4, _F1, _F2, numba.int64, numba.float32), cache=True, nogil=True)
-def merge_heads(x, scales, out, column, factor):
-    """x[B, H, T, D] -> out[BT, column : column + HD], times factor, rounded. scales[H], or [0] for none."""
+@numba.njit(numba.void(_F4, _F1, _F5, numba.int64, numba.float32), cache=True, nogil=True)
+def merge_heads(x, scales, out, part, factor):
+    """x[B, H, T, D] -> out[B, T, part, H, D], times factor, rounded. scales[H], or [0] for none."""
     rows, heads, length, size = x.shape
     rounding = len(scales) > 0
+    part = max(part, 0)
     for b in range(rows):
-        for h in range(heads):
-            start = column + h * size
-            for t in range(length):
+        for t in range(length):
+            for h in range(heads):
                 if rounding:
                     scale = scales[h]
                     back = factor / scale
                     for i in range(size):
                         rounded = np.floor(x[b, h, t, i] * scale + _HALF)
-                        out[b * length + t, start + i] = min(max(rounded, -_TOP), _TOP) * back
+                        out[b, t, part, h, i] = min(max(rounded, -_TOP), _TOP) * back
                 else:
                     for i in range(size):
-                        out[b * length + t, start + i] = x[b, h, t, i] * factor
+                        out[b, t, part, h, i] = x[b, h, t, i] * factor
+
+
+@numba.njit(numba.void(_F2, numba.int64, numba.int64[:, ::1], _F4), cache=True, nogil=True)
+def bias_forward(bias, start, first, scores):
+    """scores[B, H, m, keys] = bias[H, C] by distance, -inf where not seen; query 0 is position `start`.
+
+    first: int64[B, T], the first position that each one sees; [0, 0]: no limit but the context.
+    """
+    rows, heads, queries, keys = scores.shape
+    for b in range(rows):
+        for h in range(heads):
+            for i in range(queries):
+                at = start + i
+                low = max(0, at + 1 - bias.shape[1])
+                if len(first):
+                    low = max(low, first[b, at])
+                for j in range(low):
+                    scores[b, h, i, j] = -np.inf
+                for j in range(low, min(at + 1, keys)):
+                    scores[b, h, i, j] = bias[h, at - j]
+                for j in range(at + 1, keys):
+                    scores[b, h, i, j] = -np.inf
+
+
+@numba.njit(numba.void(_F4, numba.int64, _F2), cache=True, nogil=True)
+def bias_backward(d_scores, start, d_bias):
+    """Add d_scores[B, H, m, keys], query 0 being position `start`, to d_bias[H, C] by distance; others are masked."""
+    rows, heads, queries, keys = d_scores.shape
+    for b in range(rows):
+        for h in range(heads):
+            for i in range(queries):
+                at = start + i
+                nearest = min(at + 1, keys)
+                for j in range(max(0, at + 1 - d_bias.shape[1]), nearest):
+                    d_bias[h, at - j] += d_scores[b, h, i, j]
+
+
+@numba.njit(numba.void(numba.int64[::1], _F2, _F2), cache=True, nogil=True)
+def embed_backward(inputs, d_x, d_embed):
+    """d_embed[inputs[n]] += d_x[n]."""
+    for n in range(len(inputs)):
+        row = max(inputs[n], 0)
+        for i in range(d_x.shape[1]):
+            d_embed[row, i] += d_x[n, i]

@@ -188,7 +188,9 @@ class Frozen:
         tensors = read_tensors(path)
         names = {field.name for field in attrs.fields(Frozen)}
         if set(tensors) != names:
-            raise ArtifactError(f"{path}: not a frozen transformer (arrays {sorted(set(tensors) ^ names)} do not match)")
+            raise ArtifactError(
+                f"{path}: not a frozen transformer (arrays {sorted(set(tensors) ^ names)} do not match)"
+            )
         # Kernels are compiled for aligned, writable, contiguous arrays.
         frozen = Frozen(**{name: np.require(array, requirements=("C", "A", "W")) for name, array in tensors.items()})
         ranks = {"head": 2, "qkv": 3, "bias": 3, "out": 3, "down": 3}

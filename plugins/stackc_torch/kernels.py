@@ -1,8 +1,8 @@
 """The element-wise work of the frozen network on CPU (numba). Every line here decides bits; `twin` says which.
 
 No fastmath, signed integers only, float64 only where it is exact. n positions, d width, H heads, D head size,
-F hidden, C context, A alphabet, S slots. Indices of inner loops are plain loop variables: numba then leaves out
-its check for negative indices, and the loops become vector code.
+F hidden, C context, A alphabet, S slots. Indices of inner loops are plain loop variables, and of tables unsigned:
+numba then leaves out its check for negative indices, and the loops become vector code.
 
 Ranges (checked when a network is loaded): operands in -127 .. 127, sums of products below 2^29, shifts 0 .. 30,
 the residual stream within 2^23 - 1.
@@ -113,7 +113,7 @@ def weigh(scores, count, best, score, table):
         # Clamped first: limit * score <= 6401 * 2^14 + 2^24 fits in 32 bits.
         difference = min(np.int32(best - scores[j]), limit)
         index = min(np.int32(np.int32(difference * score + SCORE_HALF) >> SCORE_SHIFT), np.int32(EXPONENTIAL_TOP))
-        weight = np.int32(min((table[index] + WEIGHT_HALF) >> WEIGHT_SHIFT, WEIGHT_TOP))
+        weight = np.int32(min((table[np.uint32(index)] + WEIGHT_HALF) >> WEIGHT_SHIFT, WEIGHT_TOP))
         scores[j] = weight
         total += weight
     return total
@@ -242,7 +242,7 @@ def frequency_rows(sums, shift, table, out):
             best = max(best, value)
         whole = np.int64(0)
         for a in range(alphabet):
-            count = table[min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP))]
+            count = table[np.uint32(min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP)))]
             counts[a] = count
             whole += count
         # Counts are at most 2^24, so count * scale < 2^48 is exact. The quotient of integers a / b below
@@ -256,11 +256,11 @@ def frequency_rows(sums, shift, table, out):
             counts[a] = share
             given += share
             most = max(most, share)
-        best_at = alphabet
         for a in range(alphabet):
             out[n, a] = np.uint32(counts[a])
-            if counts[a] == most and best_at == alphabet:
-                best_at = a
+        best_at = 0
+        while counts[best_at] != most:
+            best_at += 1
         out[n, best_at] += np.uint32((1 << 24) - given)
 
 

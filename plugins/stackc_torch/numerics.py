@@ -21,6 +21,14 @@ def pick(device: Device) -> torch.device:
     return torch.device(device.name)
 
 
+def use_threads(device: Device) -> None:
+    """Let torch use the threads that `device` allows; the answers of a frozen network do not depend on it.
+
+    Left alone, torch takes every core, and matrices of these sizes get slower when a core is shared.
+    """
+    torch.set_num_threads(device.threads)
+
+
 @contextlib.contextmanager
 def training_mode(device: Device) -> Iterator[torch.device]:
     """Settings under which a killed and resumed training ends in the same bytes (on CPU, same threads and build)."""

@@ -148,14 +148,14 @@ class Run:
 
     def _stepper(self, weights: Weights) -> Any:
         """What computes gradients here: the fused path on CPU, autograd elsewhere."""
-        z_loss = self.settings.z_loss
+        z_loss, bf16 = self.settings.z_loss, self.settings.precision == "bf16"
         if self.device.type == "cpu":
             from stackc_torch.fused import FusedStep
 
-            return FusedStep(self.config, weights, self._grads.named, z_loss)
+            return FusedStep(self.config, weights, self._grads.named, z_loss, bf16)
         from stackc_torch.steps import AutogradStep
 
-        return AutogradStep(self.config, weights, self._grads.named, z_loss, self.settings.precision == "bf16")
+        return AutogradStep(self.config, weights, self._grads.named, z_loss, bf16)
 
     def _current_stepper(self) -> tuple[Any, Scales | None]:
         """The float step, or the one over rounded weights with the weights rounded anew."""
@@ -178,7 +178,7 @@ class Run:
 
     @torch.no_grad()
     def _held_out(self) -> float:
-        """Bits a symbol of the float model on a fixed small part of the held-out text, in long contexts; nan without."""
+        """Bits a symbol of the float model on a fixed part of the held-out text, in long contexts; nan without text."""
         symbols = self.task.valid.symbols
         row = min(self.sampler.row, len(symbols))
         if not row:

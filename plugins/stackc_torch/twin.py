@@ -49,9 +49,7 @@ def requantised(sums: list[int], shift: Array, top: int) -> list[int]:
 
 def added(x: list[int], sums: list[int], shift: Array) -> list[int]:
     """The residual stream after a block's answer is added to it."""
-    return [
-        clamp(v + rshift(a << I.LIFT, int(s)), I.STREAM_TOP) for v, a, s in zip(x, sums, shift, strict=True)
-    ]
+    return [clamp(v + rshift(a << I.LIFT, int(s)), I.STREAM_TOP) for v, a, s in zip(x, sums, shift, strict=True)]
 
 
 def gated(gate_up: list[int], shift: Array) -> list[int]:
@@ -62,7 +60,9 @@ def gated(gate_up: list[int], shift: Array) -> list[int]:
     return [clamp(rshift(max(0, gate) * up, I.PRODUCT_SHIFT), I.TOP) for gate, up in pairs]
 
 
-def attention(q: list[int], keys: list[list[int]], values: list[list[int]], bias: Array, score: int, table: Array) -> list[int]:
+def attention(
+    q: list[int], keys: list[list[int]], values: list[list[int]], bias: Array, score: int, table: Array
+) -> list[int]:
     """One head's answer: values averaged with weights 2^(q.k / 256), the newest key last.
 
     Args:

@@ -8,8 +8,6 @@ import attrs
 import numpy as np
 import pytest
 import torch
-
-from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors
 from stackc_torch.backend import TransformerBackend
 from stackc_torch.calibrate import calibrate
 from stackc_torch.config import Transformer, TransformerTraining
@@ -20,6 +18,8 @@ from stackc_torch.network import head_loss, hidden_states, initial_weights
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 from stackc_torch.steps import AutogradStep
+
+from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors
 
 
 def every_fourth(predictor, symbols):
@@ -56,6 +56,26 @@ def test_the_fused_step_has_the_gradients_of_autograd(tools, small, rounding, ro
     for name in weights:
         scale = float(theirs[name].abs().max())
         assert torch.allclose(mine[name], theirs[name], rtol=1e-3, atol=(2e-2 if rounding else 1e-5) * scale), name
+
+
+def test_bfloat16_products_point_the_same_way(tools, small, monkeypatch):
+    from stackc_torch import fused
+
+    rows = sampler(tools.english(5000), small, batch=8, row=24)
+    (blocks,) = rows.step(0, rows.guess())
+    weights = initial_weights(small, 256, seed=3)
+    outcomes = []
+    for supported in (False, True):
+        monkeypatch.setattr(fused, "has_bfloat16", lambda supported=supported: supported)
+        grads = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
+        loss = FusedStep(small, weights, grads, 1e-4, True)(blocks, 192)
+        outcomes.append((float(loss), grads))
+    (exact, theirs), (rounded, mine) = outcomes
+    assert rounded == pytest.approx(exact, rel=1e-3)
+    assert rounded != exact
+    for name in weights:
+        along = torch.nn.functional.cosine_similarity(mine[name].flatten(), theirs[name].flatten(), dim=0)
+        assert along > 0.999, name
 
 
 def test_the_loss_is_chunked_without_a_trace(monkeypatch):
@@ -143,7 +163,11 @@ def test_the_schedules():
         assert rates[0] == pytest.approx(0.1)
         assert max(rates) == pytest.approx(1.0)
         assert rates[-1] == pytest.approx(last, abs=0.02)
-    assert [step for step in range(1, 100) if cuts_due(settings, step, 100) > cuts_due(settings, step - 1, 100)] == [25, 50, 75]
+    assert [step for step in range(1, 100) if cuts_due(settings, step, 100) > cuts_due(settings, step - 1, 100)] == [
+        25,
+        50,
+        75,
+    ]
     assert [rounds(settings, step, 100) for step in (0, 79, 80, 99)] == [False, False, True, True]
     assert not rounds(attrs.evolve(settings, rounding=0.0), 99, 100)
 
