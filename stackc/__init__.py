@@ -72,9 +72,9 @@ def build(
     Raises:
         StackcError: anything that a recipe, a corpus or a disk can cause; finished stages are kept.
     """
+    from stackc.host import Runtime
     from stackc.pipeline import Display
     from stackc.pipeline import build as run
-    from stackc.host import Runtime
 
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
     folder = Path(out) if out is not None else Path("runs") / plan.stack.name

@@ -208,7 +208,9 @@ class Cursor:
     def _encoder(self) -> Any:
         encoder = self.level.coder.encoder(self.level.window)
         if not hasattr(encoder, "interval"):
-            raise CodingError(f"{self.level.name}: its coder does not tell the codes that extend a text; no prompt, then")
+            raise CodingError(
+                f"{self.level.name}: its coder does not tell the codes that extend a text; no prompt, then"
+            )
         for count, symbol in enumerate(self.symbols):
             encoder.add(self._row(count), symbol)
         return encoder

@@ -40,7 +40,9 @@ def generate(
         raise StackcError(f"temperature {temperature} and {tokens} tokens: both must be 0 or more")
     for level in levels:
         if not level.coder.total:
-            raise CodingError(f"{level.name}: its coder decodes only what it encoded; nothing can be generated through it")
+            raise CodingError(
+                f"{level.name}: its coder decodes only what it encoded; nothing can be generated through it"
+            )
     written, constraint = prompt_tokens(levels, prompt)
     rng = np.random.default_rng(seed)
     sampler = _Sampler(top, segment)

@@ -144,9 +144,7 @@ def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | N
     return tokens, starts
 
 
-def decode_jobs(
-    level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64
-) -> tuple[Symbols, Int64]:
+def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64) -> tuple[Symbols, Int64]:
     """Decode tokens[firsts[j]:lasts[j]] for every job j: (symbols end to end, int64[jobs + 1])."""
     jobs = len(firsts)
     lanes = max(1, min(level.step_lanes, jobs))

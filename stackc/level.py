@@ -9,6 +9,7 @@ Routes, fastest first; all give the same tokens:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -100,7 +101,9 @@ class Level:
         if coder.needs_model and load_predictor is None and dictionary is None:
             raise CodingError(f"{name}: the coder needs a model and there is none")
         if windowing.bits is not None and not coder.budget:
-            raise CodingError(f"{name}: the coder cannot obey a bit budget of {windowing.bits}; use fixed-token or whole")
+            raise CodingError(
+                f"{name}: the coder cannot obey a bit budget of {windowing.bits}; use fixed-token or whole"
+            )
         if windowing.bits is not None and (1 << windowing.bits) - 1 < alphabet:
             raise CodingError(f"{name}: windows of {windowing.bits} bits cannot hold {alphabet} symbols and an end")
         if windowing.bits is not None and windowing.bits % token_bits:
@@ -236,9 +239,9 @@ class Level:
 def segments(offsets: Int64, segment: int) -> list[tuple[int, int]]:
     """(start, end) of every segment of the documents; an empty document has none."""
     return [
-        (start, min(start + segment, int(last)))
-        for first, last in zip(offsets[:-1], offsets[1:], strict=True)
-        for start in range(int(first), int(last), segment)
+        (start, min(start + segment, last))
+        for first, last in itertools.pairwise(offsets.tolist())
+        for start in range(first, last, segment)
     ]
 
 

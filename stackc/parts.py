@@ -24,7 +24,7 @@ Symbols = npt.NDArray[Any]
 Frequencies = npt.NDArray[np.uint32]
 
 Portability = Literal["portable", "same-build", "same-machine"]
-"""How far a predictor's answers travel: the same bits everywhere, on the same software build, or on this machine only."""
+"""How far a predictor's answers travel: everywhere, on the same software build, or on this machine only."""
 
 RESTART = -1
 """In `Predictor.step`: empty this lane's context and answer for its first symbol."""
@@ -283,9 +283,7 @@ class LaneEncoder(Protocol):
 class LaneDecoder(Protocol):
     """Tier 2: decoding over lanes. Every lane reads a window of its own from one shared token array."""
 
-    def open(
-        self, lanes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
-    ) -> None:
+    def open(self, lanes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
         """Start a window in each of `lanes` at token `starts`; zeros are read from token `ends` on."""
 
     def next(self, freqs: Frequencies | None, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

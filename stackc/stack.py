@@ -1,14 +1,14 @@
 """A stack: levels, top model and the recipe they came from, as one folder (docs/concepts.md, "A stack on disk").
 
-    manifest.json                 format, recipe, plugins, SHA-256 of every part; written last, holds no times
-    corpus/<split>/               the text as a symbol store
-    <level>/counts/               symbol counts of the training text that the level reads
-    <level>/model/  frozen/       float weights; the integers that code
-    <level>/coder/  dictionary/   a coder's own tables; the level compiled
-    <level>/tokens/<split>/       what the level made of the text: the next level's symbols
-    <top>/counts/ model/ frozen/
-    report.json                   the figures of the held-out text
-    logs/                         metrics.jsonl, TensorBoard events; no part of the stack
+manifest.json                 format, recipe, plugins, SHA-256 of every part; written last, holds no times
+corpus/<split>/               the text as a symbol store
+<level>/counts/               symbol counts of the training text that the level reads
+<level>/model/  frozen/       float weights; the integers that code
+<level>/coder/  dictionary/   a coder's own tables; the level compiled
+<level>/tokens/<split>/       what the level made of the text: the next level's symbols
+<top>/counts/ model/ frozen/
+report.json                   the figures of the held-out text
+logs/                         metrics.jsonl, TensorBoard events; no part of the stack
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ from stackc.registry import registry
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MANIFEST_KEYS = {"recipe": dict, "levels": list, "plugins": dict, "parts": dict, "trained": dict, "name": str, "stackc": str}
+MANIFEST_KEYS = {
+    "recipe": dict,
+    "levels": list,
+    "plugins": dict,
+    "parts": dict,
+    "trained": dict,
+    "name": str,
+    "stackc": str,
+}
 
 
 class Stack:
@@ -125,9 +133,7 @@ class Stack:
             self.levels, self.top, self.recipe.corpus.segment, prompt, tokens=tokens, temperature=temperature, seed=seed
         )
 
-    def evaluate(
-        self, documents: list[bytes], report: Callable[[str], None] = lambda stage: None
-    ) -> Evaluation:
+    def evaluate(self, documents: list[bytes], report: Callable[[str], None] = lambda stage: None) -> Evaluation:
         """The figures of every level on held-out documents, round trip verified."""
         return evaluate(self._measured(), documents, report)
 
@@ -171,7 +177,7 @@ def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
         if part.bits_version != made_by["bits_version"]:
             raise PluginError(
                 f"{folder}: built with version {made_by['bits_version']} of the bits of the {kind} {name!r}; installed "
-                f"is version {part.bits_version}, which reads other bits: pip install {wanted}, or build the stack again"
+                f"is version {part.bits_version}, which reads others: pip install {wanted}, or build the stack again"
             )
 
 

@@ -110,9 +110,7 @@ class StoreWriter:
         """Write chunk `number`, whole or not at all."""
         symbols = chunk.symbols.astype(symbol_dtype(self.alphabet))
         lengths = np.diff(chunk.offsets)
-        write_tensors(
-            self._piece(number), {"symbols": symbols, "lengths": lengths, "source_bytes": chunk.source_bytes}
-        )
+        write_tensors(self._piece(number), {"symbols": symbols, "lengths": lengths, "source_bytes": chunk.source_bytes})
 
     def finish(self, count: int) -> None:
         """Join chunks 0 .. count - 1 into the store and remove them."""

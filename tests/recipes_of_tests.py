@@ -42,11 +42,17 @@ lanes = 8
 """
 
 
-def level(name: str, windowing: str, coder: str, token_bits: int, model: str | None = None, train: str | None = None) -> str:
+def level(
+    name: str, windowing: str, coder: str, token_bits: int, model: str | None = None, train: str | None = None
+) -> str:
     tables = [f'[[level]]\nname = "{name}"']
     tables += [f"[level.model]\n{model}"] if model else []
     tables += [f"[level.train]\n{train}"] if train else []
-    tables += [f"[level.windowing]\n{windowing}", f"[level.coder]\nkind = \"{coder}\"", f"[level.tokens]\nbits = {token_bits}"]
+    tables += [
+        f"[level.windowing]\n{windowing}",
+        f'[level.coder]\nkind = "{coder}"',
+        f"[level.tokens]\nbits = {token_bits}",
+    ]
     return "\n".join(tables) + "\n"
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recipes_of_tests import corpus, four_level, two_level
 
 import stackc
+from recipes_of_tests import corpus, four_level, two_level
 from stackc.errors import ArtifactError, CorpusError
 from stackc.files import sha256_file
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from recipes_of_tests import corpus, four_level, two_level
 
+from recipes_of_tests import corpus, four_level, two_level
 from stackc.cli import main
 
 
@@ -122,7 +122,7 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
         (["encode", "{stack}", "{here}/missing", "-o", "{here}/t.npy"], "missing: cannot read (No such file"),
         (["encode", "{stack}", "{here}/in", "-o", "{here}/t.zip"], "t.zip: tokens are kept as .npy, .bin or .txt"),
         (["encode", "{stack}", "{here}/in", "-o", "{here}/no/folder/t.npy"], "t.npy: cannot write"),
-        (["encode", "{stack}", "{here}/in", "-o", "{here}/t.npy", "--level", "M3"], "no level 'M3'; its levels are M1, M2"),
+        (["encode", "{stack}", "{here}/in", "-o", "{here}/t.npy", "--level", "M3"], "no level 'M3'; its levels are"),
         (["encode", "{here}", "{here}/in", "-o", "{here}/t.npy"], "not a stack (no manifest.json)"),
         (["decode", "{stack}", "{here}/wrong.txt", "-o", "{here}/o"], "wrong.txt: cannot read tokens"),
         (["decode", "{stack}", "{here}/big.txt", "-o", "{here}/o"], "token 256 is outside the level's alphabet of 256"),
@@ -165,7 +165,7 @@ def test_a_stack_whose_plugin_is_missing_says_how_to_get_it(stack: Path, tmp_pat
     del manifest["plugins"]["coder mine"]
     manifest["plugins"]["coder arithmetic"]["bits_version"] = 99
     (copy / "manifest.json").write_text(json.dumps(manifest))
-    assert "reads other bits" in stackc("inspect", copy).stderr + stackc("encode", copy, copy, "-o", "t.npy").stderr
+    assert "which reads others" in stackc("inspect", copy).stderr + stackc("encode", copy, copy, "-o", "t.npy").stderr
 
 
 def test_generation_through_a_coder_that_is_not_total_is_refused(tmp_path: Path) -> None:

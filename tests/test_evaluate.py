@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from test_level import coder, windowing
-from toys import StepOnly, ToyPredictor
 
 from stackc.api import PRECISION, Cost, normalise
 from stackc.evaluate import Measured, evaluate
 from stackc.level import Level
 from stackc.scoring import rows, total_bits, unigram_bits
+from test_level import coder, windowing
+from toys import StepOnly, ToyPredictor
 
 SEGMENT = 50
 DOCUMENTS = [b"a rose is a rose is a rose " * 5, b"", b"x", bytes(range(120))]

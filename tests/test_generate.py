@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_level import coder, windowing
-from toys import ToyPredictor
 
 from stackc.api import CodingError, StackcError, Windowing
-from stackc.pipeline.build import compiled, compiles
 from stackc.constraint import CodeRange, InCode
 from stackc.generate import generate, prompt_tokens
 from stackc.level import Level
+from stackc.pipeline.build import compiled, compiles
+from test_level import coder, windowing
+from toys import ToyPredictor
 
 SEGMENT = 40
 
@@ -30,7 +30,9 @@ STACKS: dict[str, list[tuple[Windowing, int]]] = {
     "fixed-token above": [(windowing("equal-info", bits=12), 6), (windowing("fixed-token", symbols=3), 8)],
     "fixed-token below": [(windowing("fixed-token", symbols=3), 8), (windowing("equal-info", bits=20), 10)],
     "three levels": [
-        (windowing("equal-info", bits=10), 10), (windowing("equal-info", bits=12), 12), (windowing("equal-info", bits=14), 7),
+        (windowing("equal-info", bits=10), 10),
+        (windowing("equal-info", bits=12), 12),
+        (windowing("equal-info", bits=14), 7),
     ],
     "budget of two symbols": [(windowing("equal-info", bits=16, symbols=2), 8), (windowing("equal-info", bits=12), 12)],
 }  # fmt: skip
@@ -65,7 +67,7 @@ def test_output_starts_with_the_prompt(name: str) -> None:
 
 
 def test_every_allowed_token_keeps_the_prompt_and_no_other_does() -> None:
-    """Exhaustive, on one level with one token a window: the allowed tokens are those whose text starts with the tail."""
+    """On one level with one token a window, exhaustively: the allowed tokens are those whose text keeps the tail."""
     levels, _ = levels_of("one token a window")
     level = levels[0]
     for prompt in (b"ab", b"zz9", b"hello"):
@@ -103,7 +105,9 @@ def test_coders_that_decode_only_what_they_encoded_are_refused(tmp_path: Path) -
         generate([level], ToyPredictor(256), SEGMENT, b"a", tokens=1)
 
 
-@pytest.mark.parametrize("bad", [{"tokens": -1}, {"tokens": 1, "temperature": -0.5}, {"tokens": 1, "temperature": float("nan")}])
+@pytest.mark.parametrize(
+    "bad", [{"tokens": -1}, {"tokens": 1, "temperature": -0.5}, {"tokens": 1, "temperature": float("nan")}]
+)
 def test_impossible_numbers_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(StackcError, match="must be 0 or more"):
         generate([], ToyPredictor(256), SEGMENT, b"a", **bad)

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import StepOnly, ToyPredictor, sample
 
 from stackc.api import CodingError, Text, Windowing
-from stackc.pipeline.build import compiled, compiles
 from stackc.level import Level, segments
+from stackc.pipeline.build import compiled, compiles
 from stackc.registry import registry
+from toys import StepOnly, ToyPredictor, sample
 
 ALPHABET = 11
 SEGMENT = 97
@@ -48,7 +48,9 @@ WINDOWINGS = {
 }
 
 
-def make(kind: str, windows: str, tmp_path: Path, *, token_bits: int = 8, predictor: Any = None, lanes: int = 5) -> Level:
+def make(
+    kind: str, windows: str, tmp_path: Path, *, token_bits: int = 8, predictor: Any = None, lanes: int = 5
+) -> Level:
     part = coder(kind)
     model = predictor or ToyPredictor(ALPHABET)
     if hasattr(part, "fit"):

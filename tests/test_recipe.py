@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 import pytest
-import stackc_coders
-import stackc_counted
-import stackc_text
-import stackc_windows
 from attrs.validators import and_, ge, in_, le
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import stackc_coders
+import stackc_counted
+import stackc_text
+import stackc_windows
 from stackc.api import Cost, RecipeError, Register, Windowing, bits, hookimpl, speed
 from stackc.recipe import Recipe, load_recipe, recipe_from_dict, shipped_recipes
 from stackc.recipe.structure import Problems, table

@@ -45,7 +45,11 @@ def test_chunks_hold_whole_documents_and_do_not_depend_on_who_asks(
     monkeypatch.setattr(stackc.store, "CHUNK_SYMBOLS", 10)
     documents = [bytes(range(n)) for n in (3, 30, 4, 4, 4, 0, 9, 1)]
     store = write(tmp_path / "s", list(documents_to_chunks(documents)), 256)
-    seen = [chunk.symbols[a:b].tobytes() for chunk in store.chunks() for a, b in zip(chunk.offsets[:-1], chunk.offsets[1:], strict=True)]
+    seen = [
+        chunk.symbols[a:b].tobytes()
+        for chunk in store.chunks()
+        for a, b in zip(chunk.offsets[:-1], chunk.offsets[1:], strict=True)
+    ]
     assert seen == documents
     assert [len(chunk.source_bytes) for chunk in store.chunks()] == [2, 3, 3]
 

@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stackc_counted import UnigramConfig
-from stackc_counted.constant import ConstantPredictor
-from stackc_counted.models import Unigram
 
 import stackc.testing
 from stackc.api import IDLE, RESTART, CorpusError, Cost, Device, TrainingTask
@@ -18,6 +15,9 @@ from stackc.registry import HOOKS
 from stackc.testing.models import ModelContract
 from stackc.testing.readers import ReaderContract
 from stackc.testing.training import Killed, Reports, training_task
+from stackc_counted import UnigramConfig
+from stackc_counted.constant import ConstantPredictor
+from stackc_counted.models import Unigram
 
 
 class Parity(ConstantPredictor):

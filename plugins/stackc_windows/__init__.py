@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import attrs
-from attrs.validators import and_, ge, in_, le, optional
+from attrs.validators import and_, ge, in_, le
 
 from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
 from stackc.api import bits as affects_bits  # a field below is itself called `bits`
 
 _SYMBOLS = and_(ge(1), le(MAX_WINDOW_SYMBOLS))
-_CONTEXT = optional(in_(("window", "segment")))
-_CONTEXT_HELP = "when the model's context restarts: with every 'window' (the default) or only with the 'segment'"
+_CONTEXT = in_(("window", "segment"))
+_CONTEXT_HELP = "when the model's context restarts: with every 'window' or only with the 'segment'"
 
 
 @attrs.frozen(kw_only=True)
@@ -23,7 +23,7 @@ class EqualInfo:
 
     bits: int = affects_bits(check=ge(1), help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
-    context: Literal["window", "segment"] | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +33,7 @@ class FixedToken:
     bits_version: ClassVar[int] = 1
 
     symbols: int = affects_bits(check=_SYMBOLS, help="symbols in every window, 1 to 65,535")
-    context: Literal["window", "segment"] | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 @attrs.frozen(kw_only=True)
@@ -42,19 +42,19 @@ class Whole:
 
     bits_version: ClassVar[int] = 1
 
-    context: Literal["window", "segment"] | None = affects_bits(None, check=_CONTEXT, help=_CONTEXT_HELP)
+    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 def _equal_info(config: EqualInfo) -> Windowing:
-    return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context or "window")
+    return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context)
 
 
 def _fixed_token(config: FixedToken) -> Windowing:
-    return Windowing(bits=None, symbols=config.symbols, restart=config.context or "window")
+    return Windowing(bits=None, symbols=config.symbols, restart=config.context)
 
 
 def _whole(config: Whole) -> Windowing:
-    return Windowing(bits=None, symbols=None, restart=config.context or "window")
+    return Windowing(bits=None, symbols=None, restart=config.context)
 
 
 @hookimpl

@@ -10,8 +10,12 @@ import click
 @click.command()
 @click.argument("recipe")
 @click.option("--out", type=click.Path(path_type=Path), help="The stack's folder.  [default: runs/<stack name>]")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: level.1.windowing.bits=12.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where models train.  [default: the recipe's]")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: level.1.windowing.bits=12."
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where models train.  [default: the recipe's]"
+)
 @click.option("--dry-run", is_flag=True, help="Show stages, sizes and an estimate; build nothing.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the final table.")
 def command(

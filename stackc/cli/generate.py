@@ -13,7 +13,9 @@ import click
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", help="Text to go on from; the output starts with it.")
 @click.option("--tokens", type=click.IntRange(0), default=100, show_default=True, help="Tokens to draw.")
-@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="0 takes the likeliest token.")
+@click.option(
+    "--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="0 takes the likeliest token."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def command(stack: Path, prompt: str, tokens: int, temperature: float, seed: int) -> None:
     """Go on from a prompt: it is compressed, the top model of STACK continues, and what comes is decoded."""

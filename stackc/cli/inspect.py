@@ -36,14 +36,17 @@ def command(path: Path, as_json: bool, verify: bool) -> None:
         for table in ("model", "windowing", "coder"):
             if table in section:
                 click.echo(f"  {table:10} {_setting(section[table])}")
-        route = "a compiled dictionary" if made["compiled"] else "stepping the model"
-        click.echo(f"  {'codes by':10} {route if 'model' in section or made['compiled'] else 'its coder alone'}; {made['portability']}")
+        route = "stepping its model" if "model" in section else "its coder alone"
+        click.echo(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
         click.echo(f"  {'on disk':10} {_size(manifest, made['name'])}")
     top = recipe["top"]
     click.echo(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_size(manifest, top['name'])}")
     trained = {name: f"{one['device']}, {one['threads']} threads" for name, one in manifest["trained"].items()}
     click.echo("\ntrained: " + "; ".join(f"{name} on {where}" for name, where in trained.items()))
-    click.echo("parts: " + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in manifest["plugins"].items()))
+    click.echo(
+        "parts: "
+        + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in manifest["plugins"].items())
+    )
     if verify:
         click.echo(f"verified: {len(manifest['parts'])} parts are what the manifest says")
     click.echo()

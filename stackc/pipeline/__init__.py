@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackc.pipeline.display import Display
 from stackc.pipeline.build import build
+from stackc.pipeline.display import Display
 
 __all__ = ["Display", "build"]

@@ -1,6 +1,6 @@
 """The main job: from a recipe to a stack, stage by stage.
 
-    corpus ─► M1: counts, model, frozen, coder, dictionary, tokens ─► M2: … ─► top: counts, model, frozen ─► report
+corpus ─► M1: counts, model, frozen, coder, dictionary, tokens ─► M2: … ─► top: counts, model, frozen ─► report
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 import stackc
-from stackc.pipeline.display import Display, StageProgress
-from stackc.pipeline.stages import Done, Parts, Workspace, held
 from stackc.errors import CorpusError
 from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors
 from stackc.host import Runtime, host
 from stackc.level import Level
 from stackc.parts import Predictor, Progress, Symbols, Text, TrainingTask
+from stackc.pipeline.display import Display, StageProgress
+from stackc.pipeline.stages import Done, Parts, Workspace, held
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.stack import FORMAT, MANIFEST, Stack, measured, open_level, open_predictor
 from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
@@ -153,9 +153,7 @@ class _Build:
         }
 
         def write_dictionary(stage: Path, progress: Progress) -> None:
-            compiled(level, level.predictor if level.coder.needs_model else None).save(
-                stage / "dictionary.safetensors"
-            )
+            compiled(level, level.predictor if level.coder.needs_model else None).save(stage / "dictionary.safetensors")
 
         self.work.run(f"{section.name}/dictionary", material, write_dictionary)
         return open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=True)

@@ -57,7 +57,9 @@ class Display:
                 yield progress
         finally:
             progress.close()
-        self.line(f"[{self._clock()}] {name}{suffix}: done in {time.monotonic() - begun:.1f} s {progress.last}".rstrip())
+        self.line(
+            f"[{self._clock()}] {name}{suffix}: done in {time.monotonic() - begun:.1f} s {progress.last}".rstrip()
+        )
 
     def _bar(self) -> Progress:
         return Progress(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from stackc.pipeline.build import COMPILE_BITS
 from stackc.parts import Cost
+from stackc.pipeline.build import COMPILE_BITS
 from stackc.recipe import LevelSection, Recipe, TopSection
 
 RATES = {"cpu": 40e9, "cuda": 150e12}

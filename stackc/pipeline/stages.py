@@ -19,10 +19,10 @@ from typing import Any
 
 import attrs
 
-from stackc.pipeline.display import Display
 from stackc.errors import ArtifactError
 from stackc.files import sha256_file, storage_error, write_atomically
 from stackc.parts import Progress
+from stackc.pipeline.display import Display
 
 Parts = dict[str, dict[str, Any]]
 """Of each file, by its path in the stack: sha256 and bytes."""

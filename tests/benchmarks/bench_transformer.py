@@ -23,16 +23,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stackc.api import Device, Text, TrainingTask
 from stackc_torch.calibrate import calibrate
 from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.cpu import CpuPredictor
 from stackc_torch.freeze import freeze
 from stackc_torch.network import Rows, initial_weights
 from stackc_torch.training import Run
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from stackc.api import Device, Text, TrainingTask
 
 
 class Silent:

@@ -6,13 +6,13 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from stackc_coders.arithmetic import ArithmeticCoder
-from stackc_coders.twin import in_reach
 
 from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.api import TOTAL, CodingError, Frequencies, Window, normalise
 from stackc.packing import TokenBits
 from stackc.testing.driving import STYLES, Coded, decode_lanes, encode_lanes, random_table
+from stackc_coders.arithmetic import ArithmeticCoder
+from stackc_coders.twin import in_reach
 
 CODER = ArithmeticCoder()
 

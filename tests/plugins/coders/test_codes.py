@@ -6,10 +6,10 @@ import weakref
 
 import numpy as np
 import pytest
-from stackc_coders.arithmetic import ArithmeticCoder
 
 from stackc.api import Frequencies, Window
 from stackc.testing.driving import STYLES, TablePredictor, decode_lanes, encode_lanes, random_table
+from stackc_coders.arithmetic import ArithmeticCoder
 
 CODER = ArithmeticCoder()
 

@@ -14,11 +14,11 @@ from itertools import chain, pairwise
 import attrs
 import numpy as np
 import pytest
-from stackc_coders.arithmetic import ArithmeticCoder
 
 from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.api import RESTART, Frequencies, Window
 from stackc.testing.driving import STYLES, Coded, decode_lanes, encode_lanes, random_table, row_after, sample_text
+from stackc_coders.arithmetic import ArithmeticCoder
 
 T = 2**24
 

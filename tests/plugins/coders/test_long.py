@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from stackc_coders.arithmetic import ArithmeticCoder
 
 from stackc.api import TOTAL, Frequencies, Window
 from stackc.testing.driving import STYLES, random_table
+from stackc_coders.arithmetic import ArithmeticCoder
 
 CODER = ArithmeticCoder()
 LANES, LENGTH = 64, 3000

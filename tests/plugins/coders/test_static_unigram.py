@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stackc_coders.arithmetic import ArithmeticCoder
-from stackc_coders.static_unigram import FILE, StaticUnigramCoder
 
 from stackc.api import ArtifactError, CodingError, Text, Window, normalise, write_tensors
 from stackc.testing.driving import encode_lanes
+from stackc_coders.arithmetic import ArithmeticCoder
+from stackc_coders.static_unigram import FILE, StaticUnigramCoder
 
 
 def text_of(symbols: np.ndarray) -> Text:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stackc_counted import UniformConfig, UnigramConfig
-from stackc_counted import models as counted_models
-from stackc_counted.constant import ConstantPredictor
-from stackc_counted.models import Uniform, Unigram, count
 
 from stackc.api import MAX_COUNT, TOTAL, CodingError, Device, Text, normalise, read_tensors, write_tensors
 from stackc.testing.models import ModelContract
 from stackc.testing.training import Reports, sample_text, training_task
+from stackc_counted import UniformConfig, UnigramConfig
+from stackc_counted import models as counted_models
+from stackc_counted.constant import ConstantPredictor
+from stackc_counted.models import Uniform, Unigram, count
 
 
 class TestUniformContract(ModelContract):

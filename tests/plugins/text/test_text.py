@@ -16,12 +16,12 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stackc_text import TextConfig
-from stackc_text.lines import json_texts
-from stackc_text.reader import TextReader, _regroup
 
 from stackc.api import CorpusError
 from stackc.testing.readers import ReaderContract
+from stackc_text import TextConfig
+from stackc_text.lines import json_texts
+from stackc_text.reader import TextReader, _regroup
 
 
 def zst(data: bytes) -> bytes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from stackc.testing.models import ModelContract
 from stackc_torch.backend import TransformerBackend
 from stackc_torch.config import Transformer, TransformerTraining
-
-from stackc.testing.models import ModelContract
 
 
 class TestTransformer(ModelContract):

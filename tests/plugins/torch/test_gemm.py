@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from stackc_torch import gemm
 from stackc_torch.cpu import CpuPredictor
 

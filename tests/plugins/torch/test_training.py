@@ -8,6 +8,8 @@ import attrs
 import numpy as np
 import pytest
 import torch
+
+from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors
 from stackc_torch.backend import TransformerBackend
 from stackc_torch.calibrate import calibrate
 from stackc_torch.config import Transformer, TransformerTraining
@@ -18,8 +20,6 @@ from stackc_torch.network import head_loss, hidden_states, initial_weights
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 from stackc_torch.steps import AutogradStep
-
-from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors
 
 
 def every_fourth(predictor, symbols):
