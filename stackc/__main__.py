@@ -1,5 +1,5 @@
 """``python -m stackc``."""
 
-from stackc.cli import main
+from stackc.cli import run
 
-main()
+run()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
+import os
+import sys
 from typing import Any, NoReturn
 
 import click
@@ -79,3 +81,21 @@ def _stop(message: str, code: int) -> NoReturn:
 @click.version_option(package_name="stackc", prog_name="stackc")
 def main() -> None:
     """Multi-level neural text compression with Equal-Info windows."""
+
+
+def run() -> NoReturn:
+    """The installed command: `main`, and an interrupted process that says so by its exit code."""
+    try:
+        main()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise
+    except KeyboardInterrupt:  # before a command was running
+        sys.stderr.write("interrupted\n")
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    raise SystemExit(0)
