@@ -1,4 +1,4 @@
-"""Frequencies: the integer distributions that coders consume (DESIGN section 3).
+"""Frequencies: the integer distributions that coders consume (docs/concepts.md, "Frequencies").
 
 A row of frequencies over an alphabet of A symbols sums to T = 2^P with P = 24, and every count is at
 least 1, so that every symbol can always be coded. Floats never appear here: whatever decides a bit is
