@@ -1,4 +1,4 @@
-"""The frozen network as data: its arrays, their meaning, and the constants that decide bits (docs/concepts.md, "Why integers").
+"""The frozen network as data: its arrays, their meaning, and the constants that decide bits (docs/concepts.md).
 
 The rules, in the words of `twin`, where each is a few lines of plain Python:
 

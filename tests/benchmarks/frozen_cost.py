@@ -1,6 +1,6 @@
 """What freezing costs: bits a source byte of every transformer of a stack, as floats and as the integers that code.
 
-    python tests/benchmarks/frozen_cost.py runs/three_level recipes/data/test.txt.xz [BYTES]
+python tests/benchmarks/frozen_cost.py runs/three_level recipes/data/test.txt.xz [BYTES]
 """
 
 from __future__ import annotations
