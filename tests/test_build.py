@@ -46,9 +46,13 @@ def parts(folder: Path) -> dict[str, str]:
     return {name: sha256_file(folder / name) for name in [*named, "manifest.json"]}
 
 
-@pytest.mark.parametrize("text", [two_level(), four_level()], ids=["two levels", "four mixed levels"])
+@pytest.mark.parametrize(
+    ("text", "trained"),
+    [(two_level(), ["M1", "M2", "M3"]), (four_level(), ["M1"])],
+    ids=["two levels", "four mixed levels"],
+)
 def test_a_build_is_lossless_repeatable_and_reused(
-    text: str, recipe: Callable[[str], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    text: str, trained: list[str], recipe: Callable[[str], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = recipe(text)
     stack = stackc.build(path, tmp_path / "one")
@@ -63,6 +67,12 @@ def test_a_build_is_lossless_repeatable_and_reused(
 
     stackc.build(path, tmp_path / "two")
     assert parts(tmp_path / "one") == parts(tmp_path / "two")
+
+    logged = [json.loads(line) for line in (tmp_path / "one" / "logs" / "metrics.jsonl").read_text().splitlines()]
+    assert {line["stage"] for line in logged} == {f"{name}/model" for name in trained}
+    assert all({"time", "step", "loss"} <= line.keys() for line in logged)
+    for name in trained:
+        assert list((tmp_path / "one" / "logs" / "tensorboard" / f"{name}-model").glob("events.*"))
 
     capfd.readouterr()
     stackc.build(path, tmp_path / "one", show="plain")
