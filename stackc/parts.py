@@ -141,6 +141,9 @@ class Progress(Protocol):
     def log(self, step: int, **scalars: float) -> None:
         """Record scalars at a step, as JSON lines and TensorBoard."""
 
+    def say(self, text: str) -> None:
+        """Tell the user one line: a setting that has no effect here, a choice that was made."""
+
 
 @attrs.frozen(kw_only=True)
 class Device:

@@ -23,6 +23,9 @@ class Quiet:
         if self.stop_at is not None and done >= self.stop_at:
             raise KeyboardInterrupt
 
+    def say(self, text: str) -> None:
+        """Nothing is shown."""
+
     def log(self, step: int, **scalars: float) -> None:
         pass
 

@@ -18,6 +18,7 @@ from stackc_torch.freeze import freeze
 from stackc_torch.integers import Array
 from stackc_torch.network import Rows, Scales, Weights, head_loss, hidden_states, initial_weights
 from stackc_torch.numerics import training_mode
+from stackc_torch.products import has_bfloat16
 from stackc_torch.quantise import Factors, factors, rounded_weights
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
@@ -92,6 +93,8 @@ class Run:
         if (task.folder / STATE).exists():
             self._restore()
         self._report = _Report(task, self.total, self.step)
+        if settings.precision == "bf16" and device.type == "cpu" and not has_bfloat16():
+            task.progress.say('precision = "bf16": this CPU has no bfloat16 products; training in float32')
 
     def to_the_end(self) -> None:
         """Every step that is left, with checkpoints."""

@@ -121,6 +121,10 @@ class StageProgress:
         except OSError as error:
             raise ArtifactError(f"{logs}: cannot write logs ({error.strerror or error})") from error
 
+    def say(self, text: str) -> None:
+        """One line for the user."""
+        self._display.line(f"          {self._name}: {text}")
+
     def close(self) -> None:
         if self._events is not None:
             self._events.close()

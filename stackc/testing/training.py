@@ -34,6 +34,9 @@ class Reports:
         assert 0 <= done <= total
         self._report()
 
+    def say(self, text: str) -> None:
+        """Nothing is shown."""
+
     def log(self, step: int, **scalars: float) -> None:
         self._report()
 

@@ -40,6 +40,8 @@ class Silent:
 
     def log(self, step: int, **scalars: float) -> None: ...
 
+    def say(self, text: str) -> None: ...
+
 
 class Norm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:

@@ -301,3 +301,14 @@ def test_real_text_loses_less_than_five_thousandths(tools, tmp_path):
         backend.freeze(folder, folder, 256)
         predictor = backend.load(folder, 256, Device())
         assert bits(predictor, held_out) - load_float(folder, 256, config).bits(held_out).mean() < 0.005
+
+
+def test_a_precision_that_the_device_has_not_is_said(tools, small, tmp_path, monkeypatch):
+    from stackc_torch import training
+
+    said: list[str] = []
+    monkeypatch.setattr(training, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(tools.Quiet, "say", lambda self, text: said.append(text))
+    TransformerBackend(small).train(tools.task(tmp_path, steps=1, precision="bf16"))
+    assert len(said) == 1
+    assert "training in float32" in said[0]
