@@ -15,10 +15,15 @@ from stackc.api import ArtifactError, read_tensors, write_atomically, write_tens
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"old")
-    for failure in (ValueError, KeyboardInterrupt):
-        with pytest.raises(failure), write_atomically(path) as file:
+
+    def fail_half_way(failure: type[BaseException]) -> None:
+        with write_atomically(path) as file:
             file.write(b"half")
             raise failure
+
+    for failure in (ValueError, KeyboardInterrupt):
+        with pytest.raises(failure):
+            fail_half_way(failure)
         assert path.read_bytes() == b"old"
         assert os.listdir(tmp_path) == ["f"]
     with write_atomically(path) as file:
