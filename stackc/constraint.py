@@ -136,7 +136,7 @@ class Cursor:
 
     @property
     def budget(self) -> bool:
-        return self.level.window.bits is not None
+        return self.level.code_bits is not None
 
     @property
     def full(self) -> bool:
@@ -176,12 +176,12 @@ class Cursor:
         return attrs.evolve(self, symbols=(), before=before if len(before) < self.level.segment else ())
 
     def _code_bits(self) -> int:
-        return self.level.window.bits or 0
+        return self.level.code_bits or 0
 
     def _range(self, low: int, size: int, resolved: int, after: Constraint | None) -> CodeRange:
         """An interval in units of 2^-resolved as codes of W bits, or of whole tokens without a bit budget."""
         token_bits = self.level.token_bits
-        bits = self.level.window.bits or -(-resolved // token_bits) * token_bits
+        bits = self.level.code_bits or -(-resolved // token_bits) * token_bits
         return CodeRange(low << (bits - resolved), (low + size) << (bits - resolved), bits, after)
 
     def _code(self) -> int:

@@ -120,7 +120,7 @@ def evaluate(
         own = _model_figures(one, symbols, offsets, starts, source_bytes)
         own_body = _per_byte(one.cost.body_ops * len(symbols) if one.cost else 0, source_bytes)
         own_softmax = _per_byte(one.cost.softmax_ops * len(symbols) if one.cost else 0, source_bytes)
-        token_bits = level.token_bits if level is not None else math.log2(one.alphabet)
+        token_bits = math.log2(one.alphabet if level is None else level.token_alphabet)
         rows.append(
             LevelFigures(
                 name=one.name,
@@ -130,7 +130,6 @@ def evaluate(
                 coded_bits_per_byte=None if level is None else _per_byte(len(tokens) * token_bits, source_bytes),
                 uniform_bits_per_byte=_per_byte(len(symbols) * math.log2(one.alphabet), source_bytes),
                 unigram_bits_per_byte=_per_byte(unigram_bits(one.counts, symbols), source_bytes),
-                parameters=one.cost.parameters if one.cost else 0,
                 ops_per_byte_body=None if own_body is None else own_body + body,
                 ops_per_byte_softmax=None if own_softmax is None else own_softmax + softmax,
                 **own,
@@ -144,16 +143,16 @@ def evaluate(
 
 def _model_figures(
     one: Measured, symbols: Symbols, offsets: Int64, starts: Int64 | None, source_bytes: int
-) -> dict[str, float | None]:
-    """The model in contexts of a whole segment, and in those in which it codes."""
-    if one.load is None:
-        return {"model_bits_per_byte": None, "coding_bits_per_byte": None}
+) -> dict[str, Any]:
+    """The model's size, and what it pays in contexts of a whole segment, and in those in which it codes."""
+    if one.load is None or one.cost is None:
+        return {"parameters": 0, "model_bits_per_byte": None, "coding_bits_per_byte": None}
     predictor = one.load()
-    whole = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
-    if one.level is None or not one.level.restarts_with_window:
-        return {"model_bits_per_byte": whole, "coding_bits_per_byte": whole}
-    coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, starts), source_bytes)
-    return {"model_bits_per_byte": whole, "coding_bits_per_byte": coding}
+    parameters = getattr(predictor, "parameters", one.cost.parameters)
+    whole = coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
+    if one.level is not None and one.level.restarts_with_window:
+        coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, starts), source_bytes)
+    return {"parameters": parameters, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
 
 
 def _per_byte(amount: float, units: int) -> float | None:

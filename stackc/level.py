@@ -67,6 +67,7 @@ class Level:
         windowing: where windows end.
         coder: how a window becomes bits.
         token_bits: bits of a token; the alphabet it hands on is 2^token_bits.
+        vocabulary: V of a dictionary coder, which hands on an alphabet of V, one token a window; else None.
         load_predictor: gives the frozen model when it is first needed; None where the coder needs none.
         dictionary: the level compiled, or None.
         lanes: windows or segments coded side by side (speed only).
@@ -84,6 +85,7 @@ class Level:
         windowing: Windowing,
         coder: Coder,
         token_bits: int,
+        vocabulary: int | None = None,
         load_predictor: Callable[[], Predictor] | None = None,
         dictionary: Dictionary | None = None,
         lanes: int = 256,
@@ -93,6 +95,7 @@ class Level:
         self.segment = segment
         self.windowing = windowing
         self.coder = coder
+        self.vocabulary = vocabulary
         self.dictionary = dictionary
         self.lanes = lanes
         self._load_predictor = load_predictor
@@ -116,12 +119,17 @@ class Level:
     @property
     def token_alphabet(self) -> int:
         """The alphabet that it hands on to the next level."""
-        return 1 << self.token_bits
+        return 1 << self.token_bits if self.vocabulary is None else self.vocabulary
+
+    @property
+    def code_bits(self) -> int | None:
+        """Bits of every window's code, or None where windows differ."""
+        return self.window.bits if self.vocabulary is None else self.token_bits
 
     @property
     def window_tokens(self) -> int | None:
         """Tokens of every window's code, or None where windows differ."""
-        return None if self.window.bits is None else self.window.bits // self.token_bits
+        return None if self.code_bits is None else self.code_bits // self.token_bits
 
     @property
     def restarts_with_window(self) -> bool:
@@ -160,6 +168,8 @@ class Level:
             )
             per = self.window_tokens or 1
             return Encoding(tokens=self._split(codes), offsets=code_offsets * per, starts=starts)
+        if self.vocabulary is not None:
+            raise CodingError(f"{self.name}: its coder works by a dictionary, and the level is not compiled")
         from stackc.lanes import encode_segments
 
         coded = encode_segments(self, symbols, bounds, self._cuts(symbols, bounds))
@@ -194,6 +204,8 @@ class Level:
         if self.dictionary is not None:
             symbols, ends = self.dictionary.decode(self._join(tokens, first), code_offsets)
             return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
+        if self.vocabulary is not None:
+            raise CodingError(f"{self.name}: its coder works by a dictionary, and the level is not compiled")
         from stackc.lanes import decode_jobs
 
         if self.restarts_with_window and self.step_lanes > 1:
@@ -216,7 +228,7 @@ class Level:
         """Codes of W bits as tokens, most significant first."""
         per, bits = self.window_tokens or 1, self.token_bits
         shifts = np.arange(per - 1, -1, -1) * bits
-        tokens: npt.NDArray[np.uint32] = ((codes[:, None] >> shifts) & (self.token_alphabet - 1)).astype(np.uint32)
+        tokens: npt.NDArray[np.uint32] = ((codes[:, None] >> shifts) & ((1 << bits) - 1)).astype(np.uint32)
         return tokens.reshape(-1)
 
     def _join(self, tokens: npt.NDArray[np.integer], first: Int64) -> Int64:

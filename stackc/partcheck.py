@@ -43,7 +43,8 @@ def check_part(part: Part) -> Verdict:
     except Exception as error:  # whatever a plugin raises is its verdict
         verdict.problems.append(f"its factory fails on the default configuration ({type(error).__name__}: {error})")
         return verdict
-    for method in METHODS[part.kind]:
+    dictionary_coder = part.kind == "coder" and getattr(config, "vocabulary", None) is not None
+    for method in ("dictionary",) if dictionary_coder else METHODS[part.kind]:
         if not callable(getattr(made, method, None)):
             verdict.problems.append(f"{type(made).__name__} has no method {method}")
     if not verdict.problems:
@@ -69,6 +70,9 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
     for flag in CODER_FLAGS:
         if getattr(made, flag, None) != getattr(part.config, flag):
             verdict.problems.append(f"{flag} is {getattr(made, flag, None)} on the coder, not as on its configuration")
+    if getattr(config, "vocabulary", None) is not None:
+        verdict.notes.append("no window coded: it needs a model to make its dictionary of")
+        return
     if hasattr(made, "fit"):
         verdict.notes.append("no window coded: it needs tables fitted to a text")
         return

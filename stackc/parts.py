@@ -94,6 +94,9 @@ class Predictor(Protocol):
       order, in blocks of any size m; row i is what stepping answers before symbol i is known. `restarts`
       (bool[n]) is True where the context is emptied first; position 0 always is. Must agree bit for bit
       with stepping.
+    - ``pick(segment, restarts=None) -> Iterator[uint32[m]]``: of the same rows, what each gives the symbol that
+      comes. For measuring, where that is quicker than whole rows.
+    - ``parameters: int``: trained numbers, where the configuration alone does not tell (`Cost.parameters`).
     """
 
     alphabet: int
@@ -177,6 +180,15 @@ class Text:
             yield self.symbols[start:end]
 
 
+class Cut(Protocol):
+    """Where a level's encoder restarts the context of a model that is still learning."""
+
+    def __call__(
+        self, predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.int64]:
+        """int64[w], ascending: the places in `symbols` where windows start. `offsets` bound documents."""
+
+
 @attrs.frozen(kw_only=True)
 class TrainingTask:
     """All that a backend is told when it trains.
@@ -193,7 +205,8 @@ class TrainingTask:
         device: where to train.
         progress: where to report.
         cut: None where contexts never restart inside a segment; else a function from a predictor (the model
-            so far) and a piece of text to int64 window starts: the places where the level's encoder restarts.
+            so far), symbols, and the offsets of their documents (None: they are one) to int64 window starts: the
+            places where the level's encoder restarts.
     """
 
     alphabet: int
@@ -205,7 +218,7 @@ class TrainingTask:
     folder: Path
     device: Device
     progress: Progress
-    cut: Callable[[Predictor, Symbols], npt.NDArray[np.int64]] | None = None
+    cut: Cut | None = None
 
 
 class ModelBackend(Protocol):
@@ -310,11 +323,16 @@ class Coder(Protocol):
     Its configuration class carries the same four as ``ClassVar[bool]``, so that a recipe is checked without
     making the coder (which may import numba).
 
+    A *dictionary coder*'s configuration also has an attribute ``vocabulary: int``, the number V of its codes. Its
+    level is always compiled (tier 3 below, the only one that it needs), writes one token below V for a window,
+    and takes no ``[level.tokens]``. Its flags are budget False, ends True, total True.
+
     Optional, found by `hasattr`; the level uses the highest tier present:
 
     - tier 2: ``lane_encoder(window, lanes) -> LaneEncoder``, ``lane_decoder(window, lanes, tokens) -> LaneDecoder``;
     - tier 3: ``dictionary(predictor, window, lanes) -> (parent int32[N], symbol int32[N])``, the level compiled:
-      entry c is the text of code c, its parent's text and one more symbol; entry 0 is the empty text;
+      entry c is the text of code c, its parent's text and one more symbol; entry 0 is the empty text, codes are in
+      preorder, and every symbol alone has a code;
     - ``fit(train: Text, alphabet, folder)`` for a coder with tables of its own, and ``load(folder)`` to read them
       back: called before coding, never trained again at load;
     - ``interval() -> (low, range, resolved)`` on its `WindowEncoder`: the codes of every text that extends the

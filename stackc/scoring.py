@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stackc.frequencies import PRECISION, cost_bits, normalise
+from stackc.frequencies import PRECISION, normalise
 from stackc.level import segments
 from stackc.parts import RESTART, Frequencies, Predictor, Symbols
 
@@ -55,11 +55,20 @@ def total_bits(
             restarts = np.zeros(last - first, np.bool_)
             inside = starts[np.searchsorted(starts, first) : np.searchsorted(starts, last)]
             restarts[inside - first] = True
-        at = 0
-        for block in rows(predictor, piece, restarts):
-            total += math.fsum(cost_bits(block, piece[at : at + len(block)].astype(np.int64)))
-            at += len(block)
+        for chosen in _picked(predictor, piece, restarts):
+            total += math.fsum(PRECISION - np.log2(chosen.astype(np.float64)))
     return total
+
+
+def _picked(predictor: Predictor, segment: Symbols, restarts: Mask | None) -> Iterator[Frequencies]:
+    """What each row gives the symbol that comes, in blocks: uint32[m]."""
+    if predictor.portability == "portable" and hasattr(predictor, "pick"):
+        yield from predictor.pick(segment, restarts)
+        return
+    at = 0
+    for block in rows(predictor, segment, restarts):
+        yield block[np.arange(len(block)), segment[at : at + len(block)]]
+        at += len(block)
 
 
 def unigram_bits(counts: Int64, symbols: Symbols) -> float:

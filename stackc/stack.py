@@ -211,6 +211,7 @@ def open_level(
         windowing=section.windowing.make(),
         coder=coder,
         token_bits=section.token_bits,
+        vocabulary=section.vocabulary,
         load_predictor=load_predictor if section.model is not None else None,
         dictionary=dictionary,
         lanes=runtime.lanes,

@@ -294,14 +294,14 @@ def test_key_of_a_part(load: Any) -> None:
             "level.2.tokens.bits: missing; bits of a token, 1 to 20: the next model reads an alphabet of 2^bits",
         ),
         ("level.1.train={}", "level.1.train.steps: missing; steps"),
-        ("level.1.coder={}", "level.1.coder.kind: missing; installed: arithmetic, gzip, static-unigram"),
+        ("level.1.coder={}", "level.1.coder.kind: missing; installed: arithmetic, gzip, static-unigram, tunstall"),
         (
             "level.1.coder.kind=3",
-            "level.1.coder.kind: expected text, found 3; installed: arithmetic, gzip, static-unigram",
+            "level.1.coder.kind: expected text, found 3; installed: arithmetic, gzip, static-unigram, tunstall",
         ),
         (
             "level.1.coder.kind=aritmetic",
-            "level.1.coder.kind: no coder named 'aritmetic'; installed: arithmetic, gzip, static-unigram; "
+            "level.1.coder.kind: no coder named 'aritmetic'; installed: arithmetic, gzip, static-unigram, tunstall; "
             "did you mean 'arithmetic'?",
         ),
         ("corpus.reader=csv", "corpus.reader: no reader named 'csv'; installed: text"),
@@ -332,7 +332,28 @@ def test_integer_is_accepted_for_a_number(load: Any) -> None:
 def test_coder_and_windowing(problems: Any) -> None:
     assert problems("level.1.coder.kind=gzip", "level.1.model={}", "level.1.train={}") == [
         "level.1: coder 'gzip' cannot keep to the 16 bits that windowing 'equal-info' gives a window; "
-        "with 'equal-info' work: arithmetic, static-unigram; with 'gzip' work: blank, fixed-token, whole"
+        "with 'equal-info' work: arithmetic, static-unigram; with 'gzip' work: blank, fixed-token, longest, whole"
+    ]
+
+
+TUNSTALL = ("level.1.coder={kind='tunstall', vocabulary=300}", "level.1.tokens={}")
+
+
+def test_a_dictionary_coder_hands_on_its_vocabulary(load: Any) -> None:
+    made = load(*TUNSTALL, "level.1.windowing={kind='longest'}")
+    assert (made.levels[0].vocabulary, made.levels[0].token_alphabet, made.levels[1].alphabet) == (300, 300, 300)
+    assert recipe_from_dict(made.to_dict(), made.base, PARTS) == made
+
+
+def test_a_dictionary_coder_with_what_it_cannot_use(problems: Any) -> None:
+    assert problems(*TUNSTALL) == [
+        "level.1: coder 'tunstall' ends a window with the longest text that its dictionary holds, and restarts the "
+        "context there; with it work: blank, fixed-token, longest"
+    ]
+    given = ("level.1.tokens.bits=16", "level.1.windowing={kind='longest'}")
+    assert problems("level.1.coder={kind='tunstall', vocabulary=200}", *given) == [
+        "level.1.tokens: has no effect: coder 'tunstall' sets its vocabulary itself; remove it",
+        "level.1.coder.vocabulary: 200 is too small for 256 symbols and the empty text",
     ]
 
 
@@ -423,8 +444,8 @@ def test_every_problem_at_once_in_the_order_of_the_recipe(problems: Any) -> None
         "level.1.train.step",
         "level.1.train.rate",
         "level.1.windowing.bits",
-        "level.2.tokens.bits",
         "level.2.coder.level",
+        "level.2.tokens.bits",
         "top.model.backend",
         "run.threads",
     ]

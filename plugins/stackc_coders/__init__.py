@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from stackc.api import Coder, Register, hookimpl
-from stackc_coders.config import ArithmeticConfig, GzipConfig, StaticUnigramConfig
+from typing import TYPE_CHECKING
 
-__all__ = ["ArithmeticConfig", "GzipConfig", "StaticUnigramConfig"]
+from stackc.api import Coder, Register, hookimpl
+from stackc_coders.config import ArithmeticConfig, GzipConfig, StaticUnigramConfig, TunstallConfig
+
+if TYPE_CHECKING:
+    from stackc_coders.tunstall import TunstallCoder
+
+__all__ = ["ArithmeticConfig", "GzipConfig", "StaticUnigramConfig", "TunstallConfig"]
 
 
 def _arithmetic(config: ArithmeticConfig) -> Coder:
@@ -20,6 +25,12 @@ def _static_unigram(config: StaticUnigramConfig) -> Coder:
     return StaticUnigramCoder()
 
 
+def _tunstall(config: TunstallConfig) -> TunstallCoder:
+    from stackc_coders.tunstall import TunstallCoder
+
+    return TunstallCoder(config.vocabulary)
+
+
 def _gzip(config: GzipConfig) -> Coder:
     from stackc_coders.gzip_coder import GzipCoder
 
@@ -30,4 +41,5 @@ def _gzip(config: GzipConfig) -> Coder:
 def stackc_register_coders(register: Register) -> None:
     register("arithmetic", _arithmetic, ArithmeticConfig, "arithmetic coding of a model's frequencies")
     register("static-unigram", _static_unigram, StaticUnigramConfig, "arithmetic coding of symbol counts; no model")
+    register("tunstall", _tunstall, TunstallConfig, "the most probable texts under a model, a token each")
     register("gzip", _gzip, GzipConfig, "a zlib stream a window; no model")

@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 from attrs.validators import and_, ge, le
 
-from stackc.api import bits
+from stackc.api import MAX_ALPHABET, bits
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +30,29 @@ class StaticUnigramConfig:
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = False
+
+
+@attrs.frozen(kw_only=True)
+class TunstallConfig:
+    """The V most probable texts under a model; a window is the longest that fits. A dictionary coder."""
+
+    bits_version: ClassVar[int] = 1
+    budget: ClassVar[bool] = False
+    ends: ClassVar[bool] = True
+    total: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+
+    vocabulary: int = bits(
+        65_536,
+        check=and_(ge(2), le(MAX_ALPHABET)),
+        help="V, the codes: the empty text, every symbol, and the most probable longer texts",
+    )
+
+    def problems(self, alphabet: int, settings: None) -> list[str]:
+        """A vocabulary that cannot hold every symbol."""
+        if self.vocabulary > alphabet:
+            return []
+        return [f"vocabulary: {self.vocabulary} is too small for {alphabet} symbols and the empty text"]
 
 
 @attrs.frozen(kw_only=True)

@@ -1,37 +1,16 @@
-"""Models that only count: `uniform` knows nothing, `unigram` how often each symbol occurs.
+"""Models that count: `uniform` knows nothing, `unigram` how often each symbol occurs, `counted` what followed what.
 
-They are the references that every learned model is measured against, and quick enough for tests.
+The first two are the references that every learned model is measured against.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-import attrs
+from stackc.api import ModelBackend, Register, hookimpl
+from stackc_counted.config import Counted, CountedTraining, UniformConfig, UnigramConfig
 
-from stackc.api import Cost, ModelBackend, Register, hookimpl
-
-
-@attrs.frozen(kw_only=True)
-class UniformConfig:
-    """``[level.model] backend = "uniform"``: every symbol as likely as any other."""
-
-    bits_version: ClassVar[int] = 1
-    train: ClassVar[None] = None
-
-    def cost(self, alphabet: int, settings: None) -> Cost:
-        return Cost(parameters=0)
-
-
-@attrs.frozen(kw_only=True)
-class UnigramConfig:
-    """``[level.model] backend = "unigram"``: each symbol as likely as it was frequent in the training text."""
-
-    bits_version: ClassVar[int] = 1
-    train: ClassVar[None] = None
-
-    def cost(self, alphabet: int, settings: None) -> Cost:
-        return Cost(parameters=alphabet)
+__all__ = ["Counted", "CountedTraining", "UniformConfig", "UnigramConfig"]
 
 
 def _uniform(config: Any) -> ModelBackend:
@@ -46,7 +25,14 @@ def _unigram(config: Any) -> ModelBackend:
     return Unigram()
 
 
+def _counted(config: Counted) -> ModelBackend:
+    from stackc_counted.backend import CountedBackend
+
+    return CountedBackend(config)
+
+
 @hookimpl
 def stackc_register_models(register: Register) -> None:
     register("uniform", _uniform, UniformConfig, "every symbol alike: the line that a model must beat")
     register("unigram", _unigram, UnigramConfig, "symbol counts of the training text, without any context")
+    register("counted", _counted, Counted, "what followed the same context in the training text; no gradients")

@@ -37,6 +37,15 @@ class FixedToken:
 
 
 @attrs.frozen(kw_only=True)
+class Longest:
+    """Windows that end where the coder's dictionary has no longer text."""
+
+    bits_version: ClassVar[int] = 1
+
+    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+
+
+@attrs.frozen(kw_only=True)
 class Whole:
     """One window a segment."""
 
@@ -53,6 +62,10 @@ def _fixed_token(config: FixedToken) -> Windowing:
     return Windowing(bits=None, symbols=config.symbols, restart=config.context)
 
 
+def _longest(config: Longest) -> Windowing:
+    return Windowing(bits=None, symbols=config.symbols, restart="window")
+
+
 def _whole(config: Whole) -> Windowing:
     return Windowing(bits=None, symbols=None, restart=config.context)
 
@@ -61,4 +74,5 @@ def _whole(config: Whole) -> Windowing:
 def stackc_register_windowings(register: Register) -> None:
     register("equal-info", _equal_info, EqualInfo, "windows that all compress to the same number of bits")
     register("fixed-token", _fixed_token, FixedToken, "windows of a fixed number of symbols")
+    register("longest", _longest, Longest, "windows of the longest text that a dictionary coder holds")
     register("whole", _whole, Whole, "one window a segment")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 import stackc
-from stackc.errors import CorpusError
+from stackc.errors import CodingError, CorpusError
 from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors
 from stackc.host import Runtime, host
-from stackc.level import Level
-from stackc.parts import Predictor, Progress, Symbols, Text, TrainingTask
+from stackc.level import Level, segments
+from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.stages import Done, Parts, Workspace, held
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -55,6 +54,8 @@ def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display:
 
 def compiles(level: Level) -> bool:
     """Whether the level is a fixed dictionary, small enough to write down."""
+    if level.vocabulary is not None:
+        return True
     bits = level.windowing.bits
     if bits is None or bits > COMPILE_BITS or not level.restarts_with_window or not hasattr(level.coder, "dictionary"):
         return False
@@ -158,9 +159,7 @@ class _Build:
         self.work.run(f"{section.name}/dictionary", material, write_dictionary)
         return open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=True)
 
-    def _model(
-        self, section: LevelSection | TopSection, inputs: str, cut: Callable[[Predictor, Symbols], Any] | None
-    ) -> Done | None:
+    def _model(self, section: LevelSection | TopSection, inputs: str, cut: Cut | None) -> Done | None:
         """Counts, float model, frozen model. None where the level needs no model."""
         content = self._content(inputs, "train")
 
@@ -208,7 +207,7 @@ class _Build:
         key = {"model": section.model.key(), "trained": trained.content, "train": content}
         return self.work.run(f"{section.name}/frozen", key, freeze)
 
-    def _cutter(self, section: LevelSection) -> Callable[[Predictor, Symbols], npt.NDArray[np.int64]] | None:
+    def _cutter(self, section: LevelSection) -> Cut | None:
         """Where the level's encoder would restart the context, under a model that is still learning."""
         if section.model is None:
             return None
@@ -217,17 +216,18 @@ class _Build:
         if windowing.restart != "window" or windowing.symbols is None:
             return None
 
-        def cut(predictor: Predictor, symbols: Symbols) -> npt.NDArray[np.int64]:
+        def cut(
+            predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
+        ) -> npt.NDArray[np.int64]:
             level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
             level.predictor = predictor
             if compiles(level):
                 level.dictionary = compiled(level, predictor)
-            if level.windowing.bits is None and level.windowing.cuts is None:
-                size, segment = level.window.symbols, level.segment
-                places = np.arange(len(symbols), dtype=np.int64)
-                starts: npt.NDArray[np.int64] = places[places % segment % size == 0]
-                return starts
-            return level.encode(symbols).starts
+            if level.code_bits is None and level.windowing.cuts is None:
+                return fixed_starts(
+                    np.array([0, len(symbols)]) if offsets is None else offsets, level.segment, level.window.symbols
+                )
+            return level.encode(symbols, offsets).starts
 
         return cut
 
@@ -316,10 +316,24 @@ class _Build:
             file.write(json.dumps(manifest, indent=1, sort_keys=True).encode())
 
 
+def fixed_starts(offsets: npt.NDArray[np.int64], segment: int, size: int) -> npt.NDArray[np.int64]:
+    """Where windows of `size` symbols start in documents: int64[w]."""
+    pieces = [np.arange(first, last, size) for first, last in segments(offsets, segment)]
+    return np.concatenate([np.zeros(0, np.int64), *pieces])
+
+
 def compiled(level: Level, predictor: Predictor | None) -> Any:
-    """The level as a dictionary."""
+    """The level as a dictionary.
+
+    Raises:
+        CodingError: a model whose answers are not the same everywhere.
+    """
     from stackc.dictionary import Dictionary
 
+    if predictor is not None and predictor.portability != "portable":
+        raise CodingError(
+            f"{level.name}: a dictionary needs a portable model, and this one's answers are {predictor.portability}"
+        )
     parent, symbol = level.coder.dictionary(predictor, level.window, level.lanes)  # type: ignore[attr-defined]
     return Dictionary(parent, symbol, level.alphabet)
 

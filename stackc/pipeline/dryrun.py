@@ -68,7 +68,8 @@ def _stages_of(section: LevelSection | TopSection) -> list[str]:
     if isinstance(section, TopSection):
         return ["counts", "model", "frozen"]
     windowing = section.windowing.make()
-    compiled = windowing.bits is not None and windowing.bits <= COMPILE_BITS and windowing.restart == "window"
+    budget = windowing.bits is not None and windowing.bits <= COMPILE_BITS
+    compiled = section.vocabulary is not None or (budget and windowing.restart == "window")
     model = ["model", "frozen"] if section.model else []
     return [*([] if section.model else ["coder"]), "counts", *model, *(["dictionary"] if compiled else []), "tokens"]
 

@@ -68,9 +68,10 @@ class _Assembler:
                 levels.append(None)
                 alphabet = None
                 continue
-            token_bits = self.token_bits(entry, path)
-            levels.append(self.level(entry, path, f"M{at}", alphabet, token_bits, corpus))
-            alphabet = None if token_bits is None else 1 << token_bits
+            coder = self.choose("coder", "kind", self.section(entry, "coder", path), join(path, "coder"))
+            tokens = self.tokens(entry, path, coder)
+            levels.append(self.level(entry, path, f"M{at}", alphabet, coder, tokens, corpus))
+            alphabet = tokens[0] if tokens else None
         return levels, alphabet
 
     def level(
@@ -79,12 +80,13 @@ class _Assembler:
         path: str,
         default_name: str,
         alphabet: int | None,
-        token_bits: int | None,
+        coder: Chosen | None,
+        tokens: tuple[int, int] | None,
         corpus: CorpusSection | None,
     ) -> LevelSection | None:
         self.known_keys(data, LEVEL_KEYS, path)
         name = self.name(data, path, default_name)
-        coder = self.choose("coder", "kind", self.section(data, "coder", path), join(path, "coder"))
+        token_bits = tokens[1] if tokens else None
         has_model = bool(data.get("model"))
         if coder:
             has_model = checks.check_model_needed(coder.part, path, data, self.problems)
@@ -102,6 +104,7 @@ class _Assembler:
             windowing=windowing,
             coder=coder,
             token_bits=token_bits,
+            vocabulary=checks.vocabulary(coder),
         )
 
     def windowing(
@@ -119,9 +122,11 @@ class _Assembler:
         made = checks.make_windowing(chosen, here, self.problems) if chosen else None
         if chosen is None or made is None:
             return None
-        pair = checks.check_pair(coder.part, made, chosen.name, self.registry) if coder else None
+        pair = checks.check_pair(coder, made, chosen.name, self.registry) if coder else None
         if pair:
             self.problems.add(path, pair)
+        if checks.vocabulary(coder) is not None:
+            token_bits = None  # a window is one token, whatever its bits
         segment = corpus.segment if corpus else 1
         for below, text in checks.check_windows(made, chosen.name, alphabet or 1, token_bits or 1, segment):
             self.problems.add(join(path, below), text)
@@ -179,9 +184,16 @@ class _Assembler:
         config = table(part.config, fields, path, self.problems, also=own)
         return None if config is None else Chosen(part=part, config=config)
 
-    def token_bits(self, data: Table, path: str) -> int | None:
-        tokens = table(TokensTable, self.section(data, "tokens", path), join(path, "tokens"), self.problems)
-        return tokens.bits if tokens else None
+    def tokens(self, data: Table, path: str, coder: Chosen | None) -> tuple[int, int] | None:
+        """(the alphabet that the level hands on, bits of a token), or None where it cannot be known (reported)."""
+        here, given = join(path, "tokens"), self.section(data, "tokens", path)
+        size = checks.vocabulary(coder)
+        if coder is not None and size is not None:
+            if given:
+                self.problems.add(here, f"has no effect: coder '{coder.name}' sets its vocabulary itself; remove it")
+            return size, max(1, (size - 1).bit_length())
+        tokens = table(TokensTable, given, here, self.problems) if coder or given else None
+        return (1 << tokens.bits, tokens.bits) if tokens else None
 
     def name(self, data: Table, path: str, default: str) -> str:
         """The name of a level or of the top. No two alike, whatever their case: names become folders."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -68,13 +68,26 @@ def check_windows(
         yield "windowing.symbols", f"windows of {symbols} symbols; allowed: 1 to {MAX_WINDOW_SYMBOLS}"
 
 
-def check_pair(coder: Part, windowing: Windowing, name: str, registry: Registry) -> str | None:
+def vocabulary(coder: Chosen | None) -> int | None:
+    """V of a dictionary coder (`stackc.parts.Coder`); None of any other."""
+    size = getattr(coder.config, "vocabulary", None) if coder else None
+    return size if isinstance(size, int) else None
+
+
+def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Registry) -> str | None:
     """Why the coder cannot work with the windowing, with what would; None where it can."""
+    coder = chosen.part
+    if vocabulary(chosen) is not None and not _ends_anywhere(windowing):
+        fitting = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _ends_anywhere))
+        return (
+            f"coder '{coder.name}' ends a window with the longest text that its dictionary holds, and restarts the "
+            f"context there; with it work: {fitting or 'none'}"
+        )
     if windowing.bits is None or _codes_a_budget(coder):
         return None
     what = "mark an end within" if _flag(coder, "budget") else "keep to"
     coders = ", ".join(part.name for part in registry.parts("coder") if _codes_a_budget(part))
-    windowings = ", ".join(part.name for part in registry.parts("windowing") if _without_budget(part))
+    windowings = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _without_budget))
     return (
         f"coder '{coder.name}' cannot {what} the {windowing.bits} bits that windowing '{name}' gives a window; "
         f"with '{name}' work: {coders or 'none'}; with '{coder.name}' work: {windowings or 'none'}"
@@ -86,14 +99,23 @@ def _codes_a_budget(coder: Part) -> bool:
     return _flag(coder, "budget") and _flag(coder, "ends")
 
 
-def _without_budget(part: Part) -> bool:
-    """Whether a windowing has no bit budget; only for a hint, so sizes without a default are made up."""
+def _without_budget(windowing: Windowing) -> bool:
+    return windowing.bits is None
+
+
+def _ends_anywhere(windowing: Windowing) -> bool:
+    """Whether a window may end with any symbol, and the context with it."""
+    return windowing.bits is None and windowing.symbols is not None and windowing.restart == "window"
+
+
+def _made(part: Part, fits: Callable[[Windowing], bool]) -> bool:
+    """Whether a part's windowing fits; only for a hint, so sizes without a default are made up."""
     required = {field.name: 16 for field in attrs.fields(part.config) if field.default is attrs.NOTHING}
     try:
         windowing = part.factory(part.config(**required))
     except Exception:  # a windowing that cannot be tried is not listed
         return False
-    return isinstance(windowing, Windowing) and windowing.bits is None
+    return isinstance(windowing, Windowing) and fits(windowing)
 
 
 def own_problems(chosen: Chosen, path: str, alphabet: int, settings: Any, problems: Problems) -> None:

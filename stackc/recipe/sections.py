@@ -64,6 +64,7 @@ class LevelSection:
         model: None where the coder needs none.
         train: the structured ``[level.train]``; None where the model has nothing to train.
         token_bits: bits of a token; it hands on an alphabet of 2^token_bits.
+        vocabulary: the alphabet that it hands on in place of that, where the coder names one.
     """
 
     name: str
@@ -73,10 +74,11 @@ class LevelSection:
     windowing: Chosen
     coder: Chosen
     token_bits: int
+    vocabulary: int | None
 
     @property
     def token_alphabet(self) -> int:
-        return 1 << self.token_bits
+        return 1 << self.token_bits if self.vocabulary is None else self.vocabulary
 
     def to_dict(self) -> dict[str, Any]:
         windowing = plain_part("kind", self.windowing)
@@ -87,7 +89,7 @@ class LevelSection:
             **_model_tables(self.model, self.train),
             "windowing": windowing,
             "coder": plain_part("kind", self.coder),
-            "tokens": {"bits": self.token_bits},
+            **({} if self.vocabulary is not None else {"tokens": {"bits": self.token_bits}}),
         }
 
     def key(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class TablePredictor:
 
     def __init__(self, table: Frequencies) -> None:
         self.alphabet = table.shape[1]
-        self._table = table
+        self.table = table
 
     def start(self, lanes: int) -> npt.NDArray[np.int64]:
         return np.zeros(lanes, np.int64)
@@ -71,8 +71,8 @@ class TablePredictor:
     def step(self, state: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> Frequencies:
         for lane, symbol in enumerate(symbols.tolist()):
             if symbol != IDLE:
-                state[lane] = row_after(self._table, symbol)
-        return self._table[state]
+                state[lane] = row_after(self.table, symbol)
+        return self.table[state]
 
 
 @attrs.frozen(kw_only=True)

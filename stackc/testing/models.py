@@ -160,6 +160,18 @@ class ModelContract:
         scored = np.concatenate(rows) if rows else np.zeros((0, alphabet), dtype=np.uint32)
         np.testing.assert_array_equal(scored, step_rows(predictor, symbols, restarts))
 
+    @pytest.mark.parametrize("share", [None, 0.2])
+    def test_pick_is_what_score_gives_the_symbol(
+        self, predictor: Predictor, alphabet: int, share: float | None
+    ) -> None:
+        if not hasattr(predictor, "pick") or not self._exact(predictor):
+            pytest.skip("not picked")
+        symbols = sample_text(alphabet, seed=6).symbols[:SEGMENT]
+        restarts = None if share is None else np.random.default_rng(7).random(SEGMENT) < share
+        picked = np.concatenate([block.copy() for block in predictor.pick(symbols, restarts)])
+        rows = step_rows(predictor, symbols, restarts)
+        np.testing.assert_array_equal(picked, rows[np.arange(SEGMENT), symbols])
+
     def test_take_copies_lanes(self, predictor: Predictor, alphabet: int) -> None:
         if not hasattr(predictor, "take") or not self._exact(predictor):
             pytest.skip("lanes are not taken")

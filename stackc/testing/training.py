@@ -72,7 +72,9 @@ def training_task(alphabet: int, settings: Any, folder: Path, **changes: Any) ->
     return TrainingTask(**{**fields, **changes})
 
 
-def every_five(predictor: Predictor, symbols: Symbols) -> npt.NDArray[np.int64]:
+def every_five(
+    predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
+) -> npt.NDArray[np.int64]:
     """A `TrainingTask.cut`: windows of five symbols. Asks the model so far for a row, as a real one does."""
     state = predictor.start(1)
     rows = predictor.step(state, np.array([RESTART]))

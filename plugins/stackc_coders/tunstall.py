@@ -1,0 +1,239 @@
+"""The `tunstall` coder: the V most probable texts under a model, each with a code of its own.
+
+Named after Tunstall's code (1967), which grows such a dictionary for a source without memory. A level with this coder
+is nothing but its dictionary: a window is the longest text that it holds.
+
+The probability of a text is an integer, 2^38 for the empty one: p(text s) = floor(p(text) * f[s] / 2^24) under the
+frequencies f after the text. Code 0 is the empty text and every symbol has a code; the others go to the V - 1 - A
+most probable longer texts with p > 0, of equals to the lexicographically smaller. A text is at most as probable as
+its prefixes, and larger, so the set is prefix-closed. `twin_texts` is this rule to read.
+
+Legend: K texts of a chunk, A alphabet.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api import PRECISION, RESTART, CodingError, Frequencies, Predictor, Window
+from stackc_coders import tunstall_kernels as kernels
+from stackc_coders.config import TunstallConfig
+
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+ONE = 1 << kernels.ONE_BITS
+"""p of the empty text."""
+
+_STATES = 32
+"""Model states kept at once; the texts of an older one are stepped again from their starts."""
+
+_ROW_ELEMENTS = 1 << 22
+"""Frequencies of all texts stepped side by side, at most."""
+
+
+class TunstallCoder:
+    """A dictionary coder (`stackc.api.Coder`).
+
+    Args:
+        vocabulary: V, the codes; at least one more than the alphabet.
+    """
+
+    budget: ClassVar[bool] = TunstallConfig.budget
+    ends: ClassVar[bool] = TunstallConfig.ends
+    total: ClassVar[bool] = TunstallConfig.total
+    needs_model: ClassVar[bool] = TunstallConfig.needs_model
+
+    def __init__(self, vocabulary: int) -> None:
+        self.vocabulary = vocabulary
+
+    def dictionary(self, predictor: Predictor, window: Window, lanes: int) -> tuple[Int32, Int32]:
+        """(parent int32[N], symbol int32[N]), N <= V: fewer where no further text has p > 0.
+
+        Args:
+            predictor: restarts with every window; without `take`, texts are stepped again from their start.
+            window: its symbol budget is the longest text.
+            lanes: texts stepped side by side. Changes nothing else.
+        """
+        if self.vocabulary <= window.alphabet:
+            raise CodingError(
+                f"tunstall: a vocabulary of {self.vocabulary} cannot hold {window.alphabet} symbols and the empty text"
+            )
+        return _Search(predictor, window, self.vocabulary - 1 - window.alphabet, lanes).run()
+
+
+@attrs.define(eq=False)
+class _State:
+    """A model's state after some texts without their last symbols; dropped when too many are kept."""
+
+    value: Any
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Chunk:
+    """Texts of one length, most probable first.
+
+    Attributes:
+        state: the model's state of the texts without their last symbols.
+        lanes: int64[K], which lane of it is each text's.
+        texts: int64[K], their numbers.
+        length: symbols in the texts.
+    """
+
+    state: _State
+    lanes: Int64
+    texts: Int64
+    length: int
+
+
+class _Search:
+    """Best first, many texts at once.
+
+    Texts are numbered as they are found. `bound` is the p of the `wanted`-th most probable longer text found so far:
+    no text below it can be chosen, nor any that extends one.
+    """
+
+    def __init__(self, predictor: Predictor, window: Window, wanted: int, lanes: int) -> None:
+        self.predictor, self.window, self.wanted = predictor, window, wanted
+        self.lanes = max(1, min(lanes, _ROW_ELEMENTS // window.alphabet))
+        self.parent, self.symbol = [np.full(1, -1, np.int64)], [np.full(1, -1, np.int64)]
+        self.weight = [np.full(1, ONE, np.int64)]
+        self.longer = np.empty(0, np.int64)
+        self.bound = 1
+        self.queue: list[tuple[int, int, _Chunk]] = []
+        self.states: deque[_State] = deque()
+        self._flat: tuple[Int64, Int64, Int64] | None = None
+
+    def run(self) -> tuple[Int32, Int32]:
+        zero = np.zeros(1, np.int64)
+        self._expand(_Chunk(state=_State(None), lanes=zero, texts=zero, length=0))
+        while self.queue:
+            _, _, chunk = heapq.heappop(self.queue)
+            _, _, weight = self._texts()
+            some = weight[chunk.texts] >= self.bound
+            if some.any():
+                self._expand(attrs.evolve(chunk, lanes=chunk.lanes[some], texts=chunk.texts[some]))
+        parent, symbol, weight = self._texts()
+        return _chosen(parent, symbol, weight, self.window.alphabet, self.wanted)
+
+    def _expand(self, chunk: _Chunk) -> None:
+        """Find the texts one symbol longer than the chunk's."""
+        state, freqs = self._advance(chunk)
+        least = 0 if chunk.length == 0 else self.bound  # every symbol has a code, however rare
+        weight = self._texts()[2]
+        owners, symbols, weights = kernels.extensions(freqs, weight[chunk.texts], least)
+        numbers = len(weight) + np.arange(len(owners))
+        self.parent.append(chunk.texts[owners])
+        self.symbol.append(symbols)
+        self.weight.append(weights)
+        self._flat = None
+        if chunk.length:
+            self._raise_bound(weights)
+        if chunk.length + 1 == self.window.symbols or not self.wanted:
+            return
+        kept = _State(state)
+        self.states.append(kept)
+        if len(self.states) > _STATES:
+            self.states.popleft().value = None
+        order = np.argsort(-weights, kind="stable")
+        order = order[weights[order] >= self.bound]
+        for start in range(0, len(order), self.lanes):
+            piece = order[start : start + self.lanes]
+            made = _Chunk(state=kept, lanes=owners[piece], texts=numbers[piece], length=chunk.length + 1)
+            heapq.heappush(self.queue, (-int(weights[piece[0]]), int(numbers[piece[0]]), made))
+
+    def _raise_bound(self, weights: Int64) -> None:
+        self.longer = np.concatenate([self.longer, weights])
+        if self.wanted and len(self.longer) >= self.wanted:
+            place = len(self.longer) - self.wanted
+            self.longer = np.partition(self.longer, place)[place:]
+            self.bound = max(1, int(self.longer[0]))
+
+    def _advance(self, chunk: _Chunk) -> tuple[Any, Frequencies]:
+        """The model's state after the chunk's texts, and its answers uint32[K, A]."""
+        count = len(chunk.texts)
+        if chunk.state.value is not None and hasattr(self.predictor, "take"):
+            state = self.predictor.take(chunk.state.value, chunk.lanes)
+            freqs = self.predictor.step(state, self._texts()[1][chunk.texts])
+        else:
+            state = self.predictor.start(count)
+            freqs = self.predictor.step(state, np.full(count, RESTART, np.int64))
+            for column in self._spell(chunk):
+                freqs = self.predictor.step(state, column)
+        if freqs.shape != (count, self.window.alphabet) or freqs.dtype != np.uint32:
+            raise CodingError(f"a model answered {freqs.dtype}{list(freqs.shape)} for {count} texts; expected uint32")
+        return state, np.require(freqs, requirements=["C", "W"])
+
+    def _spell(self, chunk: _Chunk) -> Int64:
+        """The chunk's texts: int64[length, K]."""
+        parent, symbol, _ = self._texts()
+        texts, at = np.empty((chunk.length, len(chunk.texts)), np.int64), chunk.texts
+        for column in texts[::-1]:
+            column[:] = symbol[at]
+            at = parent[at]
+        return texts
+
+    def _texts(self) -> tuple[Int64, Int64, Int64]:
+        """(parent, last symbol, p) of all texts found."""
+        if self._flat is None:
+            self._flat = np.concatenate(self.parent), np.concatenate(self.symbol), np.concatenate(self.weight)
+            self.parent, self.symbol, self.weight = ([array] for array in self._flat)
+        return self._flat
+
+
+def _chosen(parent: Int64, symbol: Int64, weight: Int64, alphabet: int, wanted: int) -> tuple[Int32, Int32]:
+    """The dictionary: the empty text, every symbol, and of the longer texts the `wanted` of largest p > 0.
+
+    Of equals the lexicographically smaller. Returns (parent int32[N], symbol int32[N]) by code.
+    """
+    order = np.argsort(symbol, kind="stable")
+    longer = np.flatnonzero((parent > 0) & (weight > 0))
+    inside = np.ones(len(parent), np.bool_)
+    inside[parent > 0] = False
+    if wanted and len(longer):
+        least = -np.partition(-weight[longer], min(wanted, len(longer)) - 1)[min(wanted, len(longer)) - 1]
+        inside[longer[weight[longer] >= least]] = True
+        surplus = int(inside.sum()) - 1 - alphabet - wanted
+        if surplus > 0:
+            equal = longer[weight[longer] == least]
+            ranks = kernels.preorder(parent, symbol, order, inside)[equal]
+            inside[equal[np.argsort(ranks)][len(equal) - surplus :]] = False
+    code = kernels.preorder(parent, symbol, order, inside)
+    texts = np.argsort(np.where(inside, code, len(code)), kind="stable")[: int(inside.sum())]
+    parents = np.where(texts > 0, code[parent[texts]], -1)
+    return parents.astype(np.int32), symbol[texts].astype(np.int32)
+
+
+def twin_texts(
+    row: Callable[[tuple[int, ...]], Frequencies], alphabet: int, vocabulary: int, longest: int
+) -> list[tuple[int, ...]]:
+    """The dictionary's texts by code, in plain Python: the oracle of `TunstallCoder.dictionary`.
+
+    Args:
+        row: the model's frequencies after a text.
+        longest: symbols in a text at most.
+    """
+    singles = [(symbol,) for symbol in range(alphabet)]
+    heap: list[tuple[int, tuple[int, ...]]] = []
+
+    def extend(text: tuple[int, ...], p: int) -> None:
+        if len(text) < longest:
+            for symbol, f in enumerate(row(text).tolist()):
+                if longer := p * f >> PRECISION:
+                    heapq.heappush(heap, (-longer, (*text, symbol)))
+
+    for symbol, f in enumerate(row(()).tolist()):
+        extend((symbol,), ONE * f >> PRECISION)
+    chosen: list[tuple[int, ...]] = []
+    while heap and len(chosen) < vocabulary - 1 - alphabet:
+        p, text = heapq.heappop(heap)
+        chosen.append(text)
+        extend(text, -p)
+    return sorted([(), *singles, *chosen])

@@ -1,0 +1,228 @@
+"""The model backend ``counted``: which places are counted, and the predictor over the counts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api import (
+    IDLE,
+    RESTART,
+    ArtifactError,
+    CodingError,
+    CorpusError,
+    Device,
+    Frequencies,
+    Portability,
+    Symbols,
+    Text,
+    TrainingTask,
+    read_tensors,
+    write_tensors,
+)
+from stackc_counted import mixing
+from stackc_counted.config import Counted, CountedTraining
+from stackc_counted.counting import count_texts
+from stackc_counted.models import count
+from stackc_counted.trie import Trie
+
+Int64 = npt.NDArray[np.int64]
+
+FILE = "counted.safetensors"
+
+BLOCK = 1 << 20
+"""Frequencies in a block of rows that `score` yields: 4 MiB."""
+
+
+class CountedBackend:
+    """A `stackc.api.ModelBackend`. Trained and frozen are the same integers."""
+
+    def __init__(self, config: Counted) -> None:
+        self.config = config
+
+    def train(self, task: TrainingTask) -> None:
+        """Count; a killed training starts again, a finished one is left as it is.
+
+        Raises:
+            CorpusError: a text without symbols.
+            CodingError: a symbol outside the alphabet.
+        """
+        if (task.folder / FILE).exists():
+            return
+        Counting(self.config, task).to_the_end().save(task.folder)
+
+    def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
+        CountedPredictor.load(trained, self.config, alphabet).save(folder)
+
+    def load(self, folder: Path, alphabet: int, device: Device) -> CountedPredictor:
+        return CountedPredictor.load(folder, self.config, alphabet)
+
+
+class Counting:
+    """One training: the text that is read, and the rounds of counting it.
+
+    Attributes:
+        symbols, offsets: whole segments of the text, evenly spread, and where they start and end.
+    """
+
+    def __init__(self, config: Counted, task: TrainingTask) -> None:
+        settings: CountedTraining = task.settings
+        self.config, self.task, self.settings = config, task, settings
+        self.symbols, self.offsets = spread(task.train, task.segment, settings.sample)
+        if not len(self.symbols):
+            raise CorpusError("counted: the training text has no symbols; give the corpus some text")
+        # A round counts and encodes; the fall-back and the first count come before.
+        self.steps = 2 + (2 * settings.rounds if task.cut is not None else 0)
+        self.done = 0
+
+    def to_the_end(self) -> CountedPredictor:
+        """The counts that every round leaves, the last round's."""
+        base = cumulative(count(self.symbols, self.task.alphabet))
+        self._report()
+        free = self._texts(self.places(self.settings.fallback_sample), self.config.order + 1)
+        self._report()
+        if self.task.cut is None:
+            nothing = count_texts(self.symbols[:0], np.zeros(1, np.int64), None, **self._limits(1, 0))
+            return CountedPredictor(self.config, nothing, free, base)
+        texts = self._texts(self.places(self.settings.first_sample), self.config.length)
+        for _ in range(self.settings.rounds):
+            predictor = CountedPredictor(self.config, texts, free, base)
+            starts = self.task.cut(predictor, self.symbols, self.offsets)
+            self._report()
+            texts = self._texts(starts, self.config.length)
+            self._report()
+        return CountedPredictor(self.config, texts, free, base)
+
+    def places(self, most: int) -> Int64:
+        """About `most` places of the text, in whole segments, evenly spread."""
+        chosen = evenly(self.offsets, most)
+        starts, sizes = self.offsets[:-1][chosen], np.diff(self.offsets)[chosen]
+        ends = np.cumsum(sizes)
+        return np.arange(ends[-1]) + np.repeat(starts - (ends - sizes), sizes)
+
+    def _texts(self, places: Int64, length: int) -> Trie:
+        return count_texts(self.symbols, self.offsets, places, **self._limits(length, len(places)))
+
+    def _limits(self, length: int, places: int) -> dict[str, int]:
+        return {
+            "alphabet": self.task.alphabet,
+            "least": max(self.settings.least, -(-places // self.settings.texts)),
+            "length": length,
+            "threads": self.task.device.threads,
+        }
+
+    def _report(self) -> None:
+        self.done += 1
+        self.task.progress.update(self.done, self.steps)
+
+
+def spread(text: Text, segment: int, most: int) -> tuple[Symbols, Int64]:
+    """About `most` symbols of a text, in whole segments evenly spread: (symbols, int64[S + 1] bounds)."""
+    pieces = [np.arange(first, last, segment) for first, last in itertools.pairwise(text.offsets)]
+    bounds = np.concatenate([np.zeros(0, np.int64), *pieces, text.offsets[-1:]]).astype(np.int64)
+    chosen = evenly(bounds, most)
+    if len(chosen) == len(bounds) - 1:
+        return np.array(text.symbols), bounds
+    symbols = np.concatenate([text.symbols[bounds[i] : bounds[i + 1]] for i in chosen])
+    return symbols, np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(bounds)[chosen])])
+
+
+def evenly(bounds: Int64, most: int) -> Int64:
+    """Numbers of pieces, evenly spread, that have about `most` symbols together: at least one, all if they fit."""
+    pieces, symbols = len(bounds) - 1, int(bounds[-1] - bounds[0])
+    wanted = pieces if symbols <= most else max(1, pieces * most // symbols)
+    return np.arange(wanted, dtype=np.int64) * pieces // max(wanted, 1)
+
+
+def cumulative(counts: Int64) -> Int64:
+    """int64[A + 1]: the symbols' cumulative counts, each a sixteenth more than it was seen, scaled to sum to 2^30."""
+    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(mixing.UNIT * counts + 1)])
+    # At most 2^28 symbols of at most 2^20 kinds: running < 2^33, and the product below 2^63.
+    return (running << mixing.BASE_BITS) // running[-1]
+
+
+class CountedPredictor:
+    """A `stackc.api.Predictor` over counts. Its state is the node rows of all lanes (`mixing`).
+
+    Args:
+        anchored: texts counted from where windows start; only the empty one where contexts restart with segments.
+        free: texts of up to order + 1 symbols counted everywhere.
+        base: int64[A + 1], what symbols fall back to, cumulative.
+    """
+
+    portability: Portability = "portable"
+
+    def __init__(self, config: Counted, anchored: Trie, free: Trie, base: Int64) -> None:
+        self.config, self.alphabet = config, len(base) - 1
+        self.tries, self.base = (anchored, free), base
+        tables = [(trie.symbol, trie.count, trie.before, trie.first) for trie in self.tries]
+        self._tables: tuple[Any, ...] = (*tables, base)
+
+    @property
+    def parameters(self) -> int:
+        """Counts that are kept."""
+        return sum(len(trie) for trie in self.tries) + self.alphabet
+
+    def start(self, lanes: int) -> Int64:
+        return np.full((lanes, 1 + self.config.order), -1, np.int64)
+
+    def take(self, state: Int64, lanes: npt.NDArray[np.int64]) -> Int64:
+        return state[lanes]
+
+    def step(self, state: Int64, symbols: npt.NDArray[np.int64]) -> Frequencies:
+        if len(symbols) and not IDLE <= int(symbols.min()) <= int(symbols.max()) < self.alphabet:
+            raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
+        out = np.empty((len(symbols), self.alphabet), np.uint32)
+        mixing.step_lanes(*self._tables, state, self.config.discount, np.asarray(symbols, np.int64), out)
+        return out
+
+    def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+        nodes = self.start(1)[0]
+        for _, inputs in self._inputs(segment, restarts, max(1, BLOCK // self.alphabet)):
+            out = np.empty((len(inputs), self.alphabet), np.uint32)
+            mixing.score_rows(*self._tables, nodes, self.config.discount, inputs, out)
+            yield out
+
+    def pick(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+        """The frequency of every symbol of a segment alone: what `score` gives it, without the rows."""
+        nodes = self.start(1)[0]
+        for start, inputs in self._inputs(segment, restarts, BLOCK):
+            wanted = np.asarray(segment[start : start + len(inputs)], np.int64)
+            out = np.empty(len(inputs), np.uint32)
+            mixing.pick_rows(*self._tables, nodes, self.config.discount, inputs, wanted, out)
+            yield out
+
+    def _inputs(
+        self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None, size: int
+    ) -> Iterator[tuple[int, Int64]]:
+        """(place, the symbols before the next places, RESTART where the context is empty), a block at a time."""
+        if len(segment) and not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
+            raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
+        for start in range(0, len(segment), size):
+            inputs = np.empty(min(size, len(segment) - start), np.int64)
+            inputs[0] = segment[start - 1] if start else RESTART
+            inputs[1:] = segment[start : start + len(inputs) - 1]
+            if restarts is not None:
+                inputs[np.asarray(restarts[start : start + len(inputs)], bool)] = RESTART
+            yield start, inputs
+
+    def save(self, folder: Path) -> None:
+        anchored, free = self.tries
+        write_tensors(folder / FILE, {**anchored.arrays("anchored"), **free.arrays("free"), "base": self.base})
+
+    @classmethod
+    def load(cls, folder: Path, config: Counted, alphabet: int) -> CountedPredictor:
+        """Read and check what `save` wrote. Raises `ArtifactError`."""
+        path = folder / FILE
+        arrays = read_tensors(path)
+        base = arrays.get("base")
+        rising = base is not None and base.dtype == np.int64 and base.shape == (alphabet + 1,)
+        if base is None or not rising or base[0] or base[-1] != 1 << mixing.BASE_BITS or (np.diff(base) < 0).any():
+            raise ArtifactError(f"{path}: no counts of {alphabet} symbols; build the stack again")
+        anchored, free = (Trie.of_arrays(arrays, name, alphabet, str(path)) for name in ("anchored", "free"))
+        return cls(config, anchored, free, np.require(base, requirements=["C", "A", "W"]))

@@ -1,0 +1,158 @@
+"""Frequencies out of counts: the kernels. `twin` is the same rule to read.
+
+The longest context that has been counted speaks first and hands on what its discounts leave to the next shorter one,
+down to the symbols' own counts. Shares are differences of rounded cumulative counts, so nothing is lost on the way
+and every row sums to T without a last correction.
+
+All of it is in one file because numba's cache renews a kernel when its own file changes, and only then.
+
+Legend: L lanes, A alphabet, K order, n symbols. A *node row* is int64[1 + K]: the node of the text since the restart
+in the anchored trie, then of the last 1 .. K symbols in the free one; -1 where there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from stackc.api import TOTAL
+
+UNIT = 16
+"""Counts are multiplied by this, so that a discount may be a fraction."""
+
+BASE_BITS = 30
+"""The cumulative counts that every symbol falls back to sum to 2^30."""
+
+SHARE_BITS = 32
+"""A share is a count times the mass left, over the context's count, in 32 fractional bits."""
+
+Int = Any
+Row = Any
+
+jit = numba.njit(cache=True, nogil=True)
+
+
+@jit
+def child(symbols: Row, first: Row, node: Int, symbol: Int) -> Int:
+    """The node of a text and one more symbol, -1 where that was not counted. By bisection."""
+    low, high = np.int64(first[node]), np.int64(first[node + 1])
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if symbols[middle] < symbol:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < end and symbols[low] == symbol else -1
+
+
+@jit
+def advance(anchored: Row, free: Row, nodes: Row, symbol: Int) -> None:
+    """Move a node row on by a symbol; a negative one empties the context."""
+    order = len(nodes) - 1
+    if symbol < 0:
+        nodes[:] = -1
+        nodes[0] = 0
+        return
+    if nodes[0] >= 0:
+        nodes[0] = child(anchored[0], anchored[3], nodes[0], symbol)
+    for k in range(order, 0, -1):
+        before = 0 if k == 1 else nodes[k - 1]
+        nodes[k] = child(free[0], free[3], before, symbol) if before >= 0 else -1
+
+
+@jit
+def share(trie: Row, node: Int, discount: Int, mass: Int, row: Row) -> Int:
+    """Give the symbols seen after a context their part of `mass`, added to row; what is left of it."""
+    symbols, counts, before, first = trie
+    start, end = np.int64(first[node]), np.int64(first[node + 1])
+    if start == end:
+        return mass
+    unit = (mass << SHARE_BITS) // (UNIT * np.int64(counts[node]))
+    given = np.int64(0)
+    for i in range(start, end):
+        up_to = UNIT * (np.int64(before[i]) + np.int64(counts[i])) - discount * (i + 1 - start)
+        reached = (up_to * unit) >> SHARE_BITS
+        row[symbols[i]] += reached - given
+        given = reached
+    return mass - given
+
+
+@jit
+def share_of(trie: Row, node: Int, discount: Int, mass: Int, symbol: Int) -> tuple[Int, Int]:
+    """(what `share` would give to one symbol, what it would leave)."""
+    symbols, counts, before, first = trie
+    start, end = np.int64(first[node]), np.int64(first[node + 1])
+    if start == end:
+        return np.int64(0), mass
+    unit = (mass << SHARE_BITS) // (UNIT * np.int64(counts[node]))
+    last = UNIT * (np.int64(before[end - 1]) + np.int64(counts[end - 1])) - discount * (end - start)
+    left = mass - ((last * unit) >> SHARE_BITS)
+    i = child(symbols, first, node, symbol)
+    if i < 0:
+        return np.int64(0), left
+    up_to = UNIT * (np.int64(before[i]) + np.int64(counts[i])) - discount * (i + 1 - start)
+    below = UNIT * np.int64(before[i]) - discount * (i - start)
+    return ((up_to * unit) >> SHARE_BITS) - ((below * unit) >> SHARE_BITS), left
+
+
+@jit
+def fill_row(anchored: Row, free: Row, base: Row, nodes: Row, discount: Int, row: Row) -> None:
+    """The frequencies in one context: uint32[A], filled. base: int64[A + 1], cumulative, up to 2^30."""
+    alphabet = len(row)
+    mass = np.int64(TOTAL - alphabet)
+    row[:] = 0
+    if nodes[0] >= 0:
+        mass = share(anchored, nodes[0], discount, mass, row)
+    for k in range(len(nodes) - 1, 0, -1):
+        if nodes[k] >= 0:
+            mass = share(free, nodes[k], discount, mass, row)
+    below = np.int64(0)
+    for s in range(alphabet):
+        reached = (base[s + 1] * mass) >> BASE_BITS
+        row[s] += 1 + reached - below
+        below = reached
+
+
+@jit
+def one_frequency(anchored: Row, free: Row, base: Row, nodes: Row, discount: Int, symbol: Int) -> Int:
+    """What `fill_row` gives to one symbol, without the row."""
+    mass = np.int64(TOTAL - (len(base) - 1))
+    total = np.int64(1)
+    if nodes[0] >= 0:
+        given, mass = share_of(anchored, nodes[0], discount, mass, symbol)
+        total += given
+    for k in range(len(nodes) - 1, 0, -1):
+        if nodes[k] >= 0:
+            given, mass = share_of(free, nodes[k], discount, mass, symbol)
+            total += given
+    return total + ((base[symbol + 1] * mass) >> BASE_BITS) - ((base[symbol] * mass) >> BASE_BITS)
+
+
+@jit
+def step_lanes(anchored: Row, free: Row, base: Row, nodes: Row, discount: Int, symbols: Row, out: Row) -> None:
+    """A symbol in every lane that is not idle (-2), and what may follow: nodes int64[L, 1 + K], out uint32[L, A]."""
+    for lane in range(len(symbols)):
+        if symbols[lane] != -2:
+            advance(anchored, free, nodes[lane], symbols[lane])
+            fill_row(anchored, free, base, nodes[lane], discount, out[lane])
+
+
+@jit
+def score_rows(anchored: Row, free: Row, base: Row, nodes: Row, discount: Int, inputs: Row, out: Row) -> None:
+    """The rows after each input in turn (-1 empties the context): nodes int64[1 + K] moves on, out uint32[n, A]."""
+    for i in range(len(inputs)):
+        advance(anchored, free, nodes, inputs[i])
+        fill_row(anchored, free, base, nodes, discount, out[i])
+
+
+@jit
+def pick_rows(
+    anchored: Row, free: Row, base: Row, nodes: Row, discount: Int, inputs: Row, wanted: Row, out: Row
+) -> None:
+    """The frequency of each wanted symbol in the rows that `score_rows` would give: uint32[n]."""
+    for i in range(len(inputs)):
+        advance(anchored, free, nodes, inputs[i])
+        out[i] = one_frequency(anchored, free, base, nodes, discount, wanted[i])

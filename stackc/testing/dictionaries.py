@@ -1,0 +1,82 @@
+"""What every dictionary coder must keep (`stackc.parts.Coder`), as tests to subclass.
+
+class TestMyCoder(DictionaryCoderContract):
+    def make(self, vocabulary):
+        return MyCoder(vocabulary)
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from stackc.dictionary import Dictionary
+from stackc.parts import Window
+from stackc.testing.driving import STYLES, TablePredictor, random_table, sample_text
+
+
+class DictionaryCoderContract:
+    """The tests: a dictionary in preorder that holds every symbol, whatever the model and the lanes.
+
+    Attributes:
+        sizes: (alphabet, vocabulary, symbols in a window at most) to try.
+        seed: of all random choices.
+    """
+
+    sizes: ClassVar[tuple[tuple[int, int, int], ...]] = (
+        (1, 2, 5), (1, 9, 4), (2, 3, 9), (3, 60, 1), (3, 60, 2), (7, 333, 1024), (256, 1000, 64), (300, 301, 8),
+    )  # fmt: skip
+    seed: ClassVar[int] = 0
+
+    def make(self, vocabulary: int) -> Any:
+        """A fresh coder with so many codes. Yours to write."""
+        raise NotImplementedError
+
+    def cases(self) -> list[tuple[Window, TablePredictor, int, Any]]:
+        """(window, predictor, vocabulary, coder): every size with every style of frequencies."""
+        cases = []
+        for number, (alphabet, vocabulary, longest) in enumerate(self.sizes):
+            for style in STYLES:
+                table = random_table(np.random.default_rng([self.seed, number]), alphabet, style)
+                bits = max(1, (vocabulary - 1).bit_length())
+                window = Window(alphabet=alphabet, bits=None, symbols=longest, token_bits=bits)
+                cases.append((window, TablePredictor(table), vocabulary, self.make(vocabulary)))
+        return cases
+
+    def test_it_says_what_it_can(self) -> None:
+        coder = self.make(300)
+        assert (coder.budget, coder.ends, coder.total) == (False, True, True)
+        assert isinstance(coder.needs_model, bool)
+
+    def test_codes_are_texts_in_preorder(self) -> None:
+        for window, predictor, vocabulary, coder in self.cases():
+            parent, symbol = coder.dictionary(predictor, window, 16)
+            assert parent.dtype == symbol.dtype == np.int32
+            assert window.alphabet < len(parent) <= vocabulary
+            texts: list[tuple[int, ...]] = [()]
+            assert (parent[0], symbol[0]) == (-1, -1), "entry 0 is the empty text"
+            for code in range(1, len(parent)):
+                texts.append((*texts[parent[code]], int(symbol[code])))
+            assert texts == sorted(set(texts)), "no text twice, each before what extends it"
+            assert {(s,) for s in range(window.alphabet)} <= set(texts), "every symbol is kept"
+            assert max(map(len, texts)) <= window.symbols
+
+    def test_lanes_change_nothing(self) -> None:
+        for window, predictor, _, coder in self.cases():
+            expected = coder.dictionary(predictor, window, 64)
+            for lanes in (1, 7):
+                found = coder.dictionary(predictor, window, lanes)
+                assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+    def test_any_text_comes_back(self) -> None:
+        for number, (window, predictor, _, coder) in enumerate(self.cases()):
+            parent, symbol = coder.dictionary(predictor, window, 16)
+            dictionary = Dictionary(parent, symbol, window.alphabet)
+            rng = np.random.default_rng([self.seed, 1, number])
+            text = np.array(sample_text(rng, predictor.table, 500), np.uint32)
+            bounds = np.array([0, 200, len(text)])
+            codes, _, offsets = dictionary.encode(text, bounds, 64, window.symbols)
+            symbols, ends = dictionary.decode(codes.astype(np.int64), offsets)
+            assert symbols.tolist() == text.tolist()
+            assert ends.tolist() == bounds.tolist()
