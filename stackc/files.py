@@ -82,6 +82,20 @@ def read_bytes(path: Path) -> bytes:
         raise StackcError(f"{path}: cannot read ({error.strerror or error})") from error
 
 
+def read_pieces(path: Path, size: int = 1 << 24) -> Iterator[bytes]:
+    """A file's content in pieces of `size` bytes.
+
+    Raises:
+        StackcError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(size):
+                yield piece
+    except OSError as error:
+        raise StackcError(f"{path}: cannot read ({error.strerror or error})") from error
+
+
 def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content."""
     try:

@@ -132,6 +132,12 @@ class Level:
         return None if self.code_bits is None else self.code_bits // self.token_bits
 
     @property
+    def windows_decode_alone(self) -> bool:
+        """Whether a window means the same whatever came before it, and takes up as many tokens as any other."""
+        alone = self.dictionary is not None or (self.restarts_with_window and self.step_lanes > 1)
+        return self.window_tokens is not None and alone
+
+    @property
     def restarts_with_window(self) -> bool:
         """Whether contexts restart inside segments. Not where one window is the whole segment."""
         one_window = self.window.bits is None and self.window.symbols >= self.segment and self.windowing.cuts is None

@@ -14,7 +14,7 @@ logs/                         metrics.jsonl, TensorBoard events; no part of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from stackc.level import Level
 from stackc.parts import Predictor
 from stackc.recipe import LevelSection, Recipe, TopSection, recipe_from_dict
 from stackc.registry import registry
+from stackc.streaming import decode_stream, encode_stream
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -98,6 +99,11 @@ class Stack:
             raise StackcError(f"{self.folder}: no level {name!r}; its levels are {', '.join(names)}")
         return names.index(name) + 1
 
+    def token_alphabet(self, level: str | None = None) -> int:
+        """The alphabet of a level's tokens; None: of the last level's, or of bytes where there is no level."""
+        chosen = self.levels[: self.level_index(level)]
+        return chosen[-1].token_alphabet if chosen else 256
+
     def encode(self, data: bytes, level: str | None = None) -> npt.NDArray[np.unsignedinteger[Any]]:
         """The tokens of some bytes, taken as one document.
 
@@ -109,6 +115,21 @@ class Stack:
         for one in self.levels[: self.level_index(level)]:
             symbols = one.encode(symbols).tokens
         return symbols
+
+    def encode_stream(self, pieces: Iterable[bytes], level: str | None = None) -> Iterator[npt.NDArray[Any]]:
+        """The tokens of one document that comes in pieces, in flat memory: those that `encode` gives all of it."""
+        return encode_stream(self.levels[: self.level_index(level)], pieces)
+
+    def decode_stream(
+        self, pieces: Iterable[npt.NDArray[np.integer]], level: str | None = None, ignored: list[int] | None = None
+    ) -> Iterator[bytes]:
+        """The bytes of tokens that come in pieces; memory is flat where every level's windows decode alone.
+
+        Args:
+            ignored: at the end, counts of the tokens that `decode_counting` speaks of are added.
+        """
+        levels = self.levels[: self.level_index(level)]
+        return decode_stream(levels, pieces, [] if ignored is None else ignored)
 
     def decode(self, tokens: npt.NDArray[np.integer], level: str | None = None) -> bytes:
         """The bytes of some tokens of a level. `decode(encode(data)) == data`.

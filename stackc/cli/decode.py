@@ -19,9 +19,12 @@ def command(stack: Path, tokens: Path, output: Path, level: str | None) -> None:
     from stackc.tokens_file import read_tokens
 
     opened = Stack(stack)
-    last = opened.level_index(level) - 1
-    data, ignored = opened.decode_counting(read_tokens(tokens, opened.levels[last].token_alphabet), level)
+    pieces = read_tokens(tokens, opened.token_alphabet(level))
+    ignored: list[int] = []
+    size = 0
     with write_atomically(output) as file:
-        file.write(data)
-    said = f"; {ignored} tokens of incomplete last codes were ignored" if ignored else ""
-    click.echo(f"{output}: {len(data):,} bytes{said}", err=True)
+        for data in opened.decode_stream(pieces, level, ignored):
+            file.write(data)
+            size += len(data)
+    said = f"; {sum(ignored)} tokens of incomplete last codes were ignored" if sum(ignored) else ""
+    click.echo(f"{output}: {size:,} bytes{said}", err=True)

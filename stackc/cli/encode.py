@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,15 +15,21 @@ import click
 @click.option("--level", help="Stop at this level, e.g. M1.  [default: the last]")
 def command(stack: Path, file: Path, output: Path, level: str | None) -> None:
     """Turn FILE into tokens of STACK. Any bytes; the file is one document."""
-    from stackc.files import read_bytes
+    from stackc.files import read_pieces
     from stackc.stack import Stack
     from stackc.tokens_file import check_suffix, write_tokens
 
     check_suffix(output)
     opened = Stack(stack)
-    last = opened.level_index(level) - 1
-    data = read_bytes(file)
-    tokens = opened.encode(data, level)
-    write_tokens(output, tokens, opened.levels[last].token_alphabet)
-    rate = f", {len(data) / len(tokens):.3f} bytes a token" if len(tokens) else ""
-    click.echo(f"{output}: {len(data):,} bytes as {len(tokens):,} tokens of {opened.levels[last].name}{rate}", err=True)
+    names = [one.name for one in opened.levels[: opened.level_index(level)]] or ["no level"]
+    size = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size
+        for piece in read_pieces(file):
+            size += len(piece)
+            yield piece
+
+    tokens = write_tokens(output, opened.encode_stream(counted(), level), opened.token_alphabet(level))
+    rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
+    click.echo(f"{output}: {size:,} bytes as {tokens:,} tokens of {names[-1]}{rate}", err=True)
