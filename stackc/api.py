@@ -1,21 +1,26 @@
-"""All that a plugin may import. Everything else in `stackc` is private and may change without notice."""
+"""All that a plugin may import. Everything else in `stackc` is private and may change without notice.
+
+What needs numpy is imported when it is first asked for, so that listing plugins stays quick.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from stackc.config import bits, globs, speed
 from stackc.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
-from stackc.files import read_tensors, write_atomically, write_tensors
-from stackc.frequencies import MAX_ALPHABET, MAX_COUNT, PRECISION, TOTAL, Frequencies, cost_bits, normalise
 from stackc.hookspecs import Register, hookimpl
+from stackc.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
 from stackc.parts import (
     IDLE,
-    MAX_WINDOW_SYMBOLS,
     RESTART,
     BitSource,
     Coder,
     Cost,
     Cut,
     Device,
+    Frequencies,
     LaneDecoder,
     LaneEncoder,
     ModelBackend,
@@ -31,6 +36,10 @@ from stackc.parts import (
     WindowEncoder,
     Windowing,
 )
+
+if TYPE_CHECKING:
+    from stackc.files import read_tensors, write_atomically, write_tensors
+    from stackc.frequencies import cost_bits, normalise
 
 __all__ = [
     "IDLE",
@@ -77,3 +86,17 @@ __all__ = [
     "write_atomically",
     "write_tensors",
 ]
+
+_LATE = {
+    "cost_bits": "stackc.frequencies",
+    "normalise": "stackc.frequencies",
+    "read_tensors": "stackc.files",
+    "write_atomically": "stackc.files",
+    "write_tensors": "stackc.files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)

@@ -7,6 +7,7 @@ ranges: a `Constraint` over symbols becomes a `Constraint` over tokens, which ar
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import attrs
@@ -14,8 +15,7 @@ import numpy as np
 
 from stackc.errors import CodingError
 from stackc.level import Level
-from stackc.parts import Frequencies
-from stackc.scoring import rows
+from stackc.parts import RESTART, Frequencies
 
 Option = tuple[int, int, "Constraint | None"]
 """(first, last, after): any symbol of first..last may come next; then `after` holds (None: anything goes)."""
@@ -100,22 +100,82 @@ class TokensOf(Constraint):
         """The codes of all texts that extend the cursor's and keep `inner`."""
         if inner is None:
             return [cursor.codes(None)]
+        if isinstance(inner, Exactly):
+            return self._exactly(cursor, inner)
         if cursor.full:
             return [cursor.closed(TokensOf(cursor.next_window(), inner))]
-        ranges = []
-        if cursor.budget and cursor.symbols:
-            # The window may also end here, and the next one go on.
-            here = cursor.codes(TokensOf(cursor.next_window(), inner))
-            ranges.append(attrs.evolve(here, high=here.low + 1))
+        ranges = _ending(cursor, inner)
         for first, last, after in inner.options():
             if after is None:
                 found = cursor.extended(first, last)
                 ranges += [found] if found else []
                 continue
             for symbol in range(first, last + 1):
-                if cursor.extended(symbol, symbol):
-                    ranges += self._ranges(attrs.evolve(cursor, symbols=(*cursor.symbols, symbol)), after)
+                longer = cursor.longer(symbol)
+                ranges += self._ranges(longer, after) if longer else []
         return ranges
+
+    def _exactly(self, cursor: Cursor, inner: Exactly) -> list[CodeRange]:
+        """The same where the next symbols are known: one after another, so that a long prompt is no deep recursion."""
+        ranges: list[CodeRange] = []
+        for place, symbol in enumerate(inner.symbols):
+            rest = Exactly(inner.symbols[place:], inner.after)
+            if cursor.full:
+                return [*ranges, cursor.closed(TokensOf(cursor.next_window(), rest))]
+            ranges += _ending(cursor, rest)
+            longer = cursor.longer(symbol)
+            if longer is None:
+                return ranges
+            cursor = longer
+        return ranges + self._ranges(cursor, inner.after)
+
+
+def _ending(cursor: Cursor, inner: Constraint) -> list[CodeRange]:
+    """The code of the cursor's text itself, where the window may end with it and the next one go on."""
+    if not (cursor.budget and cursor.size):
+        return []
+    here = cursor.codes(TokensOf(cursor.next_window(), inner))
+    return [attrs.evolve(here, high=here.low + 1)]
+
+
+@attrs.define(eq=False)
+class _Context:
+    """A model in one lane, after some symbols.
+
+    Attributes:
+        level: the level whose model it is.
+        history: the symbols since the restart.
+        shorter: the context one symbol shorter, until the row is made.
+        state: the model's; never stepped again once the row was made of it.
+        row: uint32[A], what follows.
+    """
+
+    level: Level
+    history: tuple[int, ...]
+    shorter: _Context | None = None
+    state: Any = None
+    row: Frequencies | None = None
+
+    def after(self, symbol: int) -> _Context:
+        """The context one symbol longer; nothing is computed before its row is asked for."""
+        return _Context(self.level, (*self.history, symbol), self)
+
+    def frequencies(self) -> Frequencies | None:
+        """uint32[A], what follows; None without a model."""
+        if self.row is not None or not self.level.coder.needs_model:
+            return self.row
+        predictor, shorter, self.shorter = self.level.predictor, self.shorter, None
+        if shorter is not None and shorter.row is not None and hasattr(predictor, "take"):
+            self.state = predictor.take(shorter.state, np.zeros(1, np.int64))
+            unread = self.history[-1:]
+        else:
+            self.state = predictor.start(1)
+            unread = (RESTART, *self.history)
+        for symbol in unread:
+            self.row = predictor.step(self.state, np.array([symbol], np.int64))[0]
+        assert self.row is not None
+        self.row = self.row.copy()
+        return self.row
 
 
 @attrs.frozen(eq=False)
@@ -124,15 +184,36 @@ class Cursor:
 
     Attributes:
         level: the level.
-        symbols: the window's text so far.
-        before: the segment's symbols before the window (what a context that restarts with the segment has seen).
-        known: the model's answers so far, by the symbols in its context; shared by all cursors made from this one.
+        size: symbols in the window so far.
+        before: symbols in the segment before the window.
+        context: the model after all that it has seen.
+        code: the text's code where the level is compiled.
+        encoder: has coded the text; None where the level is compiled.
     """
 
     level: Level
-    symbols: tuple[int, ...] = ()
-    before: tuple[int, ...] = ()
-    known: dict[tuple[int, ...], Frequencies] = attrs.field(factory=dict)
+    size: int
+    before: int
+    context: _Context
+    code: int
+    encoder: Any
+
+    @classmethod
+    def at(cls, level: Level, segment: tuple[int, ...]) -> Cursor:
+        """A fresh window after these symbols of its segment."""
+        seen = () if level.restarts_with_window else segment
+        return cls._fresh(level, len(segment), _Context(level, seen))
+
+    @classmethod
+    def _fresh(cls, level: Level, before: int, context: _Context) -> Cursor:
+        encoder = None
+        if level.dictionary is None:
+            encoder = level.coder.encoder(level.window)
+            if not hasattr(encoder, "interval"):
+                raise CodingError(
+                    f"{level.name}: its coder does not tell the codes that extend a text: no prompt, then"
+                )
+        return cls(level, 0, before, context, 0, encoder)
 
     @property
     def budget(self) -> bool:
@@ -140,77 +221,61 @@ class Cursor:
 
     @property
     def full(self) -> bool:
-        return len(self.symbols) == self.level.window.symbols
+        return self.size == self.level.window.symbols
 
     def codes(self, after: Constraint | None) -> CodeRange:
         """The codes of every text that extends this one."""
         if self.level.dictionary is not None:
-            code = self._code()
-            return self._range(code, int(self.level.dictionary.end[code]) - code, self._code_bits(), after)
-        low, size, resolved = self._encoder().interval()
+            size = int(self.level.dictionary.end[self.code]) - self.code
+            return self._range(self.code, size, self.level.code_bits or 0, after)
+        low, size, resolved = self.encoder.interval()
         return self._range(low, size, resolved, after)
 
     def extended(self, first: int, last: int) -> CodeRange | None:
         """The codes of every text that extends this one by a symbol of first..last; None where none fits."""
         dictionary = self.level.dictionary
         if dictionary is not None:
-            children = dictionary.children(self._code())
+            children = dictionary.children(self.code)
             chosen = children[(dictionary.symbol[children] >= first) & (dictionary.symbol[children] <= last)]
             if not len(chosen):
                 return None
             low = int(chosen[0])
-            return self._range(low, int(dictionary.end[chosen[-1]]) - low, self._code_bits(), None)
-        found = self._encoder().sub_interval(self._row(len(self.symbols)), first, last)
+            return self._range(low, int(dictionary.end[chosen[-1]]) - low, self.level.code_bits or 0, None)
+        found = self.encoder.sub_interval(self.context.frequencies(), first, last)
         return self._range(found[0], found[1], found[2], None) if found else None
 
-    def closed(self, after: Constraint) -> CodeRange:
+    def longer(self, symbol: int) -> Cursor | None:
+        """The text one symbol longer; None where it does not fit."""
+        dictionary, code, encoder = self.level.dictionary, 0, None
+        if dictionary is not None:
+            child = dictionary.child(self.code, symbol)
+            if child is None:
+                return None
+            code = child
+        else:
+            encoder = copy.deepcopy(self.encoder)
+            if not encoder.add(self.context.frequencies(), symbol):
+                return None
+        context = self.context.after(symbol)
+        return attrs.evolve(self, size=self.size + 1, context=context, code=code, encoder=encoder)
+
+    def closed(self, after: Constraint | None) -> CodeRange:
         """The codes of exactly this text, which is full."""
         if self.budget:
             return self.codes(after)
-        value, bits = self._encoder().close(True)
+        value, bits = copy.deepcopy(self.encoder).close(True)
         return CodeRange(value, value + 1, bits, after)
 
     def next_window(self) -> Cursor:
         """A fresh window after this one."""
-        before = self.before + self.symbols
-        return attrs.evolve(self, symbols=(), before=before if len(before) < self.level.segment else ())
-
-    def _code_bits(self) -> int:
-        return self.level.code_bits or 0
+        before = self.before + self.size
+        if before >= self.level.segment:
+            return self._fresh(self.level, 0, _Context(self.level, ()))
+        context = _Context(self.level, ()) if self.level.restarts_with_window else self.context
+        return self._fresh(self.level, before, context)
 
     def _range(self, low: int, size: int, resolved: int, after: Constraint | None) -> CodeRange:
         """An interval in units of 2^-resolved as codes of W bits, or of whole tokens without a bit budget."""
         token_bits = self.level.token_bits
         bits = self.level.code_bits or -(-resolved // token_bits) * token_bits
         return CodeRange(low << (bits - resolved), (low + size) << (bits - resolved), bits, after)
-
-    def _code(self) -> int:
-        code = 0
-        for symbol in self.symbols:
-            found = self.level.dictionary.child(code, symbol) if self.level.dictionary else None
-            if found is None:
-                raise CodingError(f"{self.level.name}: a text that its dictionary does not hold")
-            code = found
-        return code
-
-    def _row(self, count: int) -> Frequencies | None:
-        """The frequencies after the window's first `count` symbols: uint32[A]; None without a model."""
-        if not self.level.coder.needs_model:
-            return None
-        seen = self.symbols[:count]
-        history = seen if self.level.restarts_with_window else self.before + seen
-        if history not in self.known:
-            # The last row of a segment that ends in any symbol at all.
-            *_, block = rows(self.level.predictor, np.array([*history, 0], np.int64))
-            self.known[history] = block[-1].copy()
-        return self.known[history]
-
-    def _encoder(self) -> Any:
-        encoder = self.level.coder.encoder(self.level.window)
-        if not hasattr(encoder, "interval"):
-            raise CodingError(
-                f"{self.level.name}: its coder does not tell the codes that extend a text; no prompt, then"
-            )
-        for count, symbol in enumerate(self.symbols):
-            encoder.add(self._row(count), symbol)
-        return encoder

@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from stackc.errors import ArtifactError, CodingError
 from stackc.files import read_tensors, write_tensors
-from stackc.parts import MAX_WINDOW_SYMBOLS, Symbols
+from stackc.limits import MAX_WINDOW_SYMBOLS
+from stackc.parts import Symbols
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

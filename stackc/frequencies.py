@@ -13,18 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.errors import CodingError
-
-PRECISION = 24
-"""P: frequencies are counts out of 2^P."""
-
-TOTAL = 1 << PRECISION
-"""T = 2^P, the sum of every row of frequencies."""
-
-MAX_ALPHABET = 1 << 20
-"""The largest alphabet a level may read, so that every count can be at least 1 and still say something."""
-
-MAX_COUNT = 1 << 38
-"""Counts given to `normalise` stay below this, so that count * T fits in a signed 64-bit integer."""
+from stackc.limits import MAX_ALPHABET, MAX_COUNT, PRECISION, TOTAL
 
 Frequencies = npt.NDArray[np.uint32]
 Counts = npt.NDArray[np.int64]

@@ -81,7 +81,7 @@ def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constr
         below = exactly(tail, constraint)
         since = open_from - open_from % level.segment
         before = tuple(int(symbol) for symbol in symbols[since:open_from])
-        constraint = TokensOf(Cursor(level, (), before), below) if below is not None else None
+        constraint = TokensOf(Cursor.at(level, before), below) if below is not None else None
         symbols = keep
     return [int(symbol) for symbol in symbols], constraint
 

@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.frequencies import TOTAL
+from stackc.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.partrules import CODER_FLAGS
-from stackc.parts import MAX_WINDOW_SYMBOLS, Cost, Window, Windowing
+from stackc.parts import Cost, Window, Windowing
 from stackc.registry import Part
 
 METHODS = {
@@ -83,8 +83,6 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
         verdict.problems.append("three symbols of an alphabet of four do not fit in a window of 16 bits")
         return
     value, bits = encoder.close(False)
-    if bits % window.token_bits:
-        verdict.problems.append(f"a code of {bits} bits is not a whole number of {window.token_bits}-bit tokens")
     decoder = made.decoder(window, _Bits(value, bits))
     found: list[int] = []
     while len(found) < (len(symbols) if not made.ends else window.symbols):

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
-Symbols = npt.NDArray[Any]
+if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
+    import numpy as np
+    import numpy.typing as npt
+
+Symbols: TypeAlias = "npt.NDArray[Any]"
 """One-dimensional integer array; every entry is below the alphabet size of the level that reads it."""
 
-Frequencies = npt.NDArray[np.uint32]
+Frequencies: TypeAlias = "npt.NDArray[np.uint32]"
+"""Rows of counts that sum to 2^24, on the last axis."""
 
 Portability = Literal["portable", "same-build", "same-machine"]
 """How far a predictor's answers travel: everywhere, on the same software build, or on this machine only."""
@@ -31,9 +34,6 @@ RESTART = -1
 
 IDLE = -2
 """In `Predictor.step` and `LaneEncoder.add`: leave this lane as it is; its row is not read."""
-
-MAX_WINDOW_SYMBOLS = 65_535
-"""The largest symbol budget: every loop and every text is bounded."""
 
 
 # --------------------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stackc.frequencies import PRECISION, normalise
+from stackc.frequencies import normalise
 from stackc.level import segments
+from stackc.limits import PRECISION
 from stackc.parts import RESTART, Frequencies, Predictor, Symbols
 
 Int64 = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ corpus/<split>/               the text as a symbol store
 <level>/coder/  dictionary/   a coder's own tables; the level compiled
 <level>/tokens/<split>/       what the level made of the text: the next level's symbols
 <top>/counts/ model/ frozen/
-report.json                   the figures of the held-out text
+report/report.json            the figures of the held-out text
 logs/                         metrics.jsonl, TensorBoard events; no part of the stack
 """
 

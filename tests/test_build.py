@@ -177,6 +177,29 @@ def test_a_change_renews_what_follows_and_nothing_else(
     assert "corpus/train: done in" in capfd.readouterr().err
 
 
+def test_files_of_others_are_never_removed(recipe: Callable[[str], Path], tmp_path: Path) -> None:
+    """A folder that happens to have the name of a stage is no stage's: --out . was a way to lose files."""
+    made = recipe(two_level())
+    mine = tmp_path / "out" / "corpus" / "train" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+    with pytest.raises(ArtifactError, match="holds files that no build wrote"):
+        stackc.build(made, tmp_path / "out")
+    assert mine.read_text() == "precious"
+
+
+def test_a_damaged_part_is_made_again(recipe: Callable[[str], Path], tmp_path: Path) -> None:
+    made, out = recipe(four_level()), tmp_path / "out"
+    stackc.build(made, out)
+    before = parts(out)
+    path = out / "M1" / "frozen" / "frozen.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    stackc.build(made, out)
+    assert parts(out) == before
+
+
 def test_an_empty_corpus_is_an_error(recipe: Callable[[str], Path], tmp_path: Path) -> None:
     path = recipe(two_level())
     for name in ("a", "b", "c"):

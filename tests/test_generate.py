@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -64,6 +65,20 @@ def test_output_starts_with_the_prompt(name: str) -> None:
             out = generate(levels, top, SEGMENT, prompt, tokens=12, temperature=temperature, seed=number)
             assert out.startswith(prompt), (name, prompt, temperature)
             assert len(out) > len(prompt)
+
+
+@pytest.mark.parametrize("window", [windowing("whole"), windowing("fixed-token", symbols=1500)])
+@pytest.mark.parametrize("context", ["window", "segment"])
+def test_a_long_open_window_is_walked_not_nested(window: Windowing, context: str) -> None:
+    """A prompt longer than Python's recursion goes, all of it in one window."""
+    model = ToyPredictor(256, order=1, seed=1)
+    level = Level(
+        name="M1", alphabet=256, segment=5000, windowing=attrs.evolve(window, restart=context),
+        coder=coder("arithmetic"), token_bits=8, load_predictor=lambda: model,
+    )  # fmt: skip
+    for length in (1400, 1500, 2900):
+        prompt = bytes(np.random.default_rng(length).integers(97, 123, length).tolist())
+        assert generate([level], ToyPredictor(256, order=1), 5000, prompt, tokens=3).startswith(prompt)
 
 
 def test_every_allowed_token_keeps_the_prompt_and_no_other_does() -> None:

@@ -451,6 +451,33 @@ def test_every_problem_at_once_in_the_order_of_the_recipe(problems: Any) -> None
     ]
 
 
+def test_one_problem_hides_no_other(problems: Any) -> None:
+    """What is right of a table with a misspelt key or name is checked against the other tables all the same."""
+    found = problems(
+        "level.1.windowing.symbls=4",
+        "level.1.windowing.bits=7",
+        "level.1.tokens.bits=3",
+        "level.1.model.backend=toyy",
+        "level.1.model.width=two",
+        "level.2.coder.kind=gzi",
+        "level.2.windowing.kind=equal-infos",
+        "level.2.windowing.bits=16",
+        "top=3",
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "level.1.model.backend",
+        "level.1.model.width",
+        "level.1.windowing.symbls",
+        "level.1.windowing.bits",
+        "level.1.tokens.bits",
+        "level.2.coder.kind",
+        "level.2.windowing.kind",
+        "level.2",
+        "level.2.tokens.bits",
+        "top",
+    ]
+
+
 def test_error_text(load: Any, recipe_file: pathlib.Path) -> None:
     with pytest.raises(RecipeError) as one:
         load("stack.seed=-1")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stackc.api import (
     MAX_COUNT,
+    TOTAL,
     ArtifactError,
     CodingError,
     Device,
@@ -65,6 +66,8 @@ class Unigram:
         row = read_tensors(folder / FREQUENCIES).get("frequencies")
         if row is None or row.shape != (alphabet,) or row.dtype != np.uint32:
             raise ArtifactError(f"{folder / FREQUENCIES}: not frequencies of {alphabet} symbols; build the stack again")
+        if int(row.min()) < 1 or int(row.sum(dtype=np.int64)) != TOTAL:
+            raise ArtifactError(f"{folder / FREQUENCIES}: frequencies that do not sum to 2^24; build the stack again")
         return ConstantPredictor(row)
 
 

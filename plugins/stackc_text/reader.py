@@ -92,6 +92,8 @@ def _regroup(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 def _no_match(split: str, pattern: str, matches: list[str]) -> str:
+    if matches and not any(os.path.isdir(match) for match in matches):
+        return f"corpus.{split}: {pattern} is not an ordinary file"
     if matches:
         return f"corpus.{split}: {pattern} is a folder; name its files, such as {pattern.rstrip(os.sep)}{os.sep}*.txt"
     if glob.has_magic(pattern):

@@ -21,7 +21,7 @@ from stackc.host import Runtime, host
 from stackc.level import Level, segments
 from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
 from stackc.pipeline.display import Display, StageProgress
-from stackc.pipeline.stages import Done, Parts, Workspace, held
+from stackc.pipeline.stages import Done, Parts, Workspace, clear, held
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.stack import FORMAT, MANIFEST, Stack, measured, open_level, open_predictor
 from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
@@ -101,8 +101,9 @@ class _Build:
 
     def _read_corpus(self) -> None:
         reader = self.recipe.corpus.reader.make(self.recipe.base)
-        for split in SPLITS:
-            fingerprint = reader.fingerprint(split)
+        # All of them first: what is wrong with the last is said before the first is read.
+        fingerprints = {split: reader.fingerprint(split) for split in SPLITS}
+        for split, fingerprint in fingerprints.items():
             material = {"reader": self.recipe.corpus.reader.key(), "content": fingerprint}
 
             def read(folder: Path, progress: Progress, split: str = split) -> None:
@@ -144,7 +145,7 @@ class _Build:
         frozen = self._model(section, inputs, self._cutter(section))
         level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
         if not compiles(level):
-            shutil.rmtree(folder / "dictionary", ignore_errors=True)
+            clear(folder / "dictionary")
             return level
         material = {
             "windowing": section.windowing.key(),

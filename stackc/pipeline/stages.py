@@ -89,10 +89,14 @@ class Workspace:
     def _finished(self, folder: Path, key: str) -> Done | None:
         try:
             record = json.loads((folder / "stage.json").read_text())
-            sizes_hold = all((self.folder / p).stat().st_size == part["bytes"] for p, part in record["parts"].items())
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        if record.get("key") != key or not sizes_hold:
+            if record["key"] != key:
+                return None
+            for path, part in record["parts"].items():
+                size = (self.folder / path).stat().st_size
+                if size != part["bytes"] or sha256_file(self.folder / path) != part["sha256"]:
+                    self.display.line(f"{self.folder / path}: not what was written; its stage is done again")
+                    return None
+        except (OSError, ValueError, KeyError, TypeError, ArtifactError):
             return None
         return Done(key=key, parts=record["parts"], record=record.get("record", {}))
 
@@ -101,7 +105,7 @@ class Workspace:
         try:
             if pending.exists() and pending.read_text() == key:
                 return True
-            shutil.rmtree(folder, ignore_errors=True)
+            clear(folder)
             folder.mkdir(parents=True)
             with write_atomically(pending) as file:
                 file.write(key.encode())
@@ -120,6 +124,20 @@ class Workspace:
             file.write(json.dumps({"key": key, "parts": parts, "record": record}, indent=1, sort_keys=True).encode())
         (folder / ".pending").unlink(missing_ok=True)
         return Done(key=key, parts=parts, record=record)
+
+
+def clear(folder: Path) -> None:
+    """Remove a stage's folder with all that is in it, if a stage wrote it.
+
+    Raises:
+        ArtifactError: it holds something else.
+    """
+    if not folder.exists():
+        return
+    ours = folder.is_dir() and any((folder / mark).is_file() for mark in (".pending", "stage.json"))
+    if not ours and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArtifactError(f"{folder}: holds files that no build wrote; move them, or give the stack another --out")
+    shutil.rmtree(folder)
 
 
 @contextlib.contextmanager

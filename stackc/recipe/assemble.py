@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,8 @@ class _Assembler:
 
     def top(self, data: Table, default_name: str, alphabet: int | None) -> TopSection | None:
         tables = self.section(data, "top")
+        if not isinstance(data.get("top", {}), Mapping):
+            return None
         self.known_keys(tables, TOP_KEYS, "top")
         name = self.name(tables, "top", default_name)
         if not tables.get("model"):
@@ -168,7 +171,7 @@ class _Assembler:
         return None if part is None else self.configure(part, data, path, (selector, *own))
 
     def find(self, kind: str, selector: str, data: Table, path: str) -> Part | None:
-        """The part that ``data[selector]`` names, or None (reported)."""
+        """The part that ``data[selector]`` names, or None or the nearest (reported)."""
         name = data.get(selector)
         part = self.registry.find(kind, name) if isinstance(name, str) else None
         if part is None:
@@ -176,13 +179,26 @@ class _Assembler:
             names = ", ".join(part.name for part in self.registry.parts(kind)) or "none"
             text = self.registry.missing(kind, name) if isinstance(name, str) else f"{what}; installed: {names}"
             self.problems.add(join(path, selector), text)
+            # The rest of the table is checked as if the nearest name had been meant.
+            near = difflib.get_close_matches(name, names.split(", "), n=1) if isinstance(name, str) else []
+            part = self.registry.find(kind, near[0]) if near else None
         return part
 
     def configure(self, part: Part, data: Table, path: str, own: tuple[str, ...]) -> Chosen | None:
         """The part with its configuration from the keys of `data` that are not the recipe's `own`."""
         fields = {key: value for key, value in data.items() if key not in own}
         config = table(part.config, fields, path, self.problems, also=own)
+        if config is None:  # what is right of it is checked against the other tables all the same
+            right = {key: value for key, value in fields.items() if self.right(part, key, value)}
+            config = table(part.config, right, path, Problems())
         return None if config is None else Chosen(part=part, config=config)
+
+    @staticmethod
+    def right(part: Part, key: str, value: Any) -> bool:
+        """Whether one field of a part's table would do alone."""
+        found = Problems()
+        table(part.config, {key: value}, "", found)
+        return not any(line.startswith((f"{key}:", f"{key}.", f"{key}[")) for line in found.lines)
 
     def tokens(self, data: Table, path: str, coder: Chosen | None) -> tuple[int, int] | None:
         """(the alphabet that the level hands on, bits of a token), or None where it cannot be known (reported)."""

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from stackc.errors import StackcError
-from stackc.parts import MAX_WINDOW_SYMBOLS, Windowing
+from stackc.limits import MAX_WINDOW_SYMBOLS
+from stackc.parts import Windowing
 from stackc.recipe.sections import Chosen
 from stackc.recipe.structure import Problems, join
 from stackc.recipe.tables import MAX_TOKEN_BITS

@@ -15,7 +15,8 @@ from typing import ClassVar
 import numpy as np
 
 from stackc.level import Level
-from stackc.parts import MAX_WINDOW_SYMBOLS, BitSource, Frequencies, Symbols, Window, Windowing
+from stackc.limits import MAX_WINDOW_SYMBOLS
+from stackc.parts import BitSource, Frequencies, Symbols, Window, Windowing
 
 
 class WindowingContract:
