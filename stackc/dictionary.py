@@ -182,6 +182,12 @@ class Dictionary:
             ends[1] = len(out)
         return out, ends
 
+    def starts(self, codes: Codes) -> Int64:
+        """int64[w], where each code's text starts when they stand end to end."""
+        lengths = self.length[codes].astype(np.int64)
+        starts: Int64 = np.cumsum(lengths) - lengths
+        return starts
+
     def text(self, code: int) -> list[int]:
         """The symbols of one code's text."""
         out: list[int] = []
@@ -259,7 +265,7 @@ class Dictionary:
         value = outside(values, size)
         if value is not None:
             raise CodingError(f"{what} {value} is outside {where}")
-        kind = np.dtype(np.uint8 if size <= 1 << 8 and what == "symbol" else np.uint16 if size <= 1 << 16 else np.uint32)
+        kind = symbol_dtype(size) if what == "symbol" else self._code_type
         flat: Symbols = np.require(values, kind, ["C", "A"]).view(np.ndarray)
         flat.flags.writeable = False
         return flat

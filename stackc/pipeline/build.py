@@ -21,6 +21,7 @@ from stackc.files import write_atomically, write_tensors
 from stackc.host import Runtime, host
 from stackc.level import Level
 from stackc.parts import Predictor, Progress, Symbols, Text, TrainingTask
+from stackc.pipeline.compiling import COMPILE_BITS, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.stages import Done, Parts, Workspace, held
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -28,10 +29,6 @@ from stackc.stack import FORMAT, MANIFEST, Stack, measured, open_level, open_pre
 from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
-
-COMPILE_BITS = 16
-"""Levels of at most this many bits a window, whose context restarts with it, are compiled."""
-
 
 def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
     """Build a stack, reusing every stage that is done and going on where a killed build was.
@@ -46,21 +43,11 @@ def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display:
         StackcError: anything a user can cause; finished stages are kept.
     """
     run = recipe.run
-    runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes)
+    runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
     display = display or Display(out / "logs", "quiet")
     with held(out):
         _Build(recipe, Workspace(out, display), runtime).run()
     return Stack(out, runtime)
-
-
-def compiles(level: Level) -> bool:
-    """Whether the level is a fixed dictionary, small enough to write down."""
-    bits = level.windowing.bits
-    if bits is None or bits > COMPILE_BITS or not level.restarts_with_window or not hasattr(level.coder, "dictionary"):
-        return False
-    return not level.coder.needs_model or (
-        level.predictor.portability == "portable" and hasattr(level.predictor, "take")
-    )
 
 
 class _Build:
@@ -142,7 +129,9 @@ class _Build:
             self.work.run(f"{section.name}/coder", tables, fit)
         frozen = self._model(section, inputs, self._cutter(section))
         level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
-        if not compiles(level):
+        reason = why_not(level, self.runtime.memory)
+        if reason is not None:
+            self.work.display.line(f"{section.name}: not compiled, so coded in lanes: {reason}")
             shutil.rmtree(folder / "dictionary", ignore_errors=True)
             return level
         material = {
@@ -220,7 +209,8 @@ class _Build:
         def cut(predictor: Predictor, symbols: Symbols) -> npt.NDArray[np.int64]:
             level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
             level.predictor = predictor
-            if compiles(level):
+            # Finding more texts than there are symbols to cut takes longer than cutting them.
+            if (level.window.bits or 0) < len(symbols).bit_length() and compiles(level, self.runtime.memory):
                 level.dictionary = compiled(level, predictor)
             if level.windowing.bits is None and level.windowing.cuts is None:
                 size, segment = level.window.symbols, level.segment
@@ -316,12 +306,4 @@ class _Build:
             file.write(json.dumps(manifest, indent=1, sort_keys=True).encode())
 
 
-def compiled(level: Level, predictor: Predictor | None) -> Any:
-    """The level as a dictionary."""
-    from stackc.dictionary import Dictionary
-
-    parent, symbol = level.coder.dictionary(predictor, level.window, level.lanes)  # type: ignore[attr-defined]
-    return Dictionary(parent, symbol, level.alphabet)
-
-
-__all__ = ["COMPILE_BITS", "StageProgress", "build", "compiles"]
+__all__ = ["COMPILE_BITS", "StageProgress", "build", "compiled", "compiles"]
