@@ -79,9 +79,7 @@ def build(
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
     folder = Path(out) if out is not None else Path("runs") / plan.stack.name
     speed = plan.run
-    runtime = Runtime(
-        device=device or speed.device, threads=speed.threads, lanes=speed.lanes, memory=speed.memory
-    )
+    runtime = Runtime(device=device or speed.device, threads=speed.threads, lanes=speed.lanes, memory=speed.memory)
     mode: Any = show
     return run(plan, folder, runtime=runtime, display=Display(folder / "logs", mode))
 

@@ -8,7 +8,7 @@ exactly the codes c .. end[c] - 1. Code 0 is the empty text, never produced by t
 Codes left over in the range of a text that reached the symbol budget name that text too; the encoder gives the
 lowest of them.
 
-The kernels are in `stackc.walk`, what they do in plain words in `stackc.plain_walk`.
+The kernels are in `stackc.preorder`, `stackc.walk` and `stackc.spell`; `stackc.plain_walk` says plainly what they do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc import walk
+from stackc import preorder, spell, walk
 from stackc.errors import ArtifactError, CodingError
 from stackc.files import read_tensors, write_tensors
 from stackc.parts import MAX_WINDOW_SYMBOLS, Symbols
@@ -65,7 +65,7 @@ class Dictionary:
             raise ArtifactError("a dictionary whose texts are not in preorder; build the stack again")
         if size >= 1 << walk.CODE_BITS:
             raise ArtifactError(f"a dictionary of {size:,} texts; at most {(1 << walk.CODE_BITS) - 1:,} can be coded")
-        ascending, self._first, self._children, self.length, self.canonical, self.end = walk.index(
+        ascending, self._first, self._children, self.length, self.canonical, self.end = preorder.index(
             self.parent, self.symbol
         )
         if not ascending:
@@ -161,7 +161,7 @@ class Dictionary:
         bounds = np.ascontiguousarray(offsets, np.int64)
         spans, texts = self._texts
         shares = even_shares(len(flat), threads)
-        sizes = shared(lambda low, high: int(walk.measure(flat, low, high, self.length)), shares, threads)
+        sizes = shared(lambda low, high: int(spell.measure(flat, low, high, self.length)), shares, threads)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(sizes, np.int64))])
         out = np.empty(int(starts[-1]), symbol_dtype(self.alphabet))
         ends = np.zeros(len(bounds), np.int64)
@@ -170,12 +170,12 @@ class Dictionary:
         def one(low: int, high: int) -> None:
             at = start_of[low, high]
             if texts is None:
-                walk.climb(flat, low, high, self.length, self.parent, self.symbol, out, at)
+                spell.climb(flat, low, high, self.length, self.parent, self.symbol, out, at)
             else:
-                walk.spell(flat, low, high, spans, texts, out.view(np.uint8), at * out.itemsize)
+                spell.spell(flat, low, high, spans, texts, out.view(np.uint8), at * out.itemsize)
             first = int(np.searchsorted(bounds, low, "right"))
             if len(bounds) > 2 or bounds[-1] != len(flat):
-                walk.ends_of(flat, low, high, self.length, at, bounds, first, ends)
+                spell.ends_of(flat, low, high, self.length, at, bounds, first, ends)
 
         shared(one, shares, threads)
         if len(bounds) == 2 and bounds[-1] == len(flat):
@@ -253,10 +253,8 @@ class Dictionary:
         total = int(self.length[unextended].sum(dtype=np.int64))
         if total * kind.itemsize > LAID_OUT_BYTES:
             return np.zeros(0, np.int64), None
-        texts = np.zeros(total + walk.WIDE, kind)
-        spans = walk.lay_out(
-            self.parent, self.symbol, self.canonical, self._first, self._children, self.length, texts
-        )
+        texts = np.zeros(total + spell.WIDE, kind)
+        spans = spell.lay_out(self.parent, self.symbol, self.canonical, self._first, self._children, self.length, texts)
         return spans, texts.view(np.uint8)
 
     def _narrowed(self, values: npt.NDArray[np.integer], size: int, what: str, where: str) -> Symbols:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -31,12 +32,10 @@ def segment_shares(offsets: Int64, segment: int, threads: int) -> list[tuple[int
         start = int(offsets[document])
         borders.append(start + (begin + low - start) // segment * segment)
     borders.append(end)
-    return list(zip(borders[:-1], borders[1:], strict=True))
+    return list(itertools.pairwise(borders))
 
 
-def shared(
-    work: Callable[[int, int], Result], shares: list[tuple[int, int]], threads: int
-) -> list[Result]:
+def shared(work: Callable[[int, int], Result], shares: list[tuple[int, int]], threads: int) -> list[Result]:
     """work(low, high) of every share, in order, by as many threads."""
     if len(shares) == 1:
         return [work(*shares[0])]

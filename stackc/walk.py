@@ -1,5 +1,5 @@
-"""The compiled kernels of a dictionary. All of them are in this file: numba renews a cached kernel only when its
-own file changes.
+"""Encoding by a dictionary: its trie packed, and the walk through it. What the walk does is plain to read in
+`stackc.plain_walk`.
 
 A trie in a double array: every text with extensions has a `base` of its own, and its extension by symbol s, if
 there is one, is the entry at ``base + s``. As no two texts share a base, the symbol alone tells whether an entry
@@ -8,26 +8,23 @@ belongs to the text that asks. One entry is one integer, all that a step needs:
     | base, 25 bits | code, 21 bits | symbol, 18 bits |
 
 Base 0 is nobody's: texts without extensions have it, and find nothing wherever they look. Code 0 is the empty text.
-The walk that is plain to read is in `stackc.plain_walk`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba.extending import intrinsic
 
-Function = TypeVar("Function", bound=Callable[..., object])
+from stackc.kernel import inlined, kernel
+
 Array = npt.NDArray[Any]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
+Index = Any  # an integer. Signed and unsigned ones must not meet unconverted: numba makes floats of them.
 
 U = np.uint64  # in the kernels: indices without a sign need no look whether they count from the end
 SYMBOL_BITS, CODE_BITS = 18, 21
@@ -46,70 +43,15 @@ SHORT = 128
 """Segments of fewer symbols are walked alone: starting a lane costs more than it saves."""
 SKEW = 96
 """Free places between the segments of a group, so that equal segments do not fall on the same cache lines."""
-WIDE = 16
-"""Bytes that one copy moves."""
-
-
-def _kernel(function: Function) -> Function:
-    """Compile with numba, keeping the function's type."""
-    compiled: Function = numba.njit(cache=True, nogil=True)(function)
-    return compiled
-
-
-def _inlined(function: Function) -> Function:
-    """Compile into its callers: a call hands over every field of every array, which takes as long as ten steps."""
-    compiled: Function = numba.njit(cache=True, nogil=True, inline="always")(function)
-    return compiled
-
 
 # --------------------------------------------------------------------------------------------------
 # Opening
 
 
-@_kernel
-def index(parent: Int32, symbol: Int32) -> tuple[bool, Int32, Int32, Int32, Int32, Int32]:
-    """Each text's place among the others.
-
-    Returns:
-        whether siblings ascend by symbol; first int32[N + 1] and children: the extensions of text c by one symbol
-        are children[first[c] : first[c + 1]]; length; canonical, the lowest code of the same text; end of the codes
-        of the texts that extend each.
-    """
-    size = len(parent)
-    ascending = True
-    first = np.zeros(size + 1, np.int32)
-    length = np.zeros(size, np.int32)
-    canonical = np.arange(size).astype(np.int32)
-    last = np.zeros(size, np.int32)  # the last child seen of each
-    for code in range(1, size):
-        above = parent[code]
-        length[code] = length[above] + 1
-        before = last[above]
-        if before and symbol[before] == symbol[code]:
-            canonical[code] = before
-            continue
-        ascending &= before == 0 or symbol[before] < symbol[code]
-        last[above] = code
-        first[above + 1] += 1
-    for code in range(size):
-        first[code + 1] += first[code]
-    children = np.empty(first[size], np.int32)
-    place = first[:-1].copy()
-    end = np.arange(1, size + 1).astype(np.int32)
-    for code in range(1, size):
-        if canonical[code] == code:
-            children[place[parent[code]]] = code
-            place[parent[code]] += 1
-    for code in range(size - 1, 0, -1):
-        end[parent[code]] = max(end[parent[code]], end[code])
-        end[canonical[code]] = max(end[canonical[code]], end[code])
-    return ascending, first, children, length, canonical, end
-
-
-@_kernel
+@kernel
 def pack(
-    first: Int32, children: Int32, symbol: Int32, order: Int64, alphabet: int, table: UInt64, base: Int32, work: int
-) -> int:
+    first: Int32, children: Int32, symbol: Int32, order: Int64, alphabet: Index, table: UInt64, base: Int32, work: Index
+) -> Index:
     """Give every text of `order` (most extensions first) the lowest free base. Entries are filled in by `fill`.
 
     Returns:
@@ -150,7 +92,7 @@ def pack(
     return top
 
 
-@_kernel
+@kernel
 def fill(parent: Int32, symbol: Int32, canonical: Int32, base: Int32, table: UInt64, roots: UInt64) -> None:
     """Write the entries; roots[s] is that of the one-symbol text s."""
     for code in range(1, len(parent)):
@@ -163,40 +105,12 @@ def fill(parent: Int32, symbol: Int32, canonical: Int32, base: Int32, table: UIn
                 table[U(base[parent[code]]) + last] = entry
 
 
-@_kernel
-def lay_out(
-    parent: Int32, symbol: Int32, canonical: Int32, first: Int32, children: Int32, length: Int32, texts: Array
-) -> Int64:
-    """Write the texts that nothing extends end to end into `texts`; every other text begins one of them.
-
-    Returns:
-        spans int64[N]: where each code's text starts and its length, both in bytes, as start << 20 | length.
-    """
-    size, width = len(parent), np.int64(texts.itemsize)
-    spans = np.zeros(size, np.int64)
-    at = np.int64(0)
-    for code in range(1, size):
-        if canonical[code] == code and first[code] == first[code + 1]:
-            spans[code] = at * width << 20 | length[code] * width
-            at += length[code]
-            above = code
-            for i in range(length[code]):
-                texts[at - 1 - i] = symbol[above]
-                above = parent[above]
-    for code in range(size - 1, 0, -1):
-        if first[code] < first[code + 1]:
-            spans[code] = spans[children[first[code]]] >> 20 << 20 | length[code] * width
-    for code in range(1, size):
-        spans[code] = spans[canonical[code]]
-    return spans
-
-
 # --------------------------------------------------------------------------------------------------
 # Encoding. A walk takes one step a symbol: the text goes on, or ends and the symbol starts the next one.
 
 
-@_kernel
-def find(first: Int32, children: Int32, symbol: Int32, code: int, wanted: int) -> int:
+@kernel
+def find(first: Int32, children: Int32, symbol: Int32, code: Index, wanted: Index) -> Index:
     """The extension of text `code` by `wanted`, by bisection; 0 where there is none."""
     low, high = np.int64(first[code]), np.int64(first[code + 1])
     while low < high:
@@ -210,16 +124,16 @@ def find(first: Int32, children: Int32, symbol: Int32, code: int, wanted: int) -
     return np.int64(0)
 
 
-@_kernel
+@kernel
 def search(
-    symbols: Array, offsets: Int64, low: int, high: int, document: int, segment: int, budget: int, cuts: Bools,
-    first: Int32, children: Int32, symbol: Int32, roots: UInt64, out: Array, code_offsets: Int64,
-) -> int:  # fmt: skip
+    symbols: Array, offsets: Int64, low: Index, high: Index, document: Index, segment: Index, budget: Index,
+    cuts: Bools, first: Int32, children: Int32, symbol: Int32, roots: UInt64, out: Array, code_offsets: Int64,
+) -> Index:  # fmt: skip
     """As `walk`, for a trie that did not fit into a double array: a step bisects a text's extensions."""
     count = 0
     while document < len(offsets) - 1 and (offsets[document] < high or offsets[document + 1] <= high):
         begin = offsets[document]
-        code, size = 0, 0
+        code, size = np.int64(0), 0
         for i in range(max(begin, low), min(offsets[document + 1], high)):
             ends = size == budget or (i - begin) % segment == 0 or (len(cuts) and cuts[i])
             longer = 0 if ends or code == 0 else find(first, children, symbol, code, symbols[i])
@@ -241,10 +155,18 @@ def search(
     return count
 
 
-@_inlined
+@inlined
 def walk_one(
-    symbols: Array, begin: int, stop: int, budget: int, cuts: Bools, table: UInt64, roots: UInt64, out: Array, at: int
-) -> int:
+    symbols: Array,
+    begin: Index,
+    stop: Index,
+    budget: Index,
+    cuts: Bools,
+    table: UInt64,
+    roots: UInt64,
+    out: Array,
+    at: Index,
+) -> Index:
     """Walk symbols[begin:stop], not empty, in one lane; write codes from out[at] on and say where they end."""
     place = U(at)
     entry = roots[symbols[begin]]
@@ -264,7 +186,7 @@ def walk_one(
     return np.int64(place + ONE)
 
 
-@_kernel
+@kernel
 def _step(table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64) -> tuple[np.uint64, np.uint64]:
     """The entry after one more symbol, and 1 where that starts a new text.
 
@@ -277,9 +199,16 @@ def _step(table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64) -> tu
     return fresh ^ ((fresh ^ longer) & stays), ONE + stays
 
 
-@_kernel
+@kernel
 def _abreast(
-    symbols: Array, steps: int, places: UInt64, entries: UInt64, outs: UInt64, table: UInt64, roots: UInt64, out: Array
+    symbols: Array,
+    steps: Index,
+    places: UInt64,
+    entries: UInt64,
+    outs: UInt64,
+    table: UInt64,
+    roots: UInt64,
+    out: Array,
 ) -> None:
     """Move all lanes on by `steps` symbols. A code is written at each step, and over, until its text has ended."""
     p0, p1, p2, p3, p4, p5 = places[0], places[1], places[2], places[3], places[4], places[5]
@@ -309,9 +238,9 @@ def _abreast(
     outs[0], outs[1], outs[2], outs[3], outs[4], outs[5] = o0, o1, o2, o3, o4, o5
 
 
-@_kernel
+@kernel
 def _alone(
-    symbols: Array, steps: int, place: np.uint64, entry: np.uint64, at: np.uint64, table: UInt64, roots: UInt64,
+    symbols: Array, steps: Index, place: np.uint64, entry: np.uint64, at: np.uint64, table: UInt64, roots: UInt64,
     out: Array,
 ) -> np.uint64:  # fmt: skip
     """Move one lane on to its end; where its last code is written."""
@@ -323,10 +252,10 @@ def _alone(
     return at
 
 
-@_kernel
+@kernel
 def _walk_group(
-    symbols: Array, count: int, begins: Int64, stops: Int64, froms: Int64, counts: Int64, table: UInt64, roots: UInt64,
-    out: Array, cuts: Bools,
+    symbols: Array, count: Index, begins: Int64, stops: Int64, froms: Int64, counts: Int64, table: UInt64,
+    roots: UInt64, out: Array, cuts: Bools,
 ) -> None:  # fmt: skip
     """Walk `count` segments, the long ones in lanes that are refilled; segment k's codes start at out[froms[k]]."""
     places, entries, outs = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
@@ -363,11 +292,11 @@ def _walk_group(
             counts[owner[lane]] = np.int64(at) + 1 - froms[owner[lane]]
 
 
-@_kernel
+@kernel
 def walk(
-    symbols: Array, offsets: Int64, low: int, high: int, document: int, segment: int, budget: int, cuts: Bools,
-    table: UInt64, roots: UInt64, scratch: Array, out: Array, code_offsets: Int64,
-) -> int:  # fmt: skip
+    symbols: Array, offsets: Int64, low: Index, high: Index, document: Index, segment: Index, budget: Index,
+    cuts: Bools, table: UInt64, roots: UInt64, scratch: Array, out: Array, code_offsets: Int64,
+) -> Index:  # fmt: skip
     """Walk symbols[low:high], which start and end with segments. `document` is the first that ends after `low`.
 
     Windows end with `budget` symbols and before every cut; where neither can happen (`budget` 0, no cuts) segments
@@ -379,8 +308,8 @@ def walk(
     begins, stops = np.empty(GROUP, np.int64), np.empty(GROUP, np.int64)
     froms, counts, ending = np.empty(GROUP, np.int64), np.empty(GROUP, np.int64), np.empty(GROUP, np.int64)
     pending = 0
-    filled = np.int64(0)
-    written = np.int64(0)
+    filled = 0
+    written = 0
     plain = budget == 0
     while document < len(offsets) - 1 and (offsets[document] < high or offsets[document + 1] <= high):
         begin, stop = max(offsets[document], low), min(offsets[document + 1], high)
@@ -415,11 +344,11 @@ def walk(
     return written
 
 
-@_kernel
+@kernel
 def _gather(
-    count: int, froms: Int64, counts: Int64, ending: Int64, scratch: Array, out: Array, written: int,
+    count: Index, froms: Int64, counts: Int64, ending: Int64, scratch: Array, out: Array, written: Index,
     code_offsets: Int64,
-) -> int:  # fmt: skip
+) -> Index:  # fmt: skip
     """Move a group's codes together, behind the first `written` of `out`."""
     for k in range(count):
         begin, size = froms[k], counts[k]
@@ -428,88 +357,3 @@ def _gather(
         if ending[k] >= 0:
             code_offsets[ending[k] + 1] = written
     return written
-
-
-# --------------------------------------------------------------------------------------------------
-# Decoding
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _copy_wide(typing_context: Any, source: Any, source_at: Any, target: Any, target_at: Any) -> Any:
-    """Copy `WIDE` bytes between two uint8 arrays at byte offsets of any alignment; the caller sees to the bounds."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        wide = ir.VectorType(ir.IntType(8), WIDE).as_pointer()
-        pointers = []
-        for array, place in ((0, 1), (2, 3)):
-            made = context.make_array(signature.args[array])(context, builder, arguments[array])
-            pointers.append(builder.bitcast(builder.gep(made.data, [arguments[place]]), wide))
-        builder.store(builder.load(pointers[0], align=1), pointers[1], align=1)
-        return context.get_dummy_value()
-
-    return numba.types.void(source, numba.types.uint64, target, numba.types.uint64), generate
-
-
-@_kernel
-def measure(codes: Array, low: int, high: int, length: Int32) -> int:
-    """Symbols in the texts of codes[low:high]."""
-    total = np.int64(0)
-    for i in range(low, high):
-        total += length[codes[i]]
-    return total
-
-
-@_kernel
-def spell(codes: Array, low: int, high: int, spans: Int64, texts: Array, out: Array, at: int) -> None:
-    """Write the texts of codes[low:high] from out[at] on; texts and out are seen as bytes.
-
-    A copy of `WIDE` bytes runs over the end of a short text, and the next text is written over what was too much.
-    The last `WIDE` bytes, after which someone else's may follow, are written one by one.
-    """
-    wide, mask = U(WIDE), U((1 << 20) - 1)
-    edge, kept = high, U(0)
-    while edge > low and kept < wide:
-        edge -= 1
-        kept += U(spans[codes[edge]]) & mask
-    place = U(at)
-    for i in range(U(low), U(edge)):
-        span = U(spans[codes[i]])
-        source, size = span >> U(20), span & mask
-        _copy_wide(texts, source, out, place)
-        done = wide
-        while done < size:
-            _copy_wide(texts, source + done, out, place + done)
-            done += wide
-        place += size
-    for i in range(edge, high):
-        span = U(spans[codes[i]])
-        source, size = span >> U(20), span & mask
-        for k in range(size):
-            out[place + k] = texts[source + k]
-        place += size
-
-
-@_kernel
-def climb(codes: Array, low: int, high: int, length: Int32, parent: Int32, symbol: Int32, out: Array, at: int) -> None:
-    """As `spell`, from parent to parent: for texts that are too long to be laid out. `at` counts symbols."""
-    for i in range(low, high):
-        code = np.int64(codes[i])
-        at += length[code]
-        place = at
-        while code > 0:
-            place -= 1
-            out[place] = symbol[code]
-            code = np.int64(parent[code])
-
-
-@_kernel
-def ends_of(codes: Array, low: int, high: int, length: Int32, at: int, offsets: Int64, first: int, ends: Int64) -> None:
-    """ends[d] of the documents d = first, … with low < offsets[d] <= high: where their texts end."""
-    place = low
-    for document in range(first, len(offsets)):
-        if offsets[document] > high:
-            return
-        while place < offsets[document]:
-            at += length[codes[place]]
-            place += 1
-        ends[document] = at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackc import dictionary as module
-from stackc import plain_walk, shares, walk
+from stackc import plain_walk, shares, spell, walk
 from stackc.api import ArtifactError, CodingError
 from stackc.dictionary import Dictionary
 
@@ -25,7 +26,9 @@ def random_dictionary(alphabet: int, size: int, seed: int) -> tuple[Dictionary, 
     made: list[Text] = [(), *((s,) for s in range(alphabet))]
     known = set(made)
     while len(made) < size:
-        above = made[int(rng.integers(len(made)))] if rng.random() < 0.5 else made[-1 - int(rng.integers(5)) % len(made)]
+        above = (
+            made[int(rng.integers(len(made)))] if rng.random() < 0.5 else made[-1 - int(rng.integers(5)) % len(made)]
+        )
         text = (*above, int(rng.integers(min(alphabet, 1 + int(rng.integers(alphabet))))))
         if text not in known:
             known.add(text)
@@ -62,7 +65,7 @@ def check(
     longer = plain_walk.extensions(parent, symbol)
     expected = [
         plain_walk.encode(longer, symbols[a:z].tolist(), segment, budget, None if cuts is None else cuts[a:z].tolist())
-        for a, z in zip(offsets[:-1], offsets[1:], strict=True)
+        for a, z in itertools.pairwise(offsets)
     ]
     codes, bounds = dictionary.encode(symbols, offsets, segment, budget, cuts, threads)
     assert codes.tolist() == [code for one in expected for code in one]
@@ -166,9 +169,9 @@ def test_texts_of_a_chain_share_their_place() -> None:
     size = 65_536
     parent = np.arange(-1, size - 1)
     dictionary = Dictionary(parent, np.append(-1, np.zeros(size - 1, np.int32)), 1)
-    spans, laid_out = dictionary._texts
+    _, laid_out = dictionary._texts
     assert laid_out is not None
-    assert len(laid_out) == size - 1 + walk.WIDE
+    assert len(laid_out) == size - 1 + spell.WIDE
     codes, bounds = dictionary.encode(np.zeros(100_000, np.uint8), np.array([0, 100_000]), 1 << 20, 1 << 20)
     assert codes.tolist() == [65_535, 34_465]
     assert dictionary.decode(codes, bounds)[0].tolist() == [0] * 100_000

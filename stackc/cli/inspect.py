@@ -31,7 +31,9 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
                 raise ArtifactError(f"{path / name}: not what the manifest says (SHA-256); build the stack again")
     if texts:
         if level is None:
-            raise StackcError(f"--texts needs --level; the levels are {', '.join(one['name'] for one in manifest['levels'])}")
+            raise StackcError(
+                f"--texts needs --level; the levels are {', '.join(one['name'] for one in manifest['levels'])}"
+            )
         print_texts(path, level, limit, as_json)
         return
     if level is not None or limit is not None:

@@ -30,6 +30,7 @@ from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
 
+
 def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
     """Build a stack, reusing every stage that is done and going on where a killed build was.
 
@@ -56,6 +57,7 @@ class _Build:
         self.work = work
         self.runtime = runtime
         self.splits: list[str] = []
+        self.not_compiled: dict[str, str] = {}  # reasons that were not said yet, by level
 
     def run(self) -> None:
         inputs = "corpus"
@@ -131,7 +133,7 @@ class _Build:
         level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
         reason = why_not(level, self.runtime.memory)
         if reason is not None:
-            self.work.display.line(f"{section.name}: not compiled, so coded in lanes: {reason}")
+            self.not_compiled[section.name] = reason
             shutil.rmtree(folder / "dictionary", ignore_errors=True)
             return level
         material = {
@@ -235,6 +237,9 @@ class _Build:
         }
 
         def encode(stage: Path, progress: Progress) -> None:
+            reason = self.not_compiled.pop(section.name, None)
+            if reason is not None:
+                progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
             writer = StoreWriter(stage, level.token_alphabet)
             read = count = 0
             for number, chunk in enumerate(source.chunks()):
