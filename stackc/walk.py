@@ -133,7 +133,8 @@ def search(
     count = 0
     while document < len(offsets) - 1 and (offsets[document] < high or offsets[document + 1] <= high):
         begin = offsets[document]
-        code, size = np.int64(0), 0
+        code: Index = np.int64(0)
+        size = 0
         for i in range(max(begin, low), min(offsets[document + 1], high)):
             ends = size == budget or (i - begin) % segment == 0 or (len(cuts) and cuts[i])
             longer = 0 if ends or code == 0 else find(first, children, symbol, code, symbols[i])

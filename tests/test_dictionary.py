@@ -164,6 +164,18 @@ def test_worst_cases_of_packing_end_soon_and_walk_right(monkeypatch: pytest.Monk
     check(dictionary, symbols, offsets, 700, 1 << 30)
 
 
+def test_an_alphabet_too_wide_for_a_double_array() -> None:
+    alphabet = 1 << walk.SYMBOL_BITS
+    pairs = [(0, 5), (0, alphabet - 1), (alphabet - 1, 0), (alphabet - 1, alphabet - 1)]
+    ordered = sorted([(), *((s,) for s in range(alphabet)), *pairs])
+    number = {text: code for code, text in enumerate(ordered)}
+    parent = np.array([number[text[:-1]] if text else -1 for text in ordered])
+    dictionary = Dictionary(parent, np.array([text[-1] if text else -1 for text in ordered]), alphabet)
+    assert dictionary._table is None
+    symbols, offsets = random_documents(dictionary, [(0, 5, 7), *pairs], [300, 0, 1], seed=0)
+    check(dictionary, symbols, offsets, 100, 1 << 30)
+
+
 def test_texts_of_a_chain_share_their_place() -> None:
     """A text of 65,535 symbols and all its beginnings: laid out once, not 2^31 symbols."""
     size = 65_536

@@ -13,9 +13,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 import stackc
-from recipes_of_tests import HEAD, TINY_MODEL, TINY_TRAIN, corpus, level
+from recipes_of_tests import HEAD, TEXT, TINY_MODEL, TINY_TRAIN, corpus, level
 from stackc.cli import main
+from stackc.level import Level
+from stackc.pipeline.compiling import compiled, why_not
+from stackc.stack import open_level
 from stackc.store import Store
+from stackc.testing.driving import TablePredictor
+from stackc_coders.arithmetic import ArithmeticCoder
 
 TOP = '[top]\nname = "M4"\n[top.model]\nbackend = "unigram"\n'
 
@@ -104,9 +109,7 @@ stack = stackc.load(Path(sys.argv[1]))
 data = b"It is a truth universally acknowledged" * 9 + bytes(range(256))
 for level in ("M1", "M2"):
     assert stack.decode(stack.encode(data, level), level) == data
-    assert stack.levels[0].encode(data and __import__("numpy").frombuffer(data, "u1")).starts[0] == 0
-loaded = [name for name in sys.modules if name.split(".")[0] in ("torch", "stackc_torch")]
-print([name for name in loaded if name != "stackc_torch" and "torch" == name.split(".")[0]])
+print([name for name in sys.modules if name.split(".")[0] == "torch"])
 """
 
 
@@ -142,6 +145,49 @@ def test_a_level_that_is_not_compiled_says_why_once(tmp_path: Path, capfd: pytes
     assert small.levels[0].dictionary is None
     assert whole.levels[0].dictionary is not None
     assert small.encode(data).tolist() == whole.encode(data).tolist()
+
+
+@pytest.mark.parametrize("name", ["M1", "M2"])
+def test_the_compiled_route_gives_the_tokens_of_the_stepping_route_on_text(folder: Path, name: str) -> None:
+    stack = stackc.load(folder)
+    i = stack.level_index(name) - 1
+    runtime, section = stack.runtime, stack.recipe.levels[i]
+    stepped = open_level(section, folder / name, stack.recipe.corpus.segment, runtime, compiled=False)
+    below = stack.recipe.levels[i - 1].name if i else None
+    data = TEXT.encode() * 3 + Path(__file__).read_bytes()[:2000] + bytes(range(256))
+    symbols = np.frombuffer(data, np.uint8) if below is None else stack.encode(data, below)
+    expected, coded = stepped.encode(symbols), stack.levels[i].encode(symbols)
+    assert stack.levels[i].dictionary is not None
+    assert coded.tokens.tolist() == expected.tokens.tolist()
+    assert coded.starts.tolist() == expected.starts.tolist()
+    assert stepped.decode(coded.tokens).symbols.tolist() == symbols.tolist()
+
+
+def test_the_largest_level_that_compiles() -> None:
+    alphabet = 1100  # 953 codes for each one-symbol text: few have extensions that are extended
+    uniform = np.full(alphabet, (1 << 24) // alphabet, np.uint32)
+    uniform[: (1 << 24) - int(uniform.sum())] += 1
+    stepped, level = (
+        Level(
+            name="M1", alphabet=alphabet, segment=500, windowing=EqualInfo(), coder=ArithmeticCoder(), token_bits=20,
+            load_predictor=lambda: TablePredictor(uniform[None]),
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    assert why_not(level, 200) is None
+    assert "1,048,576 texts over an alphabet of 1,100 take about 152 MB" in str(why_not(level, 100))
+    level.dictionary = compiled(level, level.predictor)
+    assert len(level.dictionary) == 1 << 20
+    symbols = np.random.default_rng(0).integers(0, alphabet, 1200).astype(np.uint16)
+    coded = level.encode(symbols)
+    assert coded.tokens.tolist() == stepped.encode(symbols).tokens.tolist()
+    assert level.decode(coded.tokens).symbols.tolist() == symbols.tolist()
+
+
+class EqualInfo:
+    """Windows of 20 bits."""
+
+    bits, symbols, restart, cuts = 20, None, "window", None
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
