@@ -78,7 +78,8 @@ def build(
 
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
     folder = Path(out) if out is not None else Path("runs") / plan.stack.name
-    runtime = Runtime(device=device or plan.run.device, threads=plan.run.threads, lanes=plan.run.lanes)
+    speed = plan.run
+    runtime = Runtime(device=device or speed.device, threads=speed.threads, lanes=speed.lanes, memory=speed.memory)
     mode: Any = show
     return run(plan, folder, runtime=runtime, display=Display(folder / "logs", mode))
 

@@ -7,34 +7,43 @@ exactly the codes c .. end[c] - 1. Code 0 is the empty text, never produced by t
 
 Codes left over in the range of a text that reached the symbol budget name that text too; the encoder gives the
 lowest of them.
+
+The kernels are in `stackc.preorder`, `stackc.walk` and `stackc.spell`; `stackc.plain_walk` says plainly what they do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from stackc import preorder, spell, walk
 from stackc.errors import ArtifactError, CodingError
 from stackc.files import read_tensors, write_tensors
 from stackc.limits import MAX_WINDOW_SYMBOLS
 from stackc.parts import Symbols
-
-Function = TypeVar("Function", bound=Callable[..., object])
+from stackc.shares import even_shares, segment_shares, shared
+from stackc.store import outside, symbol_dtype
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.unsignedinteger[Any]]
 
-_SYMBOL_BITS = 20  # alphabets are at most 2^20, so (code, symbol) packs into one int64 key
-_MIX = -7046029254386353131  # an odd 64-bit constant (2^64 / golden ratio) that spreads the keys
+PACK_WORK = 256
+"""Places a text that packing may look at. Past this, or past four places a text, the trie is searched instead."""
+
+LAID_OUT_BYTES = 1 << 26
+"""Texts are laid out end to end for decoding where they take at most so much; else they are climbed."""
+
+SCRATCH = 1 << 20
+"""Symbols whose codes are gathered at a time: what a cache holds."""
 
 
 class Dictionary:
-    """The texts of a compiled level, with a hashed trie for encoding.
+    """The texts of a compiled level, and the walk through them.
 
     Args:
         parent: int32[N], the code of each text without its last symbol; -1 for the empty text, code 0.
@@ -55,18 +64,20 @@ class Dictionary:
         in_range = size > 1 and (self.symbol[1:] >= 0).all() and (self.symbol[1:] < alphabet).all()
         if self.symbol.shape != self.parent.shape or not (in_order and in_range):
             raise ArtifactError("a dictionary whose texts are not in preorder; build the stack again")
-        slots = 1 << (2 * size - 1).bit_length()
-        self._keys = np.full(slots, -1, np.int64)
-        self._values = np.zeros(slots, np.int32)
-        self.length, self.end, self.canonical = _index(self.parent, self.symbol, self._keys, self._values)
-        if int(self.length.max()) > MAX_WINDOW_SYMBOLS:
+        if size >= 1 << walk.CODE_BITS:
+            raise ArtifactError(f"a dictionary of {size:,} texts; at most {(1 << walk.CODE_BITS) - 1:,} can be coded")
+        ascending, self._first, self._children, self.length, self.canonical, self.end = preorder.index(
+            self.parent, self.symbol
+        )
+        if not ascending:
+            raise ArtifactError("a dictionary whose texts are not in preorder; build the stack again")
+        self.longest = int(self.length.max())
+        if self.longest > MAX_WINDOW_SYMBOLS:
             raise ArtifactError(f"a dictionary with a text of more than {MAX_WINDOW_SYMBOLS} symbols")
-        roots = np.zeros(alphabet, np.int32)
-        first = np.flatnonzero((self.parent == 0) & (self.canonical == own))
-        roots[self.symbol[first]] = first
-        if (roots == 0).any():
-            raise ArtifactError(f"a dictionary without a text for symbol {int(np.argmin(roots))}")
-        self._roots = roots
+        self._table, self._roots = self._packed()
+        absent = np.flatnonzero(self._roots == 0)
+        if len(absent):
+            raise ArtifactError(f"a dictionary without a text for symbol {absent[0]}")
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -78,40 +89,105 @@ class Dictionary:
         segment: int,
         budget: int,
         cuts: npt.NDArray[np.bool_] | None = None,
-    ) -> tuple[Int32, Int64, Int64]:
-        """Walk the trie over documents; a window ends where no longer text exists.
+        threads: int = 1,
+    ) -> tuple[Codes, Int64]:
+        """Walk the trie over documents; a window ends where no longer text exists. Linear in the symbols, always.
 
         Args:
-            symbols: flat symbols of D documents.
+            symbols: flat symbols of D documents, not negative.
             offsets: int64[D + 1], where documents start and end.
             segment: symbols in a segment; windows end with it.
             budget: symbols in a window at most.
             cuts: bool[n], True where a window is forced to start.
+            threads: share the segments; the codes are the same for any number.
 
         Returns:
-            codes int32[w]; window starts int64[w], positions in `symbols`; int64[D + 1], where each document's
-            codes start and end.
-        """
-        if len(symbols) and int(symbols.max()) >= self.alphabet:
-            raise CodingError(f"symbol {int(symbols.max())} is outside the alphabet of {self.alphabet}")
-        codes = np.empty(len(symbols), np.int32)
-        starts = np.empty(len(symbols), np.int64)
-        code_offsets = np.zeros(len(offsets), np.int64)
-        forced = np.zeros(0, np.bool_) if cuts is None else cuts
-        count = _walk(
-            np.ascontiguousarray(symbols), offsets, segment, budget, forced,
-            self._roots, self._keys, self._values, codes, starts, code_offsets,
-        )  # fmt: skip
-        return codes[:count].copy(), starts[:count].copy(), code_offsets
+            codes uint16[w] or, where there are more than 2^16, uint32[w]; int64[D + 1], where each document's codes
+            start and end.
 
-    def decode(self, codes: Int64, offsets: Int64) -> tuple[Int32, Int64]:
-        """The texts of codes end to end: symbols int32[n], and int64[D + 1], where each document starts and ends."""
-        if len(codes) and int(codes.max()) >= len(self):
-            raise CodingError(f"code {int(codes.max())} is outside the dictionary of {len(self)} texts")
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.length[codes])])
-        out = np.empty(int(ends[-1]), np.int32)
-        _spell(codes.astype(np.int64), ends, self.parent, self.symbol, out)
-        return out, ends[offsets]
+        Raises:
+            CodingError: a symbol outside the alphabet.
+        """
+        flat = self._narrowed(symbols, self.alphabet, "symbol", f"the alphabet of {self.alphabet}")
+        bounds = np.ascontiguousarray(offsets, np.int64)
+        segment = min(segment, max(len(flat), 1))
+        forced = np.zeros(0, np.bool_) if cuts is None else np.ascontiguousarray(cuts)
+        limit = 0 if cuts is None and budget >= self.longest else budget
+        code_offsets = np.zeros(len(bounds), np.int64)
+        shares = segment_shares(bounds, segment, threads)
+
+        def one(low: int, high: int) -> Codes:
+            document = 0 if low == bounds[0] else int(np.searchsorted(bounds[1:], low, "right"))
+            out = np.empty(high - low, self._code_type)
+            if self._table is None:
+                count = walk.search(
+                    flat, bounds, low, high, document, segment, budget, forced, self._first, self._children,
+                    self.symbol, self._roots, out, code_offsets,
+                )  # fmt: skip
+            else:
+                whole = segment + walk.SKEW
+                room = max(min(walk.GROUP * whole, SCRATCH), 2 * walk.LANES * whole)
+                scratch = np.empty(min(room, 2 * (high - low) + 2 * walk.GROUP * walk.SKEW), self._code_type)
+                count = walk.walk(
+                    flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
+                    code_offsets,
+                )  # fmt: skip
+            out.resize(count, refcheck=False)  # gives back what was never touched
+            return out
+
+        pieces = shared(one, shares, threads)
+        before = 0
+        for (low, high), piece in zip(shares[1:], pieces, strict=False):
+            before += len(piece)
+            first = np.searchsorted(bounds[1:], low, "right") + 1
+            last = np.searchsorted(bounds[1:], high, "right") + 1
+            code_offsets[first:last] += before
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), code_offsets
+
+    def decode(self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1) -> tuple[Symbols, Int64]:
+        """The texts of codes end to end.
+
+        Args:
+            codes: integers below `len`, of D documents.
+            offsets: int64[D + 1], where documents start and end in `codes`.
+            threads: share the codes.
+
+        Returns:
+            symbols, of the smallest type that holds the alphabet; int64[D + 1], where each document starts and ends.
+
+        Raises:
+            CodingError: a code outside the dictionary.
+        """
+        flat = self._narrowed(codes, len(self), "code", f"the dictionary of {len(self)} texts")
+        bounds = np.ascontiguousarray(offsets, np.int64)
+        spans, texts = self._texts
+        shares = even_shares(len(flat), threads)
+        sizes = shared(lambda low, high: int(spell.measure(flat, low, high, self.length)), shares, threads)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(sizes, np.int64))])
+        out = np.empty(int(starts[-1]), symbol_dtype(self.alphabet))
+        ends = np.zeros(len(bounds), np.int64)
+        start_of = dict(zip(shares, starts.tolist(), strict=False))
+
+        def one(low: int, high: int) -> None:
+            at = start_of[low, high]
+            if texts is None:
+                spell.climb(flat, low, high, self.length, self.parent, self.symbol, out, at)
+            else:
+                spell.spell(flat, low, high, spans, texts, out.view(np.uint8), at * out.itemsize)
+            first = int(np.searchsorted(bounds, low, "right"))
+            if len(bounds) > 2 or bounds[-1] != len(flat):
+                spell.ends_of(flat, low, high, self.length, at, bounds, first, ends)
+
+        shared(one, shares, threads)
+        if len(bounds) == 2 and bounds[-1] == len(flat):
+            ends[1] = len(out)
+        return out, ends
+
+    def starts(self, codes: Codes) -> Int64:
+        """int64[w], where each code's text starts when they stand end to end."""
+        lengths = self.length[codes].astype(np.int64)
+        starts: Int64 = np.cumsum(lengths) - lengths
+        return starts
 
     def text(self, code: int) -> list[int]:
         """The symbols of one code's text."""
@@ -123,13 +199,11 @@ class Dictionary:
 
     def child(self, code: int, symbol: int) -> int | None:
         """The code of the text of `code` and one more symbol, or None where that is no text."""
-        found = int(_find(self._keys, self._values, code, symbol))
-        return found or None
+        return int(walk.find(self._first, self._children, self.symbol, code, symbol)) or None
 
     def children(self, code: int) -> Int64:
         """Codes of all texts one symbol longer, ascending by symbol (which is ascending by code)."""
-        inside = np.arange(code + 1, int(self.end[code]))
-        chosen: Int64 = inside[(self.parent[inside] == code) & (self.canonical[inside] == inside)]
+        chosen: Int64 = self._children[self._first[code] : self._first[code + 1]].astype(np.int64)
         return chosen
 
     def save(self, path: Path) -> None:
@@ -143,90 +217,59 @@ class Dictionary:
         except (KeyError, ArtifactError) as error:
             raise ArtifactError(f"{path}: {error}") from error
 
+    # ---- tables
 
-# --------------------------------------------------------------------------------------------------
-# Kernels. Keys are code << 20 | symbol; open addressing with linear probing; a table is at most half full.
+    @property
+    def _code_type(self) -> np.dtype[Any]:
+        return np.dtype(np.uint16 if len(self) <= 1 << 16 else np.uint32)
 
+    def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
+        """The trie as a double array, None where it does not fit into one; and the entries of one-symbol texts."""
+        size = len(self)
+        room = table_places(size, self.alphabet) if self.alphabet < int(walk.EMPTY) else 0
+        table = np.full(room, walk.EMPTY, np.uint64)
+        base = np.zeros(size, np.int32)
+        roots = np.zeros(self.alphabet, np.uint64)
+        families = np.diff(self._first)
+        families[0] = 0  # one-symbol texts are found in `roots`
+        order = np.argsort(-families, kind="stable")[: np.count_nonzero(families)]
+        used = 0
+        if room:
+            used = walk.pack(
+                self._first, self._children, self.symbol, order, self.alphabet, table, base, PACK_WORK * size
+            )
+        table = table[:used].copy()
+        if used:
+            walk.fill(self.parent, self.symbol, self.canonical, base, table, roots)
+        else:
+            ones = self.children(0)
+            roots[self.symbol[ones]] = ones.astype(np.uint64) << np.uint64(walk.SYMBOL_BITS)
+        return table if used else None, roots
 
-def _kernel(function: Function) -> Function:
-    """Compile with numba, keeping the function's type."""
-    compiled: Function = numba.njit(cache=True, nogil=True)(function)
-    return compiled
+    @cached_property
+    def _texts(self) -> tuple[Int64, npt.NDArray[np.uint8] | None]:
+        """Where each code's text stands, and the texts as bytes; None where they take too much."""
+        kind = symbol_dtype(self.alphabet)
+        unextended = (self._first[:-1] == self._first[1:]) & (self.canonical == np.arange(len(self)))
+        total = int(self.length[unextended].sum(dtype=np.int64))
+        if total * kind.itemsize > LAID_OUT_BYTES:
+            return np.zeros(0, np.int64), None
+        texts = np.zeros(total + spell.WIDE, kind)
+        spans = spell.lay_out(self.parent, self.symbol, self.canonical, self._first, self._children, self.length, texts)
+        return spans, texts.view(np.uint8)
 
-
-@_kernel
-def _slot(keys: Int64, key: np.int64) -> np.int64:
-    """Where `key` is, or the empty slot where it belongs."""
-    mask = len(keys) - 1
-    slot = ((key * _MIX) >> 20) & mask
-    while keys[slot] != -1 and keys[slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@_kernel
-def _find(keys: Int64, values: Int32, code: int, symbol: int) -> int:
-    """The child of `code` by `symbol`; 0 where there is none (the empty text is nobody's child)."""
-    slot = _slot(keys, (np.int64(code) << _SYMBOL_BITS) | symbol)
-    return values[slot] if keys[slot] != -1 else 0
-
-
-@_kernel
-def _index(parent: Int32, symbol: Int32, keys: Int64, values: Int32) -> tuple[Int32, Int32, Int32]:
-    """Fill the hash; give each text's length, the end of its codes, and the lowest code of the same text."""
-    size = len(parent)
-    length = np.zeros(size, np.int32)
-    end = np.arange(1, size + 1).astype(np.int32)
-    canonical = np.arange(size).astype(np.int32)
-    for code in range(1, size):
-        length[code] = length[parent[code]] + 1
-        key = (np.int64(parent[code]) << _SYMBOL_BITS) | symbol[code]
-        slot = _slot(keys, key)
-        if keys[slot] == -1:
-            keys[slot] = key
-            values[slot] = code
-        canonical[code] = values[slot]
-    for code in range(size - 1, 0, -1):
-        for above in (parent[code], canonical[code]):
-            end[above] = max(end[above], end[code])
-    return length, end, canonical
-
-
-@_kernel
-def _walk(
-    symbols: Symbols, offsets: Int64, segment: int, budget: int, cuts: npt.NDArray[np.bool_],
-    roots: Int32, keys: Int64, values: Int32, codes: Int32, starts: Int64, code_offsets: Int64,
-) -> int:  # fmt: skip
-    """The compiled encoder. Every symbol is looked up once, or twice where it ends a window: linear, always."""
-    count = 0
-    for document in range(len(offsets) - 1):
-        at = offsets[document]
-        while at < offsets[document + 1]:
-            end = min(at + segment, offsets[document + 1])
-            while at < end:
-                last = min(at + budget, end)
-                code = roots[symbols[at]]
-                starts[count] = at
-                at += 1
-                while at < last and not (len(cuts) and cuts[at]):
-                    child = _find(keys, values, code, symbols[at])
-                    if child == 0:
-                        break
-                    code = child
-                    at += 1
-                codes[count] = code
-                count += 1
-        code_offsets[document + 1] = count
-    return count
+    def _narrowed(self, values: npt.NDArray[np.integer], size: int, what: str, where: str) -> Symbols:
+        """Values below `size`, in one of few types and never writeable: the kernels are compiled for those alone."""
+        values = np.asarray(values)
+        value = outside(values, size)
+        if value is not None:
+            raise CodingError(f"{what} {value} is outside {where}")
+        kind = symbol_dtype(size) if what == "symbol" else self._code_type
+        flat: Symbols = np.require(values, kind, ["C", "A"]).view(np.ndarray)
+        flat.flags.writeable = False
+        return flat
 
 
-@_kernel
-def _spell(codes: Int64, ends: Int64, parent: Int32, symbol: Int32, out: Int32) -> None:
-    """Write each code's text backwards from where it ends."""
-    for i in range(len(codes)):
-        code = codes[i]
-        at = ends[i + 1]
-        while code > 0:
-            at -= 1
-            out[at] = symbol[code]
-            code = parent[code]
+def table_places(texts: int, alphabet: int) -> int:
+    """Places of a double array while it is packed, at most."""
+    return 4 * texts + 3 * alphabet

@@ -17,13 +17,15 @@ class Runtime:
 
     Attributes:
         device: "auto" (CUDA where torch sees one), "cpu" or "cuda".
-        threads: inside one operation of a model.
+        threads: inside one operation of a model, and of a compiled level.
         lanes: windows or segments coded side by side.
+        memory: megabytes that compiling a level may take; a level that takes more is not compiled.
     """
 
     device: str = "auto"
     threads: int = 1
     lanes: int = 256
+    memory: int = 1024
 
     def resolve(self) -> Device:
         """The device itself. Imports torch unless "cpu" was asked for.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from stackc.errors import CodingError
 from stackc.parts import Coder, Predictor, Symbols, Window, Windowing
+from stackc.store import outside, symbol_dtype
 
 if TYPE_CHECKING:
     from stackc.dictionary import Dictionary
@@ -32,14 +33,19 @@ class Encoding:
     """What a level makes of documents.
 
     Attributes:
-        tokens: uint32[t], the documents' tokens end to end.
+        tokens: unsigned integers, the documents' tokens end to end.
         offsets: int64[D + 1], where each document's tokens start and end.
-        starts: int64[w], ascending: the places in the symbols where windows start.
+        starts: int64[w], ascending: the places in the symbols where windows start. Given as a function where most
+            callers do not ask.
     """
 
-    tokens: npt.NDArray[np.uint32]
+    tokens: npt.NDArray[np.unsignedinteger[Any]]
     offsets: Int64
-    starts: Int64
+    _starts: Int64 | Callable[[], Int64] = attrs.field(alias="starts")
+
+    @property
+    def starts(self) -> Int64:
+        return self._starts() if callable(self._starts) else self._starts
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +77,7 @@ class Level:
         load_predictor: gives the frozen model when it is first needed; None where the coder needs none.
         dictionary: the level compiled, or None.
         lanes: windows or segments coded side by side (speed only).
+        threads: of a compiled level (speed only).
 
     Raises:
         CodingError: a coder, windowing and sizes that cannot work together.
@@ -89,6 +96,7 @@ class Level:
         load_predictor: Callable[[], Predictor] | None = None,
         dictionary: Dictionary | None = None,
         lanes: int = 256,
+        threads: int = 1,
     ) -> None:
         self.name = name
         self.alphabet = alphabet
@@ -98,6 +106,7 @@ class Level:
         self.vocabulary = vocabulary
         self.dictionary = dictionary
         self.lanes = lanes
+        self.threads = threads
         self._load_predictor = load_predictor
         budget = segment if windowing.symbols is None else windowing.symbols
         self.window = Window(alphabet=alphabet, bits=windowing.bits, symbols=budget, token_bits=token_bits)
@@ -166,14 +175,18 @@ class Level:
             CodingError: a symbol outside the alphabet; a predictor that does not reproduce what it wrote.
         """
         bounds = _bounds(symbols, offsets)
-        if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < self.alphabet:
+        if outside(symbols, self.alphabet) is not None:
             raise CodingError(f"{self.name}: a symbol outside its alphabet of {self.alphabet}")
         if self.dictionary is not None:
-            codes, starts, code_offsets = self.dictionary.encode(
-                symbols, bounds, self.segment, self.window.symbols, self._cuts(symbols, bounds)
+            dictionary, per = self.dictionary, self.window_tokens or 1
+            codes, code_offsets = dictionary.encode(
+                symbols, bounds, self.segment, self.window.symbols, self._cuts(symbols, bounds), self.threads
             )
-            per = self.window_tokens or 1
-            return Encoding(tokens=self._split(codes), offsets=code_offsets * per, starts=starts)
+            return Encoding(
+                tokens=self._split(codes),
+                offsets=code_offsets if per == 1 else code_offsets * per,
+                starts=lambda: bounds[0] + dictionary.starts(codes),
+            )
         if self.vocabulary is not None:
             raise CodingError(f"{self.name}: its coder works by a dictionary, and the level is not compiled")
         from stackc.lanes import encode_segments
@@ -194,7 +207,7 @@ class Level:
             CodingError: a token outside the alphabet, or tokens that decode to nothing (coders that are not total).
         """
         bounds = _bounds(tokens, offsets)
-        if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.token_alphabet:
+        if outside(tokens, self.token_alphabet) is not None:
             raise CodingError(f"{self.name}: a token outside its alphabet of {self.token_alphabet}")
         per = self.window_tokens
         if per is None:
@@ -202,13 +215,16 @@ class Level:
 
             symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[1:])
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
+        if self.dictionary is not None and per == 1:
+            symbols, ends = self.dictionary.decode(tokens, bounds, self.threads)
+            return Decoding(symbols=symbols, offsets=ends, ignored=0)
         counts = np.diff(bounds) // per
         ignored = int((np.diff(bounds) - counts * per).sum())
         code_offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         within = np.arange(int(code_offsets[-1])) - np.repeat(code_offsets[:-1], counts)
         first = np.repeat(bounds[:-1], counts) + within * per
         if self.dictionary is not None:
-            symbols, ends = self.dictionary.decode(self._join(tokens, first), code_offsets)
+            symbols, ends = self.dictionary.decode(self._join(tokens, first), code_offsets, self.threads)
             return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
         if self.vocabulary is not None:
             raise CodingError(f"{self.name}: its coder works by a dictionary, and the level is not compiled")
@@ -230,11 +246,15 @@ class Level:
             cuts[start:end] = self.windowing.cuts(symbols[start:end])
         return cuts
 
-    def _split(self, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:
+    def _split(self, codes: npt.NDArray[np.unsignedinteger[Any]]) -> npt.NDArray[np.unsignedinteger[Any]]:
         """Codes of W bits as tokens, most significant first."""
         per, bits = self.window_tokens or 1, self.token_bits
-        shifts = np.arange(per - 1, -1, -1) * bits
-        tokens: npt.NDArray[np.uint32] = ((codes[:, None] >> shifts) & ((1 << bits) - 1)).astype(np.uint32)
+        kind = symbol_dtype(self.token_alphabet)
+        if per == 1:
+            return codes.astype(kind, copy=False)
+        tokens = np.empty((len(codes), per), kind)
+        for i in range(per):
+            tokens[:, i] = codes >> (per - 1 - i) * bits & (1 << bits) - 1
         return tokens.reshape(-1)
 
     def _join(self, tokens: npt.NDArray[np.integer], first: Int64) -> Int64:

@@ -51,7 +51,7 @@ class Stack:
 
     Args:
         folder: the stack's folder.
-        runtime: device, threads and lanes; None: as the recipe's ``[run]`` says.
+        runtime: device, threads, lanes and memory; None: as the recipe's ``[run]`` says.
 
     Raises:
         ArtifactError: no stack there, one that is damaged, or one of a newer format.
@@ -64,7 +64,7 @@ class Stack:
         _check_plugins(self.folder, self.manifest)
         self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
         run = self.recipe.run
-        self.runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes)
+        self.runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
 
     @property
     def name(self) -> str:
@@ -146,7 +146,7 @@ class Stack:
         for one in reversed(self.levels[: self.level_index(level)]):
             back = one.decode(symbols)
             symbols, ignored = back.symbols, ignored + back.ignored
-        return symbols.astype(np.uint8).tobytes(), ignored
+        return symbols.astype(np.uint8, copy=False).tobytes(), ignored
 
     def generate(self, prompt: bytes, *, tokens: int = 64, temperature: float = 1.0, seed: int = 0) -> bytes:
         """Text that starts with `prompt` and goes on as the top model sees fit (`stackc.generate`)."""
@@ -236,6 +236,7 @@ def open_level(
         load_predictor=load_predictor if section.model is not None else None,
         dictionary=dictionary,
         lanes=runtime.lanes,
+        threads=runtime.threads,
     )
 
 

@@ -33,6 +33,16 @@ def symbol_dtype(alphabet: int) -> np.dtype[Any]:
     return np.dtype("<u1" if alphabet <= 1 << 8 else "<u2" if alphabet <= 1 << 16 else "<u4")
 
 
+def outside(values: Symbols, alphabet: int) -> int | None:
+    """A value that is no symbol of the alphabet, None where there is none. Reads nothing where the type says so."""
+    if not len(values) or (values.dtype.kind == "u" and np.iinfo(values.dtype).max < alphabet):
+        return None
+    if values.dtype.kind != "u" and int(values.min()) < 0:
+        return int(values.min())
+    largest = int(values.max())
+    return largest if largest >= alphabet else None
+
+
 @attrs.frozen(kw_only=True)
 class Chunk:
     """A run of whole documents: flat symbols, offsets int64[D + 1] from 0, source bytes int64[D]."""

@@ -72,7 +72,7 @@ def four_level() -> str:
     train = TINY_TRAIN.format(steps=6)
     return (
         HEAD.format(name="four", segment=300)
-        + level("M1", 'kind = "equal-info"\nbits = 18\ncontext = "window"', "arithmetic", 9, TINY_MODEL, train)
+        + level("M1", 'kind = "equal-info"\nbits = 27\ncontext = "window"', "arithmetic", 9, TINY_MODEL, train)
         + level("M2", 'kind = "fixed-token"\nsymbols = 60', "gzip", 8)
         + level("M3", 'kind = "equal-info"\nbits = 12', "static-unigram", 12)
         + level("M4", 'kind = "whole"', "arithmetic", 16, 'backend = "uniform"')

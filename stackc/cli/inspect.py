@@ -9,14 +9,18 @@ import click
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest, or the texts, as JSON.")
 @click.option("--verify", is_flag=True, help="Check the SHA-256 of every part.")
-def command(path: Path, as_json: bool, verify: bool) -> None:
+@click.option("--texts", is_flag=True, help="List the texts of a compiled level, the most frequent first.")
+@click.option("--level", help="The level whose texts are listed, e.g. M1.")
+@click.option("--limit", type=click.IntRange(min=0), help="List so many texts; 0 lists all.  [default: 100]")
+def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | None, limit: int | None) -> None:
     """Show the levels, models, plugins and figures of the stack in folder PATH."""
     import json
 
     from stackc.cli.show import print_report
-    from stackc.errors import ArtifactError
+    from stackc.cli.texts import print_texts
+    from stackc.errors import ArtifactError, StackcError
     from stackc.files import sha256_file
     from stackc.stack import read_manifest
 
@@ -25,6 +29,15 @@ def command(path: Path, as_json: bool, verify: bool) -> None:
         for name, part in manifest["parts"].items():
             if sha256_file(path / name) != part["sha256"]:
                 raise ArtifactError(f"{path / name}: not what the manifest says (SHA-256); build the stack again")
+    if texts:
+        if level is None:
+            raise StackcError(
+                f"--texts needs --level; the levels are {', '.join(one['name'] for one in manifest['levels'])}"
+            )
+        print_texts(path, level, limit, as_json)
+        return
+    if level is not None or limit is not None:
+        raise StackcError("--level and --limit say which texts are listed: give --texts too")
     if as_json:
         click.echo(json.dumps(manifest, indent=1, sort_keys=True))
         return

@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 import stackc
-from stackc.errors import CodingError, CorpusError
+from stackc.errors import CorpusError
 from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors
 from stackc.host import Runtime, host
 from stackc.level import Level, segments
 from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
+from stackc.pipeline.compiling import COMPILE_BITS, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.stages import Done, Parts, Workspace, clear, held
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -27,9 +28,6 @@ from stackc.stack import FORMAT, MANIFEST, Stack, measured, open_level, open_pre
 from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
-
-COMPILE_BITS = 16
-"""Levels of at most this many bits a window, whose context restarts with it, are compiled."""
 
 
 def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
@@ -45,23 +43,11 @@ def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display:
         StackcError: anything a user can cause; finished stages are kept.
     """
     run = recipe.run
-    runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes)
+    runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
     display = display or Display(out / "logs", "quiet")
     with held(out):
         _Build(recipe, Workspace(out, display), runtime).run()
     return Stack(out, runtime)
-
-
-def compiles(level: Level) -> bool:
-    """Whether the level is a fixed dictionary, small enough to write down."""
-    if level.vocabulary is not None:
-        return True
-    bits = level.windowing.bits
-    if bits is None or bits > COMPILE_BITS or not level.restarts_with_window or not hasattr(level.coder, "dictionary"):
-        return False
-    return not level.coder.needs_model or (
-        level.predictor.portability == "portable" and hasattr(level.predictor, "take")
-    )
 
 
 class _Build:
@@ -70,6 +56,7 @@ class _Build:
         self.work = work
         self.runtime = runtime
         self.splits: list[str] = []
+        self.not_compiled: dict[str, str] = {}  # reasons that were not said yet, by level
 
     def run(self) -> None:
         inputs = "corpus"
@@ -144,7 +131,9 @@ class _Build:
             self.work.run(f"{section.name}/coder", tables, fit)
         frozen = self._model(section, inputs, self._cutter(section))
         level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
-        if not compiles(level):
+        reason = why_not(level, self.runtime.memory)
+        if reason is not None:
+            self.not_compiled[section.name] = reason
             clear(folder / "dictionary")
             return level
         material = {
@@ -222,7 +211,8 @@ class _Build:
         ) -> npt.NDArray[np.int64]:
             level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
             level.predictor = predictor
-            if compiles(level):
+            # Finding more texts than there are symbols to cut takes longer than cutting them.
+            if (level.window.bits or 0) < len(symbols).bit_length() and compiles(level, self.runtime.memory):
                 level.dictionary = compiled(level, predictor)
             if level.code_bits is None and level.windowing.cuts is None:
                 return fixed_starts(
@@ -246,6 +236,9 @@ class _Build:
         }
 
         def encode(stage: Path, progress: Progress) -> None:
+            reason = self.not_compiled.pop(section.name, None)
+            if reason is not None:
+                progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
             writer = StoreWriter(stage, level.token_alphabet)
             read = count = 0
             for number, chunk in enumerate(source.chunks()):
@@ -323,20 +316,4 @@ def fixed_starts(offsets: npt.NDArray[np.int64], segment: int, size: int) -> npt
     return np.concatenate([np.zeros(0, np.int64), *pieces])
 
 
-def compiled(level: Level, predictor: Predictor | None) -> Any:
-    """The level as a dictionary.
-
-    Raises:
-        CodingError: a model whose answers are not the same everywhere.
-    """
-    from stackc.dictionary import Dictionary
-
-    if predictor is not None and predictor.portability != "portable":
-        raise CodingError(
-            f"{level.name}: a dictionary needs a portable model, and this one's answers are {predictor.portability}"
-        )
-    parent, symbol = level.coder.dictionary(predictor, level.window, level.lanes)  # type: ignore[attr-defined]
-    return Dictionary(parent, symbol, level.alphabet)
-
-
-__all__ = ["COMPILE_BITS", "StageProgress", "build", "compiles"]
+__all__ = ["COMPILE_BITS", "StageProgress", "build", "compiled", "compiles"]

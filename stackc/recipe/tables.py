@@ -62,5 +62,10 @@ class RunSection:
     """``[run]``: speed only; nothing here enters a hash."""
 
     device: str = speed("auto", check=in_(("auto", "cpu", "cuda")), help="where models train: auto, cpu or cuda")
-    threads: int = speed(1, check=[ge(1), le(1024)], help="threads inside one operation of a model")
+    threads: int = speed(
+        1, check=[ge(1), le(1024)], help="threads inside one operation of a model, and of a compiled level"
+    )
     lanes: int = speed(256, check=[ge(1), le(65_536)], help="windows or segments coded side by side")
+    memory: int = speed(
+        1024, check=[ge(1), le(2**20)], help="megabytes that compiling a level may take; a larger one is not compiled"
+    )

@@ -188,9 +188,9 @@ def test_the_suite_finds_what_is_wrong() -> None:
             test()
 
 
-def test_all_three_are_registered_with_their_flags() -> None:
+def test_all_are_registered_with_their_flags() -> None:
     names = {part.name: part.config for part in registry().parts("coder") if part.plugin == "coders"}
-    assert set(names) == {"arithmetic", "static-unigram", "gzip"}
+    assert set(names) == {"arithmetic", "static-unigram", "gzip", "tunstall"}
     for name, config in names.items():
         for flag in ("budget", "ends", "total", "needs_model"):
             assert getattr(config, flag) == getattr(type(installed(name)), flag)

@@ -1,0 +1,74 @@
+"""Which levels are compiled into a dictionary, what that takes, and why the others are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stackc.errors import CodingError
+from stackc.level import Level
+from stackc.parts import Predictor
+
+if TYPE_CHECKING:
+    from stackc.dictionary import Dictionary
+
+COMPILE_BITS = 20
+"""Levels of at most this many bits a window, whose context restarts with it, are compiled."""
+
+BYTES_A_TEXT = 140
+"""While it is found: 32. In tables: 28. While these are packed: 80 at most (`stackc.walk.pack`)."""
+
+BYTES_A_SYMBOL, BYTES_A_FREQUENCY = 40, 20
+"""Of the alphabet, in tables; and of every lane's answer of the model, with what it takes to make it."""
+
+
+def estimated_bytes(texts: int, alphabet: int, lanes: int) -> int:
+    """Memory that compiling takes at most, without the model's own."""
+    return BYTES_A_TEXT * texts + alphabet * (BYTES_A_SYMBOL + BYTES_A_FREQUENCY * lanes)
+
+
+def why_not(level: Level, memory: int) -> str | None:
+    """Why the level is not compiled; None where it is: a fixed dictionary that `memory` megabytes can hold."""
+    if level.vocabulary is not None:
+        return None  # it has no other route
+    bits = level.windowing.bits
+    if bits is None:
+        return "its windows have no bit budget"
+    if bits > COMPILE_BITS:
+        return f"a window has {bits} bits, and at most {COMPILE_BITS} are compiled"
+    if not level.restarts_with_window:
+        return "the model's context does not restart with every window"
+    if not hasattr(level.coder, "dictionary"):
+        return f"its coder ({type(level.coder).__name__}) has no compiled form"
+    needed = estimated_bytes(1 << bits, level.alphabet, level.lanes)
+    if needed > memory * 1_000_000:
+        return (
+            f"{1 << bits:,} texts over an alphabet of {level.alphabet:,} take about {needed / 1e6:,.0f} MB, and "
+            f"run.memory allows {memory:,} MB"
+        )
+    if level.coder.needs_model and level.predictor.portability != "portable":
+        return f"its model's answers are {level.predictor.portability}"
+    if level.coder.needs_model and not hasattr(level.predictor, "take"):
+        return "its model cannot pick lanes (`take`)"
+    return None
+
+
+def compiles(level: Level, memory: int = 1024) -> bool:
+    """Whether the level is a fixed dictionary, small enough to write down."""
+    return why_not(level, memory) is None
+
+
+def compiled(level: Level, predictor: Predictor | None) -> Dictionary:
+    """The level as a dictionary.
+
+    Raises:
+        CodingError: a model whose answers are not the same everywhere.
+    """
+    from stackc.dictionary import Dictionary
+
+    if predictor is not None and predictor.portability != "portable":
+        raise CodingError(
+            f"{level.name}: a dictionary needs a portable model, and this one's answers are {predictor.portability}"
+        )
+
+    parent, symbol = level.coder.dictionary(predictor, level.window, level.lanes)  # type: ignore[attr-defined]
+    return Dictionary(parent, symbol, level.alphabet)

@@ -1,0 +1,43 @@
+"""Work shared among threads: contiguous pieces, whose results do not depend on how many there are."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Result = TypeVar("Result")
+Int64 = npt.NDArray[np.int64]
+
+SHARE = 1 << 16
+"""Symbols or codes that a thread of its own is worth."""
+
+
+def even_shares(count: int, threads: int) -> list[tuple[int, int]]:
+    """(low, high) of at most `threads` pieces that cover 0 .. count."""
+    parts = max(1, min(threads, count // SHARE))
+    return [(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
+
+
+def segment_shares(offsets: Int64, segment: int, threads: int) -> list[tuple[int, int]]:
+    """The same of offsets[0] .. offsets[-1], each starting where a segment of a document starts."""
+    begin, end = int(offsets[0]), int(offsets[-1])
+    borders = [begin]
+    for low, _ in even_shares(end - begin, threads)[1:]:
+        document = int(np.searchsorted(offsets, begin + low, "right")) - 1
+        start = int(offsets[document])
+        borders.append(start + (begin + low - start) // segment * segment)
+    borders.append(end)
+    return list(itertools.pairwise(borders))
+
+
+def shared(work: Callable[[int, int], Result], shares: list[tuple[int, int]], threads: int) -> list[Result]:
+    """work(low, high) of every share, in order, by as many threads."""
+    if len(shares) == 1:
+        return [work(*shares[0])]
+    with ThreadPoolExecutor(min(threads, len(shares))) as pool:
+        return list(pool.map(lambda share: work(*share), shares))
