@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -60,32 +61,43 @@ def read_tokens(path: Path, alphabet: int) -> Iterator[npt.NDArray[np.integer]]:
     """
     check_suffix(path)
     try:
-        if path.suffix == ".txt":
-            with path.open() as file:
-                for piece in _lines(file):
-                    yield _checked(path, piece, alphabet)
-            return
-        values = np.load(path, mmap_mode="r", allow_pickle=False) if path.suffix == ".npy" else _raw(path, alphabet)
-    except (OSError, ValueError, OverflowError, EOFError) as error:
+        with path.open("rb") as file:
+            for piece in _READERS[path.suffix](file, symbol_dtype(alphabet)):
+                yield _checked(path, piece, alphabet)
+    except (OSError, ValueError, OverflowError, EOFError, SyntaxError, tokenize.TokenError) as error:
         raise ArtifactError(f"{path}: cannot read tokens ({error})") from error
-    if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype.kind not in "iu":
-        found = f"shape {values.shape} and type {values.dtype}" if isinstance(values, np.ndarray) else "an archive"
-        raise ArtifactError(f"{path}: {found}; tokens are a row of integers")
-    for start in range(0, len(values), PIECE_TOKENS):
-        yield _checked(path, np.array(values[start : start + PIECE_TOKENS]), alphabet)
 
 
-def _raw(path: Path, alphabet: int) -> npt.NDArray[Any]:
-    size, kind = path.stat().st_size, symbol_dtype(alphabet)
-    if size % kind.itemsize:
-        raise ValueError(f"{size} bytes are no whole number of {kind.itemsize}-byte tokens")
-    # An empty file cannot be mapped.
-    return np.memmap(path, kind, mode="r") if size else np.empty(0, kind)
+def _npy(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Read, not mapped: the pages of a mapped file would count as this program's memory."""
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, kind = header(file)
+    if len(shape) != 1 or kind.kind not in "iu":
+        raise ValueError(f"shape {shape} and type {kind}; tokens are a row of integers")
+    left = shape[0]
+    for piece in _raw(file, kind):
+        yield piece[:left]
+        left -= len(piece)
+        if left <= 0:
+            return
+    if left:
+        raise ValueError(f"cut short: {left} of {shape[0]} tokens are missing")
 
 
-def _lines(file: IO[str]) -> Iterator[npt.NDArray[np.integer]]:
+def _raw(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+    while data := file.read(PIECE_TOKENS * kind.itemsize):
+        if len(data) % kind.itemsize:
+            raise ValueError(f"{len(data)} bytes at its end are no whole number of {kind.itemsize}-byte tokens")
+        yield np.frombuffer(data, kind)
+
+
+def _text(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     while lines := file.readlines(4 * PIECE_TOKENS):
         yield np.array([int(word) for line in lines for word in line.split()], np.int64)
+
+
+_READERS = {".npy": _npy, ".bin": _raw, ".txt": _text}
 
 
 def _checked(path: Path, values: npt.NDArray[Any], alphabet: int) -> npt.NDArray[np.integer]:
