@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +28,7 @@ from stackc.api import (
 )
 from stackc_counted import mixing
 from stackc_counted.config import Counted, CountedTraining
+from stackc_counted.continuation import continued
 from stackc_counted.counting import count_texts
 from stackc_counted.models import count
 from stackc_counted.trie import Trie
@@ -84,7 +86,7 @@ class Counting:
         """The counts that every round leaves, the last round's."""
         base = cumulative(count(self.symbols, self.task.alphabet))
         self._report()
-        free = self._texts(self.places(self.settings.fallback_sample), self.config.order + 1)
+        free = self._fallback()
         self._report()
         if self.task.cut is None:
             nothing = count_texts(self.symbols[:0], np.zeros(1, np.int64), None, **self._limits(1, 0))
@@ -97,6 +99,11 @@ class Counting:
             texts = self._texts(starts, self.config.length)
             self._report()
         return CountedPredictor(self.config, texts, free, base)
+
+    def _fallback(self) -> Trie:
+        """What followed the last symbols, anywhere."""
+        places, longest = self.places(self.settings.fallback_sample), self.config.order + 1
+        return continued(self._texts(places, longest), longest, self._limits(longest, len(places))["least"])
 
     def places(self, most: int) -> Int64:
         """About `most` places of the text, in whole segments, evenly spread."""
@@ -160,8 +167,7 @@ class CountedPredictor:
     def __init__(self, config: Counted, anchored: Trie, free: Trie, base: Int64) -> None:
         self.config, self.alphabet = config, len(base) - 1
         self.tries, self.base = (anchored, free), base
-        tables = [(trie.symbol, trie.count, trie.before, trie.first) for trie in self.tries]
-        self._tables: tuple[Any, ...] = (*tables, base)
+        self._tables: tuple[Any, ...] = (*(attrs.astuple(trie, recurse=False) for trie in self.tries), base)
 
     @property
     def parameters(self) -> int:
@@ -178,14 +184,14 @@ class CountedPredictor:
         if len(symbols) and not IDLE <= int(symbols.min()) <= int(symbols.max()) < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
         out = np.empty((len(symbols), self.alphabet), np.uint32)
-        mixing.step_lanes(*self._tables, state, self.config.discount, np.asarray(symbols, np.int64), out)
+        mixing.step_lanes(*self._tables, state, np.asarray(symbols, np.int64), out)
         return out
 
     def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
         nodes = self.start(1)[0]
         for _, inputs in self._inputs(segment, restarts, max(1, BLOCK // self.alphabet)):
             out = np.empty((len(inputs), self.alphabet), np.uint32)
-            mixing.score_rows(*self._tables, nodes, self.config.discount, inputs, out)
+            mixing.score_rows(*self._tables, nodes, inputs, out)
             yield out
 
     def pick(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
@@ -194,7 +200,7 @@ class CountedPredictor:
         for start, inputs in self._inputs(segment, restarts, BLOCK):
             wanted = np.asarray(segment[start : start + len(inputs)], np.int64)
             out = np.empty(len(inputs), np.uint32)
-            mixing.pick_rows(*self._tables, nodes, self.config.discount, inputs, wanted, out)
+            mixing.pick_rows(*self._tables, nodes, inputs, wanted, out)
             yield out
 
     def _inputs(

@@ -72,9 +72,6 @@ class Counted:
 
     order: int = bits(4, check=and_(ge(0), le(32)), help="symbols of the longest fall-back context")
     length: int = bits(32, check=and_(ge(1), le(255)), help="longest text that is counted from a window's start")
-    discount: int = bits(
-        8, check=and_(ge(1), le(15)), help="what every count gives up to the shorter context, in sixteenths"
-    )
 
     def cost(self, alphabet: int, settings: CountedTraining) -> Cost:
         """No multiplication by a parameter: a few steps a context, and the row itself. Counts are known when made."""

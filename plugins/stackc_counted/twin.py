@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from stackc.api import TOTAL
-from stackc_counted.mixing import BASE_BITS, SHARE_BITS, UNIT
+from stackc_counted.mixing import BASE_BITS, DISCOUNTS, SHARE_BITS, UNIT
 
 Text = tuple[int, ...]
 
@@ -34,30 +34,63 @@ def base(counts: Sequence[int]) -> list[int]:
     return [(one << BASE_BITS) // running[-1] for one in running]
 
 
-def frequencies(
-    anchored: dict[Text, int], free: dict[Text, int], cumulative: Sequence[int], order: int, discount: int, since: Text
-) -> list[int]:
+def continued(texts: dict[Text, int], longest: int, least: int) -> tuple[dict[Text, int], dict[Text, int]]:
+    """(counts, totals) of the texts that are fallen back to: those shorter than `longest` by what stands before them.
+
+    What was dropped for being rarer than `least` is taken as seen least - 1 times each.
+    """
+    dropped = max(1, least - 1)
+    counts: dict[Text, int] = {(): 0}
+    for text, count in texts.items():
+        if not text:
+            continue
+        if len(text) >= longest:
+            counts[text] = count
+            continue
+        before = [other for other in texts if len(other) == len(text) + 1 and other[1:] == text]
+        unknown = count - sum(texts[other] for other in before)
+        counts[text] = len(before) + -(-unknown // dropped)
+    totals = {}
+    for text, count in texts.items():
+        after = [other for other in texts if len(other) == len(text) + 1 and other[:-1] == text]
+        unknown = count - sum(texts[other] for other in after)
+        totals[text] = sum(counts[other] for other in after) + -(-unknown // dropped)
+    return counts, totals
+
+
+def weight(count: int) -> int:
+    """A count in sixteenths, less its discount."""
+    if not count:
+        return 0
+    bucket = count - 1 if count <= 3 else min(count.bit_length(), len(DISCOUNTS) - 1)
+    return UNIT * count - int(DISCOUNTS[bucket])
+
+
+Counts = tuple[dict[Text, int], dict[Text, int]]
+"""(count of each text, total that the counts of the texts one symbol longer are parts of)."""
+
+
+def frequencies(anchored: Counts, free: Counts, cumulative: Sequence[int], order: int, since: Text) -> list[int]:
     """The row after the symbols `since` the restart: A counts that sum to T, none below 1.
 
-    Each context gives, in turn, a symbol that was seen c times after it (in all n occurrences of the context)
-    about (c - discount / 16) / n of what the longer ones left; the rest goes on to the next shorter context, and
-    the last of it to the symbols by their own counts.
+    Each context gives, in turn, a symbol that was seen c times after it, of n in all, about (c - D(c)) / n of what
+    the longer ones left (D is the discount); the rest goes on to the next shorter context, and the last of it to the
+    symbols by their own counts.
     """
     alphabet = len(cumulative) - 1
     row = [1] * alphabet
     mass = TOTAL - alphabet
     contexts = [(anchored, since)] + [(free, since[len(since) - k :]) for k in range(min(order, len(since)), 0, -1)]
-    for texts, context in contexts:
-        if context not in texts:
+    for (counts, totals), context in contexts:
+        seen = [symbol for symbol in range(alphabet) if (*context, symbol) in counts]
+        if context not in counts or not seen:
             continue
-        unit = (mass << SHARE_BITS) // (UNIT * texts[context])
+        unit = (mass << SHARE_BITS) // (UNIT * totals[context])
         running = given = 0
-        for symbol in range(alphabet):
-            count = texts.get((*context, symbol), 0)
-            if count:
-                running += UNIT * count - discount
-                row[symbol] += (running * unit >> SHARE_BITS) - given
-                given = running * unit >> SHARE_BITS
+        for symbol in seen:
+            running += weight(counts[*context, symbol])
+            row[symbol] += (running * unit >> SHARE_BITS) - given
+            given = running * unit >> SHARE_BITS
         mass -= given
     for symbol in range(alphabet):
         row[symbol] += (cumulative[symbol + 1] * mass >> BASE_BITS) - (cumulative[symbol] * mass >> BASE_BITS)

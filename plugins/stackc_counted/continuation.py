@@ -1,0 +1,62 @@
+"""Counts for the contexts that are fallen back to: in how many surroundings a text was seen, not how often.
+
+"Francisco" is frequent, but nearly always after "San": where "San" did not help, it is no good guess. So a text
+shorter than the longest that is counted is counted by the different symbols before it (Kneser and Ney, 1995).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from stackc_counted.mixing import child
+from stackc_counted.trie import Trie
+
+Row = Any
+
+
+def continued(trie: Trie, longest: int, least: int) -> Trie:
+    """The same texts, those shorter than `longest` counted by what stands before them.
+
+    Args:
+        trie: texts counted at every place.
+        longest: symbols of the longest texts; these keep their counts.
+        least: rarer texts were dropped. What is dropped is taken as seen least - 1 times each.
+    """
+    count, total = counts_and_totals(trie.symbol, trie.count, trie.first, longest, max(1, least - 1))
+    return Trie(symbol=trie.symbol, count=count, first=trie.first, total=total)
+
+
+@numba.njit(cache=True, nogil=True)
+def counts_and_totals(symbols: Row, counts: Row, first: Row, longest: int, dropped: int) -> tuple[Row, Row]:
+    """(count, total) uint32[N] of every text, see `continued` and `Trie`."""
+    size = len(symbols)
+    length, shorter = np.zeros(size, np.uint8), np.zeros(size, np.uint32)
+    kinds, known = np.zeros(size, np.uint32), np.zeros(size, np.uint32)  # kept texts that are it with one symbol before
+    for text in range(size):
+        for longer in range(first[text], first[text + 1]):
+            length[longer] = length[text] + 1
+            if text == 0:
+                continue
+            # The same without its first symbol: it was counted too, at the next place.
+            rest = child(symbols, first, np.int64(shorter[text]), symbols[longer])
+            assert rest >= 0
+            shorter[longer] = rest
+            kinds[rest] += 1
+            known[rest] += counts[longer]
+    made, total = np.zeros(size, np.uint32), np.zeros(size, np.uint32)
+    for text in range(1, size):
+        if length[text] >= longest:
+            made[text] = counts[text]
+        else:
+            unknown = np.int64(counts[text]) - np.int64(known[text])
+            made[text] = kinds[text] + (unknown + dropped - 1) // dropped
+    for text in range(size):
+        unknown = np.int64(counts[text])
+        for longer in range(first[text], first[text + 1]):
+            unknown -= counts[longer]
+            total[text] += made[longer]
+        total[text] += (unknown + dropped - 1) // dropped
+    return made, total
