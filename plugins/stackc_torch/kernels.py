@@ -45,6 +45,8 @@ TOTAL = float(1 << 24)
 LOWEST = -(1 << 30)
 FLUSH = 512
 """Keys summed in 32 bits: 512 * 16,383 * 127 < 2^31."""
+RUN = 64
+"""Values that a search compares at once."""
 
 
 @numba.njit(numba.void(_M32, _INT, _M8), nogil=True, cache=True)
@@ -177,7 +179,9 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
                         partial[i] += np.int32(near + far)
                 for i in range(size):
                     sums[i] += partial[i]
-            # Below 2^53: 2 * 2^14 * 2^7 * 2^16 keys. For the exactness of the floor see `frequency_rows`.
+            # Below 2^53: 2 * 2^14 * 2^7 * 2^16 keys. The quotient of integers a / b below 2^53, correctly rounded,
+            # never reaches an integer from below: it is at least 1 / b away from it and moves by less than
+            # (a / b) 2^-53 < 1 / b. So its floor is the floor of the true quotient.
             divisor = np.float64(2 * total)
             for i in range(size):
                 out[n, h, i] = np.int8(math.floor(np.float64(2 * sums[i] + total) / divisor))
@@ -228,40 +232,62 @@ def mix_block(sums, totals, out, column):
             mine[i] = np.int8(math.floor(np.float64(2 * value + totals[n]) / divisor))
 
 
+@numba.njit(_INT(_V32, numba.int32), nogil=True, cache=True)
+def _first_equal(values, wanted):
+    """Index of the first of the values that is `wanted`; there is one. Whole runs are passed over at once."""
+    at = 0
+    while at + RUN <= len(values):
+        seen = np.int32(0)
+        for i in range(at, at + RUN):
+            seen = np.int32(seen | np.int32(values[np.uint64(i)] == wanted))
+        if seen:
+            break
+        at += RUN
+    while values[at] != wanted:
+        at += 1
+    return at
+
+
 @numba.njit(numba.void(_M32, _V32, _V32, _U32), nogil=True, cache=True)
 def frequency_rows(sums, shift, table, out):
-    """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`."""
+    """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`.
+
+    One short loop after another: each becomes vector code of its own.
+    """
     alphabet = sums.shape[1]
     scale = TOTAL - alphabet
     counts = np.empty(alphabet, np.int32)
+    half = np.empty(alphabet, np.int32)
+    for a in range(alphabet):
+        half[a] = (np.int32(1) << shift[a]) >> 1
     for n in range(sums.shape[0]):
         best = np.int32(LOWEST)
         for a in range(alphabet):
-            value = np.int32(np.int32(sums[n, a] + ((np.int32(1) << shift[a]) >> 1)) >> shift[a])
+            value = np.int32(np.int32(sums[n, a] + half[a]) >> shift[a])
             counts[a] = value
             best = max(best, value)
+        for a in range(alphabet):
+            counts[a] = min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP))
+        for a in range(alphabet):
+            counts[a] = table[np.uint32(counts[a])]
         whole = np.int64(0)
         for a in range(alphabet):
-            count = table[np.uint32(min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP)))]
-            counts[a] = count
-            whole += count
-        # Counts are at most 2^24, so count * scale < 2^48 is exact. The quotient of integers a / b below
-        # 2^53, correctly rounded, never reaches an integer from below: it is at least 1 / b away from it
-        # and moves by less than (a / b) 2^-53 < 1 / b. So its floor is the floor of the true quotient.
-        divisor = np.float64(whole)
-        given = np.int64(0)
-        most = np.int32(0)
+            whole += np.int64(counts[a])
+        # The floor of v = count * scale / whole, without a division: factor and product are off by less than
+        # v 2^-52 each, and v < 2^48 / whole, so by less than 1 / (8 whole) together. v is a multiple of
+        # 1 / whole: raised by half of that, it is in error on neither side of an integer.
+        factor = scale / np.float64(whole)
+        nudge = 0.5 / np.float64(whole)
+        given = np.int32(0)
         for a in range(alphabet):
-            share = np.int32(np.int32(np.float64(counts[a]) * scale / divisor) + np.int32(1))
+            share = np.int32(np.int32(np.float64(counts[a]) * factor + nudge) + np.int32(1))
             counts[a] = share
-            given += share
-            most = max(most, share)
+            given = np.int32(given + share)
         for a in range(alphabet):
             out[n, a] = np.uint32(counts[a])
-        best_at = 0
-        while counts[best_at] != most:
-            best_at += 1
-        out[n, best_at] += np.uint32((1 << 24) - given)
+        # The best symbol's count is table[0] = 2^24.
+        most = np.int32(np.int32(TOTAL * factor + nudge) + np.int32(1))
+        out[n, _first_equal(counts, most)] += np.uint32((1 << 24) - given)
 
 
 @numba.njit(numba.void(_M8, _V8, _V32), nogil=True, cache=True)
