@@ -78,32 +78,38 @@ def add_rows(x, sums, shift):
 @numba.njit(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], _V64, _V64, _Q, _KV), nogil=True, cache=True)
 def split_rows(sums, shift, lanes, slots, q, kv):
     """sums[n, 3, H, D] to int8: queries to q[n, H, D], keys and values to kv[lanes[n], slots[n], 2, H, D]."""
+    heads, size = q.shape[1], q.shape[2]
+    half = np.empty((3, heads, size), np.int32)
+    for part in range(3):
+        for h in range(heads):
+            for i in range(size):
+                half[part, h, i] = (np.int32(1) << shift[part, h, i]) >> 1
     for n in range(sums.shape[0]):
         lane, slot = lanes[n], slots[n]
-        for h in range(sums.shape[2]):
-            for i in range(sums.shape[3]):
-                for part in range(3):
-                    s = shift[part, h, i]
-                    value = np.int32(np.int32(sums[n, part, h, i] + ((np.int32(1) << s) >> 1)) >> s)
-                    clamped = np.int8(min(max(value, -TOP), TOP))
-                    if part == 0:
-                        q[n, h, i] = clamped
-                    else:
-                        kv[lane, slot, part - 1, h, i] = clamped
+        for part in range(3):
+            for h in range(heads):
+                out = q[n, h] if part == 0 else kv[lane, slot, part - 1, h]
+                for i in range(size):
+                    value = np.int32(np.int32(sums[n, part, h, i] + half[part, h, i]) >> shift[part, h, i])
+                    out[i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
 @numba.njit(numba.void(numba.int32[:, :, ::1], _M32, _M8), nogil=True, cache=True)
 def gate_rows(sums, shift, hidden):
-    """sums[n, 2, F] to hidden[n, F]: relu(gate) * up."""
+    """sums[n, 2, F] to hidden[n, F]: relu(gate) * up. 32-bit throughout: a vector then holds 16 of them."""
+    width = hidden.shape[1]
+    half = np.empty((2, width), np.int32)
+    for part in range(2):
+        for i in range(width):
+            half[part, i] = (np.int32(1) << shift[part, i]) >> 1
     for n in range(sums.shape[0]):
-        for i in range(hidden.shape[1]):
-            s, t = shift[0, i], shift[1, i]
-            gate = np.int32(np.int32(sums[n, 0, i] + ((np.int32(1) << s) >> 1)) >> s)
-            up = np.int32(np.int32(sums[n, 1, i] + ((np.int32(1) << t) >> 1)) >> t)
-            gate = np.int32(min(max(gate, 0), GATE_TOP))
-            up = np.int32(min(max(up, -GATE_TOP), GATE_TOP))
-            value = np.int32(gate * up + PRODUCT_HALF) >> PRODUCT_SHIFT
-            hidden[n, i] = np.int8(min(max(value, -TOP), TOP))
+        for i in range(width):
+            gate = np.int32(np.int32(sums[n, 0, i] + half[0, i]) >> shift[0, i])
+            up = np.int32(np.int32(sums[n, 1, i] + half[1, i]) >> shift[1, i])
+            gate = min(max(gate, np.int32(0)), np.int32(GATE_TOP))
+            up = min(max(up, np.int32(-GATE_TOP)), np.int32(GATE_TOP))
+            value = np.int32(np.int32(np.int32(gate * up) + np.int32(PRODUCT_HALF)) >> np.int32(PRODUCT_SHIFT))
+            hidden[n, i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
 @numba.njit(_INT(_V32, _INT, numba.int32, numba.int32, _V32), nogil=True, cache=True)
