@@ -116,12 +116,17 @@ def gate_rows(sums, shift, hidden):
 def weigh(scores, count, best, score, table):
     """scores[:count] become weights relative to the best; their sum."""
     limit = np.int32((EXPONENTIAL_TOP << SCORE_SHIFT) // np.int64(score) + 1)
-    total = np.int64(0)
     for j in range(count):
         # Clamped first: limit * score <= 6401 * 2^14 + 2^24 fits in 32 bits.
         difference = min(np.int32(best - scores[j]), limit)
-        index = min(np.int32(np.int32(difference * score + SCORE_HALF) >> SCORE_SHIFT), np.int32(EXPONENTIAL_TOP))
-        weight = np.int32(min((table[np.uint32(index)] + WEIGHT_HALF) >> WEIGHT_SHIFT, WEIGHT_TOP))
+        index = np.int32(np.int32(difference * score + np.int32(SCORE_HALF)) >> np.int32(SCORE_SHIFT))
+        scores[j] = min(index, np.int32(EXPONENTIAL_TOP))
+    for j in range(count):
+        scores[j] = table[np.uint32(scores[j])]
+    total = np.int64(0)
+    for j in range(count):
+        rounded = np.int32(np.int32(scores[j] + np.int32(WEIGHT_HALF)) >> np.int32(WEIGHT_SHIFT))
+        weight = min(rounded, np.int32(WEIGHT_TOP))
         scores[j] = weight
         total += weight
     return total
@@ -185,12 +190,13 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
                         partial[i] += np.int32(near + far)
                 for i in range(size):
                     sums[i] += partial[i]
-            # Below 2^53: 2 * 2^14 * 2^7 * 2^16 keys. The quotient of integers a / b below 2^53, correctly rounded,
-            # never reaches an integer from below: it is at least 1 / b away from it and moves by less than
-            # (a / b) 2^-53 < 1 / b. So its floor is the floor of the true quotient.
-            divisor = np.float64(2 * total)
+            # The floor of v = sum / total + 1/2, without a division: |v| <= 128, so what is computed is off by less
+            # than 2^-44. v is a multiple of 1 / (2 total), total < 2^31: raised by half of that, 2^-33 or more,
+            # it is in error on neither side of an integer.
+            factor = np.float64(1) / np.float64(total)
+            raised = np.float64(0.5) + np.float64(0.25) * factor
             for i in range(size):
-                out[n, h, i] = np.int8(math.floor(np.float64(2 * sums[i] + total) / divisor))
+                out[n, h, i] = np.int8(math.floor(np.float64(sums[i]) * factor + raised))
 
 
 @numba.njit(
