@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from stackc.adapt import lane_decoder, lane_encoder
 from stackc.parts import IDLE, RESTART, Symbols
+from stackc.pieces import Pieces
 
 if TYPE_CHECKING:
     from stackc.level import Encoding, Level
@@ -21,27 +22,8 @@ if TYPE_CHECKING:
 Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-
-class _Pieces:
-    """Values that come out of lanes in bursts, put back in the order of their jobs at the end."""
-
-    def __init__(self) -> None:
-        self._jobs: list[Int64] = []
-        self._values: list[npt.NDArray[np.generic]] = []
-
-    def add(self, jobs: Int64, values: npt.NDArray[np.generic]) -> None:
-        self._jobs.append(jobs)
-        self._values.append(values)
-
-    def in_order(self, dtype: npt.DTypeLike, jobs: int) -> tuple[npt.NDArray[np.generic], Int64]:
-        """(values by job, then by time; int64[jobs + 1] where each job's values start and end)."""
-        if not self._jobs:
-            return np.empty(0, dtype), np.zeros(jobs + 1, np.int64)
-        owner = np.concatenate(self._jobs)
-        values = np.concatenate(self._values).astype(dtype)
-        counts = np.bincount(owner, minlength=jobs)
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        return values[np.argsort(owner, kind="stable")], ends
+SCORED = 1 << 16
+"""Symbols that are scored in one pass, or one segment: short segments go together, since a pass costs its calls."""
 
 
 def encode_segments(level: Level, symbols: Symbols, offsets: Int64, cuts: Mask | None) -> Encoding:
@@ -57,20 +39,22 @@ def encode_segments(level: Level, symbols: Symbols, offsets: Int64, cuts: Mask |
     )
     route = _encode_scored if scored else _encode_stepped
     tokens, starts = route(level, symbols, pieces, cuts)
-    values, ends = tokens.in_order(np.uint32, len(pieces))
+    values, ends = tokens.in_order()
     # Segments of a document follow one another, so documents' bounds are bounds of segments.
     last = np.searchsorted(pieces[:, 0], offsets, side="left")
-    begins, _ = starts.in_order(np.int64, len(pieces))
-    return Encoding(tokens=values.astype(np.uint32), offsets=ends[last], starts=begins.astype(np.int64))
+    begins, _ = starts.in_order()
+    return Encoding(
+        tokens=values.astype(np.uint32, copy=False), offsets=ends[last], starts=begins.astype(np.int64, copy=False)
+    )
 
 
-def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[_Pieces, _Pieces]:
+def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
     lanes = max(1, min(level.step_lanes, len(pieces)))
     budget = level.window.symbols
     coder = lane_encoder(level.coder, level.window, lanes)
     predictor = level.predictor if level.coder.needs_model else None
     state = predictor.start(lanes) if predictor else None
-    tokens, starts = _Pieces(), _Pieces()
+    tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
 
     job = np.arange(lanes)
     live = job < len(pieces)
@@ -82,8 +66,8 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
     def close(which: Mask, full: Mask) -> None:
         chosen = np.flatnonzero(which)
         made, counts = coder.close(chosen, full[chosen])
-        tokens.add(np.repeat(job[chosen], counts), made)
-        starts.add(job[chosen], at[chosen] - size[chosen])
+        tokens.add(np.repeat(job[chosen], counts), made, job)
+        starts.add(job[chosen], at[chosen] - size[chosen], job)
         size[chosen] = 0
 
     while live.any():
@@ -108,10 +92,9 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
         inputs = np.where(added, offered, np.where(live, RESTART, IDLE))
         if level.restarts_with_window:
             inputs[ends] = RESTART
-        for lane in np.flatnonzero(ended):
-            job[lane] = following
-            following += 1
         if ended.any():
+            job[ended] = np.arange(following, following + ended.sum())
+            following += int(ended.sum())
             live &= job < len(pieces)
             fresh = ended & live
             at[fresh], end[fresh] = pieces[job[fresh], 0], pieces[job[fresh], 1]
@@ -120,27 +103,41 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
     return tokens, starts
 
 
-def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[_Pieces, _Pieces]:
-    """Contexts that only segments restart: score each segment in one pass and cut its windows as the rows come."""
+def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
+    """Contexts that only segments restart: score segments, several in a pass, and cut windows as the rows come."""
     coder = lane_encoder(level.coder, level.window, 1)
-    tokens, starts = _Pieces(), _Pieces()
-    only = np.zeros(1, np.int64)
-    for number, (first, end) in enumerate(pieces):
-        at = opened = int(first)
-        segment = symbols[first:end]
-        for freqs in level.predictor.score(segment):  # type: ignore[attr-defined]
-            rows = len(freqs)
-            forced = np.zeros(rows, np.bool_) if cuts is None else cuts[at : at + rows]
-            made, lengths = coder.run(0, freqs, symbols[at : at + rows].astype(np.int64), forced)
-            tokens.add(np.full(len(made), number), made)
-            begins = opened + np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-            starts.add(np.full(len(lengths), number), begins[:-1])
-            opened = int(begins[-1])
-            at += rows
-        if opened < end:
-            made, _ = coder.close(only, np.array([end - opened == level.window.symbols]))
-            tokens.add(np.full(len(made), number), made)
-            starts.add(np.array([number]), np.array([opened]))
+    tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
+    only, unfilled = np.zeros(1, np.int64), np.zeros(1, np.bool_)
+    number = 0
+    at = opened = int(pieces[0, 0]) if len(pieces) else 0  # the next symbol, and where the open window starts
+    while number < len(pieces):
+        # Segments lie end to end.
+        until = max(number + 1, int(np.searchsorted(pieces[:, 1], at + SCORED, side="right")))
+        restarts = np.zeros(pieces[until - 1, 1] - at, np.bool_)
+        restarts[pieces[number:until, 0] - at] = True
+        first = at
+        for freqs in level.predictor.score(symbols[first : first + len(restarts)], restarts):  # type: ignore[attr-defined]
+            done = 0
+            while done < len(freqs):
+                rows = min(len(freqs) - done, int(pieces[number, 1]) - at)
+                forced = np.zeros(rows, np.bool_) if cuts is None else cuts[at : at + rows]
+                known = symbols[at : at + rows].astype(np.int64)
+                made, lengths = coder.run(0, freqs[done : done + rows], known, forced)
+                begins = opened + np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+                open_job = np.array([number])
+                tokens.add(np.full(len(made), number), made, open_job)
+                starts.add(np.full(len(lengths), number), begins[:-1], open_job)
+                opened = int(begins[-1])
+                at += rows
+                done += rows
+                if at < pieces[number, 1]:
+                    continue
+                if opened < at:
+                    made, _ = coder.close(only, unfilled)
+                    tokens.add(np.full(len(made), number), made, open_job)
+                    starts.add(open_job, np.array([opened]), open_job)
+                number += 1
+                opened = at
     return tokens, starts
 
 
@@ -151,7 +148,7 @@ def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, la
     coder = lane_decoder(level.coder, level.window, lanes, np.ascontiguousarray(tokens, np.uint32))
     predictor = level.predictor if level.coder.needs_model else None
     state = predictor.start(lanes) if predictor else None
-    out = _Pieces()
+    out = Pieces(np.int32, jobs)
 
     # A queue of jobs that have tokens; the others come out empty.
     queue = np.flatnonzero(lasts > firsts)
@@ -161,18 +158,19 @@ def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, la
     inputs = np.full(lanes, RESTART, np.int64)
     taken = 0
 
-    def take(lane: int) -> bool:
+    def take(which: Int64) -> None:
+        """Give lanes the next jobs, while there are any."""
         nonlocal taken
-        if taken == len(queue):
-            lanes_job[lane] = -1
-            return False
-        lanes_job[lane] = queue[taken]
-        taken += 1
-        at[lane], end[lane] = firsts[lanes_job[lane]], lasts[lanes_job[lane]]
-        size[lane] = read[lane] = 0
-        return True
+        given = queue[taken : taken + len(which)]
+        taken += len(given)
+        lanes_job[which] = -1
+        some = which[: len(given)]
+        lanes_job[some] = given
+        at[some], end[some] = firsts[given], lasts[given]
+        size[some] = read[some] = 0
 
     def open_windows(which: Int64) -> None:
+        which = which[lanes_job[which] >= 0]
         if len(which):
             coder.open(which, at[which], end[which])
 
@@ -184,12 +182,14 @@ def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, la
         fresh = which & (at >= end)
         renewed = which & ~fresh & (read >= level.segment)
         read[renewed] = 0
-        opened = [lane for lane in chosen if not fresh[lane] or take(int(lane))]
-        open_windows(np.array(opened, np.int64))
+        if fresh.any():
+            take(np.flatnonzero(fresh))
+        open_windows(chosen)
         restart: Mask = fresh | renewed | (which & level.restarts_with_window)
         return restart
 
-    open_windows(np.array([lane for lane in range(lanes) if take(lane)], np.int64))
+    take(np.arange(lanes))
+    open_windows(np.arange(lanes))
     no_lane = np.zeros(lanes, np.bool_)
     while (live := lanes_job >= 0).any():
         freqs = predictor.step(state, np.where(live, inputs, IDLE)) if predictor else None
@@ -200,7 +200,7 @@ def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, la
         while asked.any():
             got = coder.next(freqs, asked)
             some = asked & (got >= 0)
-            out.add(lanes_job[some], got[some])
+            out.add(lanes_job[some], got[some], lanes_job[lanes_job >= 0])
             inputs[some] = got[some]
             size += some
             read += some
@@ -209,8 +209,8 @@ def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, la
             restart = finish(full | marked, full) if (full | marked).any() else no_lane
             inputs[restart] = RESTART
             asked = marked & ~restart & (lanes_job >= 0)
-    symbols, ends = out.in_order(np.int32, jobs)
-    return symbols, ends
+    symbols, ends = out.in_order()
+    return symbols.astype(np.int32, copy=False), ends
 
 
 def _job_bounds(pieces: Int64, job: Int64, live: Mask) -> tuple[Int64, Int64]:

@@ -99,6 +99,22 @@ def test_every_pair_gives_the_documents_back(kind: str, windows: str, tmp_path: 
         assert alone.tokens.tolist() == coded.tokens[coded.offsets[i] : coded.offsets[i + 1]].tolist()
 
 
+@pytest.mark.parametrize("together", [1, 100, 300])
+def test_segments_scored_together_are_those_scored_alone(
+    together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols, offsets = documents(2)
+    for windows in ("bits64-segment", "fixed7-segment", "cuts-segment", "whole"):
+        level = make("arithmetic", windows, tmp_path)
+        monkeypatch.undo()
+        expected = level.encode(symbols, offsets)
+        monkeypatch.setattr("stackc.lanes.SCORED", together)
+        found = level.encode(symbols, offsets)
+        assert found.tokens.tolist() == expected.tokens.tolist()
+        assert found.offsets.tolist() == expected.offsets.tolist()
+        assert found.starts.tolist() == expected.starts.tolist()
+
+
 @pytest.mark.parametrize("windows", WINDOWINGS)
 def test_all_routes_give_the_same_tokens(windows: str, tmp_path: Path) -> None:
     symbols, offsets = documents(1)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from stackc_torch import fused_kernels as kernels
 from stackc_torch.config import Transformer
-from stackc_torch.network import Rows, Scales, Weights, head_loss
+from stackc_torch.network import LOSS_ELEMENTS, Rows, Scales, Weights
 from stackc_torch.products import Bfloat16Products, Float32Products, Workspace, has_bfloat16
 
 QUERY_BLOCK = 64
@@ -60,15 +60,35 @@ class FusedStep:
             x = self._attention_forward(layer, x, blocks, scales)
             x = self._mlp_forward(layer, x, scales)
         y = self._norm(x, "last", scales.head_in if scales else None, 0)
-        loss, d_y = head_loss(y, self.weights["head"], targets, self.z_loss, self.grads["head"], 1 / symbols)
+        loss, d_y = self._head(y, targets, 1 / symbols)
         d_x = self.space.get("d_x", len(inputs), width).zero_()
-        assert d_y is not None
         self._norm_backward(d_y, x, "last", d_x)
         for layer in reversed(range(self.config.layers)):
             self._mlp_backward(layer, d_x)
             self._attention_backward(layer, d_x, blocks)
         kernels.embed_backward(inputs.numpy(), d_x.numpy(), self.grads["embed"].numpy())
         return loss
+
+    def _head(self, y: Tensor, targets: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        """`network.head_loss` with its element-wise work fused: the sum of nats, and the gradient of y.
+
+        Logits are float32 products in any precision; in bfloat16 they would be off by a hundredth of a bit.
+        """
+        head, products = self.weights["head"], self.products
+        total = torch.zeros((), dtype=torch.float64)
+        d_y = self.space.get("d_y", *y.shape)
+        chunk = max(128, LOSS_ELEMENTS // len(head))
+        for part_y, wanted, out in zip(y.split(chunk), targets.split(chunk), d_y.split(chunk), strict=True):
+            p = self.space.get("logits", len(part_y), len(head))
+            torch.mm(part_y, head.T, out=p)
+            logits = p.gather(1, wanted[:, None])[:, 0]
+            torch.softmax(p, -1, out=p)
+            nats = torch.empty(len(part_y))
+            kernels.loss_backward(p.numpy(), wanted.numpy(), logits.numpy(), self.z_loss, scale, nats.numpy())
+            total += nats.sum(dtype=torch.float64)
+            products.keep("head", part_y)
+            products.backward("head", p, part_y, out)
+        return total, d_y
 
     def _norm(self, x: Tensor, name: str, scales: Tensor | None, index: int) -> Tensor:
         """The rows of x over their root mean square; keeps x and the factors under `name`."""

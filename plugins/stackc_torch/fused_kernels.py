@@ -76,14 +76,18 @@ def gate_forward(gate_up, scale, hidden):
 
 @numba.njit(numba.void(_F2, _F3), cache=True, nogil=True)
 def gate_backward(d_hidden, gate_up):
-    """gate_up[N, 2, F] becomes the gradient with respect to itself."""
+    """gate_up[N, 2, F] becomes the gradient with respect to itself. A row is at hand in the first-level cache."""
+    width = d_hidden.shape[1]
+    upstream, d_up = np.empty(width, np.float32), np.empty(width, np.float32)
     for n in range(d_hidden.shape[0]):
-        for f in range(d_hidden.shape[1]):
-            gate = gate_up[n, 0, f]
-            open_gate = np.float32(1) if gate > _ZERO else _ZERO
-            upstream = d_hidden[n, f] * open_gate
-            gate_up[n, 0, f] = upstream * gate_up[n, 1, f]
-            gate_up[n, 1, f] = upstream * gate
+        for f in range(width):
+            upstream[f] = d_hidden[n, f] if gate_up[n, 0, f] > _ZERO else _ZERO
+        for f in range(width):
+            d_up[f] = upstream[f] * gate_up[n, 0, f]
+        for f in range(width):
+            gate_up[n, 0, f] = upstream[f] * gate_up[n, 1, f]
+        for f in range(width):
+            gate_up[n, 1, f] = d_up[f]
 
 
 @numba.njit(numba.void(_F5, _F2, _F4, _F4, _F4), cache=True, nogil=True)
@@ -136,32 +140,40 @@ def bias_forward(bias, start, first, scores):
     first: int64[B, T], the first position that each one sees; [0, 0]: no limit but the context.
     """
     rows, heads, queries, keys = scores.shape
+    context = bias.shape[1]
+    # Read backwards, the biases of a query's keys lie side by side.
+    far_first = np.ascontiguousarray(bias[:, ::-1])
     for b in range(rows):
         for h in range(heads):
             for i in range(queries):
                 at = start + i
-                low = max(0, at + 1 - bias.shape[1])
+                low = max(0, at + 1 - context)
                 if len(first):
                     low = max(low, first[b, at])
-                for j in range(low):
-                    scores[b, h, i, j] = -np.inf
-                for j in range(low, min(at + 1, keys)):
-                    scores[b, h, i, j] = bias[h, at - j]
-                for j in range(at + 1, keys):
-                    scores[b, h, i, j] = -np.inf
+                row, end = scores[b, h, i], min(at + 1, keys)
+                row[:low] = -np.inf
+                row[low:end] = far_first[h, context - 1 - at + low : context - 1 - at + end]
+                row[end:] = -np.inf
 
 
 @numba.njit(numba.void(_F4, numba.int64, _F2), cache=True, nogil=True)
 def bias_backward(d_scores, start, d_bias):
     """Add d_scores[B, H, m, keys], query 0 being position `start`, to d_bias[H, C] by distance; others are masked."""
     rows, heads, queries, keys = d_scores.shape
-    for b in range(rows):
-        for h in range(heads):
+    context = d_bias.shape[1]
+    far_first = np.zeros(context, np.float32)
+    for h in range(heads):
+        far_first[:] = 0
+        for b in range(rows):
             for i in range(queries):
                 at = start + i
-                nearest = min(at + 1, keys)
-                for j in range(max(0, at + 1 - d_bias.shape[1]), nearest):
-                    d_bias[h, at - j] += d_scores[b, h, i, j]
+                low, end = max(0, at + 1 - context), min(at + 1, keys)
+                row = d_scores[b, h, i, low:end]
+                mine = far_first[context - 1 - at + low : context - 1 - at + end]
+                for j in range(len(row)):
+                    mine[j] += row[j]
+        for distance in range(context):
+            d_bias[h, distance] += far_first[context - 1 - distance]
 
 
 @numba.njit(numba.void(numba.int64[::1], _F2, _F2), cache=True, nogil=True)
@@ -171,3 +183,20 @@ def embed_backward(inputs, d_x, d_embed):
         row = max(inputs[n], 0)
         for i in range(d_x.shape[1]):
             d_embed[row, i] += d_x[n, i]
+
+
+@numba.njit(numba.void(_F2, numba.int64[::1], _F1, numba.float32, numba.float32, _F1), cache=True, nogil=True)
+def loss_backward(p, targets, logits, z_loss, scale, nats):
+    """Probabilities p[N, A] become the gradient of the logits; nats[N] what each target costs.
+
+    Args:
+        logits: of the targets. z_loss, scale: as in `network.head_loss`.
+    """
+    for n in range(p.shape[0]):
+        target = targets[n]
+        nats[n] = -math.log(max(p[n, target], np.float32(1e-38)))
+        # log Z = logit - log p, of any symbol. d(log Z)^2 = 2 log Z * p.
+        factor = scale * (np.float32(2) * z_loss * (logits[n] + nats[n]) + np.float32(1))
+        for a in range(p.shape[1]):
+            p[n, a] *= factor
+        p[n, target] -= scale

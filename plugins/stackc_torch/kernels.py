@@ -45,6 +45,8 @@ TOTAL = float(1 << 24)
 LOWEST = -(1 << 30)
 FLUSH = 512
 """Keys summed in 32 bits: 512 * 16,383 * 127 < 2^31."""
+RUN = 64
+"""Values that a search compares at once."""
 
 
 @numba.njit(numba.void(_M32, _INT, _M8), nogil=True, cache=True)
@@ -76,44 +78,55 @@ def add_rows(x, sums, shift):
 @numba.njit(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], _V64, _V64, _Q, _KV), nogil=True, cache=True)
 def split_rows(sums, shift, lanes, slots, q, kv):
     """sums[n, 3, H, D] to int8: queries to q[n, H, D], keys and values to kv[lanes[n], slots[n], 2, H, D]."""
+    heads, size = q.shape[1], q.shape[2]
+    half = np.empty((3, heads, size), np.int32)
+    for part in range(3):
+        for h in range(heads):
+            for i in range(size):
+                half[part, h, i] = (np.int32(1) << shift[part, h, i]) >> 1
     for n in range(sums.shape[0]):
         lane, slot = lanes[n], slots[n]
-        for h in range(sums.shape[2]):
-            for i in range(sums.shape[3]):
-                for part in range(3):
-                    s = shift[part, h, i]
-                    value = np.int32(np.int32(sums[n, part, h, i] + ((np.int32(1) << s) >> 1)) >> s)
-                    clamped = np.int8(min(max(value, -TOP), TOP))
-                    if part == 0:
-                        q[n, h, i] = clamped
-                    else:
-                        kv[lane, slot, part - 1, h, i] = clamped
+        for part in range(3):
+            for h in range(heads):
+                out = q[n, h] if part == 0 else kv[lane, slot, part - 1, h]
+                for i in range(size):
+                    value = np.int32(np.int32(sums[n, part, h, i] + half[part, h, i]) >> shift[part, h, i])
+                    out[i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
 @numba.njit(numba.void(numba.int32[:, :, ::1], _M32, _M8), nogil=True, cache=True)
 def gate_rows(sums, shift, hidden):
-    """sums[n, 2, F] to hidden[n, F]: relu(gate) * up."""
+    """sums[n, 2, F] to hidden[n, F]: relu(gate) * up. 32-bit throughout: a vector then holds 16 of them."""
+    width = hidden.shape[1]
+    half = np.empty((2, width), np.int32)
+    for part in range(2):
+        for i in range(width):
+            half[part, i] = (np.int32(1) << shift[part, i]) >> 1
     for n in range(sums.shape[0]):
-        for i in range(hidden.shape[1]):
-            s, t = shift[0, i], shift[1, i]
-            gate = np.int32(np.int32(sums[n, 0, i] + ((np.int32(1) << s) >> 1)) >> s)
-            up = np.int32(np.int32(sums[n, 1, i] + ((np.int32(1) << t) >> 1)) >> t)
-            gate = np.int32(min(max(gate, 0), GATE_TOP))
-            up = np.int32(min(max(up, -GATE_TOP), GATE_TOP))
-            value = np.int32(gate * up + PRODUCT_HALF) >> PRODUCT_SHIFT
-            hidden[n, i] = np.int8(min(max(value, -TOP), TOP))
+        for i in range(width):
+            gate = np.int32(np.int32(sums[n, 0, i] + half[0, i]) >> shift[0, i])
+            up = np.int32(np.int32(sums[n, 1, i] + half[1, i]) >> shift[1, i])
+            gate = min(max(gate, np.int32(0)), np.int32(GATE_TOP))
+            up = min(max(up, np.int32(-GATE_TOP)), np.int32(GATE_TOP))
+            value = np.int32(np.int32(np.int32(gate * up) + np.int32(PRODUCT_HALF)) >> np.int32(PRODUCT_SHIFT))
+            hidden[n, i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
 @numba.njit(_INT(_V32, _INT, numba.int32, numba.int32, _V32), nogil=True, cache=True)
 def weigh(scores, count, best, score, table):
     """scores[:count] become weights relative to the best; their sum."""
     limit = np.int32((EXPONENTIAL_TOP << SCORE_SHIFT) // np.int64(score) + 1)
-    total = np.int64(0)
     for j in range(count):
         # Clamped first: limit * score <= 6401 * 2^14 + 2^24 fits in 32 bits.
         difference = min(np.int32(best - scores[j]), limit)
-        index = min(np.int32(np.int32(difference * score + SCORE_HALF) >> SCORE_SHIFT), np.int32(EXPONENTIAL_TOP))
-        weight = np.int32(min((table[np.uint32(index)] + WEIGHT_HALF) >> WEIGHT_SHIFT, WEIGHT_TOP))
+        index = np.int32(np.int32(difference * score + np.int32(SCORE_HALF)) >> np.int32(SCORE_SHIFT))
+        scores[j] = min(index, np.int32(EXPONENTIAL_TOP))
+    for j in range(count):
+        scores[j] = table[np.uint32(scores[j])]
+    total = np.int64(0)
+    for j in range(count):
+        rounded = np.int32(np.int32(scores[j] + np.int32(WEIGHT_HALF)) >> np.int32(WEIGHT_SHIFT))
+        weight = min(rounded, np.int32(WEIGHT_TOP))
         scores[j] = weight
         total += weight
     return total
@@ -177,10 +190,13 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
                         partial[i] += np.int32(near + far)
                 for i in range(size):
                     sums[i] += partial[i]
-            # Below 2^53: 2 * 2^14 * 2^7 * 2^16 keys. For the exactness of the floor see `frequency_rows`.
-            divisor = np.float64(2 * total)
+            # The floor of v = sum / total + 1/2, without a division: |v| <= 128, so what is computed is off by less
+            # than 2^-44. v is a multiple of 1 / (2 total), total < 2^31: raised by half of that, 2^-33 or more,
+            # it is in error on neither side of an integer.
+            factor = np.float64(1) / np.float64(total)
+            raised = np.float64(0.5) + np.float64(0.25) * factor
             for i in range(size):
-                out[n, h, i] = np.int8(math.floor(np.float64(2 * sums[i] + total) / divisor))
+                out[n, h, i] = np.int8(math.floor(np.float64(sums[i]) * factor + raised))
 
 
 @numba.njit(
@@ -228,40 +244,62 @@ def mix_block(sums, totals, out, column):
             mine[i] = np.int8(math.floor(np.float64(2 * value + totals[n]) / divisor))
 
 
+@numba.njit(_INT(_V32, numba.int32), nogil=True, cache=True)
+def _first_equal(values, wanted):
+    """Index of the first of the values that is `wanted`; there is one. Whole runs are passed over at once."""
+    at = 0
+    while at + RUN <= len(values):
+        seen = np.int32(0)
+        for i in range(at, at + RUN):
+            seen = np.int32(seen | np.int32(values[np.uint64(i)] == wanted))
+        if seen:
+            break
+        at += RUN
+    while values[at] != wanted:
+        at += 1
+    return at
+
+
 @numba.njit(numba.void(_M32, _V32, _V32, _U32), nogil=True, cache=True)
 def frequency_rows(sums, shift, table, out):
-    """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`."""
+    """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`.
+
+    One short loop after another: each becomes vector code of its own.
+    """
     alphabet = sums.shape[1]
     scale = TOTAL - alphabet
     counts = np.empty(alphabet, np.int32)
+    half = np.empty(alphabet, np.int32)
+    for a in range(alphabet):
+        half[a] = (np.int32(1) << shift[a]) >> 1
     for n in range(sums.shape[0]):
         best = np.int32(LOWEST)
         for a in range(alphabet):
-            value = np.int32(np.int32(sums[n, a] + ((np.int32(1) << shift[a]) >> 1)) >> shift[a])
+            value = np.int32(np.int32(sums[n, a] + half[a]) >> shift[a])
             counts[a] = value
             best = max(best, value)
+        for a in range(alphabet):
+            counts[a] = min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP))
+        for a in range(alphabet):
+            counts[a] = table[np.uint32(counts[a])]
         whole = np.int64(0)
         for a in range(alphabet):
-            count = table[np.uint32(min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP)))]
-            counts[a] = count
-            whole += count
-        # Counts are at most 2^24, so count * scale < 2^48 is exact. The quotient of integers a / b below
-        # 2^53, correctly rounded, never reaches an integer from below: it is at least 1 / b away from it
-        # and moves by less than (a / b) 2^-53 < 1 / b. So its floor is the floor of the true quotient.
-        divisor = np.float64(whole)
-        given = np.int64(0)
-        most = np.int32(0)
+            whole += np.int64(counts[a])
+        # The floor of v = count * scale / whole, without a division: factor and product are off by less than
+        # v 2^-52 each, and v < 2^48 / whole, so by less than 1 / (8 whole) together. v is a multiple of
+        # 1 / whole: raised by half of that, it is in error on neither side of an integer.
+        factor = scale / np.float64(whole)
+        nudge = 0.5 / np.float64(whole)
+        given = np.int32(0)
         for a in range(alphabet):
-            share = np.int32(np.int32(np.float64(counts[a]) * scale / divisor) + np.int32(1))
+            share = np.int32(np.int32(np.float64(counts[a]) * factor + nudge) + np.int32(1))
             counts[a] = share
-            given += share
-            most = max(most, share)
+            given = np.int32(given + share)
         for a in range(alphabet):
             out[n, a] = np.uint32(counts[a])
-        best_at = 0
-        while counts[best_at] != most:
-            best_at += 1
-        out[n, best_at] += np.uint32((1 << 24) - given)
+        # The best symbol's count is table[0] = 2^24.
+        most = np.int32(np.int32(TOTAL * factor + nudge) + np.int32(1))
+        out[n, _first_equal(counts, most)] += np.uint32((1 << 24) - given)
 
 
 @numba.njit(numba.void(_M8, _V8, _V32), nogil=True, cache=True)

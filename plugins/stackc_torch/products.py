@@ -39,6 +39,9 @@ class Float32Products:
     def begin(self) -> None:
         """A step begins: the weights have changed."""
 
+    def keep(self, name: str, x: Tensor) -> None:
+        """Note the input of a product that was made elsewhere, for `backward`."""
+
     def forward(self, name: str, x: Tensor, out: Tensor, base: Tensor | None = None) -> Tensor:
         """out[N, R] = x[N, K] times the weight transposed, plus base."""
         if base is None:
@@ -64,6 +67,9 @@ class Bfloat16Products(Float32Products):
 
     def begin(self) -> None:
         self._rounded = {}
+
+    def keep(self, name: str, x: Tensor) -> None:
+        self._space.get(name, *x.shape).copy_(x)
 
     def forward(self, name: str, x: Tensor, out: Tensor, base: Tensor | None = None) -> Tensor:
         product = torch.mm(self._space.get(name, *x.shape).copy_(x), self._weight(name).T)

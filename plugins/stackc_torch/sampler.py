@@ -106,14 +106,21 @@ class Sampler:
         """Long rows from these places of the text, window rows from these shares of all window starts."""
         blocks = []
         if len(long):
-            stretches = [self._stretch(int(place), self.row) for place in long]
-            blocks.append(self._rows(np.stack([s[0] for s in stretches]), np.stack([s[1] for s in stretches])))
+            blocks.append(self._rows(*self._stretches(long, self.row)))
         if len(short):
             starts = np.flatnonzero(windows.starts)
             places = starts[(short * len(starts)).astype(np.int64)]
             at = (places[:, None] + np.arange(self.window_row)) % len(windows.symbols)
             blocks.append(self._rows(windows.symbols[at], windows.starts[at]))
         return blocks
+
+    def _stretches(self, places: Any, size: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
+        """`_stretch` from each of the places: two arrays [places, size]."""
+        symbols, documents = self.text.symbols, self.text.offsets[:-1]
+        at = (places[:, None] + np.arange(size)) % len(symbols)
+        starts = documents[np.minimum(np.searchsorted(documents, at), len(documents) - 1)] == at
+        starts[:, 0] = True
+        return np.asarray(symbols[at]), starts
 
     def _stretch(self, place: int, size: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
         """`size` symbols from `place` on, around the circle, and where a context restarts in them."""

@@ -1,38 +1,51 @@
-"""Speed of the transformer against plain eager torch on the same network.
+"""Speed of the transformer, one thread: ratios to plain eager torch on the same network, from interleaved repeats.
 
-Run with `python tests/benchmarks/bench_transformer.py [--width 128 ...]`.
+Run with `python tests/benchmarks/bench_transformer.py [--width 128 ...] [--only training,scoring]`. The network is
+first trained a little (`--steps`), so that windows and dictionaries have the lengths of real ones. Sections:
 
-Four ratios, each from interleaved repeats on one thread, medians:
+- training: symbols a second over those of a plain loop (nn.Module, scaled_dot_product_attention with the same
+  learned bias, cross_entropy, fused AdamW), in float32 and bf16; the rounding phase's time over the float phase's;
+- scoring: time over that of the float forward pass and its softmax, on rows of one context;
+- stepping, keys and values kept: symbols a second over those of the float network, 256 lanes and one; and over those
+  of scoring in contexts of the same length;
+- encoding (alphabet 256): symbols a second of a level of W = 32 bits, context per window, in lanes, over those of a
+  loop that codes one window at a time and runs its text so far through the network again for each symbol: the frozen
+  network (whose tokens must be the same) and the float one; decoding likewise;
+- compiling (alphabet 256): seconds to the dictionary of W = 16 bits.
 
-1. training, float phase: symbols a second over those of a plain loop (nn.Module, scaled_dot_product_attention
-   with the same learned bias, cross_entropy, fused AdamW);
-2. training, rounding phase: time of a step over that of the float phase;
-3. scoring: time of the frozen network over that of the float forward pass and its softmax, on rows of one context;
-4. stepping with keys and values kept: symbols a second of the frozen network over those of the float one,
-   256 lanes and one.
+Every ratio is the median over the repeats, each repeat one run of either side, with the quartiles.
 """
 
 from __future__ import annotations
 
 import argparse
+import lzma
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numba
 import numpy as np
 import torch
-from torch import Tensor, nn
+from plain_transformer import Plain, plain_of
+from torch import nn
 from torch.nn import functional as F
 
-from stackc.api import Device, Text, TrainingTask
-from stackc_torch.calibrate import calibrate
+from stackc.api import Device, Frequencies, Text, TrainingTask, Window, Windowing, normalise
+from stackc.level import Level
+from stackc.registry import registry
+from stackc_coders.compiler import compile_dictionary
 from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.cpu import CpuPredictor
 from stackc_torch.freeze import freeze
-from stackc_torch.network import Rows, initial_weights
+from stackc_torch.network import Weights
 from stackc_torch.training import Run
+
+DATA = Path(__file__).parents[2] / "recipes" / "data"
+Times = dict[str, list[float]]
 
 
 class Silent:
@@ -43,107 +56,79 @@ class Silent:
     def say(self, text: str) -> None: ...
 
 
-class Norm(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6)
-
-
-class Block(nn.Module):
-    """A pre-norm block as one writes it first."""
-
-    def __init__(self, config: Transformer) -> None:
-        super().__init__()
-        self.config = config
-        d, inner, hidden = config.width, config.attention_width, config.hidden
-        self.norm = Norm()
-        self.qkv = nn.Linear(d, 3 * inner, bias=False)
-        self.out = nn.Linear(inner, d, bias=False)
-        self.gate = nn.Linear(d, hidden, bias=False)
-        self.up = nn.Linear(d, hidden, bias=False)
-        self.down = nn.Linear(hidden, d, bias=False)
-        self.bias = nn.Parameter(torch.zeros(config.heads, config.context))
-
-    def forward(self, x: Tensor) -> Tensor:
-        rows, length, _ = x.shape
-        q, k, v = self.qkv(self.norm(x)).view(rows, length, 3, self.config.heads, -1).permute(2, 0, 3, 1, 4)
-        at = torch.arange(length)
-        distance = at[:, None] - at[None]
-        mask = self.bias[:, distance.clamp(min=0)].masked_fill(distance < 0, float("-inf"))
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + self.out(mixed.transpose(1, 2).reshape(rows, length, -1))
-        y = self.norm(x)
-        return x + self.down(F.relu(self.gate(y)) * self.up(y))
-
-    def step(self, x: Tensor, keys: Tensor, values: Tensor, at: int) -> Tensor:
-        """x[L, d] at position `at`; keys and values [L, H, C, D] are added to."""
-        q, k, v = self.qkv(self.norm(x)).view(len(x), 3, self.config.heads, -1).unbind(1)
-        keys[:, :, at], values[:, :, at] = k, v
-        mask = self.bias[:, : at + 1].flip(-1)[None, :, None]
-        mixed = F.scaled_dot_product_attention(
-            q[:, :, None], keys[:, :, : at + 1], values[:, :, : at + 1], attn_mask=mask
-        )
-        x = x + self.out(mixed[:, :, 0].flatten(1))
-        y = self.norm(x)
-        return x + self.down(F.relu(self.gate(y)) * self.up(y))
-
-
-class Plain(nn.Module):
-    """The same network in plain eager torch."""
-
-    def __init__(self, config: Transformer, alphabet: int) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(alphabet + 1, config.width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = Norm()
-        self.head = nn.Linear(config.width, alphabet, bias=False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        x = self.embed(inputs)
-        for block in self.blocks:
-            x = block(x)
-        return self.head(self.norm(x))
-
-    def step(self, inputs: Tensor, caches: list[tuple[Tensor, Tensor]], at: int) -> Tensor:
-        x = self.embed(inputs)
-        for block, (keys, values) in zip(self.blocks, caches, strict=True):
-            x = block.step(x, keys, values, at)
-        return torch.softmax(self.head(self.norm(x)), -1)
-
-
-def interleaved(repeats: int, **parts: Callable[[], None]) -> dict[str, float]:
-    """Median seconds of each part, run in turn."""
-    times: dict[str, list[float]] = {name: [] for name in parts}
+def interleaved(repeats: int, **parts: Callable[[], Any]) -> Times:
+    """Seconds of each part in every repeat, run in turn after a run of each that does not count."""
     for part in parts.values():
         part()
+    times: Times = {name: [] for name in parts}
     for _ in range(repeats):
         for name, part in parts.items():
             start = time.perf_counter()
             part()
             times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(taken) for name, taken in times.items()}
+    return times
 
 
-def text(alphabet: int) -> Text:
-    symbols = np.random.default_rng(0).zipf(1.3, 200_000) % alphabet
-    return Text(symbols=symbols.astype(np.uint16), offsets=np.array([0, len(symbols)]), source_bytes=len(symbols))
+def spread(ratios: list[float]) -> str:
+    """Median and quartiles."""
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
-def training(config: Transformer, alphabet: int, batch: int, repeats: int) -> dict[str, float]:
-    """Seconds a step: plain loop, float phase, rounding phase. Long rows of one context each."""
-    runs = {}
-    for name, rounding, precision in (("float", 0.0, "float32"), ("rounding", 1.0, "float32"), ("bf16", 0.0, "bf16")):
-        settings = TransformerTraining(
-            steps=10**6, batch=batch, rounding=rounding, warmup=1, decay="constant", precision=precision
-        )
-        folder = Path(tempfile.mkdtemp())
-        runs[name] = Run(config, TrainingTask(
-            alphabet=alphabet, segment=10_240, train=text(alphabet), valid=text(alphabet), seed=1, settings=settings,
-            folder=folder, device=Device(), progress=Silent(),
+def show(title: str, times: Times, over: str, under: str, factor: float = 1.0) -> None:
+    """Print times[over] / times[under], repeat by repeat."""
+    print(f"  {title}: {spread([factor * a / b for a, b in zip(times[over], times[under], strict=True)])}", flush=True)
+
+
+def corpus(alphabet: int, file: str) -> Text:
+    """Bytes of the small corpus, or symbols of some such distribution where the alphabet is another."""
+    if alphabet == 256:
+        symbols = np.frombuffer(lzma.decompress((DATA / file).read_bytes()), np.uint8)
+    else:
+        symbols = (np.random.default_rng(0).zipf(1.3, 400_000) % alphabet).astype(np.uint16)
+    return Text(symbols=symbols, offsets=np.array([0, len(symbols)]), source_bytes=len(symbols))
+
+
+class Subject:
+    """A network trained a little, frozen, and the same in plain torch.
+
+    Args:
+        steps: of training, 512 symbols each.
+    """
+
+    def __init__(self, config: Transformer, alphabet: int, batch: int, repeats: int, steps: int) -> None:
+        self.config, self.alphabet, self.batch, self.repeats = config, alphabet, batch, repeats
+        self.text, self.test = corpus(alphabet, "train.txt.xz"), corpus(alphabet, "test.txt.xz").symbols
+        run = self.run(steps=max(1, steps), batch=8, row=64, precision="bf16", rounding=0.0)
+        for _ in range(steps):
+            run.one_step()
+            run.step += 1
+        self.weights: Weights = run.weights
+        self.frozen = freeze(run.weights, run.calibrated(), config)
+        self.predictor = CpuPredictor(self.frozen)
+        self.plain = plain_of(run.weights, config, alphabet)
+
+    def run(self, **settings: Any) -> Run:
+        return Run(self.config, TrainingTask(
+            alphabet=self.alphabet, segment=10_240, train=self.text, valid=self.text, seed=1,
+            settings=TransformerTraining(**settings), folder=Path(tempfile.mkdtemp()), device=Device(),
+            progress=Silent(),
         ), torch.device("cpu"))  # fmt: skip
-    plain = Plain(config, alphabet)
-    assert sum(p.numel() for p in plain.parameters()) == config.cost(alphabet, None).parameters
+
+
+def training(it: Subject) -> None:
+    """Steps of long rows, one context each."""
+    runs = {
+        name: it.run(steps=10**6, batch=it.batch, rounding=rounding, warmup=1, decay="constant", precision=precision)
+        for name, rounding, precision in (
+            ("float32", 0.0, "float32"), ("bf16", 0.0, "bf16"),
+            ("rounded", 1.0, "float32"), ("rounded_bf16", 1.0, "bf16"),
+        )
+    }  # fmt: skip
+    plain = Plain(it.config, it.alphabet)
+    assert sum(p.numel() for p in plain.parameters()) == it.config.cost(it.alphabet, None).parameters
     optimiser = torch.optim.AdamW(plain.parameters(), lr=1e-3, fused=True)
-    (rows,) = runs["float"].sampler.step(0, runs["float"].windows)[0]
+    (rows,) = runs["float32"].sampler.step(0, runs["float32"].windows)[0]
 
     def eager() -> None:
         optimiser.zero_grad()
@@ -159,95 +144,154 @@ def training(config: Transformer, alphabet: int, batch: int, repeats: int) -> di
 
         return step
 
-    return interleaved(repeats, plain=eager, **{name: ours(run) for name, run in runs.items()})
+    times = interleaved(4 * it.repeats, plain=eager, **{name: ours(run) for name, run in runs.items()})
+    symbols = it.batch * it.config.context
+    rates = (f"{name} {symbols / statistics.median(taken):,.0f}" for name, taken in times.items())
+    print("training, symbols/s: " + "  ".join(rates))
+    show("float32, symbols a second over the plain loop's", times, "plain", "float32")
+    show("bf16, symbols a second over the plain float32 loop's", times, "plain", "bf16")
+    show("rounding phase, time over the float phase's", times, "rounded", "float32")
+    show("the same in bf16", times, "rounded_bf16", "bf16")
 
 
-def frozen_network(config: Transformer, alphabet: int) -> CpuPredictor:
-    weights = initial_weights(config, alphabet, 1)
-    symbols = torch.from_numpy(text(alphabet).symbols[: 16 * config.context].astype(np.int64)).view(16, -1)
-    return CpuPredictor(
-        freeze(weights, calibrate(weights, config, [Rows(inputs=symbols, targets=symbols, first=None)]), config)
-    )
+def probabilities(plain: Plain, rows: torch.Tensor) -> None:
+    """The float forward pass, about 2,048 symbols at a time."""
+    together = max(1, 2048 // rows.shape[1])
+    for start in range(0, len(rows), together):
+        torch.softmax(plain(rows[start : start + together]), -1)
+
+
+def every(length: int, count: int) -> np.ndarray:
+    return np.arange(count) % length == 0
 
 
 @torch.no_grad()
-def scoring(config: Transformer, alphabet: int, symbols: int, repeats: int) -> dict[str, float]:
-    """Seconds for rows of one context each: float forward with softmax, frozen score; and a whole segment's score."""
-    predictor, plain = frozen_network(config, alphabet), Plain(config, alphabet)
-    length = config.context
-    segment = text(alphabet).symbols[: symbols // length * length]
-    restarts = np.arange(len(segment)) % length == 0
+def scoring(it: Subject) -> None:
+    length = it.config.context
+    segment = it.test[: max(1, 10_240 // length) * length]
     rows = torch.from_numpy(segment.astype(np.int64)).view(-1, length)
-    together = max(1, 2048 // length)
-
-    def floats() -> None:
-        for start in range(0, len(rows), together):
-            torch.softmax(plain(rows[start : start + together]), -1)
-
-    def integers() -> None:
-        for _ in predictor.score(segment, restarts):
-            pass
-
-    def sliding() -> None:
-        for _ in predictor.score(segment):
-            pass
-
-    return interleaved(repeats, float=floats, frozen=integers, sliding=sliding)
+    times = interleaved(
+        it.repeats,
+        float=lambda: probabilities(it.plain, rows),
+        frozen=lambda: list(map(len, it.predictor.score(segment, every(length, len(segment))))),
+        sliding=lambda: list(map(len, it.predictor.score(segment))),
+    )
+    print(f"scoring: frozen {len(segment) / statistics.median(times['frozen']):,.0f} symbols/s")
+    show("time over the float forward pass's, rows of one context", times, "frozen", "float")
+    show("the same, one segment whose context slides", times, "sliding", "float")
 
 
 @torch.no_grad()
-def stepping(config: Transformer, alphabet: int, lanes: int, repeats: int) -> dict[str, float]:
-    """Seconds to step `lanes` lanes through 32 positions."""
-    predictor, plain = frozen_network(config, alphabet), Plain(config, alphabet)
-    steps = min(32, config.context)
-    symbols = np.random.default_rng(1).integers(0, alphabet, (steps, lanes))
-    shape = (lanes, config.heads, config.context, config.head_size)
+def stepping(it: Subject, lanes: int) -> None:
+    """Lanes through 32 positions, in step; and the same symbols scored."""
+    steps = min(32, it.config.context)
+    symbols = it.test[: steps * lanes].astype(np.int64).reshape(lanes, steps)
+    shape = (lanes, it.config.heads, steps, it.config.head_size)
 
     def floats() -> None:
-        caches = [(torch.empty(shape), torch.empty(shape)) for _ in range(config.layers)]
+        caches = [(torch.empty(shape), torch.empty(shape)) for _ in range(it.config.layers)]
         for at in range(steps):
-            plain.step(torch.from_numpy(symbols[at]), caches, at)
+            it.plain.step(torch.from_numpy(symbols[:, at].copy()), caches, at)
 
     def integers() -> None:
-        state = predictor.start(lanes)
-        predictor.step(state, np.full(lanes, -1))
+        state = it.predictor.start(lanes)
+        it.predictor.step(state, np.full(lanes, -1))
         for at in range(steps - 1):
-            predictor.step(state, symbols[at])
+            it.predictor.step(state, symbols[:, at].copy())
 
-    return interleaved(repeats, float=floats, frozen=integers)
+    def scored() -> None:
+        for _ in it.predictor.score(symbols.reshape(-1), every(steps, symbols.size)):
+            pass
+
+    times = interleaved(it.repeats, float=floats, frozen=integers, scored=scored)
+    print(f"stepping {lanes} lanes: frozen {steps * lanes / statistics.median(times['frozen']):,.0f} symbols/s")
+    show("symbols a second over the float network's", times, "float", "frozen")
+    if lanes > 1:
+        show("symbols a second over scoring's, contexts of the same length", times, "scored", "frozen")
+
+
+@torch.no_grad()
+def encoding(it: Subject, count: int) -> None:
+    """A level of windows of 32 bits, 256 lanes of segments, against a loop over a few hundred symbols."""
+    part = registry().get("coder", "arithmetic")
+    coder = part.factory(part.config())
+    level = Level(
+        name="M1", alphabet=256, segment=2048, windowing=Windowing(bits=32, symbols=1024, restart="window"),
+        coder=coder, token_bits=16, load_predictor=lambda: it.predictor,
+    )  # fmt: skip
+    symbols = it.test[:count]
+    some = symbols[:400]
+
+    def integer_row(text: np.ndarray) -> Frequencies:
+        return list(it.predictor.score(text))[-1][-1]
+
+    def float_row(text: np.ndarray) -> Frequencies:
+        inputs = torch.from_numpy(np.concatenate([[256], text[:-1].astype(np.int64)]))
+        p = torch.softmax(it.plain(inputs[None])[0, -1], -1)
+        return normalise((p * 2**24).long().numpy())
+
+    def loop(row: Callable[[np.ndarray], Frequencies]) -> list[int]:
+        """One window at a time; each symbol's frequencies from the window's whole text so far."""
+        codes, window, first = [], coder.encoder(level.window), 0
+        for at in range(len(some)):
+            if not window.add(row(some[first : at + 1]), int(some[at])):
+                codes.append(window.close(False)[0])
+                window, first = coder.encoder(level.window), at
+                window.add(row(some[first : at + 1]), int(some[at]))
+        return [*codes, window.close(False)[0]]
+
+    coded = level.encode(symbols)
+    assert level.decode(coded.tokens).symbols.tolist() == symbols.tolist()
+    codes = [int(high) << 16 | int(low) for high, low in coded.tokens.reshape(-1, 2)[: len(loop(integer_row)) - 1]]
+    assert codes == loop(integer_row)[:-1], "the lanes and the loop must give the same tokens"
+    times = interleaved(
+        max(3, it.repeats // 2),
+        encode=lambda: level.encode(symbols),
+        decode=lambda: level.decode(coded.tokens),
+        integers=lambda: loop(integer_row),
+        floats=lambda: loop(float_row),
+    )
+    rates = {name: count / statistics.median(times[name]) for name in ("encode", "decode")}
+    print("W = 32, context per window: " + "  ".join(f"{name} {rate:,.0f} symbols/s" for name, rate in rates.items()))
+    factor = count / len(some)
+    for name in ("encode", "decode"):
+        show(f"{name}, symbols a second over the frozen loop's", times, "integers", name, factor)
+        show(f"{name}, symbols a second over the float loop's", times, "floats", name, factor)
+
+
+def compiling(it: Subject) -> None:
+    window = Window(alphabet=256, bits=16, symbols=1024, token_bits=16)
+    times = interleaved(3, compile=lambda: compile_dictionary(it.predictor, window, 256))
+    print(f"compiling W = 16: {statistics.median(times['compile']):.1f} s", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (
-        ("alphabet", 256),
-        ("layers", 2),
-        ("width", 96),
-        ("heads", 3),
-        ("context", 128),
-        ("batch", 16),
-        ("repeats", 7),
-    ):
+    sizes = {"alphabet": 256, "layers": 2, "width": 96, "heads": 3, "mlp": 0, "context": 64, "batch": 8, "repeats": 7}
+    for name, value in (sizes | {"steps": 300, "encode": 200_000}).items():
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--only", default="training,scoring,stepping,encoding,compiling", help="sections to run")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    config = Transformer(layers=args.layers, width=args.width, heads=args.heads, context=args.context)
-    print(f"{config.cost(args.alphabet, None).parameters:,} parameters, one thread, medians of {args.repeats}")
-    step = training(config, args.alphabet, args.batch, args.repeats)
-    symbols = args.batch * args.context
-    print("training  " + "  ".join(f"{name} {symbols / taken:,.0f} symbols/s" for name, taken in step.items()))
-    print(f"  float phase over plain loop: {step['plain'] / step['float']:.2f} x the symbols a second")
-    print(f'  the same in bfloat16 (precision = "bf16"): {step["plain"] / step["bf16"]:.2f} x')
-    print(f"  rounding phase over float phase: {step['rounding'] / step['float']:.2f} x the time")
-    count = 10_240
-    score = scoring(config, args.alphabet, count, args.repeats)
-    print("scoring   " + "  ".join(f"{name} {count / taken:,.0f} symbols/s" for name, taken in score.items()))
-    print(f"  frozen over float: {score['frozen'] / score['float']:.2f} x the time")
-    for lanes in (256, 1):
-        taken = stepping(config, args.alphabet, lanes, args.repeats)
-        rates = {name: 32 * lanes / seconds for name, seconds in taken.items()}
-        print(f"stepping {lanes} lanes  " + "  ".join(f"{name} {rate:,.0f} symbols/s" for name, rate in rates.items()))
-        print(f"  frozen over float: {rates['frozen'] / rates['float']:.1f} x the symbols a second")
+    numba.set_num_threads(1)
+    sizes = {name: getattr(args, name) for name in ("layers", "width", "heads", "mlp", "context")}
+    config = Transformer(**sizes)
+    parameters = config.cost(args.alphabet, None).parameters
+    print(f"{parameters:,} parameters, alphabet {args.alphabet:,}, one thread; medians (quartiles) of {args.repeats}")
+    it = Subject(config, args.alphabet, args.batch, args.repeats, args.steps)
+    only = args.only.split(",")
+    if "training" in only:
+        training(it)
+    if "scoring" in only:
+        scoring(it)
+    if "stepping" in only:
+        stepping(it, 256)
+        stepping(it, 1)
+    if args.alphabet == 256:
+        if "encoding" in only:
+            encoding(it, args.encode)
+        if "compiling" in only:
+            compiling(it)
 
 
 if __name__ == "__main__":

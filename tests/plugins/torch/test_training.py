@@ -134,6 +134,19 @@ def test_contexts_restart_where_documents_and_windows_do(tools, small):
     assert (short.targets[:, 0] % 5 == 0).all()
 
 
+def test_rows_drawn_together_are_those_drawn_one_by_one(small):
+    """Empty documents, one at the very end, and stretches that go around a short text more than once."""
+    symbols = np.arange(40, dtype=np.uint8)
+    offsets = np.array([0, 0, 9, 9, 10, 33, 40, 40], np.int64)
+    drawn = sampler(Text(symbols=symbols, offsets=offsets, source_bytes=40), small)
+    places = np.arange(40)
+    for size in (1, 7, 40, 95):
+        together = drawn._stretches(places, size)
+        alone = [drawn._stretch(int(place), size) for place in places]
+        for mine, theirs in zip(together, zip(*alone, strict=True), strict=True):
+            assert np.array_equal(mine, np.stack(theirs))
+
+
 def test_shares_of_rows_hold_over_many_steps(tools, small):
     rows = sampler(tools.english(2000), small, batch=3, window_share=0.25)
     windows = rows.guess()

@@ -1,0 +1,85 @@
+"""Values that come out of lanes in bursts, put back in the order of their jobs.
+
+A *job* is what one lane codes from its start to its end; lanes take jobs in order, and a job's values come in order
+of time. So as soon as every job below some number has ended, the values of those jobs can be laid down for good. What
+waits for that is bounded by what the lanes make while one job lasts, not by the text.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Int64 = npt.NDArray[np.int64]
+
+HELD = 1 << 16
+"""Values that may wait before those that need not wait any longer are laid down."""
+
+
+class Pieces:
+    """Values by job.
+
+    Args:
+        dtype: of the values.
+        jobs: how many there are.
+    """
+
+    def __init__(self, dtype: npt.DTypeLike, jobs: int) -> None:
+        self._counts = np.zeros(jobs, np.int64)
+        self._done = np.empty(0, dtype)
+        self._settled = 0  # values laid down, in _done
+        self._jobs = np.empty(HELD, np.int64)
+        self._values = np.empty(HELD, dtype)
+        self._held = 0
+
+    @property
+    def held(self) -> int:
+        """Values that wait."""
+        return self._held
+
+    def add(self, jobs: Int64, values: npt.NDArray[np.generic], open_jobs: Int64) -> None:
+        """Take values in.
+
+        Args:
+            jobs: int64[k], the job of each value; none below all the open jobs of an earlier call.
+            values: k of them; those of one job in order of time.
+            open_jobs: the jobs that lanes are at; lower ones have ended, and higher ones may be still to come.
+        """
+        if self._held + len(values) > len(self._jobs):
+            self._settle(int(min(open_jobs.min(initial=len(self._counts)), jobs.min())))
+            self._make_room(len(values))
+        end = self._held + len(values)
+        self._jobs[self._held : end] = jobs
+        self._values[self._held : end] = values
+        self._held = end
+
+    def in_order(self) -> tuple[npt.NDArray[np.generic], Int64]:
+        """(values by job, then by time; int64[jobs + 1], where each job's values start and end). Call it once."""
+        self._settle(len(self._counts))
+        self._done.resize(self._settled, refcheck=False)
+        return self._done, np.concatenate([np.zeros(1, np.int64), np.cumsum(self._counts)])
+
+    def _settle(self, below: int) -> None:
+        """Lay down the values of the jobs below a number, all of which have ended."""
+        jobs, values = self._jobs[: self._held], self._values[: self._held]
+        order = np.argsort(jobs, kind="stable")
+        jobs[:], values[:] = jobs[order], values[order]
+        count = int(np.searchsorted(jobs, below))
+        if not count:
+            return
+        first, last = int(jobs[0]), int(jobs[count - 1])
+        self._counts[first : last + 1] += np.bincount(jobs[:count] - first)
+        if self._settled + count > len(self._done):
+            # In place where the system can: growing then costs no second copy.
+            self._done.resize(max(self._settled + count, len(self._done) * 5 // 4), refcheck=False)
+        self._done[self._settled : self._settled + count] = values[:count]
+        self._settled += count
+        self._held -= count
+        jobs[: self._held], values[: self._held] = jobs[count:].copy(), values[count:].copy()
+
+    def _make_room(self, count: int) -> None:
+        """Room for so many values more, and as much again, so that settling stays rare beside adding."""
+        if 2 * (self._held + count) > len(self._jobs):
+            size = 4 * (self._held + count)
+            self._jobs.resize(size, refcheck=False)
+            self._values.resize(size, refcheck=False)
