@@ -88,6 +88,7 @@ def _code(tallies: list[Tally], file: Path, repeats: int, timeout: float, report
                 report(f"coding, {_turn(0, repeats)}: {tally.entrant.name}")
                 worker = held.enter_context(_worker(tally, timeout))
                 worker.ask("open", codec=tally.entrant.codec, settings=tally.entrant.settings)
+                worker.ask("rehearse")
                 worker.ask("load", file=str(file))
                 encodings, decodings = _times(worker.ask("encode")), _times(worker.ask("decode"))
                 outcome = worker.ask("outcome")

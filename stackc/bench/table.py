@@ -14,6 +14,10 @@ WIDTH = 118
 WIDE = 116
 """Columns from which on the spread stands beside the median; below it."""
 
+HEADINGS = (
+    "bytes/\ntoken", "bits/\nbyte", "encode\nMB/s", "stack\nx", "decode\nMB/s", "stack\nx", "start\ns", "peak\nMB",
+)  # fmt: skip
+
 NOTE = (
     "Medians (lowest..highest). MB/s: 10^6 bytes of the file a second. stack x: how many times as fast as that row "
     "the stack is on one thread. bits/byte: a token counts log2 of the vocabulary; the bytes of the stack, or of a "
@@ -30,7 +34,7 @@ def print_benchmark(figures: dict[str, Any], console: Console | None = None) -> 
     for line in _heading(figures):
         console.print(line, markup=False)
     console.print()
-    console.print(_table(figures, beside=console.width >= WIDE))
+    console.print(_table(figures, wide=console.width >= WIDE))
     for row in figures["rows"]:
         for remark in _remarks(row):
             console.print(f"{row['name']}: {remark}", markup=False)
@@ -41,8 +45,8 @@ def _heading(figures: dict[str, Any]) -> list[str]:
     packages = ", ".join(f"{name} {one}" for name, one in here["packages"].items())
     what = f"{figures['level']} of {figures['stack']}" if figures["level"] else figures["stack"]
     lines = [
-        f"{what}, vocabulary {figures['vocabulary']:,}, on {figures['file']} ({figures['bytes']:,} bytes), "
-        f"{figures['repeats']} interleaved rounds",
+        f"{what}, vocabulary {figures['vocabulary']:,}, on {figures['file']} ({figures['bytes']:,} bytes); "
+        f"interleaved rounds: {figures['repeats']}",
         f"{here['cpu']}, {here['cores']} cores, {here['system']}, Python {here['python']}, {packages}",
     ]
     if trained is not None:
@@ -53,26 +57,28 @@ def _heading(figures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _table(figures: dict[str, Any], beside: bool) -> Table:
+def _table(figures: dict[str, Any], wide: bool) -> Table:
     note = NOTE.format(interpreter=figures["interpreter_s"])
-    table = Table(caption=note, caption_justify="left", box=None, pad_edge=False)
-    headings = ["", "bytes/\ntoken", "bits/\nbyte", "encode\nMB/s", "stack\nx", "decode\nMB/s", "stack\nx", "start\ns"]
-    for heading in [*headings, "peak\nMB"]:
-        table.add_column(heading, justify="right" if heading else "left", no_wrap=bool(heading), vertical="bottom")
+    gap = (0, 1) if wide else (0, 1, 0, 0)
+    table = Table(caption=note, caption_justify="left", box=None, pad_edge=False, padding=gap)
+    table.add_column("", overflow="fold")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in figures["rows"]:
         if row["skipped"] is None:
-            table.add_row(*_cells(row, " " if beside else "\n"))
+            table.add_row(*_cells(row, wide))
     return table
 
 
-def _cells(row: dict[str, Any], joined: str) -> list[str]:
+def _cells(row: dict[str, Any], wide: bool) -> list[str]:
+    name = row["name"] if wide else row["name"].replace(", ", "\n")
     return [
-        row["name"] if row["restored"] else f"{row['name']} !",
+        name if row["restored"] else f"{name} !",
         _cell(row["bytes_per_token"], lambda value: f"{value:.3f}"),
         f"{row['bits_per_byte']:.3f}",
-        _spread(row["encode_mb_s"], joined),
+        _spread(row["encode_mb_s"], wide),
         _cell(row["ratio_encode"], _three),
-        _spread(row["decode_mb_s"], joined),
+        _spread(row["decode_mb_s"], wide),
         _cell(row["ratio_decode"], _three),
         f"{row['startup_s']['median']:.2f}",
         f"{row['peak_mb']:,.0f}",
@@ -86,8 +92,9 @@ def _remarks(row: dict[str, Any]) -> list[str]:
     return lossy + ([row["note"]] if row["note"] else [])
 
 
-def _spread(values: dict[str, float], joined: str) -> str:
-    return f"{_three(values['median'])}{joined}({_three(values['min'])}..{_three(values['max'])})"
+def _spread(values: dict[str, float], wide: bool) -> str:
+    lowest, highest = _three(values["min"]), _three(values["max"])
+    return f"{_three(values['median'])}" + (f" ({lowest}..{highest})" if wide else f"\n{lowest}..{highest}")
 
 
 def _three(value: float) -> str:

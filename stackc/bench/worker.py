@@ -42,7 +42,7 @@ class Session:
         return self.codec.vocabulary
 
     def rehearse(self) -> None:
-        """The way back, so that what is compiled on first use is in its cache."""
+        """The way back of the short text, so that nothing is loaded or compiled while the file is timed."""
         self.codec.decode(self._encoded)
 
     def load(self, file: str) -> None:
