@@ -35,6 +35,7 @@ def print_benchmark(figures: dict[str, Any], console: Console | None = None) -> 
         console.print(line, markup=False)
     console.print()
     console.print(_table(figures, wide=console.width >= WIDE))
+    console.print(NOTE.format(interpreter=figures["interpreter_s"]), markup=False)
     for row in figures["rows"]:
         for remark in _remarks(row):
             console.print(f"{row['name']}: {remark}", markup=False)
@@ -58,9 +59,8 @@ def _heading(figures: dict[str, Any]) -> list[str]:
 
 
 def _table(figures: dict[str, Any], wide: bool) -> Table:
-    note = NOTE.format(interpreter=figures["interpreter_s"])
     gap = (0, 1) if wide else (0, 1, 0, 0)
-    table = Table(caption=note, caption_justify="left", box=None, pad_edge=False, padding=gap)
+    table = Table(box=None, pad_edge=False, padding=gap)
     table.add_column("", overflow="fold")
     for heading in HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
