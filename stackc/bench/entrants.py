@@ -40,7 +40,7 @@ class Peer:
         codec: "module:Class", made in a worker.
         modules: what must be importable, by the name of the package that has it.
         variants: what may follow the name after a colon.
-        default: the variant meant by the name alone: the library's own default.
+        default: the variant meant by the name alone; a compressor's is the default of its tool.
         trainer: None where there is nothing to train.
     """
 
