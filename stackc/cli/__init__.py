@@ -20,6 +20,7 @@ COMMANDS = {
     "eval": "Measure every level on held-out text.",
     "generate": "Continue a prompt.",
     "inspect": "Say what a stack is made of.",
+    "bench": "Measure a stack beside other tokenizers and compressors.",
     "plugins": "List plugins and their parts, or check one.",
 }
 """Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""

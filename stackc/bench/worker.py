@@ -1,0 +1,129 @@
+"""`python -m stackc.bench.worker`: one entrant in a process of its own.
+
+Reads a JSON line ``{"do": command, …}`` after another from standard input and answers each in a JSON line:
+``{"ok": …}``, or ``{"error": text}``. Imports little, so that what start-up costs is the entrant's own.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stackc.bench.codec import Codec
+
+SHORT = b"It is a truth universally acknowledged, that a single man in possession of a good fortune is in want."
+
+
+class Session:
+    """The commands. `open` comes first, then `load`, then `encode` and `decode` in turns."""
+
+    codec: Codec
+
+    def ready(self) -> None:
+        """Nothing: what an interpreter alone takes."""
+
+    def train(self, trainer: str, vocabulary: int, variant: str | None, folder: str, store: str, limit: int) -> None:
+        """Train a peer into `folder`."""
+        from stackc.bench.sample import sample
+
+        _find(trainer)(sample(Path(store), limit).texts(), vocabulary, variant, Path(folder))
+
+    def open(self, codec: str, settings: dict[str, Any]) -> int | None:
+        """Make the codec and encode a short text with it; its vocabulary."""
+        self.codec = _find(codec)(**settings)
+        self._encoded = self.codec.encode(self.codec.prepare(SHORT))
+        return self.codec.vocabulary
+
+    def rehearse(self) -> None:
+        """The way back of the short text, so that nothing is loaded or compiled while the file is timed."""
+        self.codec.decode(self._encoded)
+
+    def load(self, file: str) -> None:
+        self._data = Path(file).read_bytes()
+        self._prepared = self.codec.prepare(self._data)
+
+    def encode(self, times: int = 1) -> float:
+        """Seconds of encoding the file once, over so many times."""
+        self._encoded = None
+        self._encoded, seconds = _timed(self.codec.encode, self._prepared, times)
+        return seconds
+
+    def decode(self, times: int = 1) -> float:
+        """Seconds of decoding what `encode` made, once."""
+        self._decoded = None
+        self._decoded, seconds = _timed(self.codec.decode, self._encoded, times)
+        return seconds
+
+    def outcome(self) -> dict[str, Any]:
+        """Peak memory so far, tokens (or bytes), and whether what came back is what went in."""
+        peak = _peak_megabytes()  # before the comparison, which takes memory of its own
+        restored = self.codec.restore(self._decoded) == self._data
+        return {"size": self.codec.size(self._encoded), "restored": restored, "peak_mb": peak}
+
+
+def main() -> None:
+    # Libraries print; standard output is kept for answers, and what they say goes to standard error.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    session = Session()
+    for line in sys.stdin:
+        job = json.loads(line)
+        try:
+            answer = {"ok": getattr(session, job.pop("do"))(**job)}
+        except BaseException as error:  # not Exception: a panic of a Rust extension is none
+            answer = {"error": _one_line(error)}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _timed(function: Any, argument: Any, times: int) -> tuple[Any, float]:
+    gc.collect()
+    gc.disable()
+    try:
+        begun = time.perf_counter()
+        for _ in range(times):
+            result = function(argument)
+        seconds = (time.perf_counter() - begun) / times
+    finally:
+        gc.enable()
+    return result, seconds
+
+
+def _find(name: str) -> Any:
+    """What "module:name" names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _one_line(error: BaseException) -> str:
+    from stackc.errors import StackcError
+
+    said = " ".join(str(error).split())
+    if isinstance(error, StackcError | ValueError) and said:
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _peak_megabytes() -> float:
+    """The most memory that this process had resident, in 10^6 bytes."""
+    try:
+        # Not getrusage: what it says of a process begins with its parent's peak.
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    main()
