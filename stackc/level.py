@@ -167,15 +167,20 @@ class Level:
             self._verify(coded, symbols, bounds)
         return coded
 
-    def decode(self, tokens: npt.NDArray[np.integer], offsets: Int64 | None = None) -> Decoding:
+    def decode(
+        self, tokens: npt.NDArray[np.integer], offsets: Int64 | None = None, most: int | None = None
+    ) -> Decoding:
         """Symbols of documents. Where the coder is total, any tokens decode.
 
         Args:
             tokens: integers below `token_alphabet`, the documents end to end.
             offsets: int64[D + 1]; None: all of it is one document.
+            most: symbols that may come out, all documents together; None: as many as the tokens name. A few tokens
+                may name very many symbols, so whoever decodes what is not trusted says how many there should be.
 
         Raises:
-            CodingError: a token outside the alphabet, or tokens that decode to nothing (coders that are not total).
+            CodingError: a token outside the alphabet, tokens that decode to nothing (coders that are not total), or
+                more than `most` symbols, found before they take up memory.
         """
         bounds = _bounds(tokens, offsets)
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.token_alphabet:
@@ -184,7 +189,7 @@ class Level:
         if per is None:
             from stackc.lanes import decode_jobs
 
-            symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[1:])
+            symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[1:], most)
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
         counts = np.diff(bounds) // per
         ignored = int((np.diff(bounds) - counts * per).sum())
@@ -192,15 +197,18 @@ class Level:
         within = np.arange(int(code_offsets[-1])) - np.repeat(code_offsets[:-1], counts)
         first = np.repeat(bounds[:-1], counts) + within * per
         if self.dictionary is not None:
-            symbols, ends = self.dictionary.decode(self._join(tokens, first), code_offsets)
+            codes = self._join(tokens, first)
+            if most is not None and len(codes) and int(codes.max()) < len(self.dictionary):
+                check_room(self.name, int(self.dictionary.length[codes].sum()), most)
+            symbols, ends = self.dictionary.decode(codes, code_offsets)
             return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
         from stackc.lanes import decode_jobs
 
         if self.restarts_with_window and self.step_lanes > 1:
             # Windows that share nothing decode side by side, each a job of its own.
-            symbols, ends = decode_jobs(self, tokens, first, first + per)
+            symbols, ends = decode_jobs(self, tokens, first, first + per, most)
             return Decoding(symbols=symbols, offsets=ends[code_offsets], ignored=ignored)
-        symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[:-1] + counts * per)
+        symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[:-1] + counts * per, most)
         return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
 
     def _cuts(self, symbols: Symbols, offsets: Int64) -> npt.NDArray[np.bool_] | None:
@@ -234,6 +242,12 @@ class Level:
                 f"{self.name}: its model ({self.predictor.portability}) did not give the same frequencies twice; "
                 "nothing was kept"
             )
+
+
+def check_room(name: str, symbols: int, most: int | None) -> None:
+    """Raise `CodingError` where tokens of level `name` stand for more than `most` symbols."""
+    if most is not None and symbols > most:
+        raise CodingError(f"{name}: tokens that stand for more than the {most} symbols that there should be")
 
 
 def segments(offsets: Int64, segment: int) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ def command(path: Path, as_json: bool, verify: bool) -> None:
     from stackc.cli.show import print_report
     from stackc.errors import ArtifactError
     from stackc.files import sha256_file
-    from stackc.stack import read_manifest
+    from stackc.manifest import read_manifest
 
     manifest = read_manifest(path)
     if verify:
