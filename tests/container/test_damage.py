@@ -246,7 +246,7 @@ def test_a_file_of_transformers_flipped(stack: Get) -> None:
     file = out.getvalue()
     assert decode(stack("two"), file) == DATA
     positions = Index(io.BytesIO(file)).positions.tolist()
-    for place in range(0, len(file), 5):
+    for place in range(0, len(file), 11):
         damaged = bytearray(file)
         damaged[place] ^= 0x08
         error = must_fail(stack("two"), bytes(damaged))

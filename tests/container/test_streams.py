@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from recipes_of_tests import TEXT
 from stackc import Stack, StackcError
+from stackc.container import writer
 from stackc.container.decoder import decompress_range
 from stackc.container.finding import open_codec
 from stackc.container.format import MAX_BLOCK
 from stackc.container.reader import Index
-from stackc.container.writer import BATCH_BYTES
 from stackc.host import Runtime
 
 Get = Callable[[str], Stack]
@@ -98,8 +98,11 @@ def test_streams_that_cannot_be_sought(stack: Get) -> None:
     assert back.getvalue() == data
 
 
-def test_output_flows_before_input_ends(stack: Get) -> None:
+def test_output_flows_before_input_ends(stack: Get, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch is written before the next is read: memory is bounded by the batch."""
+    batch = 1 << 16
+    monkeypatch.setattr(writer, "BATCH_BYTES", batch)
+    monkeypatch.setattr(writer, "ID_BYTES", batch)
     read_end, write_end = os.pipe()
     out = io.BytesIO()
 
@@ -110,7 +113,7 @@ def test_output_flows_before_input_ends(stack: Get) -> None:
     worker = threading.Thread(target=work)
     worker.start()
     with os.fdopen(write_end, "wb") as sink:
-        sink.write(b"the " * (BATCH_BYTES // 4) + b"more")
+        sink.write(b"the " * (batch // 4) + b"more")
         sink.flush()
         for _ in range(600):
             if len(out.getvalue()) > 1000:
@@ -118,7 +121,7 @@ def test_output_flows_before_input_ends(stack: Get) -> None:
             worker.join(0.05)
         assert len(out.getvalue()) > 1000, "the first batch must be out while the source is open"
     worker.join()
-    assert unpacked(stack("counting"), out.getvalue()) == b"the " * (BATCH_BYTES // 4) + b"more"
+    assert unpacked(stack("counting"), out.getvalue()) == b"the " * (batch // 4) + b"more"
 
 
 def test_a_block_that_does_not_decode_back_is_stored_as_it_is(stack: Get, monkeypatch: pytest.MonkeyPatch) -> None:
