@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.errors import ArtifactError, CodingError
-from stackc.files import read_tensors, write_tensors
+from stackc.files import read_tensors, tensor, write_tensors
 from stackc.parts import MAX_WINDOW_SYMBOLS, Symbols
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -138,8 +138,9 @@ class Dictionary:
     def load(cls, path: Path, alphabet: int) -> Dictionary:
         arrays = read_tensors(path)
         try:
-            return cls(arrays["parent"], arrays["symbol"], alphabet)
-        except (KeyError, ArtifactError) as error:
+            parent, symbol = (tensor(arrays, name, np.int32, 1, path) for name in ("parent", "symbol"))
+            return cls(parent, symbol, alphabet)
+        except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from error
 
 

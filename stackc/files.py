@@ -71,13 +71,13 @@ def read_tensors(path: Path) -> Tensors:
     return tensors
 
 
-def tensor(tensors: Tensors, name: str, dtype: npt.DTypeLike, rank: int, path: Path) -> npt.NDArray[Any]:
+def tensor(tensors: Tensors, name: str, dtype: npt.DTypeLike, rank: int, where: Path) -> npt.NDArray[Any]:
     """One array of a file, of exactly this type and rank. Raises `ArtifactError` for anything else."""
     array = tensors.get(name)
     if array is None or array.dtype != np.dtype(dtype) or array.ndim != rank:
         found = "nothing" if array is None else f"{array.dtype} of rank {array.ndim}"
         raise ArtifactError(
-            f"{path}: {name} is {found}, expected {np.dtype(dtype)} of rank {rank}; build the stack again"
+            f"{where}: {name} is {found}, expected {np.dtype(dtype)} of rank {rank}; build the stack again"
         )
     return array
 

@@ -76,12 +76,22 @@ def stack_sha256(manifest: dict[str, Any]) -> str:
     """The name of a stack: the SHA-256 of all that decides what its tokens and payloads mean (docs/format.md).
 
     Names, training, corpus and machine do not enter: two builds that code alike are one stack.
+
+    Raises:
+        ArtifactError: a recipe that is not whole.
     """
+    try:
+        text = json.dumps(_meaning(manifest), sort_keys=True, separators=(",", ":"))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"a manifest whose recipe is not whole ({error}); build the stack again") from error
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _meaning(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What `stack_sha256` hashes. Raises `KeyError`, `TypeError` or `ValueError` for a recipe that is none."""
     recipe, parts = manifest["recipe"], manifest["parts"]
     needed = sorted(coding_parts(manifest))
-    coders = list(_coders(manifest))
-    tables = [*recipe["level"], recipe["top"]]
-    material = {
+    return {
         "format": manifest["format"],
         "segment": recipe["corpus"]["segment"],
         "bits": {
@@ -95,11 +105,9 @@ def stack_sha256(manifest: dict[str, Any]) -> str:
                 "tables": {key: value for key, value in table.items() if key not in ("name", "train")},
                 "parts": {part.partition("/")[2]: parts[part]["sha256"] for part in needed if _owner(part) == name},
             }
-            for (name, compiled), table in zip(coders, tables, strict=True)
+            for (name, compiled), table in zip(_coders(manifest), [*recipe["level"], recipe["top"]], strict=True)
         ],
     }
-    text = json.dumps(material, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _coders(manifest: dict[str, Any]) -> Iterator[tuple[str, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def read_tokens(path: Path, alphabet: int) -> npt.NDArray[np.int64]:
     check_suffix(path)
     try:
         if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
+            # Mapped, a file that claims more than it holds is an error before anything is allocated.
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
         elif path.suffix == ".bin":
             data, width = path.read_bytes(), symbol_dtype(alphabet).itemsize
             if len(data) % width:
@@ -54,7 +56,7 @@ def read_tokens(path: Path, alphabet: int) -> npt.NDArray[np.int64]:
             values = np.frombuffer(data, symbol_dtype(alphabet))
         else:
             values = np.array([int(line) for line in path.read_text().split()], np.int64)
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError, OverflowError, SyntaxError, TypeError, EOFError, tokenize.TokenError) as error:
         raise ArtifactError(f"{path}: cannot read tokens ({error})") from error
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise ArtifactError(f"{path}: shape {values.shape} and type {values.dtype}; tokens are a row of integers")
