@@ -104,7 +104,7 @@ class Level:
             raise CodingError(
                 f"{name}: the coder cannot obey a bit budget of {windowing.bits}; use fixed-token or whole"
             )
-        if windowing.bits is not None and (1 << windowing.bits) - 1 < alphabet:
+        if windowing.bits is not None and windowing.bits < alphabet.bit_length():  # 2^bits - 1 < alphabet
             raise CodingError(f"{name}: windows of {windowing.bits} bits cannot hold {alphabet} symbols and an end")
         if windowing.bits is not None and windowing.bits % token_bits:
             raise CodingError(f"{name}: tokens of {token_bits} bits do not divide windows of {windowing.bits} bits")

@@ -19,6 +19,9 @@ from stackc.files import read_json, sha256_file
 FORMAT = 1
 MANIFEST = "manifest.json"
 
+MAX_NAME = 200
+"""Characters of a part's path, at most: every file system takes that."""
+
 _CODING = ("frozen", "coder", "dictionary")
 """Folders of a level or a top model that coding reads."""
 
@@ -141,7 +144,8 @@ def _is_part(name: str, value: Any) -> bool:
     """A part's path stays inside the stack's folder, one file below a stage's folder."""
     path = PurePosixPath(name)
     inside = not path.is_absolute() and len(path.parts) >= 2 and ".." not in path.parts
-    plain = "\\" not in name and ":" not in name and "\0" not in name and str(path) == name
+    plain = "\\" not in name and ":" not in name and name.isprintable() and str(path) == name
+    plain = plain and len(name) <= MAX_NAME
     return inside and plain and _part(value) and value["bytes"] >= 0 and bool(_SHA256.fullmatch(value["sha256"]))
 
 

@@ -47,8 +47,7 @@ def read_tokens(path: Path, alphabet: int) -> npt.NDArray[np.int64]:
     check_suffix(path)
     try:
         if path.suffix == ".npy":
-            # Mapped, a file that claims more than it holds is an error before anything is allocated.
-            values = np.load(path, mmap_mode="r", allow_pickle=False)
+            values = _read_npy(path)
         elif path.suffix == ".bin":
             data, width = path.read_bytes(), symbol_dtype(alphabet).itemsize
             if len(data) % width:
@@ -65,6 +64,20 @@ def read_tokens(path: Path, alphabet: int) -> npt.NDArray[np.int64]:
         raise ArtifactError(f"{path}: token {outside[0]} is outside the level's alphabet of {alphabet}; wrong --level?")
     tokens: npt.NDArray[np.int64] = values.astype(np.int64)
     return tokens
+
+
+def _read_npy(path: Path) -> npt.NDArray[Any]:
+    """The array of a .npy file. One that claims more than the file holds is an error before it is allocated."""
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if len(shape) != 1 or dtype.kind not in "iu":
+            raise ArtifactError(f"{path}: shape {shape} and type {dtype}; tokens are a row of integers")
+        left = path.stat().st_size - file.tell()
+        if shape[0] * dtype.itemsize != left:
+            raise ValueError(f"{left} bytes for {shape[0]} numbers of {dtype}")
+        return np.fromfile(file, dtype, shape[0])
 
 
 def check_suffix(path: Path) -> None:
