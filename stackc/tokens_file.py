@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tokenize
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ from stackc.files import write_atomically
 from stackc.store import symbol_dtype
 
 SUFFIXES = (".npy", ".bin", ".txt")
+
+_UNREADABLE = (
+    OSError, ValueError, OverflowError, SyntaxError, TypeError, EOFError, UserWarning, tokenize.TokenError,
+)  # fmt: skip
+"""What numpy raises for files that are no arrays: it reads their headers as Python."""
 
 
 def write_tokens(path: Path, tokens: npt.NDArray[Any], alphabet: int) -> None:
@@ -55,7 +61,16 @@ def read_tokens(path: Path, alphabet: int) -> npt.NDArray[np.int64]:
             values = np.frombuffer(data, symbol_dtype(alphabet))
         else:
             values = np.array([int(line) for line in path.read_text().split()], np.int64)
-    except (OSError, ValueError, OverflowError, SyntaxError, TypeError, EOFError, tokenize.TokenError) as error:
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+        SyntaxError,
+        TypeError,
+        EOFError,
+        UserWarning,
+        tokenize.TokenError,
+    ) as error:
         raise ArtifactError(f"{path}: cannot read tokens ({error})") from error
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise ArtifactError(f"{path}: shape {values.shape} and type {values.dtype}; tokens are a row of integers")
@@ -71,7 +86,9 @@ def _read_npy(path: Path) -> npt.NDArray[Any]:
     with path.open("rb") as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a header that Python 2 might have written is no header
+            shape, _, dtype = read(file)
         if len(shape) != 1 or dtype.kind not in "iu":
             raise ArtifactError(f"{path}: shape {shape} and type {dtype}; tokens are a row of integers")
         left = path.stat().st_size - file.tell()

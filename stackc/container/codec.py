@@ -49,12 +49,13 @@ class BlockCodec:
                 return [None]
             return [self.encode([block])[0] for block in blocks]
 
-    def decode(self, payloads: list[bytes], lengths: list[int]) -> list[bytes | CodingError]:
+    def decode(self, payloads: list[bytes], lengths: list[int], all_of_them: bool = True) -> list[bytes | CodingError]:
         """The source bytes of every payload, or why it has none. Memory is bounded by the lengths.
 
         Args:
             payloads: any bytes; one that `encode` did not make gives an error or wrong bytes.
             lengths: of the blocks that they stand for.
+            all_of_them: go on after the first that has none; False: it is the last of what comes back.
         """
         if not payloads:
             return []
@@ -63,7 +64,12 @@ class BlockCodec:
         except CodingError as error:
             if len(payloads) == 1:
                 return [error]
-            return [self.decode([payloads[i]], [lengths[i]])[0] for i in range(len(payloads))]
+            results: list[bytes | CodingError] = []
+            for payload, length in zip(payloads, lengths, strict=True):
+                results += self.decode([payload], [length])
+                if isinstance(results[-1], CodingError) and not all_of_them:
+                    break
+            return results
 
     def _encode(self, blocks: list[bytes]) -> list[bytes | None]:
         lengths = np.array([len(block) for block in blocks], np.int64)

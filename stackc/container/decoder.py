@@ -83,22 +83,30 @@ def check_blocks(source: IO[bytes], report: Report = lambda done: None) -> Heade
 def decoded(blocks: Iterable[Block], codec: BlockCodec, report: Report = lambda done: None) -> Iterator[bytes]:
     """The source bytes of blocks, decoded batch by batch. Raises `ContainerError` for the first that fails."""
     for batch in batches(blocks):
-        for block, data in zip(batch, decode_batch(batch, codec), strict=True):
+        # After an error fewer may come back, but then the last is the error.
+        for block, data in zip(batch, decode_batch(batch, codec, all_of_them=False), strict=False):
             if isinstance(data, StackcError):
                 raise data
             yield data
             report(block.header.length)
 
 
-def decode_batch(batch: list[Block], codec: BlockCodec) -> list[bytes | ContainerError]:
-    """The source bytes of each block, or why it has none; checked against the block's own check."""
+def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True) -> list[bytes | ContainerError]:
+    """The source bytes of each block, or why it has none; checked against the block's own check.
+
+    Args:
+        all_of_them: False: the first that does not decode is the last that comes back.
+    """
     coded = [block for block in batch if block.header.coded]
-    made = iter(codec.decode([block.payload for block in coded], [block.header.length for block in coded]))
+    payloads, lengths = [block.payload for block in coded], [block.header.length for block in coded]
+    made = iter(codec.decode(payloads, lengths, all_of_them))
     results: list[bytes | ContainerError] = []
     for block in batch:
         data = next(made) if block.header.coded else block.payload
         if isinstance(data, CodingError):
             results.append(ContainerError(f"it does not decode ({data})", block.header.number))
+            if not all_of_them:
+                break
         elif check(data) != block.header.source_check:
             text = "what it decodes to is not the original; is this the stack that wrote it?"
             results.append(ContainerError(text, block.header.number))

@@ -102,7 +102,8 @@ def test_headers(header: Header) -> None:
 
 @given(
     coded=st.booleans(), number=st.integers(0, (1 << 32) - 1), offset=st.integers(0, (1 << 62) - 1),
-    sizes=st.tuples(st.integers(1, MAX_BLOCK), st.integers(1, MAX_BLOCK)).map(sorted), values=st.tuples(*[checks(8)] * 3),
+    sizes=st.tuples(st.integers(1, MAX_BLOCK), st.integers(1, MAX_BLOCK)).map(sorted),
+    values=st.tuples(*[checks(8)] * 3),
 )  # fmt: skip
 def test_block_headers(coded: bool, number: int, offset: int, sizes: list[int], values: tuple[bytes, ...]) -> None:
     size, length = sizes if coded else (sizes[1], sizes[1])
