@@ -49,7 +49,7 @@ def command(
     """
     from stackc.cli.each import for_each, named
     from stackc.cli.progress import bar
-    from stackc.container.paths import decompress_file, decompressed_name
+    from stackc.container.paths import decompress_file, decompressed_name, original_size
     from stackc.errors import StackcError
     from stackc.stack import Stack
 
@@ -60,9 +60,9 @@ def command(
     def work(file: str) -> int:
         path = named(file)
         out = None if output == "-" else decompressed_name(path, named(output))
-        with bar(file, None, quiet) as report:
-            if salvage:
-                return _salvage(file, path, out, opened, force, quiet)
+        if salvage:
+            return _salvage(file, path, out, opened, force, quiet)
+        with bar(file, original_size(path) if span is None else None, quiet) as report:
             decompress_file(path, out, opened, span=span, force=force, report=report)
         return 0
 
@@ -71,12 +71,14 @@ def command(
 
 def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force: bool, quiet: bool) -> int:
     from stackc.cli import WARNING
+    from stackc.cli.progress import bar
     from stackc.container.paths import salvage_file
     from stackc.errors import StackcError
 
     if out is None:
         raise StackcError("--salvage puts blocks where they stood: name a file with -o")
-    found = salvage_file(path, out, opened, force=force)
+    with bar(file, path.stat().st_size if path is not None and path.is_file() else None, quiet) as report:
+        found = salvage_file(path, out, opened, force=force, report=report)
     for problem in found.problems[:20]:
         click.echo(f"{file}: {problem}", err=True)
     if len(found.problems) > 20:

@@ -23,14 +23,15 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
     """
     from stackc.cli.each import for_each, named
     from stackc.cli.progress import bar
-    from stackc.container.paths import verify_file
+    from stackc.container.paths import original_size, verify_file
     from stackc.stack import Stack
 
     opened = Stack(stack) if stack is not None else None
 
     def work(file: str) -> int:
-        with bar(file, None, quiet) as report:
-            verify_file(named(file), opened, quick=quick, report=report)
+        path = named(file)
+        with bar(file, original_size(path), quiet) as report:
+            verify_file(path, opened, quick=quick, report=report)
         if not quiet:
             click.echo(f"{file}: {'every checksum holds' if quick else 'decodes to its original'}")
         return 0

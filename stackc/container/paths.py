@@ -178,6 +178,17 @@ def describe_file(path: Path) -> dict[str, Any]:
         }
 
 
+def original_size(path: Path | None) -> int | None:
+    """The original's bytes, for progress: None where the file does not tell, as a pipe or a damaged one."""
+    if path is None or not path.is_file():
+        return None
+    try:
+        with path.open("rb") as source:
+            return Index(source).trailer.size
+    except (ContainerError, OSError):
+        return None
+
+
 # --------------------------------------------------------------------------------------------------
 # Streams
 

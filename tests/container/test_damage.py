@@ -256,3 +256,32 @@ def test_a_file_of_transformers_flipped(stack: Get) -> None:
 def test_the_wrong_stack_is_refused(stack: Get, file: bytes) -> None:
     with pytest.raises(ContainerError, match="give the one that wrote it"):
         decode(stack("twice"), file)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", ["counting", "twice", "two"])
+def test_random_damage_of_every_kind(stack: Get, name: str) -> None:
+    """Thousands of files with up to sixteen changes each, half of them with their checks made right again."""
+    import random
+
+    from fuzz.mutations import mutate_bytes, reseal
+
+    out = io.BytesIO()
+    stack(name).compress(io.BytesIO(DATA), out, block_size=200)
+    file = out.getvalue()
+    restored = 0
+    for number in range(20_000):
+        rng = random.Random(f"{name} {number}")
+        damaged = mutate_bytes(file, rng)
+        if sealed := rng.random() < 0.5:
+            damaged = reseal(damaged)
+        back = io.BytesIO()
+        try:
+            stack(name).decompress(io.BytesIO(damaged), back)
+        except ContainerError:
+            continue
+        restored += 1
+        # Whoever makes every check right again has written another file; nobody does that by chance.
+        assert back.getvalue() == DATA or sealed
+    assert restored
