@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,4 +40,8 @@ def _guarded(file: str, work: Callable[[str], int]) -> int:
         return work(file)
     except StackcError as error:
         click.echo(f"error: {error}", err=True)
-        return USER_ERROR
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # nobody reads on
+            raise
+        click.echo(f"error: {file}: {error.strerror or error}", err=True)
+    return USER_ERROR

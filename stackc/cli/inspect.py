@@ -76,9 +76,10 @@ def _show_file(path: Path, as_json: bool) -> None:
             time = str(epoch + datetime.timedelta(microseconds=said["modified_ns"] // 1000))
         except OverflowError:
             time = f"{said['modified_ns']} ns after 1970"
-    where = said["stack"] or "not found in STACKC_PATH and ./runs"
+    where = click.format_filename(said["stack"]) if said["stack"] else "not found in STACKC_PATH and ./runs"
     raw = said["raw_blocks"]
-    click.echo(f"{path}: {said['size']:,} bytes as {said['written']:,}{rate}; .stk format {said['format']}")
+    sizes = f"{said['size']:,} bytes as {said['written']:,}{rate}"
+    click.echo(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
     click.echo(f"original:    sha256 {said['sha256']}, modified {time}")
     click.echo(f"blocks:      {said['blocks']:,} of {said['block_size']:,} bytes, {raw:,} of them stored as they are")
     click.echo(f"stack:       {said['stack_sha256']} ({where})")

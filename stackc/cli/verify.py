@@ -33,7 +33,9 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
         with bar(file, original_size(path), quiet) as report:
             verify_file(path, opened, quick=quick, report=report)
         if not quiet:
-            click.echo(f"{file}: {'every checksum holds' if quick else 'decodes to its original'}")
+            click.echo(
+                f"{click.format_filename(file)}: {'every checksum holds' if quick else 'decodes to its original'}"
+            )
         return 0
 
     for_each(files, None, work)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from stackc.container.codec import BlockCodec
 from stackc.container.format import MAX_HOST, Header
-from stackc.errors import ContainerError, StackcError
+from stackc.errors import ArtifactError, ContainerError
 from stackc.host import host
-from stackc.manifest import MANIFEST
+from stackc.manifest import MANIFEST, read_manifest, stack_sha256
 from stackc.stack import Stack
 
 PATH_VARIABLE = "STACKC_PATH"
@@ -27,8 +27,8 @@ def stacks(folders: list[Path]) -> Iterator[Path]:
     for folder in folders:
         if (folder / MANIFEST).is_file():
             yield folder
-        elif folder.is_dir():
-            yield from sorted(child for child in folder.iterdir() if (child / MANIFEST).is_file())
+        else:
+            yield from sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
 
 
 def find_stack(header: Header, given: Stack | None = None) -> Stack:
@@ -39,6 +39,7 @@ def find_stack(header: Header, given: Stack | None = None) -> Stack:
 
     Raises:
         ContainerError: it is another, or there is none.
+        StackcError: it is there, and cannot be opened.
     """
     wanted = header.stack.hex()
     if given is not None:
@@ -52,11 +53,11 @@ def find_stack(header: Header, given: Stack | None = None) -> Stack:
     for folder in stacks(places()):
         looked += 1
         try:
-            stack = Stack(folder)
-            if stack.sha256 == wanted:
-                return stack
-        except StackcError:
+            found = stack_sha256(read_manifest(folder))
+        except ArtifactError:  # a broken stack beside the one that is looked for
             continue
+        if found == wanted:
+            return Stack(folder)
     raise ContainerError(
         f"written with the stack {wanted[:16]}…, which is none of the {looked} in {PATH_VARIABLE} and ./runs: "
         "name its folder with --stack"

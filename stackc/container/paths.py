@@ -37,7 +37,13 @@ def quiet(done: int) -> None:
 
 
 def compressed_name(path: Path | None, out: Path | None) -> Path | None:
-    """Where `path` is compressed to: `out`, inside `out` where that is a folder, or beside `path`."""
+    """Where `path` is compressed to: `out`, inside `out` where that is a folder, or beside `path`.
+
+    Raises:
+        StackcError: `path` is a folder.
+    """
+    if path is not None and path.is_dir():  # also "/" and ".", whose names cannot be added to
+        raise StackcError(f"{path}: is a folder; stackc compresses files")
     if out is None:
         return None if path is None else path.with_name(path.name + SUFFIX)
     return out / (path.name + SUFFIX) if path is not None and out.is_dir() else out

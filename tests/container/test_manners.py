@@ -77,6 +77,21 @@ def test_one_bad_file_does_not_stop_the_others(stack: Get, here: Path) -> None:
     assert (here / "text.stk").exists()
 
 
+def test_names_that_are_no_text(stack: Get, here: Path) -> None:
+    name = os.fsdecode(b"caf\xe9 \xff\n")
+    (here / name).write_bytes(DATA)
+    folder = str(stack("counting").folder)
+    stackc_ = [sys.executable, "-m", "stackc"]
+    for arguments in (
+        ["compress", name, "--stack", folder], ["verify", f"{name}.stk"], ["inspect", f"{name}.stk"],
+        ["decompress", f"{name}.stk", "--force"],
+    ):  # fmt: skip
+        done = subprocess.run([*stackc_, *arguments], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert b"Traceback" not in done.stderr
+    assert (here / name).read_bytes() == DATA
+
+
 def test_pipes(stack: Get, here: Path) -> None:
     made = run("compress", "-", "--stack", stack("counting").folder, stdin=DATA)
     assert made.exit_code == 0
@@ -114,7 +129,10 @@ def test_refusals_leave_everything_as_it_was(stack: Get, here: Path) -> None:
         (["compress", "text", "--stack", folder], "text.stk: exists already; --force overwrites it"),
         (["compress", "text", "--stack", folder, "-o", "text"], "text: the output would replace its own source"),
         (["compress", "text", "--stack", folder, "--force", "-o", "./text"], "would replace its own source"),
-        (["compress", "folder.stk", "--stack", folder], "folder.stk: cannot read (Is a directory)"),
+        (["compress", "folder.stk", "--stack", folder], "folder.stk: is a folder; stackc compresses files"),
+        (["compress", "/", "--stack", folder], "/: is a folder; stackc compresses files"),
+        (["compress", "", "--stack", folder], ".: is a folder; stackc compresses files"),
+        (["decompress", "folder.stk", "-o", "new"], "folder.stk: cannot read (Is a directory)"),
         (["compress", "text", "--stack", here], "not a stack (no manifest.json)"),
         (["compress", "text", "--stack", folder, "-o", "no/such/folder"], "cannot write"),
         (["compress", "text"], "Missing option '--stack'"),
@@ -190,7 +208,19 @@ def test_the_stack_is_found_by_its_hash(stack: Get, here: Path, monkeypatch: pyt
     (here / "runs" / "mine").symlink_to(stack("counting").folder)
     (here / "runs" / "broken").mkdir()
     (here / "runs" / "broken" / "manifest.json").write_text("{")
+    (here / "runs" / "empty").mkdir()
     assert run("decompress", "text.stk", "-o", "c").exit_code == 0
+
+
+def test_the_right_stack_that_cannot_be_opened_says_why(
+    stack: Get, copy_of: Callable[[str, Path], Path], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(stack)
+    monkeypatch.setenv("STACKC_PATH", str(here))
+    (copy_of("counting", here) / "M2" / "frozen" / "frequencies.safetensors").write_bytes(b"x" * 4176)
+    done = run("decompress", "text.stk", "-o", "out")
+    assert done.exit_code == 2
+    assert "frequencies.safetensors: not what the manifest says (SHA-256)" in done.stderr
 
 
 def test_the_python_api_does_the_same(stack: Get, here: Path) -> None:
