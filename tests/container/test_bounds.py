@@ -157,6 +157,24 @@ def test_block_headers_that_claim_too_much_are_damage(tmp_path: Path) -> None:
             list(Reader(io.BytesIO(HEADER.pack() + block(**changes) + b"abc")).blocks())
 
 
+def test_salvage_of_nothing_but_headers_is_linear(stack: Get, tmp_path: Path) -> None:
+    """Twenty thousand right headers, each of a damaged payload of a MiB that holds all the others: 20 GB to check."""
+    from stackc.container.salvage import salvage
+
+    headers = b"".join(
+        BlockHeader(
+            coded=True, file_id=HEADER.file_id, number=number, offset=number << 20, length=1 << 20, size=1 << 20,
+            payload_check=bytes(8), source_check=bytes(8),
+        ).pack()
+        for number in range(20_000)
+    )  # fmt: skip
+    (tmp_path / "headers").write_bytes(headers + bytes(1 << 20))
+    begun = time.monotonic()
+    with (tmp_path / "headers").open("rb") as source, pytest.raises(ContainerError, match="no undamaged block"):
+        salvage(source, io.BytesIO(), lambda header: stack("counting").codec, stack("counting").codec)
+    assert time.monotonic() - begun < 10
+
+
 SCRIPT = """
 import os, resource, sys
 import stackc
