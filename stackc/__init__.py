@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackc.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
+from stackc.errors import ArtifactError, CodingError, ContainerError, CorpusError, PluginError, RecipeError, StackcError
 
 if TYPE_CHECKING:
     from stackc.recipe import Recipe
@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArtifactError",
     "CodingError",
+    "ContainerError",
     "CorpusError",
     "PluginError",
     "RecipeError",
@@ -32,6 +33,8 @@ __all__ = [
     "StackcError",
     "__version__",
     "build",
+    "compress",
+    "decompress",
     "load",
     "load_recipe",
 ]
@@ -94,6 +97,69 @@ def load(folder: str | Path) -> Stack:
     from stackc.stack import Stack
 
     return Stack(folder)
+
+
+def compress(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    stack: str | Path | Stack,
+    block_size: int = 1 << 16,
+    verify: bool = True,
+    force: bool = False,
+) -> Path:
+    """Compress a file; `Stack.compress` does streams.
+
+    Args:
+        source: any file; it is kept.
+        out: the `.stk` file; None: beside the source.
+        stack: a stack's folder, or the stack.
+        block_size: source bytes in a block, 1 .. 2^20.
+        verify: decode what was made and compare, before it is kept.
+        force: overwrite.
+
+    Returns:
+        The `.stk` file.
+
+    Raises:
+        StackcError: a file that cannot be read or written, or exists already; no such stack.
+    """
+    from stackc.container.paths import compress_file, compressed_name
+
+    path = Path(source)
+    name = compressed_name(path, None if out is None else Path(out)) or path
+    opened = load(stack) if isinstance(stack, str | Path) else stack
+    compress_file(path, name, opened, force=force, verify=verify, block_size=block_size)
+    return name
+
+
+def decompress(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    stack: str | Path | Stack | None = None,
+    span: tuple[int | None, int | None] | None = None,
+    force: bool = False,
+) -> Path:
+    """Give back the original of a `.stk` file.
+
+    Args:
+        source: the `.stk` file.
+        out: where to; None: its name without ``.stk``.
+        stack: the one that wrote it; None: found by its hash in the folders of STACKC_PATH and in ``runs``.
+        span: (start, end): only these bytes of the original; None in it: from the beginning, to the end.
+        force: overwrite.
+
+    Raises:
+        ContainerError: damage, by block; no such stack; a model that answers otherwise on this machine.
+    """
+    from stackc.container.paths import decompress_file, decompressed_name
+
+    path = Path(source)
+    name = decompressed_name(path, None if out is None else Path(out)) or path
+    opened = load(stack) if isinstance(stack, str | Path) else stack
+    decompress_file(path, name, opened, span=span, force=force)
+    return name
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from stackc import preorder, spell, walk
 from stackc.errors import ArtifactError, CodingError
-from stackc.files import read_tensors, write_tensors
+from stackc.files import read_tensors, tensor, write_tensors
 from stackc.limits import MAX_WINDOW_SYMBOLS
 from stackc.parts import Symbols
 from stackc.shares import even_shares, segment_shares, shared
@@ -213,8 +213,9 @@ class Dictionary:
     def load(cls, path: Path, alphabet: int) -> Dictionary:
         arrays = read_tensors(path)
         try:
-            return cls(arrays["parent"], arrays["symbol"], alphabet)
-        except (KeyError, ArtifactError) as error:
+            parent, symbol = (tensor(arrays, name, np.int32, 1, path) for name in ("parent", "symbol"))
+            return cls(parent, symbol, alphabet)
+        except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from error
 
     # ---- tables

@@ -41,3 +41,15 @@ class ArtifactError(StackcError):
 
 class CodingError(StackcError):
     """Tokens that do not decode, a symbol outside its alphabet, or frequencies that break the rules."""
+
+
+class ContainerError(StackcError):
+    """A `.stk` file that is damaged, cut off, or made by another stack or machine.
+
+    Attributes:
+        block: the number of the block that is to blame; None where none is.
+    """
+
+    def __init__(self, text: str, block: int | None = None) -> None:
+        super().__init__(text if block is None else f"block {block}: {text}")
+        self.block = block

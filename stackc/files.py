@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,9 +66,46 @@ def read_tensors(path: Path) -> Tensors:
     """
     try:
         tensors: Tensors = load_file(path)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ArtifactError(f"{path}: not a readable safetensors file ({error}); build the stack again") from error
     return tensors
+
+
+def tensor(tensors: Tensors, name: str, dtype: npt.DTypeLike, rank: int, where: Path) -> npt.NDArray[Any]:
+    """One array of a file, of exactly this type and rank. Raises `ArtifactError` for anything else."""
+    array = tensors.get(name)
+    if array is None or array.dtype != np.dtype(dtype) or array.ndim != rank:
+        found = "nothing" if array is None else f"{array.dtype} of rank {array.ndim}"
+        raise ArtifactError(
+            f"{where}: {name} is {found}, expected {np.dtype(dtype)} of rank {rank}; build the stack again"
+        )
+    return array
+
+
+MAX_JSON = 1 << 24
+"""Bytes of a JSON file, at most: a manifest of thousands of parts has a hundredth of that."""
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """The object in a JSON file. It may come from anywhere: its size and depth are bounded.
+
+    Args:
+        what: for the message, e.g. "manifest".
+
+    Raises:
+        ArtifactError: unreadable, no JSON, or no object.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_JSON + 1)
+        if len(text) > MAX_JSON:
+            raise ValueError(f"more than {MAX_JSON} bytes")
+        data = json.loads(text.decode())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: not a readable {what} ({error}); build the stack again") from error
+    if not isinstance(data, dict):
+        raise ArtifactError(f"{path}: not a readable {what} (no JSON object); build the stack again")
+    return data
 
 
 def read_bytes(path: Path) -> bytes:

@@ -141,8 +141,12 @@ def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | N
     return tokens, starts
 
 
-def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64) -> tuple[Symbols, Int64]:
-    """Decode tokens[firsts[j]:lasts[j]] for every job j: (symbols end to end, int64[jobs + 1])."""
+def decode_jobs(
+    level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64, most: int | None = None
+) -> tuple[Symbols, Int64]:
+    """Decode tokens[firsts[j]:lasts[j]] for every job j: (symbols end to end, int64[jobs + 1]); `most` symbols."""
+    from stackc.level import check_room
+
     jobs = len(firsts)
     lanes = max(1, min(level.step_lanes, jobs))
     coder = lane_decoder(level.coder, level.window, lanes, np.ascontiguousarray(tokens, np.uint32))
@@ -156,7 +160,7 @@ def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, la
     at, end = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
     size, read = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)  # symbols in the window, in the segment
     inputs = np.full(lanes, RESTART, np.int64)
-    taken = 0
+    taken = made = 0
 
     def take(which: Int64) -> None:
         """Give lanes the next jobs, while there are any."""
@@ -200,6 +204,8 @@ def decode_jobs(level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, la
         while asked.any():
             got = coder.next(freqs, asked)
             some = asked & (got >= 0)
+            made += int(some.sum())
+            check_room(level.name, made, most)
             out.add(lanes_job[some], got[some], lanes_job[lanes_job >= 0])
             inputs[some] = got[some]
             size += some

@@ -116,7 +116,7 @@ class Level:
             raise CodingError(
                 f"{name}: the coder cannot obey a bit budget of {windowing.bits}; use fixed-token or whole"
             )
-        if windowing.bits is not None and (1 << windowing.bits) - 1 < alphabet:
+        if windowing.bits is not None and windowing.bits < alphabet.bit_length():  # 2^bits - 1 < alphabet
             raise CodingError(f"{name}: windows of {windowing.bits} bits cannot hold {alphabet} symbols and an end")
         if windowing.bits is not None and windowing.bits % token_bits:
             raise CodingError(f"{name}: tokens of {token_bits} bits do not divide windows of {windowing.bits} bits")
@@ -192,19 +192,26 @@ class Level:
         from stackc.lanes import encode_segments
 
         coded = encode_segments(self, symbols, bounds, self._cuts(symbols, bounds))
+        # Of the same type as a dictionary's, whatever the route.
+        coded = attrs.evolve(coded, tokens=coded.tokens.astype(symbol_dtype(self.token_alphabet), copy=False))
         if self.coder.needs_model and self.predictor.portability != "portable":
             self._verify(coded, symbols, bounds)
         return coded
 
-    def decode(self, tokens: npt.NDArray[np.integer], offsets: Int64 | None = None) -> Decoding:
+    def decode(
+        self, tokens: npt.NDArray[np.integer], offsets: Int64 | None = None, most: int | None = None
+    ) -> Decoding:
         """Symbols of documents. Where the coder is total, any tokens decode.
 
         Args:
             tokens: integers below `token_alphabet`, the documents end to end.
             offsets: int64[D + 1]; None: all of it is one document.
+            most: symbols that may come out, all documents together; None: as many as the tokens name. A few tokens
+                may name very many symbols, so whoever decodes what is not trusted says how many there should be.
 
         Raises:
-            CodingError: a token outside the alphabet, or tokens that decode to nothing (coders that are not total).
+            CodingError: a token outside the alphabet, tokens that decode to nothing (coders that are not total), or
+                more than `most` symbols, found before they take up memory.
         """
         bounds = _bounds(tokens, offsets)
         if outside(tokens, self.token_alphabet) is not None:
@@ -213,9 +220,10 @@ class Level:
         if per is None:
             from stackc.lanes import decode_jobs
 
-            symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[1:])
+            symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[1:], most)
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
         if self.dictionary is not None and per == 1:
+            self._check_texts(tokens, most)
             symbols, ends = self.dictionary.decode(tokens, bounds, self.threads)
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
         counts = np.diff(bounds) // per
@@ -224,7 +232,9 @@ class Level:
         within = np.arange(int(code_offsets[-1])) - np.repeat(code_offsets[:-1], counts)
         first = np.repeat(bounds[:-1], counts) + within * per
         if self.dictionary is not None:
-            symbols, ends = self.dictionary.decode(self._join(tokens, first), code_offsets, self.threads)
+            codes = self._join(tokens, first)
+            self._check_texts(codes, most)
+            symbols, ends = self.dictionary.decode(codes, code_offsets, self.threads)
             return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
         if self.vocabulary is not None:
             raise CodingError(f"{self.name}: its coder works by a dictionary, and the level is not compiled")
@@ -232,9 +242,9 @@ class Level:
 
         if self.restarts_with_window and self.step_lanes > 1:
             # Windows that share nothing decode side by side, each a job of its own.
-            symbols, ends = decode_jobs(self, tokens, first, first + per)
+            symbols, ends = decode_jobs(self, tokens, first, first + per, most)
             return Decoding(symbols=symbols, offsets=ends[code_offsets], ignored=ignored)
-        symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[:-1] + counts * per)
+        symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[:-1] + counts * per, most)
         return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
 
     def _cuts(self, symbols: Symbols, offsets: Int64) -> npt.NDArray[np.bool_] | None:
@@ -257,6 +267,12 @@ class Level:
             tokens[:, i] = codes >> (per - 1 - i) * bits & (1 << bits) - 1
         return tokens.reshape(-1)
 
+    def _check_texts(self, codes: npt.NDArray[np.integer], most: int | None) -> None:
+        """`check_room` of a compiled level's codes; those outside its dictionary are found by decoding."""
+        dictionary = self.dictionary
+        if dictionary is not None and most is not None and len(codes) and int(codes.max()) < len(dictionary):
+            check_room(self.name, int(dictionary.length[codes].sum(dtype=np.int64)), most)
+
     def _join(self, tokens: npt.NDArray[np.integer], first: Int64) -> Int64:
         """The codes whose first tokens stand at `first`."""
         codes = np.zeros(len(first), np.int64)
@@ -272,6 +288,12 @@ class Level:
                 f"{self.name}: its model ({self.predictor.portability}) did not give the same frequencies twice; "
                 "nothing was kept"
             )
+
+
+def check_room(name: str, symbols: int, most: int | None) -> None:
+    """Raise `CodingError` where tokens of level `name` stand for more than `most` symbols."""
+    if most is not None and symbols > most:
+        raise CodingError(f"{name}: tokens that stand for more than the {most} symbols that there should be")
 
 
 def segments(offsets: Int64, segment: int) -> list[tuple[int, int]]:

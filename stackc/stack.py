@@ -13,11 +13,11 @@ logs/                         metrics.jsonl, TensorBoard events; no part of the 
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,22 +28,21 @@ from stackc.files import read_tensors
 from stackc.generate import generate
 from stackc.host import Runtime, host
 from stackc.level import Level
-from stackc.parts import Predictor
+from stackc.manifest import check_parts, read_manifest, stack_sha256
+from stackc.parts import Predictor, Windowing
 from stackc.recipe import LevelSection, Recipe, TopSection, recipe_from_dict
 from stackc.registry import registry
 from stackc.streaming import decode_stream, encode_stream
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-MANIFEST_KEYS = {
-    "recipe": dict,
-    "levels": list,
-    "plugins": dict,
-    "parts": dict,
-    "trained": dict,
-    "name": str,
-    "stackc": str,
-}
+if TYPE_CHECKING:
+    from stackc.container.codec import BlockCodec
+    from stackc.container.writer import Written
+
+LANE_COUNTS = 1 << 25
+"""Frequencies of all lanes together: a row has one for every symbol of the alphabet."""
+
+FILE_CODER = "arithmetic"
+"""The coder of the top model in `.stk` files."""
 
 
 class Stack:
@@ -63,6 +62,7 @@ class Stack:
         self.manifest = read_manifest(self.folder)
         _check_plugins(self.folder, self.manifest)
         self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
+        _check_levels(self.folder, self.manifest, self.recipe)
         run = self.recipe.run
         self.runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
 
@@ -70,9 +70,16 @@ class Stack:
     def name(self) -> str:
         return self.recipe.stack.name
 
+    @property
+    def sha256(self) -> str:
+        """The stack's name in `.stk` files: the hash of all that decoding needs (`stackc.manifest.stack_sha256`)."""
+        return stack_sha256(self.manifest)
+
     @cached_property
     def levels(self) -> list[Level]:
-        """The levels, lowest first."""
+        """The levels, lowest first. Raises `ArtifactError` where a part is not what the manifest says."""
+        for name, compiled in ((made["name"], made["compiled"]) for made in self.manifest["levels"]):
+            check_parts(self.folder, self.manifest, name, "coder", *(["dictionary"] if compiled else []))
         return [
             open_level(
                 section,
@@ -81,14 +88,61 @@ class Stack:
                 self.runtime,
                 compiled=made["compiled"],
                 written_on=made["host"],
+                check=functools.partial(check_parts, self.folder, self.manifest, section.name, "frozen"),
             )
             for section, made in zip(self.recipe.levels, self.manifest["levels"], strict=True)
         ]
 
     @cached_property
     def top(self) -> Predictor:
-        """The frozen top model."""
+        """The frozen top model. Raises `ArtifactError` where a part is not what the manifest says."""
+        check_parts(self.folder, self.manifest, self.recipe.top.name, "frozen")
         return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime)
+
+    @property
+    def coder_version(self) -> int:
+        """`bits_version` of the coder of `.stk` files."""
+        return registry().get("coder", FILE_CODER).bits_version
+
+    @cached_property
+    def codec(self) -> BlockCodec:
+        """Codes the blocks of `.stk` files: the levels, then the top model as a level with tokens of eight bits."""
+        from stackc.container.codec import BlockCodec
+
+        part = registry().get("coder", FILE_CODER)
+        top = Level(
+            name=self.recipe.top.name,
+            alphabet=self.recipe.top.alphabet,
+            segment=self.recipe.corpus.segment,
+            windowing=Windowing(bits=None, symbols=None, restart="segment"),
+            coder=part.factory(part.config()),
+            token_bits=8,
+            load_predictor=lambda: self.top,
+            lanes=lanes_for(self.recipe.top.alphabet, self.runtime),
+        )
+        return BlockCodec(self.levels, top)
+
+    def compress(self, source: IO[bytes], target: IO[bytes], **options: Any) -> Written:
+        """Write what `source` holds, to its end, to `target` as a `.stk` file; memory is bounded.
+
+        Args:
+            source, target: binary streams; pipes will do.
+            options: of `stackc.container.writer.compress`: block_size, verify, modified, report.
+        """
+        from stackc.container.writer import compress
+
+        return compress(self.codec, bytes.fromhex(self.sha256), self.coder_version, source, target, **options)
+
+    def decompress(self, source: IO[bytes], target: IO[bytes]) -> None:
+        """Write the original of the `.stk` file `source` to `target`. See `stackc.container` for ranges and salvage.
+
+        Raises:
+            ContainerError: damage, by block, or a file of another stack. What `target` holds then is only a part.
+        """
+        from stackc.container.decoder import decompress
+        from stackc.container.finding import open_codec
+
+        decompress(source, target, lambda header: open_codec(header, self))
 
     def level_index(self, name: str | None) -> int:
         """How many levels to go through so that `name` is the last; None: all of them."""
@@ -162,31 +216,6 @@ class Stack:
         return measured(self.recipe, self.folder, self.levels, lambda: self.top)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the stack in `folder`, its format checked."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        begun = (folder / "corpus").is_dir()
-        hint = "its build has not finished; run it again" if begun else "build one with `stackc build`"
-        raise ArtifactError(f"{folder}: not a stack (no {MANIFEST}); {hint}")
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-        version = manifest["format"]
-        complete = all(isinstance(manifest[key], kind) for key, kind in MANIFEST_KEYS.items())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: not a readable manifest ({error}); build the stack again") from error
-    if not isinstance(version, int) or version > FORMAT:
-        raise ArtifactError(
-            f"{path}: a stack of format {version}; this stackc reads up to {FORMAT}: pip install --upgrade stackc"
-        )
-    if not complete:
-        raise ArtifactError(f"{path}: not a readable manifest (a key of the wrong type); build the stack again")
-    for name, part in manifest["parts"].items():
-        if not (folder / name).is_file() or (folder / name).stat().st_size != part["bytes"]:
-            raise ArtifactError(f"{folder / name}: a part of the stack is missing or cut short; build the stack again")
-    return manifest
-
-
 def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
     """Raise `PluginError` unless every part that the stack was built with is installed, with the same bits."""
     for chosen, made_by in manifest["plugins"].items():
@@ -202,10 +231,35 @@ def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
             )
 
 
+def _check_levels(folder: Path, manifest: dict[str, Any], recipe: Recipe) -> None:
+    """Raise `ArtifactError` unless the manifest tells of the recipe's levels."""
+    said = [(made["name"], made["alphabet"], made["token_alphabet"]) for made in manifest["levels"]]
+    if said != [(section.name, section.alphabet, section.token_alphabet) for section in recipe.levels]:
+        raise ArtifactError(f"{folder}: the manifest's levels are not the recipe's; build the stack again")
+
+
+def lanes_for(alphabet: int, runtime: Runtime) -> int:
+    """Lanes whose rows of frequencies fit in memory."""
+    return max(1, min(runtime.lanes, LANE_COUNTS // alphabet))
+
+
 def open_level(
-    section: LevelSection, folder: Path, segment: int, runtime: Runtime, *, compiled: bool, written_on: str = ""
+    section: LevelSection,
+    folder: Path,
+    segment: int,
+    runtime: Runtime,
+    *,
+    compiled: bool,
+    written_on: str = "",
+    check: Callable[[], None] = lambda: None,
 ) -> Level:
-    """A level from its section of the recipe and its parts in `folder`."""
+    """A level from its section of the recipe and its parts in `folder`.
+
+    Args:
+        compiled: whether it has a dictionary.
+        written_on: where its tokens are from, if its model's answers do not travel.
+        check: called before the model is loaded, which a compiled level does only to be measured.
+    """
     coder = section.coder.make()
     if hasattr(coder, "load"):
         coder.load(folder / "coder")
@@ -214,8 +268,11 @@ def open_level(
         from stackc.dictionary import Dictionary
 
         dictionary = Dictionary.load(folder / "dictionary" / "dictionary.safetensors", section.alphabet)
+        if (bits := section.windowing.make().bits) is not None and len(dictionary) > 1 << bits:
+            raise ArtifactError(f"{folder}: a dictionary of {len(dictionary)} texts for codes of {bits} bits")
 
     def load_predictor() -> Predictor:
+        check()
         predictor = open_predictor(section, folder, runtime)
         here = host(predictor.portability)
         if written_on and here != written_on:
@@ -235,7 +292,7 @@ def open_level(
         vocabulary=section.vocabulary,
         load_predictor=load_predictor if section.model is not None else None,
         dictionary=dictionary,
-        lanes=runtime.lanes,
+        lanes=lanes_for(section.alphabet, runtime),
         threads=runtime.threads,
     )
 

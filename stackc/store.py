@@ -21,11 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.errors import ArtifactError
-from stackc.files import read_tensors, sha256_file, write_atomically, write_tensors
+from stackc.files import read_json, read_tensors, sha256_file, tensor, write_atomically, write_tensors
+from stackc.limits import MAX_ALPHABET
 from stackc.parts import Symbols, Text
 
 FORMAT = 1
 CHUNK_SYMBOLS = 1 << 22
+FILES = ("symbols.bin", "index.safetensors")
 
 
 def symbol_dtype(alphabet: int) -> np.dtype[Any]:
@@ -57,25 +59,35 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        info = _info(folder / "store.json")
+        self.alphabet: int = info["alphabet"]
+        self.sha256: dict[str, str] = info["sha256"]
+        self.symbols = self._map(info["symbols"])
+        self.offsets, self.source_bytes = self._index(info["symbols"])
+
+    def _map(self, count: int) -> Symbols:
+        """The symbols, mapped. An empty file cannot be."""
+        path, dtype = self.folder / FILES[0], symbol_dtype(self.alphabet)
         try:
-            info = json.loads((folder / "store.json").read_text())
-            if info["format"] > FORMAT:
-                raise ArtifactError(f"{folder}: a store of format {info['format']}; this stackc reads up to {FORMAT}")
-            self.alphabet: int = info["alphabet"]
-            self.sha256: dict[str, str] = info["sha256"]
-            count: int = info["symbols"]
-            dtype = symbol_dtype(self.alphabet)
-            if (folder / "symbols.bin").stat().st_size != count * dtype.itemsize:
-                raise ArtifactError(f"{folder}/symbols.bin: not {count} symbols long; build the stack again")
-            # An empty file cannot be mapped.
-            self.symbols: Symbols = (
-                np.memmap(folder / "symbols.bin", dtype=dtype, mode="r") if count else np.empty(0, dtype)
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{folder}: not a readable symbol store ({error}); build the stack again") from error
-        index = read_tensors(folder / "index.safetensors")
-        self.offsets: npt.NDArray[np.int64] = index["offsets"]
-        self.source_bytes: npt.NDArray[np.int64] = index["source_bytes"]
+            if path.stat().st_size != count * dtype.itemsize:
+                raise ArtifactError(f"{path}: not {count} symbols long; build the stack again")
+            return np.memmap(path, dtype=dtype, mode="r") if count else np.empty(0, dtype)
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot read ({error.strerror or error})") from error
+
+    def _index(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Offsets and source bytes, which cut `count` symbols into documents."""
+        path = self.folder / FILES[1]
+        arrays = read_tensors(path)
+        offsets = tensor(arrays, "offsets", np.int64, 1, path)
+        source_bytes = tensor(arrays, "source_bytes", np.int64, 1, path)
+        whole = len(offsets) == len(source_bytes) + 1 and offsets[0] == 0 and offsets[-1] == count
+        # Differences of hostile numbers may wrap around: hold every one against its bounds first.
+        inside = whole and int(offsets.min()) >= 0 and int(offsets.max()) <= count and (np.diff(offsets) >= 0).all()
+        most = (1 << 62) // max(1, len(source_bytes))
+        if not inside or (len(source_bytes) and not 0 <= int(source_bytes.min()) <= int(source_bytes.max()) <= most):
+            raise ArtifactError(f"{path}: not an index of {count} symbols; build the stack again")
+        return offsets, source_bytes
 
     def text(self) -> Text:
         """All of it, as parts are handed it."""
@@ -96,11 +108,25 @@ class Store:
             first = last
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """How often each symbol occurs: int64[A]."""
+        """How often each symbol occurs: int64[A]. Raises `ArtifactError` for one outside the alphabet."""
         total = np.zeros(self.alphabet, np.int64)
         for chunk in self.chunks():
+            if len(chunk.symbols) and int(chunk.symbols.max()) >= self.alphabet:
+                raise ArtifactError(f"{self.folder}: symbol {int(chunk.symbols.max())} of {self.alphabet}")
             total += np.bincount(chunk.symbols, minlength=self.alphabet)
         return total
+
+
+def _info(path: Path) -> dict[str, Any]:
+    """What ``store.json`` says, every value of the right kind."""
+    info = read_json(path, "symbol store")
+    version, alphabet, hashes = info.get("format"), info.get("alphabet"), info.get("sha256")
+    if type(version) is not int or version > FORMAT:
+        raise ArtifactError(f"{path}: a store of format {version!r:.40}; this stackc reads up to {FORMAT}")
+    sizes = type(alphabet) is int and 1 <= alphabet <= MAX_ALPHABET and type(info.get("symbols")) is int
+    if not (sizes and isinstance(hashes, dict) and all(isinstance(hashes.get(name), str) for name in FILES)):
+        raise ArtifactError(f"{path}: not a readable symbol store; build the stack again")
+    return info
 
 
 class StoreWriter:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import tokenize
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +21,11 @@ SUFFIXES = (".npy", ".bin", ".txt")
 
 PIECE_TOKENS = 1 << 22
 """Tokens read at once."""
+
+_UNREADABLE = (
+    OSError, ValueError, OverflowError, SyntaxError, TypeError, EOFError, UserWarning, tokenize.TokenError,
+)  # fmt: skip
+"""What numpy raises for files that are no arrays: it reads their headers as Python."""
 
 
 def write_tokens(path: Path, pieces: Iterable[npt.NDArray[Any]], alphabet: int) -> int:
@@ -64,7 +71,7 @@ def read_tokens(path: Path, alphabet: int) -> Iterator[npt.NDArray[np.integer]]:
         with path.open("rb") as file:
             for piece in _READERS[path.suffix](file, symbol_dtype(alphabet)):
                 yield _checked(path, piece, alphabet)
-    except (OSError, ValueError, OverflowError, EOFError, SyntaxError, tokenize.TokenError) as error:
+    except _UNREADABLE as error:
         raise ArtifactError(f"{path}: cannot read tokens ({error})") from error
 
 
@@ -72,17 +79,15 @@ def _npy(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     """Read, not mapped: the pages of a mapped file would count as this program's memory."""
     version = np.lib.format.read_magic(file)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, kind = header(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a header that Python 2 might have written is no header
+        shape, _, kind = header(file)
     if len(shape) != 1 or kind.kind not in "iu":
         raise ValueError(f"shape {shape} and type {kind}; tokens are a row of integers")
-    left = shape[0]
-    for piece in _raw(file, kind):
-        yield piece[:left]
-        left -= len(piece)
-        if left <= 0:
-            return
-    if left:
-        raise ValueError(f"cut short: {left} of {shape[0]} tokens are missing")
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    if shape[0] * kind.itemsize != left:
+        raise ValueError(f"{left} bytes for {shape[0]} numbers of {kind}")
+    yield from _raw(file, kind)
 
 
 def _raw(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:

@@ -78,3 +78,22 @@ def four_level() -> str:
         + level("M4", 'kind = "whole"', "arithmetic", 16, 'backend = "uniform"')
         + '[top]\nname = "M5"\n[top.model]\nbackend = "unigram"\n'
     )
+
+
+def counting(segment: int = 300) -> str:
+    """Built in a moment: a compiled level of counts, and symbol counts on top."""
+    return (
+        HEAD.format(name="counting", segment=segment)
+        + level("M1", 'kind = "equal-info"\nbits = 10', "static-unigram", 10)
+        + '[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+    )
+
+
+def counting_twice() -> str:
+    """Two levels of counts: the first compiled, the second, whose context is the segment's, stepped."""
+    return (
+        HEAD.format(name="twice", segment=200)
+        + level("M1", 'kind = "equal-info"\nbits = 10', "static-unigram", 10)
+        + level("M2", 'kind = "equal-info"\nbits = 24', "arithmetic", 8, 'backend = "unigram"')
+        + '[top]\nname = "M3"\n[top.model]\nbackend = "unigram"\n'
+    )

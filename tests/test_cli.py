@@ -131,7 +131,8 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
         (["build", "{here}/no.toml"], "no.toml: no such recipe file"),
         (["build", "smoke", "--set", "level.1.windowing.bits=8"], "level.1.windowing.bits: 8 is too small"),
         (["build", "smoke", "--set", "corpus.train={here}/none*.txt", "--out", "{here}/s"], "no file matches"),
-        (["inspect", "{here}/in"], "not a stack"),
+        (["inspect", "{here}/in"], "not a .stk file"),
+        (["inspect", "{here}/none"], "not a stack"),
         (["buidl"], "did you mean build?"),
     ],
 )  # fmt: skip

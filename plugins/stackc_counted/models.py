@@ -64,7 +64,8 @@ class Unigram:
 
     def load(self, folder: Path, alphabet: int, device: Device) -> ConstantPredictor:
         row = read_tensors(folder / FREQUENCIES).get("frequencies")
-        if row is None or row.shape != (alphabet,) or row.dtype != np.uint32:
+        right = row is not None and row.shape == (alphabet,) and row.dtype == np.uint32
+        if row is None or not right or int(row.min()) < 1 or int(row.sum(dtype=np.int64)) != TOTAL:
             raise ArtifactError(f"{folder / FREQUENCIES}: not frequencies of {alphabet} symbols; build the stack again")
         if int(row.min()) < 1 or int(row.sum(dtype=np.int64)) != TOTAL:
             raise ArtifactError(f"{folder / FREQUENCIES}: frequencies that do not sum to 2^24; build the stack again")

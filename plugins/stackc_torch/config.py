@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 from attrs.validators import and_, ge, in_, le, optional
 
-from stackc.api import MAX_ALPHABET, Cost, bits, speed
+from stackc.api import MAX_ALPHABET, Cost, Device, bits, speed
 
 MAX_INNER = 1 << 15
 """Widest matrix product of the frozen network: 127 * 127 * 2^15 stays below 2^31."""
@@ -86,6 +86,13 @@ class Transformer:
     mlp: int = bits(0, check=and_(ge(0), le(MAX_INNER)), help="hidden width of the gated MLP; 0: 4 * width")
     context: int = bits(256, check=and_(ge(1), le(65_536)), help="positions attended to, the current one included")
     positions: Literal["relative"] = bits("relative", check=in_(("relative",)), help="a learned bias by distance")
+
+    @staticmethod
+    def doctor(device: Device) -> str:
+        """The frozen network's self-test."""
+        from stackc_torch.doctor import examine
+
+        return examine(device)
 
     @property
     def head_size(self) -> int:

@@ -12,6 +12,7 @@ L layers, d width, H heads, D head size, F hidden, C context, A alphabet.
 
 from __future__ import annotations
 
+import functools
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ WEIGHT_TOP = 16_383
 FILE = "frozen.safetensors"
 
 
+@functools.lru_cache(maxsize=1)
 def exponential_table() -> Array:
     """E[i] = 2^(24 - i/256) rounded half up for i = 0 .. 6400, and E[6401] = 0: int32[6402]. In integers only."""
     octave = [_root(j) for j in range(256)]
@@ -170,6 +172,8 @@ class Frozen:
                 raise ArtifactError(f"{where}: {name} is {array.dtype}{array.shape}, expected {np.dtype(kind)}{shape}")
             if int(array.min()) < lowest or int(array.max()) > top:
                 raise ArtifactError(f"{where}: {name} leaves {lowest} .. {top}; build the stack again")
+        if not np.array_equal(self.exponential, exponential_table()):
+            raise ArtifactError(f"{where}: another table of exponentials than every network has; build the stack again")
         if heads * self.head_size != inner or max(d, inner, hidden) > MAX_INNER or self.alphabet > MAX_ALPHABET:
             raise ArtifactError(f"{where}: sizes that no configuration allows; build the stack again")
 

@@ -11,6 +11,7 @@ from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
 from stackc.api import bits as affects_bits  # a field below is itself called `bits`
 
 _SYMBOLS = and_(ge(1), le(MAX_WINDOW_SYMBOLS))
+_BITS = and_(ge(1), le(1 << 16))  # a code is held in memory in every lane
 _CONTEXT = in_(("window", "segment"))
 _CONTEXT_HELP = "when the model's context restarts: with every 'window' or only with the 'segment'"
 
@@ -21,7 +22,7 @@ class EqualInfo:
 
     bits_version: ClassVar[int] = 1
 
-    bits: int = affects_bits(check=ge(1), help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
+    bits: int = affects_bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
     context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 

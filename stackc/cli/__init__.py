@@ -19,11 +19,18 @@ COMMANDS = {
     "decode": "Turn tokens back into the file.",
     "eval": "Measure every level on held-out text.",
     "generate": "Continue a prompt.",
-    "inspect": "Say what a stack is made of.",
+    "compress": "Compress files with a stack.",
+    "decompress": "Give the files back.",
+    "verify": "Check compressed files.",
+    "inspect": "Say what a stack or a compressed file is made of.",
     "bench": "Measure a stack beside other tokenizers and compressors.",
     "plugins": "List plugins and their parts, or check one.",
+    "doctor": "Test this machine and this installation.",
 }
 """Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""
+
+WARNING = 1
+"""The exit code of work that was done with losses, which were named."""
 
 USER_ERROR = 2
 INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""`stackc inspect`: what a stack is made of."""
+"""`stackc inspect`: what a stack, or a compressed file, is made of."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ import click
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest, or the texts, as JSON.")
-@click.option("--verify", is_flag=True, help="Check the SHA-256 of every part.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest, the texts, or what the file says, as JSON.")
+@click.option("--verify", is_flag=True, help="Check the SHA-256 of every part of a stack.")
 @click.option("--texts", is_flag=True, help="List the texts of a compiled level, the most frequent first.")
 @click.option("--level", help="The level whose texts are listed, e.g. M1.")
 @click.option("--limit", type=click.IntRange(min=0), help="List so many texts; 0 lists all.  [default: 100]")
 def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | None, limit: int | None) -> None:
-    """Show the levels, models, plugins and figures of the stack in folder PATH."""
+    """Show the levels, models, plugins and figures of the stack in folder PATH, or what a PATH.stk says of itself."""
     import json
 
     from stackc.cli.show import print_report
     from stackc.cli.texts import print_texts
     from stackc.errors import ArtifactError, StackcError
     from stackc.files import sha256_file
-    from stackc.stack import read_manifest
+    from stackc.manifest import read_manifest, stack_sha256
 
+    if path.is_file():
+        _show_file(path, as_json)
+        return
     manifest = read_manifest(path)
     if verify:
         for name, part in manifest["parts"].items():
@@ -44,6 +47,7 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
     recipe = manifest["recipe"]
     count = len(manifest["levels"])
     click.echo(f"{manifest['name']}: {count} level{'s' * (count != 1)}, built by stackc {manifest['stackc']}")
+    click.echo(f"sha256: {stack_sha256(manifest)}")
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
         click.echo(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
         for table in ("model", "windowing", "coder"):
@@ -64,6 +68,35 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
         click.echo(f"verified: {len(manifest['parts'])} parts are what the manifest says")
     click.echo()
     print_report(path)
+
+
+def _show_file(path: Path, as_json: bool) -> None:
+    """What a `.stk` file says of itself."""
+    import datetime
+    import json
+
+    from stackc.container.paths import describe_file
+
+    said = describe_file(path)
+    if as_json:
+        click.echo(json.dumps(said, indent=1))
+        return
+    rate = f", {8 * said['written'] / said['size']:.3f} bits a byte" if said["size"] else ""
+    time = "not known"
+    if said["modified_ns"] is not None:
+        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+        try:
+            time = str(epoch + datetime.timedelta(microseconds=said["modified_ns"] // 1000))
+        except OverflowError:
+            time = f"{said['modified_ns']} ns after 1970"
+    where = click.format_filename(said["stack"]) if said["stack"] else "not found in STACKC_PATH and ./runs"
+    raw = said["raw_blocks"]
+    sizes = f"{said['size']:,} bytes as {said['written']:,}{rate}"
+    click.echo(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
+    click.echo(f"original:    sha256 {said['sha256']}, modified {time}")
+    click.echo(f"blocks:      {said['blocks']:,} of {said['block_size']:,} bytes, {raw:,} of them stored as they are")
+    click.echo(f"stack:       {said['stack_sha256']} ({where})")
+    click.echo(f"decodes on:  {said['host'] or 'any machine'} ({said['portability']})")
 
 
 def _setting(table: dict[str, object]) -> str:

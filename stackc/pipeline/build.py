@@ -19,12 +19,13 @@ from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors
 from stackc.host import Runtime, host
 from stackc.level import Level, segments
+from stackc.manifest import FORMAT, MANIFEST
 from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
 from stackc.pipeline.compiling import COMPILE_BITS, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.stages import Done, Parts, Workspace, clear, held
 from stackc.recipe import LevelSection, Recipe, TopSection
-from stackc.stack import FORMAT, MANIFEST, Stack, measured, open_level, open_predictor
+from stackc.stack import Stack, measured, open_level, open_predictor
 from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")

@@ -55,7 +55,7 @@ def check_windows(
 ) -> Iterator[tuple[str, str]]:
     """Sizes that do not fit each other: (path below the level, what is wrong)."""
     width, symbols = windowing.bits, windowing.symbols
-    if width is not None and (1 << width) - 1 < alphabet:
+    if width is not None and width < alphabet.bit_length():  # 2^width - 1 < alphabet
         text = f"{width} is too small for the {alphabet} symbols read here and an end"
         yield "windowing.bits", f"{text}; the least is {alphabet.bit_length()}"
     if width is not None and width % token_bits:

@@ -97,6 +97,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(str(path), [f"not valid TOML: {error}"]) from error
+    except RecursionError as error:
+        raise RecipeError(str(path), ["not valid TOML: nested too deeply"]) from error
     except UnicodeDecodeError as error:
         raise RecipeError(str(path), [f"not UTF-8 text (byte {error.start})"]) from error
     except OSError as error:

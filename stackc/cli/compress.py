@@ -1,0 +1,57 @@
+"""`stackc compress`: files to `.stk` files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--stack", type=click.Path(path_type=Path), required=True, help="The stack's folder.")
+@click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
+@click.option(
+    "--block-size",
+    type=click.IntRange(1, 1 << 20),
+    default=1 << 16,
+    show_default=True,
+    help="Source bytes in a block. Longer ones shrink more, shorter ones are found faster.",
+)
+@click.option("--force", is_flag=True, help="Overwrite, and write to a terminal.")
+@click.option("--no-verify", is_flag=True, help="Do not decode what was made before it is kept; faster.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def command(
+    files: tuple[str, ...], stack: Path, output: str | None, block_size: int, force: bool, no_verify: bool, quiet: bool
+) -> None:
+    """Compress each FILE (- for standard input) with a stack. Any bytes; the sources are kept.
+
+    Every block is decoded and compared before it is kept. Exits with 1 where a block did not come back and was
+    stored as it is.
+    """
+    from stackc.cli import WARNING
+    from stackc.cli.each import for_each, named
+    from stackc.cli.progress import bar
+    from stackc.container.paths import compress_file, compressed_name
+    from stackc.stack import Stack
+
+    opened = Stack(stack)
+
+    def work(file: str) -> int:
+        path = named(file)
+        out = None if output == "-" else compressed_name(path, named(output))
+        total = path.stat().st_size if path is not None and path.is_file() else None
+        with bar(file, total, quiet) as report:
+            made = compress_file(
+                path, out, opened, force=force, verify=not no_verify, block_size=block_size, report=report
+            )
+        if not quiet:
+            rate = f", {8 * made.written / made.size:.3f} bits a byte" if made.size else ""
+            stored = f"; {made.raw} of {made.blocks} blocks stored as they are" if made.raw else ""
+            click.echo(f"{out or 'standard output'}: {made.size:,} bytes as {made.written:,}{rate}{stored}", err=True)
+        if made.failed:
+            text = f"warning: {file}: {made.failed} blocks did not decode back and were stored as they are"
+            click.echo(f"{text}; please report this", err=True)
+        return WARNING if made.failed else 0
+
+    for_each(files, output, work)

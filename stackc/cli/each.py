@@ -1,0 +1,47 @@
+"""What the commands on many files share: names, and an error in one that leaves the others to be done."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from stackc.cli import USER_ERROR
+from stackc.errors import StackcError
+
+STANDARD = "-"
+
+
+def named(file: str | None) -> Path | None:
+    """The path of an argument; None for ``-``."""
+    return None if file is None or file == STANDARD else Path(file)
+
+
+def for_each(files: tuple[str, ...], output: str | None, work: Callable[[str], int]) -> None:
+    """Do `work` on every file; its exit code is the worst of theirs.
+
+    Args:
+        output: of ``-o``: with several files it must be a folder, or standard output.
+
+    Raises:
+        StackcError: several files and one output.
+    """
+    if len(files) > 1 and output is not None and output != STANDARD and not Path(output).is_dir():
+        raise StackcError(f"-o {output}: {len(files)} files need a folder that is there")
+    code = work(files[0]) if len(files) == 1 else max(_guarded(file, work) for file in files)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _guarded(file: str, work: Callable[[str], int]) -> int:
+    try:
+        return work(file)
+    except StackcError as error:
+        click.echo(f"error: {error}", err=True)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # nobody reads on
+            raise
+        click.echo(f"error: {file}: {error.strerror or error}", err=True)
+    return USER_ERROR

@@ -1,0 +1,79 @@
+"""Fuzz every door for long: python tests/fuzz/run.py --executions 100000 [--seed 1] [--target container …]
+
+Counts executions of every target, and what came of them. Each execution has 20 seconds; a bug is printed with what
+makes it happen again. Exits with 1 where there was one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fuzz.targets import TARGETS, fuzz
+
+LIMIT_S = 20
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--executions", type=int, default=10_000, help="of every target")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--target", action="append", choices=[target.name for target in TARGETS])
+    parser.add_argument("--bugs", type=int, default=5, help="stop a target after so many")
+    arguments = parser.parse_args()
+    warnings.simplefilter("error")
+    signal.signal(signal.SIGALRM, _too_long)
+    total = bugs = 0
+    for target in TARGETS:
+        if arguments.target and target.name not in arguments.target:
+            continue
+        with tempfile.TemporaryDirectory(prefix="stackc-fuzz-", dir="/dev/shm") as folder:
+            begun = time.monotonic()
+            counted = _chunks(target(Path(folder)), arguments.executions, arguments.seed, arguments.bugs)
+            seconds = time.monotonic() - begun
+        total += counted["executions"]
+        bugs += counted["bugs"]
+        said = ", ".join(f"{number:,} {name}" for name, number in counted.items())
+        print(f"{target.name}: {said}; {seconds:.0f} s", flush=True)
+    print(f"in all: {total:,} executions, {bugs} bugs, seed {arguments.seed}")
+    return 1 if bugs else 0
+
+
+def _chunks(target, executions: int, seed: int, most: int) -> dict[str, int]:
+    found = []
+
+    def on_bug(number: int, data: bytes, error: Exception) -> None:
+        print(f"BUG {target.name}, seed {seed}, execution {number}: {error!r}\n  {data[:200]!r}")
+        traceback.print_exception(error, limit=-4)
+        found.append(number)
+        if len(found) == most:
+            raise SystemExit(f"{target.name}: {most} bugs, stopped")
+
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    right = target.run
+
+    def timed(data: bytes, rng) -> None:
+        signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+        right(data, rng)
+
+    target.run = timed
+    try:
+        return fuzz(target, executions, seed, on_bug)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _too_long(number: int, frame: object) -> None:
+    raise TimeoutError(f"an execution took more than {LIMIT_S} s")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
