@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -30,6 +29,7 @@ from stackc_counted import mixing
 from stackc_counted.config import Counted, CountedTraining
 from stackc_counted.continuation import continued
 from stackc_counted.counting import count_texts
+from stackc_counted.mixing import discounted
 from stackc_counted.models import count
 from stackc_counted.trie import Trie
 
@@ -91,19 +91,20 @@ class Counting:
         if self.task.cut is None:
             nothing = count_texts(self.symbols[:0], np.zeros(1, np.int64), None, **self._limits(1, 0))
             return CountedPredictor(self.config, nothing, free, base)
-        texts = self._texts(self.places(self.settings.first_sample), self.config.length)
+        texts = discounted(self._texts(self.places(self.settings.first_sample), self.config.length))
         for _ in range(self.settings.rounds):
             predictor = CountedPredictor(self.config, texts, free, base)
             starts = self.task.cut(predictor, self.symbols, self.offsets)
             self._report()
-            texts = self._texts(starts, self.config.length)
+            texts = discounted(self._texts(starts, self.config.length))
             self._report()
         return CountedPredictor(self.config, texts, free, base)
 
     def _fallback(self) -> Trie:
         """What followed the last symbols, anywhere."""
         places, longest = self.places(self.settings.fallback_sample), self.config.order + 1
-        return continued(self._texts(places, longest), longest, self._limits(longest, len(places))["least"])
+        counts = continued(self._texts(places, longest), longest, self._limits(longest, len(places))["least"])
+        return discounted(counts)
 
     def places(self, most: int) -> Int64:
         """About `most` places of the text, in whole segments, evenly spread."""
@@ -157,8 +158,9 @@ class CountedPredictor:
     """A `stackc.api.Predictor` over counts. Its state is the node rows of all lanes (`mixing`).
 
     Args:
-        anchored: texts counted from where windows start; only the empty one where contexts restart with segments.
-        free: texts of up to order + 1 symbols counted everywhere.
+        anchored: texts counted from where windows start, discounted; only the empty one where contexts restart with
+            segments.
+        free: texts of up to order + 1 symbols counted everywhere, discounted.
         base: int64[A + 1], what symbols fall back to, cumulative.
     """
 
@@ -167,7 +169,7 @@ class CountedPredictor:
     def __init__(self, config: Counted, anchored: Trie, free: Trie, base: Int64) -> None:
         self.config, self.alphabet = config, len(base) - 1
         self.tries, self.base = (anchored, free), base
-        self._tables: tuple[Any, ...] = (*(attrs.astuple(trie, recurse=False) for trie in self.tries), base)
+        self._tables: tuple[Any, ...] = (*(trie.table for trie in self.tries), base)
 
     @property
     def parameters(self) -> int:

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from stackc_counted.mixing import child
-from stackc_counted.trie import Trie
+from stackc_counted.trie import COUNT, FIRST, SYMBOL, Trie
 
 Row = Any
 
@@ -25,38 +25,38 @@ def continued(trie: Trie, longest: int, least: int) -> Trie:
         longest: symbols of the longest texts; these keep their counts.
         least: rarer texts were dropped. What is dropped is taken as seen least - 1 times each.
     """
-    count, total = counts_and_totals(trie.symbol, trie.count, trie.first, longest, max(1, least - 1))
-    return Trie(symbol=trie.symbol, count=count, first=trie.first, total=total)
+    count, total = counts_and_totals(trie.table, longest, max(1, least - 1))
+    return Trie.of(trie.symbol, count, trie.first, total)
 
 
 @numba.njit(cache=True, nogil=True)
-def counts_and_totals(symbols: Row, counts: Row, first: Row, longest: int, dropped: int) -> tuple[Row, Row]:
+def counts_and_totals(trie: Row, longest: int, dropped: int) -> tuple[Row, Row]:
     """(count, total) uint32[N] of every text, see `continued` and `Trie`."""
-    size = len(symbols)
+    size = len(trie) - 1
     length, shorter = np.zeros(size, np.uint8), np.zeros(size, np.uint32)
     kinds, known = np.zeros(size, np.uint32), np.zeros(size, np.uint32)  # kept texts that are it with one symbol before
     for text in range(size):
-        for longer in range(first[text], first[text + 1]):
+        for longer in range(trie[text, FIRST], trie[text + 1, FIRST]):
             length[longer] = length[text] + 1
             if text == 0:
                 continue
             # The same without its first symbol: it was counted too, at the next place.
-            rest = child(symbols, first, np.int64(shorter[text]), symbols[longer])
+            rest = child(trie, np.int64(shorter[text]), trie[longer, SYMBOL])
             assert rest >= 0
             shorter[longer] = rest
             kinds[rest] += 1
-            known[rest] += counts[longer]
+            known[rest] += trie[longer, COUNT]
     made, total = np.zeros(size, np.uint32), np.zeros(size, np.uint32)
     for text in range(1, size):
         if length[text] >= longest:
-            made[text] = counts[text]
+            made[text] = trie[text, COUNT]
         else:
-            unknown = np.int64(counts[text]) - np.int64(known[text])
+            unknown = np.int64(trie[text, COUNT]) - np.int64(known[text])
             made[text] = kinds[text] + (unknown + dropped - 1) // dropped
     for text in range(size):
-        unknown = np.int64(counts[text])
-        for longer in range(first[text], first[text + 1]):
-            unknown -= counts[longer]
+        unknown = np.int64(trie[text, COUNT])
+        for longer in range(trie[text, FIRST], trie[text + 1, FIRST]):
+            unknown -= trie[longer, COUNT]
             total[text] += made[longer]
         total[text] += (unknown + dropped - 1) // dropped
     return made, total

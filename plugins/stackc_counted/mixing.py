@@ -7,7 +7,7 @@ correction.
 
 All of it is in one file because numba's cache renews a kernel when its own file changes, and only then.
 
-Legend: L lanes, A alphabet, K order, n symbols. A trie is its arrays (symbol, count, first, total), see `trie`. A
+Legend: L lanes, A alphabet, K order, n symbols. A trie is its table uint32[N + 1, 4], see `trie`. A
 *node row* is int64[1 + K]: the node of the text since the restart in the anchored trie, then of the last 1 .. K
 symbols in the free one; -1 where there is none.
 """
@@ -20,9 +20,7 @@ import numba
 import numpy as np
 
 from stackc.api import TOTAL
-
-UNIT = 16
-"""Counts are multiplied by this, so that a discount may be a fraction."""
+from stackc_counted.trie import COUNT, FIRST, SYMBOL, TOTAL_COUNT, UNIT, WEIGHT, Trie
 
 DISCOUNTS = np.array([13, 21, 27, 35, 42, 51, 64, 80, 96, 128])
 """What a count gives up to the shorter context, in sixteenths, for counts of 1, 2, 3, 4-7, 8-15, ... 256 and more.
@@ -43,17 +41,17 @@ jit = numba.njit(cache=True, nogil=True)
 
 
 @jit
-def child(symbols: Row, first: Row, node: Int, symbol: Int) -> Int:
+def child(trie: Row, node: Int, symbol: Int) -> Int:
     """The node of a text and one more symbol, -1 where that was not counted. By bisection."""
-    low, high = np.int64(first[node]), np.int64(first[node + 1])
+    low, high = np.int64(trie[node, FIRST]), np.int64(trie[node + 1, FIRST])
     end = high
     while low < high:
         middle = (low + high) >> 1
-        if symbols[middle] < symbol:
+        if trie[middle, SYMBOL] < symbol:
             low = middle + 1
         else:
             high = middle
-    return low if low < end and symbols[low] == symbol else -1
+    return low if low < end and trie[low, SYMBOL] == symbol else -1
 
 
 @jit
@@ -65,10 +63,10 @@ def advance(anchored: Row, free: Row, nodes: Row, symbol: Int) -> None:
         nodes[0] = 0
         return
     if nodes[0] >= 0:
-        nodes[0] = child(anchored[0], anchored[2], nodes[0], symbol)
+        nodes[0] = child(anchored, nodes[0], symbol)
     for k in range(order, 0, -1):
         before = 0 if k == 1 else nodes[k - 1]
-        nodes[k] = child(free[0], free[2], before, symbol) if before >= 0 else -1
+        nodes[k] = child(free, before, symbol) if before >= 0 else -1
 
 
 @jit
@@ -84,19 +82,30 @@ def weight(count: Int) -> Int:
     return UNIT * count - DISCOUNTS[bucket]
 
 
+def discounted(trie: Trie) -> Trie:
+    """The same trie, its counts turned into weights, in place."""
+    weigh(trie.table)
+    return trie
+
+
+@jit
+def weigh(table: Row) -> None:
+    for node in range(len(table) - 1):
+        table[node, WEIGHT] = weight(np.int64(table[node, COUNT]))
+
+
 @jit
 def share(trie: Row, node: Int, mass: Int, row: Row) -> Int:
     """Give the symbols seen after a context their part of `mass`, added to row; what is left of it."""
-    symbols, counts, first, totals = trie
-    start, end = np.int64(first[node]), np.int64(first[node + 1])
+    start, end = np.int64(trie[node, FIRST]), np.int64(trie[node + 1, FIRST])
     if start == end:
         return mass
-    unit = (mass << SHARE_BITS) // (UNIT * np.int64(totals[node]))
+    unit = (mass << SHARE_BITS) // (UNIT * np.int64(trie[node, TOTAL_COUNT]))
     running = given = np.int64(0)
     for i in range(start, end):
-        running += weight(np.int64(counts[i]))
+        running += np.int64(trie[i, WEIGHT])
         reached = (running * unit) >> SHARE_BITS
-        row[symbols[i]] += reached - given
+        row[trie[i, SYMBOL]] += reached - given
         given = reached
     return mass - given
 
@@ -104,17 +113,16 @@ def share(trie: Row, node: Int, mass: Int, row: Row) -> Int:
 @jit
 def share_of(trie: Row, node: Int, mass: Int, symbol: Int) -> tuple[Int, Int]:
     """(what `share` would give to one symbol, what it would leave)."""
-    symbols, counts, first, totals = trie
-    start, end = np.int64(first[node]), np.int64(first[node + 1])
+    start, end = np.int64(trie[node, FIRST]), np.int64(trie[node + 1, FIRST])
     own = np.int64(0)
     if start == end:
         return own, mass
-    unit = (mass << SHARE_BITS) // (UNIT * np.int64(totals[node]))
+    unit = (mass << SHARE_BITS) // (UNIT * np.int64(trie[node, TOTAL_COUNT]))
     running = np.int64(0)
     for i in range(start, end):
         below = running
-        running += weight(np.int64(counts[i]))
-        if symbols[i] == symbol:
+        running += np.int64(trie[i, WEIGHT])
+        if trie[i, SYMBOL] == symbol:
             own = ((running * unit) >> SHARE_BITS) - ((below * unit) >> SHARE_BITS)
     return own, mass - ((running * unit) >> SHARE_BITS)
 
@@ -155,9 +163,11 @@ def one_frequency(anchored: Row, free: Row, base: Row, nodes: Row, symbol: Int) 
 @jit
 def step_lanes(anchored: Row, free: Row, base: Row, nodes: Row, symbols: Row, out: Row) -> None:
     """A symbol in every lane that is not idle (-2), and what may follow: nodes int64[L, 1 + K], out uint32[L, A]."""
-    for lane in range(len(symbols)):
+    for lane in range(len(symbols)):  # apart from the rows, so that the visits to memory of many lanes overlap
         if symbols[lane] != -2:
             advance(anchored, free, nodes[lane], symbols[lane])
+    for lane in range(len(symbols)):
+        if symbols[lane] != -2:
             fill_row(anchored, free, base, nodes[lane], out[lane])
 
 
