@@ -126,7 +126,8 @@ class Stack:
         """Write what `source` holds, to its end, to `target` as a `.stk` file; memory is bounded.
 
         Args:
-            source, target: binary streams; pipes will do.
+            source: a binary stream; a pipe will do.
+            target: another.
             options: of `stackc.container.writer.compress`: block_size, verify, modified, report.
         """
         from stackc.container.writer import compress
