@@ -118,7 +118,8 @@ class StackTokenizer(PreTrainedTokenizer):  # type: ignore[misc]
     def get_vocab(self) -> dict[str, int]:
         """Every token's string and id, those of added tokens too."""
         vocabulary = {self._convert_id_to_token(token): token for token in range(self._alphabet)}
-        return vocabulary | self._added_tokens_encoder
+        added: dict[str, int] = self._added_tokens_encoder
+        return vocabulary | added
 
     def _convert_id_to_token(self, index: int) -> str:
         if not 0 <= index < self._alphabet:
@@ -162,7 +163,7 @@ class StackTokenizer(PreTrainedTokenizer):  # type: ignore[misc]
         return [self._convert_id_to_token(number) for number in self._ids([text], False, True)[0][0]]
 
     def tokenize(self, text: str, **options: Any) -> list[str]:
-        whole = options.get("split_special_tokens", self.split_special_tokens)
+        whole = bool(options.get("split_special_tokens", self.split_special_tokens))
         pieces: list[str] = self.convert_ids_to_tokens(self._ids([text], False, whole)[0][0])
         return pieces
 
@@ -221,7 +222,9 @@ class StackTokenizer(PreTrainedTokenizer):  # type: ignore[misc]
         for i, one in enumerate(firsts):  # a pair may come as one entry of the batch
             if isinstance(one, list | tuple) and len(one) == 2 and isinstance(one[0], str) and seconds[i] is None:
                 firsts[i], seconds[i] = one
-        whole = options.pop("split_special_tokens", self.split_special_tokens)
+        if return_tensors and options.get("return_overflowing_tokens"):  # of uneven lengths: no tensor
+            options["return_overflowing_tokens"] = False
+        whole: bool = options.pop("split_special_tokens", self.split_special_tokens)
         rows = self._rows([*firsts, *(one for one in seconds if one is not None)], return_offsets_mapping, whole)
         pairs = iter(rows[len(firsts) :])
         encoded: dict[str, list[Any]] = {}

@@ -117,6 +117,27 @@ def test_a_saved_tokenizer_is_the_same_and_needs_no_more(tokenizer: StackTokeniz
         StackTokenizer(manifest)
 
 
+def test_pairs_and_marks_around_texts(stack: Path) -> None:
+    own = StackTokenizer.from_stack(stack, bos_token="<s>", special_tokens_pattern="bos_eos")
+    bare = own("ab", add_special_tokens=False).input_ids
+    made = own("ab", return_offsets_mapping=True, return_special_tokens_mask=True)
+    assert made.input_ids == [own.bos_token_id, *bare, own.eos_token_id]
+    assert made.offset_mapping[0] == made.offset_mapping[-1] == (0, 0)
+    assert made.special_tokens_mask == [1, *[0] * len(bare), 1]
+    both = own(["ab"], ["tell"], add_special_tokens=False, return_offsets_mapping=True)
+    assert both.input_ids == [bare + own("tell", add_special_tokens=False).input_ids]
+    assert both.offset_mapping[0][-1][1] == 4
+    cut = own(["ab" * 20], truncation=True, max_length=5, return_offsets_mapping=True)
+    assert len(cut.input_ids[0]) == len(cut.offset_mapping[0]) == 5
+
+
+def test_a_chat_template_is_that_of_the_base_class(stack: Path) -> None:
+    own = StackTokenizer.from_stack(stack)
+    own.chat_template = "{% for m in messages %}{{ m.content }}<|endoftext|>{% endfor %}"
+    made = own.apply_chat_template([{"role": "user", "content": "It is"}], return_dict=False)
+    assert made == [*own("It is").input_ids, own.eos_token_id]
+
+
 def test_other_processes_use_it(tokenizer: StackTokenizer) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         assert pool.submit(tokenizer, MIXED).result().input_ids == tokenizer(MIXED).input_ids
@@ -147,7 +168,6 @@ def test_without_transformers_the_extra_is_named() -> None:
     assert 'pip install "stackc[hf]"' in done.stderr
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
 def test_a_model_learns_on_it_and_writes(tokenizer: StackTokenizer, tmp_path: Path) -> None:
     transformers.set_seed(0)
     config = transformers.LlamaConfig(
