@@ -154,12 +154,12 @@ def test_what_is_no_stack_is_refused(stack: Path, tmp_path: Path) -> None:
     shutil.copytree(stack, tmp_path / "bad")
     text = (tmp_path / "bad/manifest.json").read_text()
     (tmp_path / "bad/manifest.json").write_text(
-        text.replace('"compiled": true', '"compiled": false').replace(
-            '"portability": "portable"', '"portability": "same-machine"'
-        )
+        text.replace('"portability": "portable"', '"portability": "same-machine"')
     )
-    with pytest.raises(StackcError, match=r"answers alike only on machine|missing"):
-        StackTokenizer.from_stack(tmp_path / "bad")
+    assert StackTokenizer.from_stack(tmp_path / "bad", level="M1").vocab_size == 1024  # compiled: needs no model
+    if len(stackc.load(stack).levels) > 1:
+        with pytest.raises(StackcError, match="M2 answers alike only on the same machine"):
+            StackTokenizer.from_stack(tmp_path / "bad")
 
 
 def test_without_transformers_the_extra_is_named() -> None:
