@@ -38,8 +38,9 @@ def open_levels(folder: Path, level: str | None) -> Stack:
     for made in stack.manifest["levels"][: stack.level_index(level)]:
         if not made["compiled"] and made["portability"] != "portable":
             raise StackcError(
-                f"{folder}: the model of {made['name']} answers alike only on the {made['portability'].replace('-', ' ')}; a tokenizer "
-                "must travel: compile the level, or give it a model that is portable"
+                f"{folder}: the model of {made['name']} answers alike only on the "
+                f"{made['portability'].replace('-', ' ')}; a tokenizer must travel: "
+                "compile the level, or give it a model that is portable"
             )
     for one in stack.levels:  # damage is found now, not in the middle of a training
         if one.dictionary is None and one.coder.needs_model:

@@ -1,7 +1,7 @@
-"""The tokenizer of transformers against the stack that it is made of: python tests/benchmarks/hf_tokenizer.py STACK TEXT
+"""The tokenizer of transformers against its stack: python tests/benchmarks/hf_tokenizer.py STACK TEXT
 
-Ratios of medians of interleaved repeats: a batch of pieces of 2,000 characters, against `Stack.encode` of each piece and
-of all of them as one text, both turned into lists.
+Ratios of medians of interleaved repeats: pieces of 2,000 characters, against `Stack.encode` of each piece and
+of all of them as one text, turned into lists.
 """
 
 from __future__ import annotations
