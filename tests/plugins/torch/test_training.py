@@ -30,7 +30,8 @@ def every_fourth(predictor, symbols):
 
 
 def sampler(text: Text, config: Transformer, windows: bool = True, seed: int = 1, **settings) -> Sampler:
-    return Sampler(text, 256, seed, config, TransformerTraining(steps=1, **settings), windows)
+    chosen = TransformerTraining(steps=1, **settings)
+    return Sampler(text, 256, seed, chosen.row_symbols(config.context), chosen, windows)
 
 
 @pytest.mark.parametrize("rounding", [False, True])
