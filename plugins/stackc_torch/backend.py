@@ -16,6 +16,8 @@ from stackc_torch.training import train
 class TransformerBackend:
     """A `stackc.api.ModelBackend`."""
 
+    many_ranks = True
+
     def __init__(self, config: Transformer) -> None:
         self.config = config
 

@@ -34,7 +34,15 @@ def command(
         print_plan(plan, device or plan.run.device)
         return
     import stackc
+    from stackc.cli import USER_ERROR
     from stackc.cli.show import print_report
+    from stackc.ranks import RankError, ranks_of_environment
 
-    stack = stackc.build(plan, out, device=device, show="quiet" if quiet else "auto")
-    print_report(stack.folder)
+    try:
+        stack = stackc.build(plan, out, device=device, show="quiet" if quiet else "auto")
+    except RankError as error:
+        if error.quiet:  # another rank says why
+            raise click.exceptions.Exit(USER_ERROR) from error
+        raise
+    if ranks_of_environment()[0] == 0:
+        print_report(stack.folder)
