@@ -16,10 +16,22 @@ import click
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where models train.  [default: the recipe's]"
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Encode the corpus here, or on a Ray cluster.  [default: local]",
+)
 @click.option("--dry-run", is_flag=True, help="Show stages, sizes and an estimate; build nothing.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the final table.")
 def command(
-    recipe: str, out: Path | None, overrides: tuple[str, ...], device: str | None, dry_run: bool, quiet: bool
+    recipe: str,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    device: str | None,
+    engine: str,
+    dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Build a stack from RECIPE, a TOML file or the name of one that ships with stackc.
 
@@ -39,7 +51,7 @@ def command(
     from stackc.ranks import RankError, ranks_of_environment
 
     try:
-        stack = stackc.build(plan, out, device=device, show="quiet" if quiet else "auto")
+        stack = stackc.build(plan, out, device=device, engine=engine, show="quiet" if quiet else "auto")
     except RankError as error:
         if error.quiet:  # another rank says why
             raise click.exceptions.Exit(USER_ERROR) from error

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stackc
+from stackc.engine import engine
 from stackc.errors import CorpusError
 from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors
@@ -24,11 +25,12 @@ from stackc.manifest import FORMAT, MANIFEST
 from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
 from stackc.pipeline.compiling import COMPILE_BITS, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
+from stackc.pipeline.encoding import encode_store
 from stackc.pipeline.stages import Done, Parts, Workspace, clear, held, stage_key
 from stackc.ranks import RankError, World, world
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.stack import Stack, measured, open_level, open_predictor
-from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
+from stackc.store import Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
 
@@ -313,18 +315,9 @@ class _Build:
             reason = self.not_compiled.pop(section.name, None)
             if reason is not None:
                 progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
-            writer = StoreWriter(stage, level.token_alphabet)
-            read = count = 0
-            for number, chunk in enumerate(source.chunks()):
-                if not writer.has(number):
-                    coded = level.encode(chunk.symbols, chunk.offsets)
-                    writer.add(
-                        number, Chunk(symbols=coded.tokens, offsets=coded.offsets, source_bytes=chunk.source_bytes)
-                    )
-                read += len(chunk.symbols)
-                count = number + 1
-                progress.update(read, len(source.symbols))
-            writer.finish(count)
+            run = self.runtime
+            shards = engine(run.engine, run.threads, gpu=run.device == "cuda" and level.dictionary is None)
+            encode_store(self.recipe, self.work.folder, level, source, stage, run, shards, progress)
 
         self.work.run(f"{section.name}/tokens/{split}", material, encode)
 
