@@ -38,6 +38,7 @@ from stackc.parts import (
 )
 
 if TYPE_CHECKING:
+    from stackc.extras import require
     from stackc.files import read_tensors, write_atomically, write_tensors
     from stackc.frequencies import cost_bits, normalise
 
@@ -82,6 +83,7 @@ __all__ = [
     "hookimpl",
     "normalise",
     "read_tensors",
+    "require",
     "speed",
     "write_atomically",
     "write_tensors",
@@ -91,6 +93,7 @@ _LATE = {
     "cost_bits": "stackc.frequencies",
     "normalise": "stackc.frequencies",
     "read_tensors": "stackc.files",
+    "require": "stackc.extras",
     "write_atomically": "stackc.files",
     "write_tensors": "stackc.files",
 }

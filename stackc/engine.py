@@ -8,7 +8,7 @@ pickles, and opens what it needs where it runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from stackc.errors import StackcError
 from stackc.level import Level
@@ -60,17 +60,3 @@ def travels(level: Level) -> bool:
     """Whether any machine makes the same tokens of the same symbols."""
     stepped = level.coder.needs_model and level.dictionary is None
     return not stepped or level.predictor.portability == "portable"
-
-
-def require(module: str, extra: str, part: str) -> Any:
-    """Import a module that an extra brings.
-
-    Raises:
-        StackcError: it is not installed.
-    """
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise StackcError(f'{part} needs {module}: pip install "stackc[{extra}]"') from error

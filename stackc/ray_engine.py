@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from stackc.engine import Item, Result, require
+from stackc.engine import Item, Result
 from stackc.errors import StackcError
+from stackc.extras import require
 
 RETRIES = 3
 """Times that a shard is given to another worker when its worker died."""
@@ -37,7 +38,10 @@ class Ray:
                 self.ray.init(address="auto", **quiet)
             except ConnectionError:
                 if os.environ.get("RAY_ADDRESS"):
-                    raise StackcError(f"--engine ray: no cluster at RAY_ADDRESS={os.environ['RAY_ADDRESS']}") from None
+                    raise StackcError(
+                        f"--engine ray: no cluster answers at RAY_ADDRESS={os.environ['RAY_ADDRESS']}; check that it "
+                        "runs, and that RAY_AUTH_TOKEN is its token where it has one"
+                    ) from None
                 self.ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
         self.task = self.ray.remote(num_cpus=threads, num_gpus=int(gpu), max_retries=RETRIES)(_call)
         self.slots = max(1, int(self.ray.cluster_resources().get("CPU", 1)) // threads)

@@ -15,7 +15,8 @@ import pytest
 import stackc
 import stackc.store
 from recipes_of_tests import corpus, counting_twice
-from stackc.engine import engine, require
+from stackc.api import require
+from stackc.engine import engine
 from stackc.errors import CodingError, StackcError
 from stackc.files import sha256_file
 from stackc.pipeline import encoding

@@ -56,8 +56,7 @@ def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display:
         if ranks.rank:
             _Build(recipe, Workspace(out, Display(None, "quiet")), runtime, ranks).follow()
         else:
-            with held(out):
-                _Build(recipe, Workspace(out, display), runtime, ranks).lead()
+            _Build(recipe, Workspace(out, display), runtime, ranks).lead()
     return Stack(out, runtime)
 
 
@@ -76,7 +75,8 @@ class _Build:
     def lead(self) -> None:
         """Build, and tell the other ranks when it is over, whichever way."""
         try:
-            self.run()
+            with held(self.work.folder):
+                self.run()
         except BaseException:
             self._order({"do": "stop"})
             raise
