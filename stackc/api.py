@@ -39,6 +39,7 @@ from stackc.parts import (
 )
 
 if TYPE_CHECKING:
+    from stackc.extras import require
     from stackc.files import read_tensors, write_atomically, write_tensors
     from stackc.frequencies import cost_bits, normalise
 
@@ -93,6 +94,7 @@ _LATE = {
     "cost_bits": "stackc.frequencies",
     "normalise": "stackc.frequencies",
     "read_tensors": "stackc.files",
+    "require": "stackc.extras",
     "write_atomically": "stackc.files",
     "write_tensors": "stackc.files",
 }

@@ -86,7 +86,7 @@ KILLS = [
     # Ended the way a power cut does, before (even) or after (odd) the given call. Each run goes further.
     ("preparing a stage", ("stackc.pipeline.stages", "Workspace", "_prepare"), 2),
     ("training", ("stackc_torch.training", "Run", "save"), 3),
-    ("encoding", ("stackc.store", "StoreWriter", "add"), 2),
+    ("encoding", ("stackc.store", "StoreWriter", "keep"), 2),
     ("joining", ("stackc.store", "StoreWriter", "finish"), 1),
     ("finishing a stage", ("stackc.pipeline.stages", "Workspace", "_finish"), 4),
     ("writing the manifest", ("stackc.pipeline.build", "_Build", "_write_manifest"), 1),
