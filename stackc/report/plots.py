@@ -111,15 +111,16 @@ def _scatter(
         ("uniform_bits_per_byte", "uniform", "dots"),
     ]
     series = []
+    left_out = False
     for colour, fact in enumerate(facts):
         rows = fact.evaluation["levels"] if fact.evaluation else []
         for field, label, kind in kinds:
             points = []
             for k, row in enumerate(rows):
                 x, y = place(rows, k), row[field]
+                left_out |= log_x and x == 0
                 if x is not None and y is not None and (x > 0 or not log_x):
                     points.append((float(x), float(y), row["name"]))
-            points.sort(key=lambda point: point[0])
             series.append(
                 Series(
                     label=f"{fact.label}: {label}",
@@ -139,7 +140,7 @@ def _scatter(
         log_x=log_x,
         from_zero=True,
         note="A model that learned nothing still has the bits of its unigram or uniform line."
-        + (" Models that only count need no operations and are left out." if log_x else ""),
+        + (" Models that need no operations are left out." if left_out else ""),
     )
 
 

@@ -25,7 +25,7 @@ def svg(plot: Plot) -> str:
     shown = [one for one in plot.series if one.ys]
     x, x_ticks = _scale([v for one in shown for v in one.xs], plot.log_x, False, LEFT, WIDTH - RIGHT)
     y, y_ticks = _scale([v for one in shown for v in one.ys], False, plot.from_zero, HEIGHT - BOTTOM, TOP)
-    height = HEIGHT + LEGEND_LINE * len(shown)
+    height = HEIGHT + 4 + LEGEND_LINE * len(shown)
     out = [
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(plot.title)}: {_text(plot.y_label)} by '
         f'{_text(plot.x_label)}" preserveAspectRatio="xMidYMid meet">'
@@ -40,14 +40,14 @@ def svg(plot: Plot) -> str:
         out.append(f'<text class="tick mid" x="{at}" y="{HEIGHT - BOTTOM + 16}">{written(tick)}</text>')
     out.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     middle = (LEFT + WIDTH - RIGHT) // 2
-    out.append(f'<text class="label mid" x="{middle}" y="{HEIGHT - 8}">{_text(plot.x_label)}</text>')
+    out.append(f'<text class="label mid" x="{middle}" y="{HEIGHT - 10}">{_text(plot.x_label)}</text>')
     half = (TOP + HEIGHT - BOTTOM) // 2
     turned = f'x="14" y="{half}" transform="rotate(-90 14 {half})"'
     out.append(f'<text class="label mid" {turned}>{_text(plot.y_label)}</text>')
     for one in shown:
         out.extend(_drawn(one, x, y))
     for row, one in enumerate(shown):
-        out.extend(_legend(one, HEIGHT + LEGEND_LINE * row + 4))
+        out.extend(_legend(one, HEIGHT + LEGEND_LINE * row + 8))
     return "".join([*out, "</svg>"])
 
 
