@@ -28,8 +28,11 @@ _CODING = ("frozen", "coder", "dictionary")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path, upto: str | None = None) -> dict[str, Any]:
     """The manifest of the stack in `folder`, every value of the right kind, and the parts that coding needs there.
+
+    Args:
+        upto: the level above which nothing needs to be there; None: all of the stack is.
 
     Raises:
         ArtifactError: no stack, a damaged one, or one of a newer format.
@@ -48,7 +51,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for key, fits in _KINDS.items():
         if not fits(manifest.get(key)):
             raise ArtifactError(f"{path}: not a readable manifest (at {key!r}); build the stack again")
-    needed = set(coding_parts(manifest))
+    needed = set(coding_parts(manifest, upto))
     for name, part in manifest["parts"].items():
         file = folder / name
         present = file.is_file()
@@ -57,14 +60,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def coding_parts(manifest: dict[str, Any]) -> Iterator[str]:
-    """The parts that decoding needs: of a compiled level its dictionary and tables, of others the frozen model."""
+def coding_parts(manifest: dict[str, Any], upto: str | None = None) -> Iterator[str]:
+    """The parts that decoding needs: of a compiled level its dictionary and tables, of others the frozen model.
+
+    Args:
+        upto: the last level that is asked for; None: all of them and the top model.
+    """
     for name, compiled in _coders(manifest):
         for part in manifest["parts"]:
             owner, _, rest = part.partition("/")
             kind = rest.partition("/")[0]
             if owner == name and kind in _CODING and kind != ("frozen" if compiled else "dictionary"):
                 yield part
+        if name == upto:
+            return
 
 
 def check_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: str) -> None:

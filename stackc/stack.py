@@ -51,18 +51,20 @@ class Stack:
     Args:
         folder: the stack's folder.
         runtime: device, threads, lanes and memory; None: as the recipe's ``[run]`` says.
+        upto: the last level to open; what lies above it may be missing. None: all of them.
 
     Raises:
         ArtifactError: no stack there, one that is damaged, or one of a newer format.
         RecipeError, PluginError: a part that is not installed.
     """
 
-    def __init__(self, folder: Path | str, runtime: Runtime | None = None) -> None:
+    def __init__(self, folder: Path | str, runtime: Runtime | None = None, upto: str | None = None) -> None:
         self.folder = Path(folder)
-        self.manifest = read_manifest(self.folder)
+        self.manifest = read_manifest(self.folder, upto)
         _check_plugins(self.folder, self.manifest)
         self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
         _check_levels(self.folder, self.manifest, self.recipe)
+        self._opened = self.level_index(upto)
         run = self.recipe.run
         self.runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
 
@@ -78,7 +80,8 @@ class Stack:
     @cached_property
     def levels(self) -> list[Level]:
         """The levels, lowest first. Raises `ArtifactError` where a part is not what the manifest says."""
-        for name, compiled in ((made["name"], made["compiled"]) for made in self.manifest["levels"]):
+        made_levels = self.manifest["levels"][: self._opened]
+        for name, compiled in ((made["name"], made["compiled"]) for made in made_levels):
             check_parts(self.folder, self.manifest, name, "coder", *(["dictionary"] if compiled else []))
         return [
             open_level(
@@ -90,7 +93,7 @@ class Stack:
                 written_on=made["host"],
                 check=functools.partial(check_parts, self.folder, self.manifest, section.name, "frozen"),
             )
-            for section, made in zip(self.recipe.levels, self.manifest["levels"], strict=True)
+            for section, made in zip(self.recipe.levels[: self._opened], made_levels, strict=True)
         ]
 
     @cached_property
@@ -126,7 +129,8 @@ class Stack:
         """Write what `source` holds, to its end, to `target` as a `.stk` file; memory is bounded.
 
         Args:
-            source, target: binary streams; pipes will do.
+            source: a binary stream; a pipe will do.
+            target: another.
             options: of `stackc.container.writer.compress`: block_size, verify, modified, report.
         """
         from stackc.container.writer import compress

@@ -21,6 +21,7 @@ COMMANDS = {
     "generate": "Continue a prompt.",
     "compress": "Compress files with a stack.",
     "decompress": "Give the files back.",
+    "export": "Write tokens, or a tokenizer, for other programs.",
     "verify": "Check compressed files.",
     "inspect": "Say what a stack or a compressed file is made of.",
     "report": "Write one page that shows stacks.",

@@ -1,0 +1,66 @@
+"""`stackc export`: tokens and tokenizers for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("stack", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
+@click.option("--to", type=click.Choice(["hf-tokenizer", "parquet", "bin"]), required=True, help="What to write.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file; a tokenizer's folder.")
+@click.option("--level", help="Whose tokens, e.g. M1.  [default: the last]")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "valid", "test"]),
+    help="Of the stack's own text, where no files are named.  [default: train]",
+)
+@click.option("--eos", is_flag=True, help="After each document, an id of its own: one past the tokens (bin).")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def command(
+    stack: Path,
+    files: tuple[Path, ...],
+    to: str,
+    output: Path,
+    level: str | None,
+    split: str | None,
+    eos: bool,
+    quiet: bool,
+) -> None:
+    """Write the tokens of STACK, or STACK as a tokenizer, for other programs.
+
+    Tokens are those of a split of the text that the stack was built from, or of each FILE, a document.
+    """
+    from stackc.cli.progress import bar
+    from stackc.errors import StackcError
+    from stackc.export import Tokens, export_bin, export_parquet
+    from stackc.stack import Stack
+
+    if eos and to != "bin":
+        raise StackcError(f"--eos: only for --to bin; {to} keeps documents apart")
+    if files and split is not None:
+        raise StackcError("--split: not with files; name the one or the other")
+    if to == "hf-tokenizer":
+        if files or split is not None:
+            raise StackcError("--to hf-tokenizer: a tokenizer holds no text; leave out --split and files")
+        from stackc.hf import StackTokenizer
+
+        if output.is_file():
+            raise StackcError(f"-o {output}: a file; a tokenizer is a folder")
+        tokenizer = StackTokenizer.from_stack(stack, level)
+        tokenizer.save_pretrained(str(output))
+        if not quiet:
+            click.echo(f"{output}: a tokenizer of {len(tokenizer):,} ids", err=True)
+        return
+    tokens = Tokens(stack=Stack(stack), level=level, split=split or "train", files=files)
+    with bar(str(output), tokens.source_bytes, quiet) as report:
+        if to == "bin":
+            made = export_bin(tokens, output, eos=eos, report=report)
+        else:
+            made = export_parquet(tokens, output, report=report)
+    if not quiet:
+        text = f"{made.documents:,} documents, {made.source_bytes:,} bytes as {made.tokens:,} tokens"
+        click.echo(f"{output}: {text}", err=True)

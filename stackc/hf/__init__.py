@@ -1,0 +1,23 @@
+"""A stack's level as the tokenizer of Hugging Face's `transformers` (the extra ``hf``).
+
+from stackc.hf import StackTokenizer
+
+tokenizer = StackTokenizer.from_stack("runs/counted_65k", level="M1")
+tokenizer.save_pretrained("tokenizer")
+"""
+
+from __future__ import annotations
+
+from stackc.errors import StackcError
+
+try:
+    import transformers
+except ImportError as error:
+    raise StackcError(f'stackc.hf needs transformers ({error}): pip install "stackc[hf]"') from error
+
+if int(transformers.__version__.partition(".")[0]) < 5:
+    raise StackcError(f'stackc.hf needs transformers 5, here is {transformers.__version__}: pip install "stackc[hf]"')
+
+from stackc.hf.tokenizer import StackTokenizer
+
+__all__ = ["StackTokenizer"]

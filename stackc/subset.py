@@ -1,0 +1,68 @@
+"""The lower levels of a stack as a folder of their own: what coding to their tokens needs and nothing else.
+
+The manifest stays that of the whole stack, so that the parts are still held against it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from stackc.errors import ArtifactError, StackcError
+from stackc.files import read_json, storage_error, write_atomically
+from stackc.manifest import MANIFEST, coding_parts, read_manifest
+from stackc.stack import Stack
+
+SUBFOLDER = "stack"
+"""Where a tokenizer's folder keeps its levels."""
+
+
+def open_levels(folder: Path, level: str | None) -> Stack:
+    """The stack in `folder`, of which only the levels up to `level` need to be there.
+
+    Args:
+        level: None: the last.
+
+    Raises:
+        StackcError: no stack, a damaged one, no such level, or one whose model answers on one machine only.
+    """
+    if folder.is_file():
+        raise ArtifactError(f"{folder}: a file; a stack is a folder, such as `stackc build` makes")
+    if level is None and (folder / MANIFEST).is_file():
+        made = read_json(folder / MANIFEST, "manifest").get("levels")
+        if isinstance(made, list) and made and isinstance(made[-1], dict) and isinstance(made[-1].get("name"), str):
+            level = made[-1]["name"]
+    stack = Stack(folder, upto=level)
+    if not stack.recipe.levels:
+        raise StackcError(f"{folder}: a stack without levels makes no tokens; its top model reads bytes")
+    for made in stack.manifest["levels"][: stack.level_index(level)]:
+        if not made["compiled"] and made["portability"] != "portable":
+            raise StackcError(
+                f"{folder}: the model of {made['name']} answers alike only on the "
+                f"{made['portability'].replace('-', ' ')}; a tokenizer must travel: "
+                "compile the level, or give it a model that is portable"
+            )
+    for one in stack.levels:  # damage is found now, not in the middle of a training
+        if one.dictionary is None and one.coder.needs_model:
+            _ = one.predictor
+    return stack
+
+
+def copy_levels(source: Path, level: str, target: Path) -> list[Path]:
+    """Copy the manifest and the parts that the levels up to `level` need; the manifest comes last.
+
+    Raises:
+        ArtifactError: the folder cannot be written.
+    """
+    manifest = read_manifest(source, upto=level)
+    names = [*coding_parts(manifest, upto=level), MANIFEST]
+    if source.resolve() == target.resolve():
+        return [target / name for name in names]
+    for name in names:
+        try:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(target / name, error) from error
+        with (source / name).open("rb") as read, write_atomically(target / name) as written:
+            shutil.copyfileobj(read, written)
+    return [target / name for name in names]
