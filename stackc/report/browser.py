@@ -9,18 +9,29 @@ from stackc.report.cutting import Cutting
 from stackc.report.facts import Facts
 
 SHOWN_BYTES = 3072
-"""Source bytes of the sample that are shown."""
+"""Source bytes of the sample that are shown, at most."""
+
+MAX_PIECES = 9000
+"""Pieces on a page, over all its stacks and levels: about 120 bytes each."""
 
 SHOWN_TOKENS = 8
 """Tokens of one window that are told."""
+
+READ = "Text cut into pieces; the left and right arrow keys go from piece to piece"
 
 SHADES = 5
 """Shades of cost; the middle of the scale is 2.5 bits a byte."""
 
 
-def browser(fact: Facts, number: int) -> str:
-    """A switch of levels, and the text as each of them cuts it. Works without a script: radio buttons and style."""
-    data = bytes(fact.data[:SHOWN_BYTES])
+def browser(fact: Facts, number: int, stacks: int = 1) -> str:
+    """A switch of levels, and the text as each of them cuts it. Works without a script: radio buttons and style.
+
+    Args:
+        fact: of the stack.
+        number: of the stack on its page, from 0.
+        stacks: on the page, which share its pieces.
+    """
+    data = bytes(fact.data[: _shown_bytes(fact, MAX_PIECES // stacks)])
     views = [cutting for cutting in fact.cuttings if len(cutting.symbols)]
     if not views:
         return ""
@@ -33,10 +44,19 @@ def browser(fact: Facts, number: int) -> str:
     for cutting in views:
         mean = (cutting.bytes[-1] - cutting.bytes[0]) / len(cutting.symbols)
         what = "tokens that the top model reads" if cutting.top else "windows"
-        note = f"{html.escape(cutting.name)}: {what}, {mean:.2f} bytes each over the sample"
+        note = f"{html.escape(cutting.name)}: {what}, {mean:.2f} bytes each; here, the first {len(data):,} bytes"
         pieces = "".join(_pieces(cutting, data))
-        out.append(f'<section class="pane"><p class="note">{note}</p><pre>{pieces}</pre></section>')
+        text = f'<pre tabindex="0" role="group" aria-label="{READ}">{pieces}</pre>'
+        out.append(f'<section class="pane"><p class="note">{note}</p>{text}</section>')
     return "".join([*out, "</div>"])
+
+
+def _shown_bytes(fact: Facts, most: int) -> int:
+    """Source bytes that are shown: half as many, and again, until the pieces of all levels are at most `most`."""
+    size = min(SHOWN_BYTES, len(fact.data))
+    while size > 1 and sum(int((cutting.bytes[1:] <= size).sum()) for cutting in fact.cuttings) > most:
+        size //= 2
+    return size
 
 
 def _pieces(cutting: Cutting, data: bytes) -> Iterator[str]:

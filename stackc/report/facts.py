@@ -26,6 +26,10 @@ MAX_LEVELS = 64
 """Rows of a stack's report that are shown."""
 
 
+Sample = tuple[str, Symbols, npt.NDArray[np.int64]]
+"""What it is, its bytes, and the bounds of its documents."""
+
+
 @attrs.frozen(kw_only=True)
 class Curve:
     """What was logged while one model trained.
@@ -52,7 +56,7 @@ class Facts:
         names: of its levels, lowest first, and of its top model.
         evaluation: its report/report.json; None where there is none.
         curves: by name of the model.
-        split: where the sample is from.
+        split: what the sample is: a split of the corpus, or a file.
         data: the sample, documents end to end.
         cuttings: the sample at every level.
         missing: a line for everything that could not be shown.
@@ -70,13 +74,19 @@ class Facts:
     missing: list[str] = attrs.field(factory=list)
 
 
-def gather(folders: list[Path], sample: int, tell: Callable[[str], None] = lambda stage: None) -> list[Facts]:
+def gather(
+    folders: list[Path],
+    sample: int,
+    tell: Callable[[str], None] = lambda stage: None,
+    text: tuple[str, bytes] | None = None,
+) -> list[Facts]:
     """The facts of some stacks.
 
     Args:
         folders: of the stacks.
         sample: source bytes of held-out text to look at, at most.
         tell: told what is being done.
+        text: name and content of what to look at instead, a document; None: each stack's own held-out text.
 
     Raises:
         ArtifactError: a folder that holds no stack. What else is missing is said in `Facts.missing`.
@@ -94,7 +104,7 @@ def gather(folders: list[Path], sample: int, tell: Callable[[str], None] = lambd
         _own_report(fact)
         _curves(fact)
         try:
-            _sample(fact, sample, lambda stage, label=fact.label: tell(f"{label}: {stage}"))  # type: ignore[misc]
+            _sample(fact, sample, text, lambda stage, label=fact.label: tell(f"{label}: {stage}"))  # type: ignore[misc]
         except StackcError as error:
             fact.missing.append(f"its text is not cut into tokens ({error})")
         gathered.append(fact)
@@ -104,7 +114,9 @@ def gather(folders: list[Path], sample: int, tell: Callable[[str], None] = lambd
 def _own_report(fact: Facts) -> None:
     path = fact.folder / "report" / "report.json"
     if not path.is_file():
-        fact.missing.append("no report/report.json (there was no test text to measure): no figures")
+        fact.missing.append(
+            "no report/report.json: no figures; build it with test text in its recipe (a file: `stackc eval`)"
+        )
         return
     try:
         report = read_json(path, "report")
@@ -168,20 +180,25 @@ def _add(fact: Facts, line: str) -> None:
             so_far.append((step, float(value)))
 
 
-def _sample(fact: Facts, sample: int, tell: Callable[[str], None]) -> None:
+def _sample(fact: Facts, sample: int, text: tuple[str, bytes] | None, tell: Callable[[str], None]) -> None:
     from stackc.stack import Stack
 
     stack = Stack(fact.folder)
-    found = _text(fact.folder, sample)
+    found: Sample | None
+    if text is None:
+        found = _held_out(fact.folder, sample)
+    else:
+        data = np.frombuffer(text[1], np.uint8)[:sample]
+        found = text[0], data, np.array([0, len(data)], np.int64)
     if found is None:
-        fact.missing.append("no corpus/test and no corpus/valid: its text is not cut into tokens")
+        fact.missing.append("no text in corpus/test or corpus/valid to cut into tokens; name one with --text FILE")
         return
     fact.split, fact.data, offsets = found
     fact.cuttings.extend(cut(stack, fact.data, offsets, fact.missing, tell))
 
 
-def _text(folder: Path, sample: int) -> tuple[str, Symbols, npt.NDArray[np.int64]] | None:
-    """The first `sample` bytes of the held-out text: (split, bytes, bounds of documents)."""
+def _held_out(folder: Path, sample: int) -> Sample | None:
+    """The first `sample` bytes of the held-out text."""
     from stackc.store import Store
 
     for split in ("test", "valid"):
@@ -193,5 +210,5 @@ def _text(folder: Path, sample: int) -> tuple[str, Symbols, npt.NDArray[np.int64
             raise ArtifactError(f"{store.folder}: not a store of bytes; build the stack again")
         if size:
             last = int(np.searchsorted(store.offsets, size, "left"))
-            return split, np.array(store.symbols[:size]), np.append(store.offsets[:last], size)
+            return f"the {split} text", np.array(store.symbols[:size]), np.append(store.offsets[:last], size)
     return None

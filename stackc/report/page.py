@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from stackc.report.assets import SCRIPT, style
-from stackc.report.browser import SHADES, SHOWN_BYTES, browser
+from stackc.report.browser import SHADES, browser
 from stackc.report.facts import Facts
 from stackc.report.plots import Plot
-from stackc.report.svg import svg
+from stackc.report.svg import legend, svg
 from stackc.table import COLUMNS, NOTE
 
 POLICY = (
@@ -42,7 +42,7 @@ def page(facts: list[Facts], plots: list[Plot]) -> str:
 
 def _sections(facts: list[Facts], plots: list[Plot]) -> Iterator[str]:
     groups = [(anchor, heading, _figures(plots, starts)) for starts, anchor, heading in SECTIONS]
-    cut = [(fact, browser(fact, i)) for i, fact in enumerate(facts)]
+    cut = [(fact, browser(fact, i, len(facts))) for i, fact in enumerate(facts)]
     links = [("figures", "Figures"), *((a, h) for a, h, found in groups if found)]
     links += [("text", "Text in tokens")] if any(found for _, found in cut) else []
     yield f"<header><h1>{_text(' · '.join(fact.label for fact in facts))}</h1>"
@@ -54,7 +54,8 @@ def _sections(facts: list[Facts], plots: list[Plot]) -> Iterator[str]:
     if any(found for _, found in cut):
         yield '<section id="text"><h2>Text cut into tokens</h2>' + _explained()
         for fact, found in cut:
-            yield f"<h3>{_text(fact.label)} ({fact.split})</h3>{found}" if found else ""
+            if found:
+                yield f'<h3>{_text(fact.label)} <span class="note">{_text(fact.split)}</span></h3>{found}'
         yield "</section>"
     lines = [f"<li>{_text(fact.label)}: {_text(line)}</li>" for fact in facts for line in fact.missing]
     if lines:
@@ -67,8 +68,8 @@ def _explained() -> str:
         f'<span class="h{i}">{i}{f" to {i + 1}" if i < SHADES - 1 else " and more"}</span> ' for i in range(SHADES)
     )
     return (
-        f'<p class="note">The first {SHOWN_BYTES:,} bytes of the sample. Point at a piece, or tap it: its text, code '
-        "and bits. ↵ is the end of a line, \\xNN a byte that is no whole UTF-8 character in its piece. "
+        '<p class="note">Point at a piece, tap it, or go from piece to piece with the arrow keys: its text, code and '
+        "bits. ↵ is the end of a line, \\xNN a byte that is no whole UTF-8 character in its piece. "
         f'<span class="scale">Bits a byte: {scale}</span></p>'
     )
 
@@ -78,14 +79,15 @@ def _table(facts: list[Facts]) -> str:
     heads = "".join(f'<th scope="col">{_text(heading)}</th>' for heading, _, _ in COLUMNS)
     bodies = []
     for fact in facts:
-        told = f'{_text(fact.label)} <span class="note">{_text(_summary(fact))}</span>'
+        told = f'<span>{_text(fact.label)} <span class="note">{_text(_summary(fact))}</span></span>'
         rows = [f'<tr class="stack"><th scope="rowgroup" colspan="{len(COLUMNS)}">{told}</th></tr>']
         for row in fact.evaluation["levels"] if fact.evaluation else []:
             cells = "".join(_cell(row[field], form) for _, field, form in COLUMNS[1:])
             rows.append(f'<tr><th scope="row">{_text(row["name"])}</th>{cells}</tr>')
         bodies.append(f"<tbody>{''.join(rows)}</tbody>")
     return (
-        f'<div class="wide"><table><thead><tr>{heads}</tr></thead>{"".join(bodies)}</table></div>'
+        '<div class="wide" tabindex="0" role="group" aria-label="Figures; scrolls sideways">'
+        f"<table><thead><tr>{heads}</tr></thead>{''.join(bodies)}</table></div>"
         f'<p class="note">{_text(NOTE)}</p>'
     )
 
@@ -109,7 +111,7 @@ def _cell(value: Any, form: str) -> str:
 def _figures(plots: list[Plot], starts: str) -> str:
     chosen = [plot for plot in plots if plot.key.startswith(tuple(starts.split("|")))]
     return "".join(
-        f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption>{svg(plot)}'
+        f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption>{svg(plot)}{legend(plot)}'
         + (f'<p class="note">{_text(plot.note)}</p>' if plot.note else "")
         + "</figure>"
         for plot in chosen

@@ -22,6 +22,13 @@ ENOUGH = 20
 
 Kind = Literal["line", "dashes", "dots", "marks", "steps"]
 
+MODEL: tuple[str, str, Kind] = ("model_bits_per_byte", "model, contexts of a segment", "marks")
+BASELINES: list[tuple[str, str, Kind]] = [
+    ("unigram_bits_per_byte", "unigram", "dashes"),
+    ("uniform_bits_per_byte", "uniform", "dots"),
+]
+"""Fields of a report's rows, what they are, and how they are drawn."""
+
 
 @attrs.frozen(kw_only=True)
 class Series:
@@ -51,6 +58,7 @@ class Plot:
         title, x_label, y_label: in words.
         series: at least one with points.
         log_x: a logarithmic axis; all xs are above 0.
+        whole_x: xs are counts: no tick stands between two whole numbers.
         from_zero: the y axis starts at 0.
         note: what a reader should know.
     """
@@ -61,8 +69,14 @@ class Plot:
     y_label: str
     series: list[Series]
     log_x: bool = False
+    whole_x: bool = False
     from_zero: bool = False
     note: str = ""
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one stack is drawn."""
+        return len({one.colour for one in self.series if one.ys}) > 1
 
 
 def plots_of(facts: list[Facts]) -> list[Plot]:
@@ -72,12 +86,8 @@ def plots_of(facts: list[Facts]) -> list[Plot]:
 
 def _all(facts: list[Facts]) -> Iterator[Plot]:
     depth = max(len(fact.names) for fact in facts)
-    yield _scatter(
-        facts, "bits-by-bytes", "Bits a byte against bytes a token", "source bytes a token", _bytes_a_symbol, False
-    )
-    yield _scatter(
-        facts, "bits-by-operations", "Bits a byte against operations a byte", "operations a byte", _ops, True
-    )
+    yield _by_bytes(facts)
+    yield _by_operations(facts)
     for k in range(depth):
         yield _learning(facts, k)
     for k in range(depth):
@@ -96,30 +106,51 @@ def _ops(rows: list[dict[str, Any]], k: int) -> float | None:
     return None if body is None or softmax is None else body + softmax
 
 
-def _scatter(
+def _by_bytes(facts: list[Facts]) -> Plot:
+    return Plot(
+        key="bits-by-bytes",
+        title="Bits a byte against bytes a token",
+        x_label="source bytes a token that the model reads",
+        y_label="bits a source byte",
+        series=_models(facts, _bytes_a_symbol, [MODEL, *BASELINES]),
+        from_zero=True,
+        note="A model that learned nothing still has the bits of its unigram or uniform line.",
+    )
+
+
+def _by_operations(facts: list[Facts]) -> Plot:
+    free = any(_ops(rows, k) == 0 for rows in map(_rows, facts) for k in range(len(rows)))
+    return Plot(
+        key="bits-by-operations",
+        title="Bits a byte against operations a byte",
+        x_label="operations a source byte (logarithmic)",
+        y_label="bits a source byte",
+        series=_models(facts, lambda rows, k: _ops(rows, k) or None, [MODEL]),
+        log_x=True,
+        from_zero=True,
+        note="Operations of the model, its softmax, and every model below it that must run."
+        + (" Models that need no operations are left out." if free else ""),
+    )
+
+
+def _rows(fact: Facts) -> list[dict[str, Any]]:
+    return fact.evaluation["levels"] if fact.evaluation else []
+
+
+def _models(
     facts: list[Facts],
-    key: str,
-    title: str,
-    x_label: str,
     place: Callable[[list[dict[str, Any]], int], float | None],
-    log_x: bool,
-) -> Plot:
-    """Models of all stacks by some x, with the lines of their unigrams and uniforms."""
-    kinds: list[tuple[str, str, Kind]] = [
-        ("model_bits_per_byte", "model, contexts of a segment", "marks"),
-        ("unigram_bits_per_byte", "unigram", "dashes"),
-        ("uniform_bits_per_byte", "uniform", "dots"),
-    ]
+    kinds: list[tuple[str, str, Kind]],
+) -> list[Series]:
+    """Models of all stacks, level after level, by some x; those without one are left out."""
     series = []
-    left_out = False
     for colour, fact in enumerate(facts):
-        rows = fact.evaluation["levels"] if fact.evaluation else []
+        rows = _rows(fact)
         for field, label, kind in kinds:
             points = []
             for k, row in enumerate(rows):
                 x, y = place(rows, k), row[field]
-                left_out |= log_x and x == 0
-                if x is not None and y is not None and (x > 0 or not log_x):
+                if x is not None and y is not None:
                     points.append((float(x), float(y), row["name"]))
             series.append(
                 Series(
@@ -131,17 +162,7 @@ def _scatter(
                     names=[point[2] for point in points] if kind == "marks" else [],
                 )
             )
-    return Plot(
-        key=key,
-        title=title,
-        x_label=x_label + (" (of every model that must run; logarithmic)" if log_x else " that the model reads"),
-        y_label="bits a source byte",
-        series=series,
-        log_x=log_x,
-        from_zero=True,
-        note="A model that learned nothing still has the bits of its unigram or uniform line."
-        + (" Models that need no operations are left out." if left_out else ""),
-    )
+    return series
 
 
 def _title(facts: list[Facts], k: int) -> str:
@@ -174,6 +195,7 @@ def _learning(facts: list[Facts], k: int) -> Plot:
         key=f"learning-{k + 1}",
         title=f"{_title(facts, k)}: learning curve",
         x_label="step",
+        whole_x=True,
         y_label="bits a symbol",
         series=series,
     )
@@ -196,6 +218,7 @@ def _lengths(facts: list[Facts], k: int, unit: Literal["symbols", "bytes"]) -> P
         key=f"window-{unit}-{k + 1}",
         title=f"{_title(facts, k)}: windows by {what}",
         x_label=f"{what} in a window",
+        whole_x=True,
         y_label="% of windows",
         series=series,
         from_zero=True,
@@ -234,6 +257,7 @@ def _positions(facts: list[Facts], k: int) -> Plot:
         key=f"positions-{k + 1}",
         title=f"{_title(facts, k)}: bits by position in the window",
         x_label="position of a symbol in its window",
+        whole_x=True,
         y_label="bits a symbol, mean",
         series=series,
         from_zero=True,
@@ -242,5 +266,8 @@ def _positions(facts: list[Facts], k: int) -> Plot:
 
 
 def _sampled(facts: list[Facts]) -> str:
-    sizes = {len(fact.data) for fact in facts if fact.cuttings}
-    return f"Over the first {max(sizes):,} bytes of held-out text." if sizes else ""
+    sizes = [len(fact.data) for fact in facts if fact.cuttings]
+    if not sizes:
+        return ""
+    span = f"{min(sizes):,} to {max(sizes):,}" if min(sizes) < max(sizes) else f"{max(sizes):,}"
+    return f"Over the first {span} bytes of {' / '.join(dict.fromkeys(f.split for f in facts if f.cuttings))}."

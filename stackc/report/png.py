@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from stackc.errors import StackcError
+from stackc.report.labels import place
 from stackc.report.plots import Plot
 
 DPI = 160
 
 COLOURS = ("#0b62a4", "#c2410c", "#0f766e", "#a21caf", "#a16207", "#4d7c0f", "#be123c", "#475569")
 """Those of the page in the light, in the same order."""
+
+MARKERS = ("o", "s", "^", "D", "v")
+"""The shapes of the page, in the same order."""
+
+FONT = 8
+"""Points."""
 
 STYLES = {"line": "-", "dashes": "--", "dots": ":"}
 
@@ -34,12 +42,15 @@ def draw(plot: Plot) -> bytes:
         if not one.ys:
             continue
         colour, label = COLOURS[one.colour % len(COLOURS)], _plain(one.label)
+        marker = MARKERS[one.colour % len(MARKERS)]
         if one.kind == "marks":
-            axes.plot(one.xs, one.ys, "o", color=colour, label=label)
-            for x, y, name in zip(one.xs, one.ys, one.names, strict=False):
-                axes.annotate(_plain(name), (x, y), textcoords="offset points", xytext=(5, -10), fontsize=8)
+            axes.plot(one.xs, one.ys, marker, ls="-", lw=0.6, color=colour, label=label)
         elif one.kind == "steps":
-            axes.stairs(one.ys, one.xs, color=colour, label=label, fill=len(plot.series) == 1)
+            axes.stairs(one.ys, one.xs, color=colour, label=label, fill=True, alpha=0.16)
+            axes.stairs(one.ys, one.xs, color=colour)
+        elif plot.several and one.kind == "line":
+            often = max(1, -(-len(one.xs) // 4))
+            axes.plot(one.xs, one.ys, marker, ls="-", markevery=often, ms=4, color=colour, label=label)
         else:
             axes.plot(one.xs, one.ys, STYLES[one.kind], color=colour, label=label)
     if plot.log_x:
@@ -51,9 +62,25 @@ def draw(plot: Plot) -> bytes:
     axes.set_ylabel(_plain(plot.y_label))
     axes.grid(alpha=0.25)
     axes.legend(fontsize=7)
+    _name(plot, figure, axes)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _name(plot: Plot, figure: Any, axes: Any) -> None:
+    """The names beside the marks, placed as on the page, once the axes are where they stay."""
+    figure.draw_without_rendering()
+    height, box = figure.bbox.height, axes.bbox
+    points = []
+    for one in plot.series:
+        if one.kind == "marks":
+            for x, y, name in zip(one.xs, one.ys, one.names, strict=False):
+                right, up = axes.transData.transform((x, y))
+                points.append((float(right), float(height - up), _plain(name[:12])))
+    bounds = (box.x0, height - box.y1, box.x1, height - box.y0)
+    for (x, y), (_, _, name) in zip(place(points, FONT * DPI / 72, bounds), points, strict=True):
+        axes.annotate(name, (x, height - y), xycoords="figure pixels", fontsize=FONT, annotation_clip=False)
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,7 @@
-"""A plot as inline SVG. Colours are classes, so that the page's style decides them, in the light and in the dark."""
+"""A plot as inline SVG. Colours are classes, so that the page's style decides them, in the light and in the dark.
+
+A stack has a colour and a shape: what the colour says, the shape of its marks says too.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,40 @@ import html
 import math
 from collections.abc import Callable
 
+from stackc.report.labels import place
 from stackc.report.plots import Plot, Series
 from stackc.report.ticks import linear, logarithmic, written
 
-WIDTH, HEIGHT = 480, 280
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 44
-LEGEND_LINE = 18
+WIDTH, HEIGHT = 400, 268
+LEFT, RIGHT, TOP, BOTTOM = 50, 16, 10, 46
+FONT = 13
+MARKED = 4
+"""Marks on a line, at most, that tell its stack."""
+
 MAX_LABEL = 64
 """Characters of a label that are drawn."""
 
 COLOURS = 8
 
+SHAPES = (
+    "m-4.6 0a4.6 4.6 0 1 0 9.2 0a4.6 4.6 0 1 0-9.2 0z",
+    "m-4-4h8v8h-8z",
+    "m0-5.4l5 9h-10z",
+    "m0-5.6l5.6 5.6l-5.6 5.6l-5.6-5.6z",
+    "m0 5.4l5-9h-10z",
+)
+"""Disc, square, triangle, diamond, triangle on its tip: around the place where the path is."""
+
 Scale = Callable[[float], float]
 
 
 def svg(plot: Plot) -> str:
-    """The plot, with its legend, as an `<svg>` element. Every text in it is escaped."""
+    """The plot without its legend, as an `<svg>` element. Every text in it is escaped."""
     shown = [one for one in plot.series if one.ys]
-    x, x_ticks = _scale([v for one in shown for v in one.xs], plot.log_x, False, LEFT, WIDTH - RIGHT)
-    y, y_ticks = _scale([v for one in shown for v in one.ys], False, plot.from_zero, HEIGHT - BOTTOM, TOP)
-    height = HEIGHT + 4 + LEGEND_LINE * len(shown)
+    x, x_ticks = _scale([v for one in shown for v in one.xs], plot.log_x, False, plot.whole_x, LEFT, WIDTH - RIGHT)
+    y, y_ticks = _scale([v for one in shown for v in one.ys], False, plot.from_zero, False, HEIGHT - BOTTOM, TOP)
     out = [
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(plot.title)}: {_text(plot.y_label)} by '
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(plot.title)}: {_text(plot.y_label)} by '
         f'{_text(plot.x_label)}" preserveAspectRatio="xMidYMid meet">'
     ]
     for tick in y_ticks:
@@ -37,62 +52,95 @@ def svg(plot: Plot) -> str:
     for tick in x_ticks:
         at = _n(x(tick))
         out.append(f'<path class="grid" d="M{at} {TOP}V{HEIGHT - BOTTOM}"/>')
-        out.append(f'<text class="tick mid" x="{at}" y="{HEIGHT - BOTTOM + 16}">{written(tick)}</text>')
+        out.append(f'<text class="tick mid" x="{at}" y="{HEIGHT - BOTTOM + 17}">{written(tick)}</text>')
     out.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     middle = (LEFT + WIDTH - RIGHT) // 2
-    out.append(f'<text class="label mid" x="{middle}" y="{HEIGHT - 10}">{_text(plot.x_label)}</text>')
+    out.append(f'<text class="label mid" x="{middle}" y="{HEIGHT - 9}">{_text(plot.x_label)}</text>')
     half = (TOP + HEIGHT - BOTTOM) // 2
-    turned = f'x="14" y="{half}" transform="rotate(-90 14 {half})"'
+    turned = f'x="13" y="{half}" transform="rotate(-90 13 {half})"'
     out.append(f'<text class="label mid" {turned}>{_text(plot.y_label)}</text>')
+    several = plot.several
     for one in shown:
-        out.extend(_drawn(one, x, y))
-    for row, one in enumerate(shown):
-        out.extend(_legend(one, HEIGHT + LEGEND_LINE * row + 8))
+        out.extend(_drawn(one, x, y, several))
+    out.extend(_names(shown, x, y))
     return "".join([*out, "</svg>"])
 
 
-def _scale(values: list[float], log: bool, zero: bool, first: float, last: float) -> tuple[Scale, list[float]]:
+def legend(plot: Plot) -> str:
+    """What the manners, colours and shapes mean, as an HTML list."""
+    return f'<ul class="legend">{"".join(_key(one, plot.several) for one in plot.series if one.ys)}</ul>'
+
+
+def _key(one: Series, several: bool) -> str:
+    colour = f"c{one.colour % COLOURS}"
+    if one.kind == "steps":
+        drawn = f'<path class="steps {colour}" d="M2 2h24v10h-24z"/>'
+    elif one.kind == "marks":
+        drawn = f'<path class="thin {colour}" d="M0 7h28"/>'
+    else:
+        drawn = f'<path class="{one.kind} {colour}" d="M0 7h28"/>'
+    if one.kind == "marks" or (several and one.kind in ("line", "steps")):
+        drawn += _mark(one, 14, 7)
+    return f'<li><svg viewBox="0 0 28 14" aria-hidden="true">{drawn}</svg>{_text(one.label)}</li>'
+
+
+def _scale(
+    values: list[float], log: bool, zero: bool, whole: bool, first: float, last: float
+) -> tuple[Scale, list[float]]:
     """Values to places, and the ticks; the axis ends at its outer ticks."""
     low, high = min(values), max(values)
-    ticks = logarithmic(low, high) if log else linear(min(low, 0.0) if zero else low, high)
+    ticks = logarithmic(low, high) if log else linear(min(low, 0.0) if zero else low, high, least=1.0 if whole else 0.0)
     change: Scale = math.log10 if log else float
     start, end = change(ticks[0]), change(ticks[-1])
     return lambda value: first + (last - first) * (change(value) - start) / (end - start), ticks
 
 
-def _drawn(one: Series, x: Scale, y: Scale) -> list[str]:
+def _drawn(one: Series, x: Scale, y: Scale, several: bool) -> list[str]:
     colour = f"c{one.colour % COLOURS}"
-    if one.kind == "marks":
-        out = []
-        for i, (a, b) in enumerate(zip(one.xs, one.ys, strict=True)):
-            name = one.names[i] if one.names else ""
-            told = _text(f"{one.label} {name}: {b:.3f} at {written(a)}", 200)
-            at = f'cx="{_n(x(a))}" cy="{_n(y(b))}"'
-            out.append(f'<circle class="mark {colour}" {at} r="4.5"><title>{told}</title></circle>')
-            left = x(a) > WIDTH - RIGHT - 40
-            side = f'class="name{" end" if left else ""}" x="{_n(x(a) + (-8 if left else 8))}"'
-            out.append(f'<text {side} y="{_n(y(b) + 14)}">{_text(name, 12)}</text>')
-        return out
     if one.kind == "steps":
         base = y(0.0)
         path = f"M{_n(x(one.xs[0]))} {_n(base)}" + "".join(
             f"V{_n(y(value))}H{_n(x(edge))}" for value, edge in zip(one.ys, one.xs[1:], strict=True)
         )
-        return [f'<path class="steps {colour}" d="{path}V{_n(base)}"/>']
-    points = [f"{_n(x(a))} {_n(y(b))}" for a, b in zip(one.xs, one.ys, strict=True)]
-    if len(points) == 1:
-        return [f'<circle class="mark {colour}" cx="{_n(x(one.xs[0]))}" cy="{_n(y(one.ys[0]))}" r="3"/>']
-    return [f'<path class="{one.kind} {colour}" d="M{"L".join(points)}"/>']
-
-
-def _legend(one: Series, at: float) -> list[str]:
-    colour = f"c{one.colour % COLOURS}"
-    key = f'<path class="{one.kind} {colour}" d="M{LEFT} {at}h24"/>'
+        top = one.ys.index(max(one.ys))
+        peak = _mark(one, (x(one.xs[top]) + x(one.xs[top + 1])) / 2, y(one.ys[top])) if several else ""
+        return [f'<path class="steps {colour}" d="{path}V{_n(base)}"/>{peak}']
+    places = [(x(a), y(b)) for a, b in zip(one.xs, one.ys, strict=True)]
+    kind = "thin" if one.kind == "marks" else one.kind
+    path = f'<path class="{kind} {colour}" d="M{"L".join(f"{_n(a)} {_n(b)}" for a, b in places)}"/>'
+    out = [path] if len(places) > 1 else []
     if one.kind == "marks":
-        key = f'<circle class="mark {colour}" cx="{LEFT + 12}" cy="{at}" r="4.5"/>'
-    elif one.kind == "steps":
-        key = f'<path class="steps {colour}" d="M{LEFT} {at + 4}v-8h24v8z"/>'
-    return [key, f'<text class="key" x="{LEFT + 32}" y="{at + 4}">{_text(one.label)}</text>']
+        for i, (a, b) in enumerate(places):
+            name = one.names[i] if one.names else ""
+            out.append(_mark(one, a, b, f"{one.label} {name}: {one.ys[i]:.3f} at {written(one.xs[i])}"))
+    elif len(places) == 1:
+        out.append(_mark(one, *places[0]))
+    elif several and one.kind == "line":
+        last = len(places) - 1
+        count = min(MARKED, len(places))
+        out += [_mark(one, *places[last * i // (count - 1)]) for i in range(count)]
+    return out
+
+
+def _mark(one: Series, x: float, y: float, told: str = "") -> str:
+    title = f"<title>{_text(told, 200)}</title>" if told else ""
+    shape = SHAPES[one.colour % len(SHAPES)]
+    return f'<path class="mark c{one.colour % COLOURS}" d="M{_n(x)} {_n(y)}{shape}">{title}</path>'
+
+
+def _names(shown: list[Series], x: Scale, y: Scale) -> list[str]:
+    """The names of all marks, placed together."""
+    points = [
+        (x(a), y(b), _short(name, 12))
+        for one in shown
+        if one.kind == "marks"
+        for a, b, name in zip(one.xs, one.ys, one.names, strict=False)
+    ]
+    places = place(points, FONT, (LEFT + 2, TOP, WIDTH - 2, HEIGHT - BOTTOM))
+    return [
+        f'<text class="name" x="{_n(a)}" y="{_n(b)}">{html.escape(name)}</text>'
+        for (a, b), (_, _, name) in zip(places, points, strict=True)
+    ]
 
 
 def _n(value: float) -> str:
@@ -101,5 +149,9 @@ def _n(value: float) -> str:
 
 def _text(text: str, most: int = MAX_LABEL) -> str:
     """Escaped, cut to what fits."""
+    return html.escape(_short(text, most))
+
+
+def _short(text: str, most: int) -> str:
     plain = "".join(char if char.isprintable() else " " for char in text)
-    return html.escape(plain if len(plain) <= most else plain[: most - 3] + "...")
+    return plain if len(plain) <= most else plain[: most - 3] + "..."

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 
 
-def linear(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round numbers that span low..high: the first at most `low`, the last at least `high`."""
+def linear(low: float, high: float, count: int = 5, least: float = 0.0) -> list[float]:
+    """About `count` round numbers that span low..high: the first at most `low`, the last at least `high`.
+
+    Args:
+        least: the smallest step between two; 1 for what is counted.
+    """
     if high <= low:
         high = low + (abs(low) or 1.0)
-    raw = (high - low) / count
+    raw = max((high - low) / count, least)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
