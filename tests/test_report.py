@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -19,11 +20,12 @@ import stackc
 from recipes_of_tests import corpus, counting, counting_twice, four_level
 from stackc.cli import main
 from stackc.report import write_report
-from stackc.report.browser import shown
+from stackc.report.browser import MAX_PIECES, shown
 from stackc.report.cutting import cut
 from stackc.report.facts import gather
+from stackc.report.labels import place
 from stackc.report.plots import Plot, Series, plots_of
-from stackc.report.svg import svg
+from stackc.report.svg import legend, svg
 from stackc.report.ticks import linear, logarithmic, written
 from stackc.scoring import symbol_bits
 from stackc.store import bytes_chunk
@@ -101,7 +103,7 @@ def test_hostile_text_is_shown_and_does_nothing(stacks: list[Path], tmp_path: Pa
     text = (tmp_path / "page.html").read_text()
     page = Page(text)
     assert [tag for tag, _ in page.elements].count("script") == 1
-    panes = re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL)
+    panes = re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)
     assert len(panes) == 2  # M1, and the top model over the same tokens
     for pane in panes:
         kept = re.sub(r"<[^>]*>", "", pane).replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')
@@ -215,9 +217,51 @@ def test_logs_are_not_trusted(stacks: list[Path], tmp_path: Path) -> None:
 
 def test_names_in_plots_are_escaped() -> None:
     series = Series(label="<i>\u202e", colour=0, kind="marks", xs=[1.0], ys=[2.0], names=['"<'])
-    drawn = svg(Plot(key="k", title="<t>", x_label="&", y_label='"', series=[series], log_x=True))
+    plot = Plot(key="k", title="<t>", x_label="&", y_label='"', series=[series], log_x=True)
+    drawn = svg(plot) + legend(plot)
     assert not re.search("<i>|<t>|\u202e", drawn)
     Page(drawn)
+
+
+def test_names_of_points_cover_nothing() -> None:
+    points = [(50.0 + 6 * i, 60.0, f"M{i}") for i in range(5)] + [(2.0, 99.0, "corner"), (198.0, 1.0, "corner")]
+    boxes = [(x, y - 10, x + 0.62 * 10 * len(name), y) for (x, y), (_, _, name) in
+             zip(place(points, 10, (0, 0, 200, 100)), points, strict=True)]  # fmt: skip
+    for i, one in enumerate(boxes):
+        assert one[0] >= 0
+        assert one[2] <= 200
+        assert all(not (one[0] < x < one[2] and one[1] + 2 < y < one[3] - 2) for x, y, _ in points)
+        for other in boxes[:i]:
+            assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+def test_another_text_is_cut(stacks: list[Path], tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(stacks[0], bare)
+    shutil.rmtree(bare / "corpus")
+    lines = write_report([bare], tmp_path / "without.html")
+    assert any("--text FILE" in line for line in lines)
+    (tmp_path / "notes.txt").write_bytes(HOSTILE)
+    write_report([bare], tmp_path / "page.html", text=tmp_path / "notes.txt")
+    text = (tmp_path / "page.html").read_text()
+    assert "notes.txt" in text
+    kept = html.unescape(re.sub(r"<[^>]*>", "", re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)[0]))
+    assert kept.replace("↵", "") == HOSTILE.decode(errors="backslashreplace")
+
+
+def test_a_page_holds_so_many_pieces_and_no_more(stacks: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "dear.bin").write_bytes(np.random.default_rng(1).integers(0, 256, 9000, np.uint8).tobytes())
+    write_report([stacks[1]] * 3, tmp_path / "page.html", text=tmp_path / "dear.bin")
+    page = Page((tmp_path / "page.html").read_text())
+    pieces = len([tag for tag, _ in page.elements if tag == "b"])
+    assert MAX_PIECES // 3 < pieces <= MAX_PIECES
+    assert (tmp_path / "page.html").stat().st_size < 2_000_000
+
+
+def test_ids_are_unique(stacks: list[Path], tmp_path: Path) -> None:
+    write_report(stacks, tmp_path / "page.html")
+    ids = [value for _, attrs in Page((tmp_path / "page.html").read_text()).elements if (value := attrs.get("id"))]
+    assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0), (3, 3), (-2, 7), (0.001, 0.0012), (1, 123456)])
@@ -246,15 +290,25 @@ def test_the_command(stacks: list[Path], tmp_path: Path) -> None:
 def test_errors_are_one_line_and_write_nothing(
     stacks: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = tmp_path / "page.html"
+    page, there, images = tmp_path / "page.html", tmp_path / "there.html", tmp_path / "full"
+    there.touch()
+    images.mkdir()
+    (images / "bits-by-bytes.png").touch()
     for arguments, said in (
         ([str(tmp_path)], "not a stack"),
+        ([str(tmp_path / "nothing")], "not a stack"),
         ([str(stacks[0]), "-o", str(tmp_path / "no" / "page.html")], "make it first"),
+        ([str(stacks[0]), "-o", str(tmp_path)], "a folder is there"),
+        ([str(stacks[0]), "-o", str(there)], "--force"),
+        ([str(stacks[0]), "--text", str(tmp_path / "no.txt")], "cannot read"),
+        ([str(stacks[0]), "--text", str(there)], "no text in it"),
+        ([str(stacks[0]), "--png", str(images)], "--force"),
     ):
         result = CliRunner().invoke(main, ["report", "-o", str(page), *arguments])
         assert result.exit_code == 2
         assert said in result.output
-        assert result.output.count("\n") == 1
+        assert result.output.count("\n") == 1, result.output
+        assert not page.exists()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = CliRunner().invoke(main, ["report", str(stacks[0]), "-o", str(page), "--png", str(tmp_path / "images")])
     assert result.exit_code == 2
@@ -274,6 +328,11 @@ def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Pa
         window.wanted = piece.title;
         piece.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
         document.body.dataset.told = document.getElementById("told").textContent.endsWith(window.wanted);
+        document.querySelector("pre").focus();
+        document.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
+        document.body.dataset.next = document.querySelectorAll("pre b")[2].className.endsWith(" on");
+        document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
+        document.body.dataset.gone = getComputedStyle(document.getElementById("told")).display;
         document.getElementById("s0l1").click();
         document.body.dataset.switched = getComputedStyle(document.querySelectorAll(".pane")[1]).display;
         document.body.dataset.hidden = getComputedStyle(document.querySelectorAll(".pane")[0]).display;
@@ -291,4 +350,11 @@ def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Pa
     assert result.returncode == 0, result.stderr
     assert "CONSOLE" not in result.stderr
     body = dict(re.findall(r'data-(\w+)="(\w+)"', re.search(r"<body[^>]*>", result.stdout)[0]))  # type: ignore[index]
-    assert body == {"told": "true", "switched": "block", "hidden": "none", "wide": "false"}
+    assert body == {
+        "told": "true",
+        "next": "true",
+        "gone": "none",
+        "switched": "block",
+        "hidden": "none",
+        "wide": "false",
+    }

@@ -32,7 +32,10 @@ tbody tr.stack th{background:var(--card);position:static}
 tr.stack th>span{position:sticky;left:10px;display:inline-block;white-space:normal;
 max-width:min(1080px,calc(100vw - 54px))}
 .note{font-weight:400}
-.grid2{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px}
+.comparison.grid{grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr))}
+.comparison figure>div{display:flex;flex-wrap:wrap;gap:0 14px;align-items:center}
+.comparison figure>div>svg{flex:1 1 330px}.comparison .legend{flex:1 1 150px}
 figure{margin:0;padding:12px;background:var(--card);border:1px solid var(--rule);border-radius:8px;min-width:0}
 figcaption{font-weight:600;margin-bottom:6px;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto;font:13px system-ui,sans-serif}
@@ -41,6 +44,7 @@ svg .mid{text-anchor:middle}svg .end{text-anchor:end}
 svg path{fill:none;stroke-width:1.8}svg .grid{stroke:var(--rule);stroke-width:.6}
 svg .axis{stroke:var(--soft);stroke-width:1}svg .dashes{stroke-dasharray:7 4}svg .dots{stroke-dasharray:1.5 4}
 svg .thin{stroke-width:1;stroke-opacity:.5}svg .steps{fill-opacity:.14}svg .mark{stroke:var(--card);stroke-width:1}
+svg .name{paint-order:stroke;stroke:var(--card);stroke-width:3;stroke-linejoin:round}
 .legend{list-style:none;margin:6px 0 4px;padding:0;font-size:.8125rem;line-height:1.35}
 .legend li{display:flex;gap:8px;align-items:baseline;overflow-wrap:anywhere;margin:2px 0}
 .legend svg{flex:none;width:28px;height:14px;align-self:center}

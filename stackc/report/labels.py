@@ -9,8 +9,8 @@ Box = tuple[float, float, float, float]
 WIDE = 0.62
 """Width of a character, in heights of the font: generous for what models are called."""
 
-OFFSETS = ((1, 0), (0, -1), (0, 1), (-1, 0), (1, -1), (1, 1), (-1, -1), (-1, 1), (0, -2), (0, 2), (1, -2), (1, 2))
-"""Places that are tried: to the right, above, below, to the left, then between and beyond."""
+OFFSETS = ((0, 1), (1, 1), (-1, 1), (0, -1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 2), (1, -2))
+"""Places that are tried: below first, since the lines of unigrams and uniforms are above a model."""
 
 
 def place(points: Sequence[tuple[float, float, str]], size: float, bounds: Box) -> list[tuple[float, float]]:

@@ -50,7 +50,7 @@ def _sections(facts: list[Facts], plots: list[Plot]) -> Iterator[str]:
     yield f'<section id="figures"><h2>Figures of held-out text</h2>{_table(facts)}</section>'
     for anchor, heading, found in groups:
         if found:
-            yield f'<section id="{anchor}"><h2>{heading}</h2><div class="grid2">{found}</div></section>'
+            yield f'<section id="{anchor}"><h2>{heading}</h2><div class="grid {anchor}">{found}</div></section>'
     if any(found for _, found in cut):
         yield '<section id="text"><h2>Text cut into tokens</h2>' + _explained()
         for fact, found in cut:
@@ -111,7 +111,7 @@ def _cell(value: Any, form: str) -> str:
 def _figures(plots: list[Plot], starts: str) -> str:
     chosen = [plot for plot in plots if plot.key.startswith(tuple(starts.split("|")))]
     return "".join(
-        f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption>{svg(plot)}{legend(plot)}'
+        f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption><div>{svg(plot)}{legend(plot)}</div>'
         + (f'<p class="note">{_text(plot.note)}</p>' if plot.note else "")
         + "</figure>"
         for plot in chosen

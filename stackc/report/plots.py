@@ -22,7 +22,7 @@ ENOUGH = 20
 
 Kind = Literal["line", "dashes", "dots", "marks", "steps"]
 
-MODEL: tuple[str, str, Kind] = ("model_bits_per_byte", "model, contexts of a segment", "marks")
+MODEL: tuple[str, str, Kind] = ("model_bits_per_byte", "model", "marks")
 BASELINES: list[tuple[str, str, Kind]] = [
     ("unigram_bits_per_byte", "unigram", "dashes"),
     ("uniform_bits_per_byte", "uniform", "dots"),
@@ -114,7 +114,7 @@ def _by_bytes(facts: list[Facts]) -> Plot:
         y_label="bits a source byte",
         series=_models(facts, _bytes_a_symbol, [MODEL, *BASELINES]),
         from_zero=True,
-        note="A model that learned nothing still has the bits of its unigram or uniform line.",
+        note="Models in contexts of a segment. One that learned nothing has the bits of its unigram or uniform line.",
     )
 
 
@@ -128,7 +128,7 @@ def _by_operations(facts: list[Facts]) -> Plot:
         series=_models(facts, lambda rows, k: _ops(rows, k) or None, [MODEL]),
         log_x=True,
         from_zero=True,
-        note="Operations of the model, its softmax, and every model below it that must run."
+        note="Models in contexts of a segment; operations of a model, its softmax, and those below that must run."
         + (" Models that need no operations are left out." if free else ""),
     )
 

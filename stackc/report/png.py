@@ -56,12 +56,13 @@ def draw(plot: Plot) -> bytes:
     if plot.log_x:
         axes.set_xscale("log")
     if plot.from_zero:
-        axes.set_ylim(bottom=0)
-    axes.set_title(_plain(plot.title), fontsize=10)
+        axes.set_ylim(0, 1.08 * max(max(one.ys) for one in plot.series if one.ys) or 1)
+    axes.set_title(_plain(plot.title), fontsize=10, loc="left")
     axes.set_xlabel(_plain(plot.x_label))
     axes.set_ylabel(_plain(plot.y_label))
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower left", ncols=2, fontsize=7, frameon=False)
     _name(plot, figure, axes)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
