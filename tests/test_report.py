@@ -225,13 +225,16 @@ def test_names_in_plots_are_escaped() -> None:
 
 def test_names_of_points_cover_nothing() -> None:
     points = [(50.0 + 6 * i, 60.0, f"M{i}") for i in range(5)] + [(2.0, 99.0, "corner"), (198.0, 1.0, "corner")]
+    points.append((51.0, 60.0, "M0"))
     boxes = [(x, y - 10, x + 0.62 * 10 * len(name), y) for (x, y), (_, _, name) in
              zip(place(points, 10, (0, 0, 200, 100)), points, strict=True)]  # fmt: skip
     for i, one in enumerate(boxes):
         assert one[0] >= 0
         assert one[2] <= 200
         assert all(not (one[0] < x < one[2] and one[1] + 2 < y < one[3] - 2) for x, y, _ in points)
-        for other in boxes[:i]:
+        for other in boxes[:i]:  # the twin of the first shares its place
+            if other == one:
+                continue
             assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 

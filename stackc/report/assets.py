@@ -35,7 +35,7 @@ max-width:min(1080px,calc(100vw - 54px))}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px}
 .comparison.grid{grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr))}
 .comparison figure>div{display:flex;flex-wrap:wrap;gap:0 14px;align-items:center}
-.comparison figure>div>svg{flex:1 1 330px}.comparison .legend{flex:1 1 150px}
+.comparison figure>div>svg{flex:1 1 330px;max-width:430px}.comparison .legend{flex:1 1 auto}
 figure{margin:0;padding:12px;background:var(--card);border:1px solid var(--rule);border-radius:8px;min-width:0}
 figcaption{font-weight:600;margin-bottom:6px;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto;font:13px system-ui,sans-serif}
@@ -46,7 +46,8 @@ svg .axis{stroke:var(--soft);stroke-width:1}svg .dashes{stroke-dasharray:7 4}svg
 svg .thin{stroke-width:1;stroke-opacity:.5}svg .steps{fill-opacity:.14}svg .mark{stroke:var(--card);stroke-width:1}
 svg .name{paint-order:stroke;stroke:var(--card);stroke-width:3;stroke-linejoin:round}
 .legend{list-style:none;margin:6px 0 4px;padding:0;font-size:.8125rem;line-height:1.35}
-.legend li{display:flex;gap:8px;align-items:baseline;overflow-wrap:anywhere;margin:2px 0}
+.legend li{display:flex;gap:8px;align-items:baseline;overflow-wrap:break-word;margin:2px 0}
+.legend span{min-width:0}
 .legend svg{flex:none;width:28px;height:14px;align-self:center}
 .browser{border:1px solid var(--rule);border-radius:8px;padding:12px;background:var(--card)}
 .browser>input{position:absolute;opacity:0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 Box = tuple[float, float, float, float]
@@ -22,16 +23,21 @@ def place(points: Sequence[tuple[float, float, str]], size: float, bounds: Box) 
         bounds: left, top, right, bottom of the plot.
 
     Returns:
-        Where each text begins (left end of its baseline). A name without a free place has the first.
+        Where each text begins (left end of its baseline). Points of one name in one place share it; a name without a
+        free place has the first that is in bounds.
     """
     near = 0.42 * size
     taken: list[Box] = [(x - near, y - near, x + near, y + near) for x, y, _ in points]
-    found = []
-    for x, y, name in points:
+    found: list[tuple[float, float]] = []
+    for i, (x, y, name) in enumerate(points):
+        same = (k for k in range(i) if points[k][2] == name and math.dist(points[k][:2], (x, y)) < near)
+        if (twin := next(same, None)) is not None:
+            found.append(found[twin])
+            continue
         width = WIDE * size * len(name)
         boxes = [_box(x, y, width, size, right, down) for right, down in OFFSETS]
-        free = (box for box in boxes if _inside(box, bounds) and not any(_overlap(box, other) for other in taken))
-        box = next(free, boxes[0])
+        inside = [box for box in boxes if _inside(box, bounds)] or boxes
+        box = next((box for box in inside if not any(_overlap(box, other) for other in taken)), inside[0])
         taken.append(box)
         found.append((box[0], box[3] - 0.25 * size))
     return found

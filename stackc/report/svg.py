@@ -81,7 +81,7 @@ def _key(one: Series, several: bool) -> str:
         drawn = f'<path class="{one.kind} {colour}" d="M0 7h28"/>'
     if one.kind == "marks" or (several and one.kind in ("line", "steps")):
         drawn += _mark(one, 14, 7)
-    return f'<li><svg viewBox="0 0 28 14" aria-hidden="true">{drawn}</svg>{_text(one.label)}</li>'
+    return f'<li><svg viewBox="0 0 28 14" aria-hidden="true">{drawn}</svg><span>{_text(one.label)}</span></li>'
 
 
 def _scale(
