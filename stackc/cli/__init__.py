@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "Write tokens, or a tokenizer, for other programs.",
     "verify": "Check compressed files.",
     "inspect": "Say what a stack or a compressed file is made of.",
+    "report": "Write one page that shows stacks.",
     "bench": "Measure a stack beside other tokenizers and compressors.",
     "plugins": "List plugins and their parts, or check one.",
     "doctor": "Test this machine and this installation.",
