@@ -114,6 +114,10 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
     assert "M1/dictionary" in result.stdout
     assert "M2/dictionary" not in result.stdout
     assert not (tmp_path / "never").exists()
+    assert "not there yet" not in result.output
+    missing = stackc("build", stack.parent / "two.toml", "--dry-run", "--set", "corpus.train=nope.txt")
+    assert missing.exit_code == 0
+    assert "not there yet: corpus.train: no such file:" in missing.output
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 
+from stackc.errors import CorpusError
 from stackc.parts import Cost
-from stackc.pipeline.build import COMPILE_BITS
+from stackc.pipeline.build import COMPILE_BITS, SPLITS
 from stackc.recipe import LevelSection, Recipe, TopSection
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
@@ -54,6 +57,18 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         f"at most {size(total.train_memory)} of memory; encoding the corpus comes on top",
         soft_wrap=True,
     )
+    for line in _missing_text(recipe):
+        console.print(f"not there yet: {line}", markup=False, soft_wrap=True)
+
+
+def _missing_text(recipe: Recipe) -> Iterator[str]:
+    """What a build would say of the corpus, as far as its first documents tell."""
+    reader = recipe.corpus.reader.make(recipe.base)
+    for split in SPLITS:
+        try:
+            next(iter(reader.documents(split)), None)
+        except CorpusError as error:
+            yield str(error)
 
 
 def stages(recipe: Recipe) -> list[str]:
