@@ -26,7 +26,7 @@ class Route:
 
     Attributes:
         products: "int8" (the fastest exact product of this machine), "float32", "device" (torch operations, the
-            way of CUDA, here on the CPU) or "twin" (plain Python integers).
+            way of CUDA, here on the CPU), "cuda" (the same on a GPU) or "twin" (plain Python integers).
         lanes: side by side when stepping; 0 for scoring.
         threads: of torch.
         symbols: of the text.
@@ -45,8 +45,9 @@ class Route:
         return f"{self.products}, {how}, {self.threads} thread{'s' * (self.threads > 1)}{', fresh cache' * self.fresh}"
 
 
-def matrix(long: int, few: int, twin: int) -> list[Route]:
+def matrix(long: int, few: int, twin: int, cuda: bool = False) -> list[Route]:
     """All of them: `long` symbols by scoring and in many lanes, `few` in fewer, `twin` in plain integers."""
+    gpu = [*(Route("cuda", lanes, 1, long) for lanes in (0, 64, 1024)), *(Route("cuda", n, 1, few) for n in (1, 2, 7))]
     return [
         Route("int8", 0, 1, long),
         Route("int8", 64, 1, long),
@@ -60,6 +61,7 @@ def matrix(long: int, few: int, twin: int) -> list[Route]:
         Route("int8", 2, 1, few, fresh=True),
         Route("int8", 64, 1, few, fresh=True),
         Route("twin", 1, 1, twin),
+        *(gpu if cuda else []),
     ]
 
 
@@ -86,6 +88,7 @@ def _makers() -> dict[str, Callable[[Any], Any]]:
         "int8": CpuPredictor,
         "float32": lambda frozen: CpuPredictor(frozen, float_product),
         "device": lambda frozen: DevicePredictor(frozen, torch.device("cpu")),
+        "cuda": lambda frozen: DevicePredictor(frozen, torch.device("cuda")),
         "twin": Twin,
     }
 
