@@ -6,6 +6,7 @@ import difflib
 import errno
 import importlib
 import os
+import signal
 import sys
 from typing import Any, NoReturn
 
@@ -101,6 +102,7 @@ def run() -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(INTERRUPTED)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said: the exit code stands
         raise
     except KeyboardInterrupt:  # before a command was running
         sys.stderr.write("interrupted\n")
