@@ -77,7 +77,9 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
                 raise
-            where = f"{error.filename}: " if error.filename else ""
+            # Files are written under a name; what has none is a stream.
+            unnamed = "standard output: " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+            where = f"{error.filename}: " if error.filename else unnamed
             _stop(f"{where}{error.strerror or error}", USER_ERROR)
 
 

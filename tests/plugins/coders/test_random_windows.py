@@ -42,5 +42,4 @@ def test_a_wrong_symbol_is_seen(script: Any, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(SlotLaneDecoder, "next", wrong)
     with pytest.raises(AssertionError):
-        for number in range(25):
-            script.one_round(np.random.default_rng([2, number]), 1000)
+        [script.one_round(np.random.default_rng([2, number]), 1000) for number in range(25)]
