@@ -275,6 +275,11 @@ def test_clocks_that_jump(whole: Path, tmp_path: Path, monkeypatch: pytest.Monke
 # Ctrl-C
 
 
+def heard() -> None:
+    """Tests that run in the background of a shell ignore it, and their children would."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("moments", [1, pytest.param(25, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
 @pytest.mark.parametrize("name", ["build", "compress", "decompress", "encode", "bench"])
 def test_ctrl_c(whole: Path, tmp_path: Path, name: str, moments: int) -> None:
@@ -298,7 +303,12 @@ def test_ctrl_c(whole: Path, tmp_path: Path, name: str, moments: int) -> None:
     before = parts(tmp_path)
     for _ in range(moments):
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=heard,
         )
         time.sleep(rng.uniform(0.3, 1.0 if moments > 1 else 0.6) * seconds)
         if process.poll() is None:
