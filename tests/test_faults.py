@@ -231,8 +231,9 @@ def test_a_source_that_changes_while_it_is_compressed(whole: Path, tmp_path: Pat
     text.write_bytes((whole / "text").read_bytes())
 
     def change(done: int) -> None:
-        with text.open("ab") as file:
-            file.write(b"more")
+        if text.stat().st_size == (whole / "text").stat().st_size:
+            with text.open("ab") as file:
+                file.write(b"more")
 
     with pytest.raises(StackcError, match="changed while it was read; nothing was kept, compress it again"):
         compress_file(text, out, stackc.load(whole / "stack"), report=change)
@@ -260,7 +261,7 @@ def test_two_builds_in_one_folder(tmp_path: Path) -> None:
 def test_clocks_that_jump(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of day jumps by years to and fro, the other clock stands still: nothing in a stack depends on them."""
     corpus(tmp_path)
-    (tmp_path / "recipe.toml").write_text(mixed(steps=12))
+    (tmp_path / "recipe.toml").write_text(mixed(steps=4))
     right = stackc.build(tmp_path / "recipe.toml", tmp_path / "right")
     rng, now = random.Random(1), time.time()
     still = time.monotonic()
