@@ -1,5 +1,7 @@
 """All that a plugin may import. Everything else in `stackc` is private and may change without notice.
 
+`CONTRACT` counts the changes of the contract (`stackc.contract`); tests of plugins also import `stackc.testing`.
+
 What needs numpy is imported when it is first asked for, so that listing plugins stays quick.
 """
 
@@ -9,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from stackc.config import bits, globs, speed
+from stackc.contract import CONTRACT
 from stackc.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.extras import require
 from stackc.hookspecs import Register, hookimpl
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from stackc.frequencies import cost_bits, normalise
 
 __all__ = [
+    "CONTRACT",
     "IDLE",
     "MAX_ALPHABET",
     "MAX_COUNT",

@@ -25,7 +25,7 @@ COMMANDS = {
     "verify": "Check compressed files.",
     "inspect": "Say what a stack or a compressed file is made of.",
     "bench": "Measure a stack beside other tokenizers and compressors.",
-    "plugins": "List plugins and their parts, or check one.",
+    "plugins": "List plugins and their parts, check one, or start one.",
     "doctor": "Test this machine and this installation.",
 }
 """Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""
