@@ -91,12 +91,12 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("My-Coder", "use up to 40 lower-case letters"),
-        ("my_coder", "use up to 40 lower-case letters"),
-        ("../coder", "use up to 40 lower-case letters"),
-        ("stackc-3d", "use up to 40 lower-case letters"),
-        ("", "use up to 40 lower-case letters"),
-        ("x" * 41, "use up to 40 lower-case letters"),
+        ("My-Coder", "use up to 30 lower-case letters"),
+        ("my_coder", "use up to 30 lower-case letters"),
+        ("../coder", "use up to 30 lower-case letters"),
+        ("stackc-3d", "use up to 30 lower-case letters"),
+        ("", "use up to 30 lower-case letters"),
+        ("x" * 31, "use up to 30 lower-case letters"),
         ("arithmetic", "plugin 'coders' has a coder of that name"),
         ("stackc-gzip", "plugin 'coders' has a coder of that name"),
         ("coders", "a plugin of that name is installed"),

@@ -20,7 +20,7 @@ from stackc.contract import CONTRACT
 from stackc.errors import PluginError
 from stackc.registry import HOOKS, Registry, installed
 
-MAX_NAME = 40
+MAX_NAME = 30
 """Letters of a name: templates keep their format with names of up to this length."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
