@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import attrs
 import numpy as np
-
 from stackc.api import TOTAL, BitSource, Coder, Frequencies, Register, Window, hookimpl
 
 STACKC_CONTRACT = (1, 0)  # the contract that this plugin was made for (stackc.api.CONTRACT)

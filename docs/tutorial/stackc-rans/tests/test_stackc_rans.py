@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import stackc_rans
 from stackc.api import TOTAL, Coder, Frequencies, Window
 from stackc.testing import CoderContract, PluginContract
+
+import stackc_rans
 from stackc_rans import LENGTH_BITS, RansConfig, make
 
 
