@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stackc.api import CorpusError, Symbols, Text
-from stackc_torch.config import Transformer, TransformerTraining
+from stackc.api import Symbols, Text
+from stackc_torch.config import TransformerTraining
 from stackc_torch.network import Rows
 
 GUESSED_WINDOW = 4
@@ -48,20 +48,19 @@ class Sampler:
     """Draws rows from a text of one or more symbols, read as a circle of documents.
 
     Args:
+        row: symbols of a long row.
         windows: whether the model will code in windows that restart its context.
     """
 
     def __init__(
-        self, text: Text, alphabet: int, seed: int, config: Transformer, settings: TransformerTraining, windows: bool
+        self, text: Text, alphabet: int, seed: int, row: int, settings: TransformerTraining, windows: bool
     ) -> None:
-        if not len(text.symbols):
-            raise CorpusError("transformer: the training text has no symbols; give the corpus some text")
         self.text = text
         self.alphabet = alphabet
         self.seed = seed
         self.settings = settings
         self.share = settings.window_share if windows else 0.0
-        self.row = settings.row_symbols(config.context)
+        self.row = row
         pieces = math.ceil(self.row / settings.window_row)
         self.window_row = math.ceil(self.row / pieces)
         self.pieces = pieces

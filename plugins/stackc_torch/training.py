@@ -1,4 +1,4 @@
-"""Training a transformer: the loop, its state, and how it goes on after it was killed."""
+"""Training a network: the loop, its state, and how it goes on after it was killed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stackc.api import ArtifactError, Predictor, TrainingTask, read_tensors, write_tensors
-from stackc_torch.calibrate import calibrate
+from stackc.api import ArtifactError, CorpusError, Predictor, TrainingTask, read_tensors, write_tensors
+from stackc_torch.architecture import Architecture
 from stackc_torch.checkpoint import FLOAT, STATE, save_float, scales_from_arrays, scales_to_arrays
-from stackc_torch.config import Transformer, TransformerTraining
-from stackc_torch.freeze import freeze
+from stackc_torch.config import TransformerTraining
 from stackc_torch.integers import Array
-from stackc_torch.network import Rows, Scales, Weights, head_loss, hidden_states, initial_weights
+from stackc_torch.network import Rows, Weights, head_loss
 from stackc_torch.numerics import training_mode
 from stackc_torch.products import has_bfloat16
-from stackc_torch.quantise import Factors, factors, rounded_weights
+from stackc_torch.quantise import Factors, rounded_weights
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 
@@ -38,12 +37,12 @@ HELD_OUT_PASS = 2048
 REPORT_SECONDS = 0.5
 
 
-def train(config: Transformer, task: TrainingTask) -> None:
+def train(architecture: Architecture, task: TrainingTask) -> None:
     """Train to the end and leave `float.safetensors` in the task's folder; a finished training is left as it is."""
     if (task.folder / FLOAT).exists():
         return
     with training_mode(task.device) as device:
-        run = Run(config, task, device)
+        run = Run(architecture, task, device)
         run.to_the_end()
         save_float(task.folder, run.weights, run.scales or run.calibrated())
     (task.folder / STATE).unlink(missing_ok=True)
@@ -72,23 +71,27 @@ class Run:
         scales: 8-bit scales, from the first step with rounding on.
     """
 
-    def __init__(self, config: Transformer, task: TrainingTask, device: torch.device) -> None:
+    def __init__(self, architecture: Architecture, task: TrainingTask, device: torch.device) -> None:
         settings: TransformerTraining = task.settings
-        self.config, self.task, self.settings, self.device = config, task, settings, device
+        self.architecture, self.task, self.settings, self.device = architecture, task, settings, device
+        config = architecture.config
+        if not len(task.train.symbols):
+            raise CorpusError(f"{architecture.name}: the training text has no symbols; give the corpus some text")
         self.total = settings.total_steps(config.context)
-        self.sampler = Sampler(task.train, task.alphabet, task.seed, config, settings, task.cut is not None)
+        row = settings.row_symbols(config.context)
+        self.sampler = Sampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
         shapes = config.shapes(task.alphabet)
         self._weights, self._grads = Flat(shapes, device), Flat(shapes, device)
         self.weights = self._weights.named
-        for name, tensor in initial_weights(config, task.alphabet, task.seed).items():
+        for name, tensor in architecture.initial(task.alphabet, task.seed).items():
             self.weights[name].copy_(tensor)
         # Matrices come first and decay; embeddings and biases do not.
         matrices = sum(math.prod(shape) for name, shape in shapes.items() if not name.endswith(("embed", "bias")))
         self._optimiser = _optimiser(self._weights.all, self._grads.all, matrices, settings)
         self._float_step = self._stepper(self.weights)
-        self._rounded: tuple[Any, Weights, Factors, Scales] | None = None
+        self._rounded: tuple[Any, Weights, Factors, Any] | None = None
         self.step = 0
-        self.scales: Scales | None = None
+        self.scales: Any = None
         self.windows = self.sampler.guess()
         if (task.folder / STATE).exists():
             self._restore()
@@ -139,28 +142,21 @@ class Run:
 
     def predictor(self) -> Predictor:
         """The model so far, frozen."""
-        from stackc_torch.backend import predictor
-
         weights = {name: tensor.cpu() for name, tensor in self.weights.items()}
-        return predictor(freeze(weights, self.scales or self.calibrated(), self.config), self.task.device)
+        frozen = self.architecture.freeze(weights, self.scales or self.calibrated())
+        return self.architecture.predictor(frozen, self.task.device)
 
-    def calibrated(self) -> Scales:
+    def calibrated(self) -> Any:
         """Scales for the weights as they are."""
         blocks = [_on(rows, self.device) for rows in self.sampler.calibration(CALIBRATION_SYMBOLS, self.windows)]
-        return calibrate(self.weights, self.config, blocks)
+        return self.architecture.calibrate(self.weights, blocks)
 
     def _stepper(self, weights: Weights) -> Any:
-        """What computes gradients here: the fused path on CPU, autograd elsewhere."""
-        z_loss, bf16 = self.settings.z_loss, self.settings.precision == "bf16"
-        if self.device.type == "cpu":
-            from stackc_torch.fused import FusedStep
+        """What computes gradients here."""
+        bf16 = self.settings.precision == "bf16"
+        return self.architecture.stepper(weights, self._grads.named, self.settings.z_loss, bf16, self.device)
 
-            return FusedStep(self.config, weights, self._grads.named, z_loss, bf16)
-        from stackc_torch.steps import AutogradStep
-
-        return AutogradStep(self.config, weights, self._grads.named, z_loss, bf16)
-
-    def _current_stepper(self) -> tuple[Any, Scales | None]:
+    def _current_stepper(self) -> tuple[Any, Any]:
         """The float step, or the one over rounded weights with the weights rounded anew."""
         if self.scales is None:
             return self._float_step, None
@@ -169,7 +165,7 @@ class Run:
             # The same tensors but for the matrices; their gradients go to the float weights untouched.
             found = {
                 name: tuple(factor.to(self.device) for factor in pair)
-                for name, pair in factors(self.config, self.scales).items()
+                for name, pair in self.architecture.factors(self.scales).items()
             }
             copies = {name: torch.empty_like(self.weights[name]) for name in found}
             weights = {**self.weights, **copies}
@@ -195,7 +191,7 @@ class Run:
         for start in range(0, count, together):
             part = slice(start, start + together)
             rows = _on(Rows(inputs=inputs[part], targets=targets[part], first=None), self.device)
-            y = hidden_states(self.weights, self.config, rows).reshape(-1, self.config.width)
+            y = self.architecture.hidden(self.weights, rows).flatten(0, 1)
             nats += float(head_loss(y, self.weights["head"], rows.targets.reshape(-1), 0.0, None, 1.0)[0])
         return nats / targets.numel() / math.log(2)
 
@@ -233,7 +229,7 @@ class Run:
             self.step = int(arrays["step"][0])
         except KeyError as error:
             raise ArtifactError(f"{path}: {error} is missing; remove it to train from the start") from error
-        self.scales = scales_from_arrays(arrays)
+        self.scales = scales_from_arrays(arrays, self.architecture)
 
 
 def _optimiser(weights: Tensor, grads: Tensor, matrices: int, settings: TransformerTraining) -> torch.optim.AdamW:
