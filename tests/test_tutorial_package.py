@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from fresh import Environment
 
 pytest.importorskip("constriction", reason="the library that the package's coder rests on: pip install constriction")
