@@ -2,7 +2,7 @@
 
 `CONTRACT` counts the changes of the contract (`stackc.contract`); tests of plugins also import `stackc.testing`.
 
-What needs numpy is imported when it is first asked for, so that listing plugins stays quick.
+What needs numpy or numba is imported when it is first asked for, so that listing plugins stays quick.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from stackc.parts import (
 if TYPE_CHECKING:
     from stackc.files import read_tensors, write_atomically, write_tensors
     from stackc.frequencies import cost_bits, normalise
+    from stackc.kernel import kernel, kernel_of
 
 __all__ = [
     "CONTRACT",
@@ -85,6 +86,8 @@ __all__ = [
     "cost_bits",
     "globs",
     "hookimpl",
+    "kernel",
+    "kernel_of",
     "normalise",
     "read_tensors",
     "require",
@@ -95,6 +98,8 @@ __all__ = [
 
 _LATE = {
     "cost_bits": "stackc.frequencies",
+    "kernel": "stackc.kernel",
+    "kernel_of": "stackc.kernel",
     "normalise": "stackc.frequencies",
     "read_tensors": "stackc.files",
     "write_atomically": "stackc.files",

@@ -16,6 +16,8 @@ from stackc_torch.training import train
 class Backend:
     """A `stackc.api.ModelBackend` over an architecture."""
 
+    many_ranks = True
+
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
 

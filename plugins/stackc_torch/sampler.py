@@ -65,15 +65,30 @@ class Sampler:
         self.window_row = math.ceil(self.row / pieces)
         self.pieces = pieces
 
-    def step(self, step: int, windows: Windows) -> list[list[Rows]]:
-        """The rows of a step: for each of its `accumulate` parts a block of long and one of window rows."""
+    def step(self, step: int, windows: Windows, rank: int = 0, ranks: int = 1) -> list[list[Rows]]:
+        """The rows of a step: for each of its `accumulate` parts a block of long and one of window rows.
+
+        Of several ranks each takes every `ranks`-th row of every block: together they see the rows that one alone sees.
+        """
         batch, parts = self.settings.batch, self.settings.accumulate
-        # The share holds over many steps, for batches of any size.
-        wanted = math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
+        wanted = self._window_rows(step)
         random = self._random(_ROWS, step)
         long = random.integers(0, len(self.text.symbols), batch - wanted)
         short = random.random(wanted * self.pieces)
-        return [self._part(long[part::parts], short[part::parts], windows) for part in range(parts)]
+        return [
+            self._part(long[part::parts][rank::ranks], short[part::parts][rank::ranks], windows)
+            for part in range(parts)
+        ]
+
+    def symbols(self, step: int) -> int:
+        """Symbols in the rows of a step, of all ranks together."""
+        wanted = self._window_rows(step)
+        return (self.settings.batch - wanted) * self.row + wanted * self.pieces * self.window_row
+
+    def _window_rows(self, step: int) -> int:
+        """Rows of the step that are cut into window rows. The share holds over many steps, for batches of any size."""
+        batch = self.settings.batch
+        return math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
 
     def calibration(self, symbols: int, windows: Windows) -> list[Rows]:
         """About `symbols` symbols, to choose scales by: long rows and, where the model will code in windows, those."""

@@ -19,6 +19,7 @@ from stackc_torch.network import Rows, Weights, head_loss
 from stackc_torch.numerics import training_mode
 from stackc_torch.products import has_bfloat16
 from stackc_torch.quantise import Factors, rounded_weights
+from stackc_torch.ranks import check_same, scales_of_rank_0, starts_of_rank_0, summed
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 
@@ -38,14 +39,23 @@ REPORT_SECONDS = 0.5
 
 
 def train(architecture: Architecture, task: TrainingTask) -> None:
-    """Train to the end and leave `float.safetensors` in the task's folder; a finished training is left as it is."""
-    if (task.folder / FLOAT).exists():
+    """Train to the end and leave `float.safetensors` in the task's folder; a finished training is left as it is.
+
+    Of several ranks each computes the gradients of its share of every step's rows, and all take the same step with
+    their sum: the state of a training is whole on every rank, and goes on with any number of them.
+    """
+    done = (task.folder / FLOAT).exists()
+    check_same(int(done), task)
+    if done:
         return
     with training_mode(task.device) as device:
         run = Run(architecture, task, device)
         run.to_the_end()
-        save_float(task.folder, run.weights, run.scales or run.calibrated())
-    (task.folder / STATE).unlink(missing_ok=True)
+        scales = run.scales or run.calibrated()
+        if task.rank == 0:
+            save_float(task.folder, run.weights, scales)
+    if task.rank == 0:
+        (task.folder / STATE).unlink(missing_ok=True)
 
 
 class Flat:
@@ -95,6 +105,7 @@ class Run:
         self.windows = self.sampler.guess()
         if (task.folder / STATE).exists():
             self._restore()
+        check_same(self.step, task)
         self._report = _Report(task, self.total, self.step)
         if settings.precision == "bf16" and device.type == "cpu" and not has_bfloat16():
             task.progress.say('precision = "bf16": this CPU has no bfloat16 products; training in float32')
@@ -106,7 +117,11 @@ class Run:
             nats, symbols = self.one_step()
             self.step += 1
             self._report.add(self.step, nats, symbols, self._held_out)
-            if time.monotonic() - saved >= self.settings.checkpoint_seconds and self.step < self.total:
+            if (
+                self.task.rank == 0
+                and time.monotonic() - saved >= self.settings.checkpoint_seconds
+                and self.step < self.total
+            ):
                 self.save()
                 saved = time.monotonic()
 
@@ -117,14 +132,17 @@ class Run:
             self.cut_windows(due)
         if self.scales is None and rounds(self.settings, self.step, self.total):
             self.scales = self.calibrated()
-        parts = self.sampler.step(self.step, self.windows)
-        symbols = sum(rows.targets.numel() for blocks in parts for rows in blocks)
+        ranks = self.task.ranks
+        parts = self.sampler.step(self.step, self.windows, self.task.rank, ranks)
+        symbols = self.sampler.symbols(self.step)
         self._grads.all.zero_()
         stepper, scales = self._current_stepper()
         nats = torch.zeros((), dtype=torch.float64, device=self.device)
         for blocks in parts:
             if blocks:
                 nats += stepper(blocks, symbols, scales)
+        summed(self._grads.all, ranks)
+        summed(nats, ranks)
         if self.settings.clip:
             norm = torch.linalg.vector_norm(self._grads.all)
             self._grads.all.mul_((self.settings.clip / (norm + 1e-6)).clamp(max=1.0))
@@ -137,19 +155,24 @@ class Run:
         """Cut a fresh sample of the text with the model so far, as the level's encoder will."""
         assert self.task.cut is not None
         symbols, starts = self.sampler.sample(cuts)
-        starts[self.task.cut(self.predictor(), symbols)] = True
-        self.windows = Windows(symbols=symbols, starts=starts, cuts=cuts)
+        scales = self.scales or self.calibrated()
+        if self.task.rank == 0:
+            starts[self.task.cut(self.predictor(scales), symbols)] = True
+        self.windows = Windows(symbols=symbols, starts=starts_of_rank_0(starts, self.task.ranks), cuts=cuts)
 
-    def predictor(self) -> Predictor:
+    def predictor(self, scales: Any) -> Predictor:
         """The model so far, frozen."""
         weights = {name: tensor.cpu() for name, tensor in self.weights.items()}
-        frozen = self.architecture.freeze(weights, self.scales or self.calibrated())
+        frozen = self.architecture.freeze(weights, scales)
         return self.architecture.predictor(frozen, self.task.device)
 
     def calibrated(self) -> Any:
         """Scales for the weights as they are."""
-        blocks = [_on(rows, self.device) for rows in self.sampler.calibration(CALIBRATION_SYMBOLS, self.windows)]
-        return self.architecture.calibrate(self.weights, blocks)
+        scales = None
+        if self.task.rank == 0:
+            blocks = [_on(rows, self.device) for rows in self.sampler.calibration(CALIBRATION_SYMBOLS, self.windows)]
+            scales = self.architecture.calibrate(self.weights, blocks)
+        return scales_of_rank_0(scales, self.architecture.scales, self.task.ranks)
 
     def _stepper(self, weights: Weights) -> Any:
         """What computes gradients here."""
@@ -180,7 +203,7 @@ class Run:
         """Bits a symbol of the float model on a fixed part of the held-out text, in long contexts; nan without text."""
         symbols = self.task.valid.symbols
         row = min(self.sampler.row, len(symbols))
-        if not row:
+        if not row or self.task.rank:
             return math.nan
         seen = self.total * self.settings.batch * self.sampler.row
         count = max(1, min(HELD_OUT_SYMBOLS, seen // HELD_OUT_SHARE) // row)
