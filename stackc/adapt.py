@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.errors import CodingError
+from stackc.errors import CodingError, PartError
 from stackc.packing import TokenBits, pack
 from stackc.parts import IDLE, Coder, Frequencies, LaneDecoder, LaneEncoder, Window, WindowDecoder
 
@@ -25,18 +25,20 @@ COUNT_BITS = 16
 """Bits of the symbol count before a window of a coder that does not mark ends."""
 
 
-def lane_encoder(coder: Coder, window: Window, lanes: int) -> Any:
-    """A `LaneEncoder` of the coder, with its optional method `run` in any case."""
+def lane_encoder(coder: Coder, window: Window, lanes: int, who: str = "the coder") -> Any:
+    """A `LaneEncoder` of the coder, with its optional method `run` in any case. `who`: the coder, for messages."""
     if not hasattr(coder, "lane_encoder"):
-        return AdaptedLaneEncoder(coder, window, lanes)
+        return AdaptedLaneEncoder(coder, window, lanes, who)
     made = coder.lane_encoder(window, lanes)
-    return made if hasattr(made, "run") else RunningLaneEncoder(made, window, lanes)
+    return made if hasattr(made, "run") else RunningLaneEncoder(made, window, lanes, who)
 
 
-def lane_decoder(coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[Any]) -> LaneDecoder:
+def lane_decoder(
+    coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[Any], who: str = "the coder"
+) -> LaneDecoder:
     """A `LaneDecoder` of the coder."""
     if not hasattr(coder, "lane_decoder"):
-        return AdaptedLaneDecoder(coder, window, lanes, tokens)
+        return AdaptedLaneDecoder(coder, window, lanes, tokens, who)
     made: LaneDecoder = coder.lane_decoder(window, lanes, tokens)
     return made
 
@@ -48,10 +50,11 @@ class RunningLaneEncoder:
         inner: codes the lanes.
         window: what their windows have in common.
         lanes: L.
+        who: the coder, for messages.
     """
 
-    def __init__(self, inner: LaneEncoder, window: Window, lanes: int) -> None:
-        self._inner, self._budget = inner, window.symbols
+    def __init__(self, inner: LaneEncoder, window: Window, lanes: int, who: str = "the coder") -> None:
+        self._inner, self._budget, self._who = inner, window.symbols, who
         self._sizes = np.zeros(lanes, np.int64)
 
     def add(self, freqs: Frequencies | None, symbols: Int64) -> Mask:
@@ -94,7 +97,8 @@ class RunningLaneEncoder:
                 close(False)
             if not add(i):
                 close(False)
-                add(i)
+                if not add(i):
+                    raise first_symbol(self._who)
             if self._sizes[lane] == self._budget:
                 close(True)
         return np.concatenate([np.empty(0, np.uint32), *made]), np.array(lengths, np.int64)
@@ -103,16 +107,16 @@ class RunningLaneEncoder:
 class AdaptedLaneEncoder(RunningLaneEncoder):
     """A `LaneEncoder` of any coder: one window encoder a lane."""
 
-    def __init__(self, coder: Coder, window: Window, lanes: int) -> None:
-        super().__init__(_EncoderLoop(coder, window, lanes), window, lanes)
+    def __init__(self, coder: Coder, window: Window, lanes: int, who: str = "the coder") -> None:
+        super().__init__(_EncoderLoop(coder, window, lanes, who), window, lanes, who)
 
 
 class _EncoderLoop:
     """The loop over lanes of window encoders."""
 
-    def __init__(self, coder: Coder, window: Window, lanes: int) -> None:
+    def __init__(self, coder: Coder, window: Window, lanes: int, who: str) -> None:
         _check(coder, window)
-        self._coder, self._window = coder, window
+        self._coder, self._window, self._who = coder, window, who
         self._encoders = [coder.encoder(window) for _ in range(lanes)]
         self._counts = [0] * lanes
 
@@ -131,6 +135,7 @@ class _EncoderLoop:
         counts = np.zeros(len(lanes), np.int64)
         for i, lane in enumerate(lanes.tolist()):
             value, bits = self._encoders[lane].close(bool(full[i]))
+            self._check_code(value, bits)
             code = pack(value, bits, self._window.token_bits)
             if not self._coder.ends:
                 count = pack(self._counts[lane], COUNT_BITS, self._window.token_bits)
@@ -141,13 +146,23 @@ class _EncoderLoop:
             self._counts[lane] = 0
         return np.concatenate(pieces), counts
 
+    def _check_code(self, value: int, bits: int) -> None:
+        if self._window.bits is not None and bits != self._window.bits:
+            raise PartError(
+                f"{self._who}: close gave a code of {bits} bits; every window has exactly {self._window.bits}"
+            )
+        if bits < 0 or not 0 <= value < 1 << bits:
+            raise PartError(f"{self._who}: close gave a value that does not fit in the {bits} bits that it says")
+
 
 class AdaptedLaneDecoder:
     """A `LaneDecoder` of any coder: one window decoder a lane."""
 
-    def __init__(self, coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[Any]) -> None:
+    def __init__(
+        self, coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[Any], who: str = "the coder"
+    ) -> None:
         _check(coder, window)
-        self._coder, self._window, self._tokens = coder, window, tokens
+        self._coder, self._window, self._tokens, self._who = coder, window, tokens, who
         self._decoders: list[WindowDecoder | None] = [None] * lanes
         self._spans = [(0, 0)] * lanes  # the tokens of the open window's code, and the zeros' start
         self._left: list[int | None] = [None] * lanes  # symbols still to come, where that was written
@@ -171,8 +186,12 @@ class AdaptedLaneDecoder:
                 continue
             symbol = decoder.next(None if freqs is None else freqs[lane])
             if symbol is not None:
+                if symbol < 0:
+                    raise outside_alphabet(self._who, symbol, self._window.alphabet)
                 out[lane] = symbol
                 self._left[lane] = None if left is None else left - 1
+            elif left is not None:
+                raise PartError(f"{self._who}: next ended a window with {left} symbols still to come")
         return out
 
     def used(self, lanes: Int64, full: Mask) -> Int64:
@@ -189,6 +208,16 @@ class AdaptedLaneDecoder:
         if count > self._window.symbols and not self._coder.total:
             raise CodingError(f"a window of {count} symbols, more than the {self._window.symbols} that one may have")
         return min(count, self._window.symbols)
+
+
+def first_symbol(who: str) -> PartError:
+    """What is said of an encoder that turns away the first symbol of a window: it would never be coded."""
+    return PartError(f"{who}: add turned away the first symbol of a window; one symbol must always fit")
+
+
+def outside_alphabet(who: str, symbol: int, alphabet: int) -> PartError:
+    """What is said of a decoder that gives what is no symbol."""
+    return PartError(f"{who}: next gave symbol {symbol}, outside the alphabet of {alphabet}")
 
 
 def _check(coder: Coder, window: Window) -> None:

@@ -1,5 +1,7 @@
 """All that a plugin may import. Everything else in `stackc` is private and may change without notice.
 
+`CONTRACT` counts the changes of the contract (`stackc.contract`); tests of plugins also import `stackc.testing`.
+
 What needs numpy or numba is imported when it is first asked for, so that listing plugins stays quick.
 """
 
@@ -9,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from stackc.config import bits, globs, speed
+from stackc.contract import CONTRACT
 from stackc.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.extras import require
 from stackc.hookspecs import Register, hookimpl
@@ -39,12 +42,12 @@ from stackc.parts import (
 )
 
 if TYPE_CHECKING:
-    from stackc.extras import require
     from stackc.files import read_tensors, write_atomically, write_tensors
     from stackc.frequencies import cost_bits, normalise
     from stackc.kernel import kernel, kernel_of
 
 __all__ = [
+    "CONTRACT",
     "IDLE",
     "MAX_ALPHABET",
     "MAX_COUNT",
@@ -99,7 +102,6 @@ _LATE = {
     "kernel_of": "stackc.kernel",
     "normalise": "stackc.frequencies",
     "read_tensors": "stackc.files",
-    "require": "stackc.extras",
     "write_atomically": "stackc.files",
     "write_tensors": "stackc.files",
 }

@@ -43,6 +43,10 @@ class CodingError(StackcError):
     """Tokens that do not decode, a symbol outside its alphabet, or frequencies that break the rules."""
 
 
+class PartError(PluginError, CodingError):
+    """A part that breaks a rule of the contract while it codes. Names the level, the part and the rule."""
+
+
 class ContainerError(StackcError):
     """A `.stk` file that is damaged, cut off, or made by another stack or machine.
 

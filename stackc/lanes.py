@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stackc.adapt import lane_decoder, lane_encoder
+from stackc.adapt import first_symbol, lane_decoder, lane_encoder, outside_alphabet
+from stackc.errors import PartError
 from stackc.parts import IDLE, RESTART, Symbols
 from stackc.pieces import Pieces
 
@@ -51,7 +52,7 @@ def encode_segments(level: Level, symbols: Symbols, offsets: Int64, cuts: Mask |
 def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
     lanes = max(1, min(level.step_lanes, len(pieces)))
     budget = level.window.symbols
-    coder = lane_encoder(level.coder, level.window, lanes)
+    coder = lane_encoder(level.coder, level.window, lanes, level.coder_name)
     predictor = level.predictor if level.coder.needs_model else None
     state = predictor.start(lanes) if predictor else None
     tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
@@ -75,6 +76,8 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
         offered = np.where(live, symbols[np.minimum(at, len(symbols) - 1)].astype(np.int64), IDLE)
         fits = coder.add(freqs, offered)
         if (crowded := live & ~fits).any():
+            if (crowded & (size == 0)).any():
+                raise first_symbol(level.coder_name)
             close(crowded, np.zeros(lanes, np.bool_))
             if not (predictor and level.restarts_with_window):
                 # The context goes on, so the same row codes the symbol as the first of the next window.
@@ -105,7 +108,7 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
 
 def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
     """Contexts that only segments restart: score segments, several in a pass, and cut windows as the rows come."""
-    coder = lane_encoder(level.coder, level.window, 1)
+    coder = lane_encoder(level.coder, level.window, 1, level.coder_name)
     tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
     only, unfilled = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     number = 0
@@ -149,7 +152,7 @@ def decode_jobs(
 
     jobs = len(firsts)
     lanes = max(1, min(level.step_lanes, jobs))
-    coder = lane_decoder(level.coder, level.window, lanes, np.ascontiguousarray(tokens, np.uint32))
+    coder = lane_decoder(level.coder, level.window, lanes, np.ascontiguousarray(tokens, np.uint32), level.coder_name)
     predictor = level.predictor if level.coder.needs_model else None
     state = predictor.start(lanes) if predictor else None
     out = Pieces(np.int32, jobs)
@@ -181,7 +184,15 @@ def decode_jobs(
     def finish(which: Mask, full: Mask) -> Mask:
         """Close windows; True where the lane's context must restart before its next symbol."""
         chosen = np.flatnonzero(which)
-        at[chosen] += coder.used(chosen, full[chosen])
+        used = coder.used(chosen, full[chosen])
+        left = end[chosen] - at[chosen]
+        if ((used < 1) | (used > left)).any():
+            wrong = int(np.flatnonzero((used < 1) | (used > left))[0])
+            raise PartError(
+                f"{level.coder_name}: used says that a window took up {used[wrong]} tokens of the {left[wrong]} that "
+                "were left; every window takes up one or more"
+            )
+        at[chosen] += used
         size[chosen] = 0
         fresh = which & (at >= end)
         renewed = which & ~fresh & (read >= level.segment)
@@ -204,6 +215,8 @@ def decode_jobs(
         while asked.any():
             got = coder.next(freqs, asked)
             some = asked & (got >= 0)
+            if int(got.max()) >= level.alphabet:
+                raise outside_alphabet(level.coder_name, int(got.max()), level.alphabet)
             made += int(some.sum())
             check_room(level.name, made, most)
             out.add(lanes_job[some], got[some], lanes_job[lanes_job >= 0])

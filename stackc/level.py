@@ -18,7 +18,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.errors import CodingError
+from stackc.errors import CodingError, PartError
+from stackc.guard import prove
 from stackc.parts import Coder, Predictor, Symbols, Window, Windowing
 from stackc.store import outside, symbol_dtype
 
@@ -78,6 +79,7 @@ class Level:
         dictionary: the level compiled, or None.
         lanes: windows or segments coded side by side (speed only).
         threads: of a compiled level (speed only).
+        coder_name, windowing_name: who they are, for messages (`stackc.guard.blame`); "": the level's own.
 
     Raises:
         CodingError: a coder, windowing and sizes that cannot work together.
@@ -97,8 +99,12 @@ class Level:
         dictionary: Dictionary | None = None,
         lanes: int = 256,
         threads: int = 1,
+        coder_name: str = "",
+        windowing_name: str = "",
     ) -> None:
         self.name = name
+        self.coder_name = coder_name or f"{name}: its coder"
+        self.windowing_name = windowing_name or f"{name}: its windowing"
         self.alphabet = alphabet
         self.segment = segment
         self.windowing = windowing
@@ -108,6 +114,7 @@ class Level:
         self.lanes = lanes
         self.threads = threads
         self._load_predictor = load_predictor
+        self._proved = False  # of the parts, before the first symbols that are encoded
         budget = segment if windowing.symbols is None else windowing.symbols
         self.window = Window(alphabet=alphabet, bits=windowing.bits, symbols=budget, token_bits=token_bits)
         if coder.needs_model and load_predictor is None and dictionary is None:
@@ -173,6 +180,7 @@ class Level:
 
         Raises:
             CodingError: a symbol outside the alphabet; a predictor that does not reproduce what it wrote.
+            PartError: a part that breaks a rule of the contract (`stackc.guard`).
         """
         bounds = _bounds(symbols, offsets)
         if outside(symbols, self.alphabet) is not None:
@@ -191,7 +199,11 @@ class Level:
             raise CodingError(f"{self.name}: its coder works by a dictionary, and the level is not compiled")
         from stackc.lanes import encode_segments
 
+        if not self._proved and len(symbols):
+            prove(self, symbols[bounds[0] : bounds[-1]])
+            self._proved = True
         coded = encode_segments(self, symbols, bounds, self._cuts(symbols, bounds))
+        self._check_tokens(coded)
         # Of the same type as a dictionary's, whatever the route.
         coded = attrs.evolve(coded, tokens=coded.tokens.astype(symbol_dtype(self.token_alphabet), copy=False))
         if self.coder.needs_model and self.predictor.portability != "portable":
@@ -253,8 +265,25 @@ class Level:
             return None
         cuts = np.zeros(len(symbols), np.bool_)
         for start, end in segments(offsets, self.segment):
-            cuts[start:end] = self.windowing.cuts(symbols[start:end])
+            forced = self.windowing.cuts(symbols[start:end])
+            if not isinstance(forced, np.ndarray) or forced.dtype != np.bool_ or forced.shape != (end - start,):
+                said = (
+                    f"{forced.dtype}{list(forced.shape)}" if isinstance(forced, np.ndarray) else type(forced).__name__
+                )
+                raise PartError(f"{self.windowing_name}: cuts of {end - start} symbols are {said}, not bool[n]")
+            cuts[start:end] = forced
         return cuts
+
+    def _check_tokens(self, coded: Encoding) -> None:
+        """Raise `PartError` where the coder's lanes gave what is no token, or not as many as the bit budget says."""
+        if outside(coded.tokens, self.token_alphabet) is not None:
+            raise PartError(f"{self.coder_name}: a token outside the alphabet of {self.token_alphabet}")
+        per = self.window_tokens
+        if per is not None and len(coded.tokens) != per * len(coded.starts):
+            raise PartError(
+                f"{self.coder_name}: {len(coded.starts)} windows in {len(coded.tokens)} tokens; "
+                f"every window has {self.code_bits} bits, {per} tokens"
+            )
 
     def _split(self, codes: npt.NDArray[np.unsignedinteger[Any]]) -> npt.NDArray[np.unsignedinteger[Any]]:
         """Codes of W bits as tokens, most significant first."""

@@ -25,6 +25,7 @@ import attrs
 import pluggy
 
 from stackc import hookspecs
+from stackc.contract import CONTRACT, contract_problem
 from stackc.errors import PluginError
 from stackc.partrules import registration_problems
 
@@ -181,12 +182,15 @@ class Registry:
         if distribution:
             text += f"; it came with {distribution}: pip install {distribution}"
         for broken in self.broken:
-            text += f"; {broken.source} was set aside and may have had it (see: stackc plugins list)"
+            text += f"; {broken.source} was set aside and may have had it ({broken.reason})"
         return text
 
     def _read(self, source: Source, key: str) -> list[Part]:
         """Load one plugin and collect what it registers; nothing is kept unless all of it is right."""
         plugin = source.load()
+        problem = contract_problem(plugin)
+        if problem:
+            raise PluginError(problem)
         _check_hooks(plugin)
         self._manager.register(plugin, key)
         others = [other for other in self._manager.get_plugins() if other is not plugin]
@@ -234,6 +238,11 @@ def _identity(plugin: object) -> object:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
+    if isinstance(error, ImportError) and error.name == "stackc.api":
+        here = "{}.{}".format(*CONTRACT)
+        text += (
+            f"; made for another contract of stackc.api than {here}: install a newer stackc, or another version of it"
+        )
     return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 

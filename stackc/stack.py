@@ -26,6 +26,7 @@ from stackc.errors import ArtifactError, PluginError, StackcError
 from stackc.evaluate import Evaluation, Measured, evaluate
 from stackc.files import read_tensors
 from stackc.generate import generate
+from stackc.guard import GuardedPredictor, blame
 from stackc.host import Runtime, host
 from stackc.level import Level
 from stackc.manifest import check_parts, read_manifest, stack_sha256
@@ -309,6 +310,8 @@ def open_level(
         dictionary=dictionary,
         lanes=lanes_for(section.alphabet, runtime),
         threads=runtime.threads,
+        coder_name=blame(section.name, section.coder.part),
+        windowing_name=blame(section.name, section.windowing.part),
     )
 
 
@@ -316,8 +319,8 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
     """The frozen model of a section."""
     if section.model is None:
         raise ArtifactError(f"{section.name}: this level has no model")
-    predictor: Predictor = section.model.make().load(folder / "frozen", section.alphabet, runtime.resolve())
-    return predictor
+    loaded = section.model.make().load(folder / "frozen", section.alphabet, runtime.resolve())
+    return GuardedPredictor(loaded, section.alphabet, blame(section.name, section.model.part))
 
 
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:

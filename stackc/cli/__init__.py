@@ -27,7 +27,7 @@ COMMANDS = {
     "inspect": "Say what a stack or a compressed file is made of.",
     "report": "Write one page that shows stacks.",
     "bench": "Measure a stack beside other tokenizers and compressors.",
-    "plugins": "List plugins and their parts, or check one.",
+    "plugins": "List plugins and their parts, check one, or start one.",
     "doctor": "Test this machine and this installation.",
 }
 """Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""

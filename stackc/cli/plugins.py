@@ -1,19 +1,20 @@
-"""``stackc plugins list`` and ``stackc plugins check NAME``."""
+"""``stackc plugins list``, ``stackc plugins check NAME`` and ``stackc plugins new NAME``."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 
 from stackc.errors import PluginError
-from stackc.registry import Broken, Part, Registry, installed
+from stackc.registry import HOOKS, Broken, Part, Registry, installed
 
 
 @click.group(name="plugins")
 def command() -> None:
-    """List plugins and their parts, or check one."""
+    """List plugins and their parts, check one, or start one."""
 
 
 @command.command(name="list")
@@ -62,6 +63,24 @@ def check(name: str) -> None:
             click.echo(f"        {line}")
     if failed:
         raise PluginError(f"{name} failed the check")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(list(HOOKS)), required=True, help="What the plugin adds.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Where to put it.  [default: here]")
+def new(name: str, kind: str, out: Path) -> None:
+    """Write a plugin package NAME that works at once.
+
+    NAME is of lower-case letters, digits and '-'. The folder NAME is made: a module with a small real part, tests on
+    the contract suite, pyproject.toml, README.md. A folder that exists is left as it is.
+    """
+    from stackc.scaffold import part_name, write
+
+    folder = write(name, kind, out)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        click.echo(str(path))
+    click.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")
 
 
 def _nothing(name: str, found: Registry) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.container.format import PORTABILITIES
-from stackc.errors import CodingError
+from stackc.errors import CodingError, PartError
 from stackc.level import Level
 from stackc.parts import Portability
 
@@ -41,9 +41,14 @@ class BlockCodec:
 
         Args:
             blocks: each of at least one byte.
+
+        Raises:
+            PartError: a part that breaks a rule of the contract.
         """
         try:
             return self._encode(blocks)
+        except PartError:  # no block's fault: it would be stored as it is, and nobody would know
+            raise
         except CodingError:
             if len(blocks) == 1:
                 return [None]

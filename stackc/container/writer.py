@@ -21,7 +21,7 @@ from stackc.container.format import (
     check,
     pack_index,
 )
-from stackc.errors import StackcError
+from stackc.errors import PartError, StackcError
 from stackc.host import host
 
 BLOCK_SIZE = 1 << 16
@@ -143,6 +143,9 @@ def _wrong(codec: BlockCodec, batch: list[bytes], coded: list[bytes | None]) -> 
     if not chosen:
         return set()
     back = codec.decode([coded[i] or b"" for i in chosen], [len(batch[i]) for i in chosen])
+    broken = next((data for data in back if isinstance(data, PartError)), None)
+    if broken is not None:
+        raise broken  # not damage: these tokens were made a moment ago
     return {i for i, data in zip(chosen, back, strict=True) if data != batch[i]}
 
 

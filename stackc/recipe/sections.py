@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from stackc.config import based, hashed
+from stackc.errors import PluginError
 from stackc.recipe.tables import RunSection, StackSection
 from stackc.registry import Part
 
@@ -29,8 +30,18 @@ class Chosen:
         return self.part.name
 
     def make(self, base: Path = Path()) -> Any:
-        """Call the part's factory. File names in the configuration count from `base`, the recipe's folder."""
-        return self.part.factory(based(self.config, base))
+        """Call the part's factory. File names in the configuration count from `base`, the recipe's folder.
+
+        Raises:
+            PluginError: the part needs a package that does not import.
+        """
+        try:
+            return self.part.factory(based(self.config, base))
+        except ImportError as error:
+            part, text = self.part, " ".join(str(error).split())
+            raise PluginError(
+                f"{part.kind} '{part.name}' (plugin '{part.plugin}') needs what does not import: {text}; install it"
+            ) from error
 
     def key(self) -> dict[str, Any]:
         """All of it that affects bits, as data that JSON can hold."""

@@ -1,4 +1,6 @@
-"""Contract suites for plugin authors: one for each kind of part. They need pytest (``pip install 'stackc[test]'``).
+"""Contract suites for plugin authors: one for each kind of part, one for a plugin as a whole.
+
+They need pytest (``pip install 'stackc[test]'``).
 
 A suite is a class of tests. Subclass it in a test file of yours, under a name that starts with ``Test``, and say
 how to make the part:
@@ -16,13 +18,21 @@ import pytest
 
 # pytest explains a failed assertion only in modules that it has been told of before they are imported
 pytest.register_assert_rewrite(
-    *(f"stackc.testing.{kind}" for kind in ("coders", "dictionaries", "models", "readers", "windowings"))
+    *(f"stackc.testing.{kind}" for kind in ("coders", "dictionaries", "models", "plugins", "readers", "windowings"))
 )
 
 from stackc.testing.coders import CoderContract  # noqa: E402 - after the line above
 from stackc.testing.dictionaries import DictionaryCoderContract  # noqa: E402
 from stackc.testing.models import ModelContract  # noqa: E402
+from stackc.testing.plugins import PluginContract  # noqa: E402
 from stackc.testing.readers import ReaderContract  # noqa: E402
 from stackc.testing.windowings import WindowingContract  # noqa: E402
 
-__all__ = ["CoderContract", "DictionaryCoderContract", "ModelContract", "ReaderContract", "WindowingContract"]
+__all__ = [
+    "CoderContract",
+    "DictionaryCoderContract",
+    "ModelContract",
+    "PluginContract",
+    "ReaderContract",
+    "WindowingContract",
+]

@@ -1,0 +1,32 @@
+"""The version of the plugin contract, and which plugins it admits."""
+
+from __future__ import annotations
+
+CONTRACT = (1, 0)
+"""(major, minor) of the contract: the hooks and all that `stackc.api` lists.
+
+It is not stackc's own version, which also rises when nothing changes for plugins. *minor* rises when something is
+added, *major* when something that a plugin may rely on changes or goes. A plugin says in its module which contract it
+was made for, as numbers: ``STACKC_CONTRACT = (1, 0)``. The same major with the same or a later minor admits it. One
+that says nothing is admitted: its package's requirement on stackc speaks for it.
+"""
+
+DECLARATION = "STACKC_CONTRACT"
+"""The module attribute with which a plugin says it."""
+
+
+def contract_problem(plugin: object) -> str | None:
+    """Why a plugin was made for another contract than this one; None where it fits or does not say."""
+    made_for = getattr(plugin, DECLARATION, None)
+    if made_for is None:
+        return None
+    here = "{}.{}".format(*CONTRACT)
+    numbers = isinstance(made_for, tuple) and len(made_for) == 2 and all(type(part) is int for part in made_for)
+    if not numbers:
+        return f"its {DECLARATION} is {made_for!r}, not a pair of numbers such as {CONTRACT}"
+    made = "{}.{}".format(*made_for)
+    if made_for > CONTRACT:
+        return f"made for contract {made} of stackc.api, here is {here}: install a newer stackc"
+    if made_for[0] < CONTRACT[0]:
+        return f"made for contract {made} of stackc.api, here is {here}: install a newer version of the plugin"
+    return None

@@ -1,0 +1,78 @@
+"""docs/how-to/write-a-plugin.md says what is there: its code is the package's, its signatures are the live ones."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stackc import hookspecs
+from stackc.registry import HOOKS
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "how-to" / "write-a-plugin.md").read_text()
+PACKAGE = DOCS / "tutorial" / "stackc-rans"
+SHOWN = re.findall(r"<!-- signatures: ([\w.]+) -->\n```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PROTOCOLS = {
+    "Coder", "WindowEncoder", "WindowDecoder", "BitSource", "LaneEncoder", "LaneDecoder", "ModelBackend", "Predictor",
+    "Reader",
+}  # fmt: skip
+
+
+def fragments(name: str) -> list[str]:
+    return re.findall(rf"<!-- of: {re.escape(name)} -->\n(?:<!-- not run: .+? -->\n)?```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_module_that_the_page_grows_is_the_package() -> None:
+    """Whoever types the blocks one below the other has the whole file."""
+    grown = "\n\n".join(fragments("stackc_rans.py"))
+    assert grown == (PACKAGE / "stackc_rans.py").read_text()
+
+
+def test_the_tests_that_the_page_shows_are_the_package_s() -> None:
+    shown = fragments("tests/test_stackc_rans.py")
+    assert shown
+    assert all(block in (PACKAGE / "tests" / "test_stackc_rans.py").read_text() for block in shown)
+
+
+def signatures(source: str) -> dict[str, str]:
+    """The functions of some code, and of its classes: name -> parameters and result."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(textwrap.dedent(source))):
+        if isinstance(node, ast.FunctionDef):
+            result = ast.unparse(node.returns) if node.returns else ""
+            found[node.name] = f"({ast.unparse(node.args)}) -> {result}"
+    return found
+
+
+def live(path: str) -> Any:
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError:
+        module, _, name = path.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize(("path", "block"), SHOWN, ids=[path for path, _ in SHOWN])
+def test_signatures_are_the_live_ones(path: str, block: str) -> None:
+    assert signatures(block) == signatures(inspect.getsource(live(path)))
+
+
+def test_every_hook_and_every_part_has_its_signature_there() -> None:
+    shown = dict(SHOWN)
+    assert set(signatures(shown["stackc.hookspecs"])) == set(HOOKS.values())
+    assert {path.rpartition(".")[2] for path in shown} == PROTOCOLS | {"hookspecs"}
+    assert isinstance(hookspecs, types.ModuleType)
+
+
+@pytest.mark.parametrize("kind", list(HOOKS))
+def test_every_kind_has_its_scaffold_there(kind: str) -> None:
+    assert f"--kind {kind}" in PAGE
+    assert f"{kind.capitalize()}Contract" in PAGE
