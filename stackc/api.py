@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackc.config import bits, globs, speed
 from stackc.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
+from stackc.extras import require
 from stackc.hookspecs import Register, hookimpl
 from stackc.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
 from stackc.parts import (
@@ -82,6 +83,7 @@ __all__ = [
     "hookimpl",
     "normalise",
     "read_tensors",
+    "require",
     "speed",
     "write_atomically",
     "write_tensors",

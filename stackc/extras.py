@@ -1,0 +1,35 @@
+"""Packages that only some parts need: each an extra, imported when the part is made."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from stackc.errors import PluginError
+
+
+def require(module: str, extra: str, part: str) -> ModuleType:
+    """Import what a part needs and not everybody has. Call it in the part's factory, never at a module's top.
+
+    Args:
+        module: the module, e.g. "transformers".
+        extra: stackc's extra that installs it, e.g. "hf"; or what else pip is to install, e.g. "my-plugin[fast]".
+        part: what recipes call the part, for the message.
+
+    Returns:
+        The module.
+
+    Raises:
+        PluginError: it cannot be imported; the message says what to install.
+    """
+    install = f'pip install "{extra if "[" in extra else f"stackc[{extra}]"}"'
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        if not (module == missing or module.startswith(f"{missing}.")):
+            missing = f"{module}, and that {missing}"
+        raise PluginError(f"part {part} needs {missing}: {install}") from error
+    except ImportError as error:
+        text = " ".join(str(error).split())
+        raise PluginError(f"part {part} needs {module}, which does not import ({text}): {install}") from error
