@@ -9,6 +9,7 @@ Routes, fastest first; all give the same tokens:
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable
 from functools import cached_property
@@ -151,6 +152,12 @@ class Level:
         """Whether contexts restart inside segments. Not where one window is the whole segment."""
         one_window = self.window.bits is None and self.window.symbols >= self.segment and self.windowing.cuts is None
         return self.windowing.restart == "window" and not one_window
+
+    def without_cuts(self) -> Level:
+        """The same parts where windows end only as their budgets say: what forced cuts cost is measured against it."""
+        uncut = copy.copy(self)
+        uncut.windowing = attrs.evolve(self.windowing, cuts=None)
+        return uncut
 
     @cached_property
     def predictor(self) -> Predictor:
