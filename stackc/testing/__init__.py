@@ -16,13 +16,21 @@ import pytest
 
 # pytest explains a failed assertion only in modules that it has been told of before they are imported
 pytest.register_assert_rewrite(
-    *(f"stackc.testing.{kind}" for kind in ("coders", "dictionaries", "models", "readers", "windowings"))
+    *(f"stackc.testing.{kind}" for kind in ("coders", "dictionaries", "models", "piececoders", "readers", "windowings"))
 )
 
 from stackc.testing.coders import CoderContract  # noqa: E402 - after the line above
 from stackc.testing.dictionaries import DictionaryCoderContract  # noqa: E402
 from stackc.testing.models import ModelContract  # noqa: E402
+from stackc.testing.piececoders import PieceCoderContract  # noqa: E402
 from stackc.testing.readers import ReaderContract  # noqa: E402
 from stackc.testing.windowings import WindowingContract  # noqa: E402
 
-__all__ = ["CoderContract", "DictionaryCoderContract", "ModelContract", "ReaderContract", "WindowingContract"]
+__all__ = [
+    "CoderContract",
+    "DictionaryCoderContract",
+    "ModelContract",
+    "PieceCoderContract",
+    "ReaderContract",
+    "WindowingContract",
+]
