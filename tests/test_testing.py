@@ -198,5 +198,5 @@ def test_a_wrong_reader_fails(tmp_path: Path, test: str) -> None:
 
 
 def test_there_is_a_suite_for_every_kind_of_part() -> None:
-    suites = {f"{kind.capitalize()}Contract" for kind in HOOKS} | {"DictionaryCoderContract"}
+    suites = {f"{kind.capitalize()}Contract" for kind in HOOKS} | {"DictionaryCoderContract", "PieceCoderContract"}
     assert sorted(stackc.testing.__all__) == sorted(suites)

@@ -132,7 +132,7 @@ def own_problems(chosen: Chosen, path: str, alphabet: int, settings: Any, proble
     level = path.rpartition(".")[0]
     for line in ask(alphabet, settings):
         field, colon, text = str(line).partition(":")
-        if colon and (field == "train" or field.startswith("train.")):
+        if colon and chosen.part.kind == "model" and (field == "train" or field.startswith("train.")):
             problems.add(join(level, field), text.strip())
         elif colon and field.isidentifier() and (field in ("backend", "kind") or hasattr(chosen.config, field)):
             problems.add(join(path, field), text.strip())
