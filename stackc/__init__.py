@@ -61,6 +61,7 @@ def build(
     *,
     overrides: tuple[str, ...] = (),
     device: str | None = None,
+    engine: str = "local",
     show: str = "quiet",
 ) -> Stack:
     """Build a stack, or open it where it is built already; a killed build goes on where it was.
@@ -70,6 +71,7 @@ def build(
         out: the stack's folder; None: ``runs/<stack name>``.
         overrides: ``KEY=VALUE`` strings, as of ``stackc build --set`` (not with a loaded recipe).
         device: "auto", "cpu" or "cuda"; None: as the recipe says. Speed only.
+        engine: where the corpus is encoded: "local", or "ray" for the workers of a Ray cluster. Speed only.
         show: "quiet", "plain", or "auto" (live on a terminal).
 
     Raises:
@@ -82,7 +84,9 @@ def build(
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
     folder = Path(out) if out is not None else Path("runs") / plan.stack.name
     speed = plan.run
-    runtime = Runtime(device=device or speed.device, threads=speed.threads, lanes=speed.lanes, memory=speed.memory)
+    runtime = Runtime(
+        device=device or speed.device, threads=speed.threads, lanes=speed.lanes, memory=speed.memory, engine=engine
+    )
     mode: Any = show
     return run(plan, folder, runtime=runtime, display=Display(folder / "logs", mode))
 

@@ -1,6 +1,6 @@
 """All that a plugin may import. Everything else in `stackc` is private and may change without notice.
 
-What needs numpy is imported when it is first asked for, so that listing plugins stays quick.
+What needs numpy or numba is imported when it is first asked for, so that listing plugins stays quick.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ from stackc.parts import (
 )
 
 if TYPE_CHECKING:
+    from stackc.extras import require
     from stackc.files import read_tensors, write_atomically, write_tensors
     from stackc.frequencies import cost_bits, normalise
+    from stackc.kernel import kernel, kernel_of
 
 __all__ = [
     "IDLE",
@@ -81,6 +83,8 @@ __all__ = [
     "cost_bits",
     "globs",
     "hookimpl",
+    "kernel",
+    "kernel_of",
     "normalise",
     "read_tensors",
     "require",
@@ -91,8 +95,11 @@ __all__ = [
 
 _LATE = {
     "cost_bits": "stackc.frequencies",
+    "kernel": "stackc.kernel",
+    "kernel_of": "stackc.kernel",
     "normalise": "stackc.frequencies",
     "read_tensors": "stackc.files",
+    "require": "stackc.extras",
     "write_atomically": "stackc.files",
     "write_tensors": "stackc.files",
 }

@@ -51,6 +51,24 @@ def storage_error(path: Path, error: OSError) -> ArtifactError:
     return ArtifactError(f"{path}: cannot write ({error.strerror or error}); check the folder and its permissions")
 
 
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Say in one line where the disk refuses what the block keeps in `folder`, and what to do.
+
+    Raises:
+        ArtifactError: in place of such an operating-system error; others are left as they are.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        raise storage_error(Path(error.filename) if isinstance(error.filename, str) else folder, error) from error
+
+
 def write_tensors(path: Path, tensors: Tensors, **metadata: str) -> None:
     """Write named arrays as safetensors, atomically. The same arrays give the same bytes."""
     data = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, metadata or None)

@@ -20,12 +20,14 @@ class Runtime:
         threads: inside one operation of a model, and of a compiled level.
         lanes: windows or segments coded side by side.
         memory: megabytes that compiling a level may take; a level that takes more is not compiled.
+        engine: what shards of a corpus are encoded by, "local" or "ray" (`stackc.engine`).
     """
 
     device: str = "auto"
     threads: int = 1
     lanes: int = 256
     memory: int = 1024
+    engine: str = "local"
 
     def resolve(self) -> Device:
         """The device itself. Imports torch unless "cpu" was asked for.

@@ -207,6 +207,8 @@ class TrainingTask:
         cut: None where contexts never restart inside a segment; else a function from a predictor (the model
             so far), symbols, and the offsets of their documents (None: they are one) to int64 window starts: the
             places where the level's encoder restarts.
+        rank, ranks: which of how many processes trains. More than one: all of them call `ModelBackend.train` with
+            the same task, torch's default process group joins them, and rank 0 alone writes to `folder`.
     """
 
     alphabet: int
@@ -219,6 +221,8 @@ class TrainingTask:
     device: Device
     progress: Progress
     cut: Cut | None = None
+    rank: int = 0
+    ranks: int = 1
 
 
 class ModelBackend(Protocol):
@@ -227,6 +231,9 @@ class ModelBackend(Protocol):
     Built by its plugin's factory from the structured ``[level.model]`` table. Its configuration class may
     have ``train``, a class variable naming the attrs class of ``[level.train]`` (None: the table is an
     error), and must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
+
+    Optional: ``many_ranks: bool``, True where it can train in several processes at once (`TrainingTask.ranks`); the
+    others train on rank 0 alone.
     """
 
     def train(self, task: TrainingTask) -> None:

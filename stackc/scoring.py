@@ -14,6 +14,7 @@ from stackc.limits import PRECISION
 from stackc.parts import RESTART, Frequencies, Predictor, Symbols
 
 Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -36,10 +37,10 @@ def rows(predictor: Predictor, segment: Symbols, restarts: Mask | None = None) -
         before = int(symbol)
 
 
-def total_bits(
+def symbol_bits(
     predictor: Predictor, symbols: Symbols, offsets: Int64, segment: int, starts: Int64 | None = None
-) -> float:
-    """Cross-entropy of documents under a frozen model, in bits, over all of them.
+) -> Iterator[Float64]:
+    """What a frozen model pays for each symbol of documents, in bits, in blocks of any size: float64[m].
 
     Args:
         predictor: the frozen model.
@@ -48,7 +49,6 @@ def total_bits(
         segment: contexts always restart at a segment's start.
         starts: further places where they restart, ascending (window starts); None: nowhere else.
     """
-    total = 0.0
     for first, last in segments(offsets, segment):
         piece = symbols[first:last]
         restarts = None
@@ -57,7 +57,16 @@ def total_bits(
             inside = starts[np.searchsorted(starts, first) : np.searchsorted(starts, last)]
             restarts[inside - first] = True
         for chosen in _picked(predictor, piece, restarts):
-            total += math.fsum(PRECISION - np.log2(chosen.astype(np.float64)))
+            yield PRECISION - np.log2(chosen.astype(np.float64))
+
+
+def total_bits(
+    predictor: Predictor, symbols: Symbols, offsets: Int64, segment: int, starts: Int64 | None = None
+) -> float:
+    """Cross-entropy of documents under a frozen model, in bits, over all of them. Arguments as of `symbol_bits`."""
+    total = 0.0
+    for block in symbol_bits(predictor, symbols, offsets, segment, starts):
+        total += math.fsum(block)
     return total
 
 

@@ -174,9 +174,20 @@ class Stack:
             symbols = one.encode(symbols).tokens
         return symbols
 
-    def encode_stream(self, pieces: Iterable[bytes], level: str | None = None) -> Iterator[npt.NDArray[Any]]:
-        """The tokens of one document that comes in pieces, in flat memory: those that `encode` gives all of it."""
-        return encode_stream(self.levels[: self.level_index(level)], pieces)
+    def encode_stream(
+        self, pieces: Iterable[bytes], level: str | None = None, engine: str = "local"
+    ) -> Iterator[npt.NDArray[Any]]:
+        """The tokens of one document that comes in pieces, in flat memory: those that `encode` gives all of it.
+
+        Args:
+            engine: "local", or "ray" for the workers of a Ray cluster (speed only).
+        """
+        levels = self.levels[: self.level_index(level)]
+        if engine == "local":
+            return encode_stream(levels, pieces)
+        from stackc.remote import encoding_on
+
+        return encode_stream(levels, pieces, encoding_on(engine, self))
 
     def decode_stream(
         self, pieces: Iterable[npt.NDArray[np.integer]], level: str | None = None, ignored: list[int] | None = None

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.errors import ArtifactError
-from stackc.files import read_json, read_tensors, sha256_file, tensor, write_atomically, write_tensors
+from stackc.files import read_json, read_tensors, sha256_file, storage_error, tensor, write_atomically, write_tensors
 from stackc.limits import MAX_ALPHABET
 from stackc.parts import Symbols, Text
 
@@ -95,17 +95,25 @@ class Store:
 
     def chunks(self) -> Iterator[Chunk]:
         """Runs of whole documents of about `CHUNK_SYMBOLS` symbols; the same runs on every call."""
+        return (self.chunk(first, last) for first, last in self.bounds())
+
+    def bounds(self) -> Iterator[tuple[int, int]]:
+        """First and last + 1 document of every chunk."""
         first = 0
         while first < len(self.source_bytes):
             enough = np.searchsorted(self.offsets, self.offsets[first] + CHUNK_SYMBOLS, side="left")
             last = min(max(int(enough), first + 1), len(self.source_bytes))
-            start, end = self.offsets[first], self.offsets[last]
-            yield Chunk(
-                symbols=self.symbols[start:end],
-                offsets=self.offsets[first : last + 1] - start,
-                source_bytes=self.source_bytes[first:last],
-            )
+            yield first, last
             first = last
+
+    def chunk(self, first: int, last: int) -> Chunk:
+        """Documents first .. last - 1."""
+        start, end = self.offsets[first], self.offsets[last]
+        return Chunk(
+            symbols=self.symbols[start:end],
+            offsets=self.offsets[first : last + 1] - start,
+            source_bytes=self.source_bytes[first:last],
+        )
 
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each symbol occurs: int64[A]. Raises `ArtifactError` for one outside the alphabet."""
@@ -144,9 +152,21 @@ class StoreWriter:
 
     def add(self, number: int, chunk: Chunk) -> None:
         """Write chunk `number`, whole or not at all."""
+        self.write(f"{number:06d}", chunk)
+
+    def write(self, name: str, chunk: Chunk) -> None:
+        """Write a chunk to a file of this name, which `keep` may make chunk `number`."""
         symbols = chunk.symbols.astype(symbol_dtype(self.alphabet))
         lengths = np.diff(chunk.offsets)
-        write_tensors(self._piece(number), {"symbols": symbols, "lengths": lengths, "source_bytes": chunk.source_bytes})
+        path = self._pieces / f"{name}.safetensors"
+        write_tensors(path, {"symbols": symbols, "lengths": lengths, "source_bytes": chunk.source_bytes})
+
+    def keep(self, number: int, name: str) -> None:
+        """Let what `write` wrote be chunk `number`."""
+        try:
+            (self._pieces / f"{name}.safetensors").replace(self._piece(number))
+        except OSError as error:
+            raise storage_error(self._pieces, error) from error
 
     def finish(self, count: int) -> None:
         """Join chunks 0 .. count - 1 into the store and remove them."""

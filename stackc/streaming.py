@@ -7,7 +7,7 @@ level must see all of a document's tokens before it can tell where a segment beg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,20 @@ PIECE_SYMBOLS = 1 << 24
 """Symbols that a level codes at once."""
 
 
-def encode_stream(levels: list[Level], pieces: Iterable[bytes]) -> Iterator[Symbols]:
+Encode = Callable[[Level, Iterator[Symbols]], Iterator[Symbols]]
+"""The tokens of a level's runs of whole segments, run by run."""
+
+
+def encode_here(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:
+    return (level.encode(run).tokens for run in runs)
+
+
+def encode_stream(levels: list[Level], pieces: Iterable[bytes], encode: Encode = encode_here) -> Iterator[Symbols]:
     """The tokens of one document that comes in pieces of any sizes; the same as of all of it at once."""
     stream: Iterator[Symbols] = (np.frombuffer(piece, np.uint8) for piece in pieces)
     for level in levels:
-        stream = _encoded(level, stream)
+        size = max(1, PIECE_SYMBOLS // level.segment) * level.segment
+        stream = encode(level, _regrouped(stream, size))
     return stream
 
 
@@ -42,12 +51,6 @@ def decode_stream(levels: list[Level], pieces: Iterable[Symbols], ignored: list[
     for level in reversed(levels):
         stream = _decoded(level, stream, ignored)
     return (piece.astype(np.uint8, copy=False).tobytes() for piece in stream)
-
-
-def _encoded(level: Level, stream: Iterator[Symbols]) -> Iterator[Symbols]:
-    size = max(1, PIECE_SYMBOLS // level.segment) * level.segment
-    for piece in _regrouped(stream, size):
-        yield level.encode(piece).tokens
 
 
 def _decoded(level: Level, stream: Iterator[Symbols], ignored: list[int]) -> Iterator[Symbols]:

@@ -97,3 +97,18 @@ def counting_twice() -> str:
         + level("M2", 'kind = "equal-info"\nbits = 24', "arithmetic", 8, 'backend = "unigram"')
         + '[top]\nname = "M3"\n[top.model]\nbackend = "unigram"\n'
     )
+
+
+def mixed(steps: int = 12) -> str:
+    """A level of counts, one of transformers and one of a tunstall dictionary, a transformer on top."""
+    train = TINY_TRAIN.format(steps=steps)
+    counted = 'backend = "counted"\norder = 2\n'
+    return (
+        HEAD.format(name="mixed", segment=200)
+        + level("M1", 'kind = "equal-info"\nbits = 9', "arithmetic", 9, counted)
+        + level("M2", 'kind = "equal-info"\nbits = 24\ncontext = "segment"', "arithmetic", 8, TINY_MODEL, train)
+        + '[[level]]\nname = "M3"\n'
+        + f"[level.model]\n{counted}"
+        + '[level.windowing]\nkind = "longest"\n[level.coder]\nkind = "tunstall"\nvocabulary = 400\n'
+        + f'[top]\nname = "M4"\n[top.model]\n{TINY_MODEL}[top.train]\n{train}'
+    )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import stackc
-from recipes_of_tests import corpus, four_level, two_level
+from recipes_of_tests import corpus, four_level, mixed, two_level
 from stackc.errors import ArtifactError, CorpusError
 from stackc.files import sha256_file
 
@@ -86,7 +89,7 @@ KILLS = [
     # Ended the way a power cut does, before (even) or after (odd) the given call. Each run goes further.
     ("preparing a stage", ("stackc.pipeline.stages", "Workspace", "_prepare"), 2),
     ("training", ("stackc_torch.training", "Run", "save"), 3),
-    ("encoding", ("stackc.store", "StoreWriter", "add"), 2),
+    ("encoding", ("stackc.store", "StoreWriter", "keep"), 2),
     ("joining", ("stackc.store", "StoreWriter", "finish"), 1),
     ("finishing a stage", ("stackc.pipeline.stages", "Workspace", "_finish"), 4),
     ("writing the manifest", ("stackc.pipeline.build", "_Build", "_write_manifest"), 1),
@@ -132,28 +135,40 @@ def test_a_killed_build_ends_in_the_same_bytes(recipe: Callable[[str], Path], tm
     assert parts(tmp_path / "whole") == parts(tmp_path / "killed")
 
 
-@pytest.mark.long
-def test_many_kills_anywhere(recipe: Callable[[str], Path], tmp_path: Path) -> None:
-    """Kills at 50 moments of the clock, over several builds."""
-    import random
-    import shutil
-    import time
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
+def test_kills_at_random_moments(recipe: Callable[[str], Path], tmp_path: Path, kills: int) -> None:
+    """Counts, transformers and a tunstall dictionary, killed by the clock, and gone on with until they are done."""
+    path, out, rng = recipe(mixed()), tmp_path / "killed", random.Random(kills)
+    process, begun = started(path, tmp_path / "whole")
+    assert process.wait() == 0
+    seconds = time.monotonic() - begun
+    expected, killed, finished = parts(tmp_path / "whole"), 0, 0
+    while killed < kills:
+        process, _ = started(path, out)
+        time.sleep(rng.uniform(0.0, 1.0) * seconds)
+        process.kill()
+        if process.wait() == 0:
+            assert parts(out) == expected
+            finished += 1
+            shutil.rmtree(out)
+        else:
+            killed += 1
+            unfinished = not (out / "manifest.json").exists()
+            assert unfinished or parts(out) == expected, "under its final name the manifest is whole"
+    assert run(path, out) == 0
+    assert parts(out) == expected
+    assert not list(out.rglob("*.partial"))
+    print(f"{killed} kills, {finished + 1} builds finished")
 
-    path = recipe(two_level(steps=60))
-    assert run(path, tmp_path / "whole") == 0
-    expected, kills, rng = parts(tmp_path / "whole"), 0, random.Random(1)
-    while kills < 50:
-        shutil.rmtree(tmp_path / "killed", ignore_errors=True)
-        while True:
-            process = subprocess.Popen(
-                [sys.executable, "-c", KILLER, str(path), str(tmp_path / "killed"), "", "", "", "0"]
-            )
-            time.sleep(rng.uniform(1.5, 6.0))
-            process.kill()
-            if process.wait() == 0:
-                break
-            kills += 1
-        assert parts(tmp_path / "killed") == expected
+
+def started(recipe: Path, out: Path) -> tuple[subprocess.Popen[bytes], float]:
+    """A build in a process of its own, which holds its folder, and since when."""
+    command = [sys.executable, "-c", KILLER, str(recipe), str(out), "", "", "", "0"]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    lock = out / ".lock"
+    while process.poll() is None and not (lock.exists() and lock.read_text() == str(process.pid)):
+        time.sleep(0.01)
+    return process, time.monotonic()
 
 
 def test_a_change_renews_what_follows_and_nothing_else(

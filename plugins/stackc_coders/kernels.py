@@ -15,10 +15,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
-from stackc.api import PRECISION, TOTAL
+from stackc.api import PRECISION, TOTAL, kernel
 from stackc_coders.twin import MIN_RANGE, REFILL_BITS, START_BITS
 
 UNBOUNDED = 1 << 62
@@ -40,20 +39,18 @@ _LOW_MASK = (1 << START_BITS) - 1
 Int = Any  # an int64
 Row = Any  # an array, or a row of one: uint32[A], or a lane's int64 state
 
-jit = numba.njit(cache=True, nogil=True)
-
 
 # --------------------------------------------------------------------------------------------------
 # The rule
 
 
-@jit
+@kernel
 def refill_bits(span: Int, resolved: Int, bits: Int) -> Int:
     """Bits to resolve next, at once, at a range of span + 1; 0 where no more are."""
     return 0 if span + 1 >= MIN_RANGE else min(REFILL_BITS, bits - resolved)
 
 
-@jit
+@kernel
 def shares(freqs: Row, span: Int, first: bool) -> tuple[Int, Int, Int]:
     """Who shares `span` slots: (least frequency in reach, the only symbol or -1, sum of the frequencies)."""
     if first or span >= TOTAL // 2 or span == 0:
@@ -70,7 +67,7 @@ def shares(freqs: Row, span: Int, first: bool) -> tuple[Int, Int, Int]:
     return least, -1, total
 
 
-@jit
+@kernel
 def weight(freqs: Row, s: Int, least: Int, only: Int) -> Int:
     """The frequency of symbol s where it is in reach, else 0."""
     if only >= 0:
@@ -78,7 +75,7 @@ def weight(freqs: Row, s: Int, least: Int, only: Int) -> Int:
     return np.int64(freqs[s]) if freqs[s] >= least else 0
 
 
-@jit
+@kernel
 def edge(cumulative: Int, s: Int, span: Int, total: Int, alphabet: Int, first: bool) -> Int:
     """Where the slots of symbol s begin, given the sum of the frequencies before it."""
     if first:
@@ -86,7 +83,7 @@ def edge(cumulative: Int, s: Int, span: Int, total: Int, alphabet: Int, first: b
     return cumulative * span // total
 
 
-@jit
+@kernel
 def slots_of(freqs: Row, symbol: Int, span: Int, first: bool) -> tuple[Int, Int]:
     """(start, end) of a symbol's slots; equal where it does not fit."""
     least, only, total = shares(freqs, span, first)
@@ -98,7 +95,7 @@ def slots_of(freqs: Row, symbol: Int, span: Int, first: bool) -> tuple[Int, Int]
     return edge(before, symbol, span, total, alphabet, first), edge(after, symbol + 1, span, total, alphabet, first)
 
 
-@jit
+@kernel
 def symbol_at(freqs: Row, slot: Int, span: Int, first: bool) -> tuple[Int, Int, Int]:
     """(symbol, start, end): whose slots hold `slot`, 0 <= slot < span."""
     least, only, total = shares(freqs, span, first)
@@ -119,7 +116,7 @@ def symbol_at(freqs: Row, slot: Int, span: Int, first: bool) -> tuple[Int, Int, 
     return symbol, start, edge(after, symbol + 1, span, total, alphabet, first)
 
 
-@jit
+@kernel
 def full_bits(low: Int, span: Int, resolved: Int, token_bits: Int) -> tuple[Int, Int]:
     """(m, up): a full window without a bit budget is the first m bits of low + up. low: at least its last 38 bits."""
     m = max(1, -((START_BITS - resolved) // token_bits)) * token_bits
@@ -132,7 +129,7 @@ def full_bits(low: Int, span: Int, resolved: Int, token_bits: Int) -> tuple[Int,
     return m, 0
 
 
-@jit
+@kernel
 def read_bits(tokens: Row, token_bits: Int, at: Int, end: Int, count: Int) -> Int:
     """`count` bits from bit `at` on, most significant first; zeros from bit `end` on. count <= 62."""
     value = np.int64(0)
@@ -152,12 +149,12 @@ def read_bits(tokens: Row, token_bits: Int, at: Int, end: Int, count: Int) -> In
 # Encoding
 
 
-@jit
+@kernel
 def tail_bits(resolved: Int) -> Int:
     return resolved if resolved <= START_BITS else START_BITS + (resolved - START_BITS) % REFILL_BITS
 
 
-@jit
+@kernel
 def raise_low(state: Row, digits: Row, amount: Int) -> None:
     """low += amount."""
     t = tail_bits(state[RESOLVED])
@@ -171,7 +168,7 @@ def raise_low(state: Row, digits: Row, amount: Int) -> None:
         digits[d] += 1
 
 
-@jit
+@kernel
 def refill(state: Row, digits: Row, bits: Int) -> None:
     count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
     while count > 0:
@@ -186,7 +183,7 @@ def refill(state: Row, digits: Row, bits: Int) -> None:
         count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
 
 
-@jit
+@kernel
 def start_window(state: Row, bits: Int) -> None:
     state[LOW] = 0
     state[RESOLVED] = min(bits, START_BITS)
@@ -194,7 +191,7 @@ def start_window(state: Row, bits: Int) -> None:
     state[COUNT] = 0
 
 
-@jit
+@kernel
 def add_symbol(state: Row, digits: Row, freqs: Row, symbol: Int, bits: Int) -> bool:
     """Code one symbol; False, and the same interval, where it does not fit."""
     refill(state, digits, bits)
@@ -207,7 +204,7 @@ def add_symbol(state: Row, digits: Row, freqs: Row, symbol: Int, bits: Int) -> b
     return True
 
 
-@jit
+@kernel
 def close_window(state: Row, digits: Row, full: bool, bits: Int, token_bits: Int, out: Row, at: Int) -> Int:
     """Write the window's tokens from out[at] on, start a new window, and say where the tokens end."""
     if bits < UNBOUNDED:
@@ -232,7 +229,7 @@ def close_window(state: Row, digits: Row, full: bool, bits: Int, token_bits: Int
     return end
 
 
-@jit
+@kernel
 def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: Int, fits: Row) -> None:
     """One symbol in every lane that has one (>= 0). freqs: uint32[L, A], or one row for all lanes."""
     for lane in range(len(symbols)):
@@ -241,7 +238,7 @@ def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: Int, fits
             fits[lane] = add_symbol(state[lane], digits[lane], row, symbols[lane], bits)
 
 
-@jit
+@kernel
 def close_lanes(
     state: Row, digits: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row, counts: Row
 ) -> Int:
@@ -254,7 +251,7 @@ def close_lanes(
     return at
 
 
-@jit
+@kernel
 def run_lane(
     state: Row, digits: Row, freqs: Row, symbols: Row, cuts: Row, budget: Int, bits: Int, token_bits: Int,
     out: Row, lengths: Row,
@@ -280,7 +277,7 @@ def run_lane(
 # Decoding
 
 
-@jit
+@kernel
 def open_lanes(state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits: Int, token_bits: Int) -> None:
     """Start a window in each of K lanes, at token starts[i]; zeros from token ends[i] on."""
     for i in range(len(lanes)):
@@ -291,7 +288,7 @@ def open_lanes(state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits
         lane[ABOVE] = read_bits(tokens, token_bits, lane[START], lane[END], lane[RESOLVED])
 
 
-@jit
+@kernel
 def next_symbol(state: Row, tokens: Row, freqs: Row, bits: Int, token_bits: Int) -> Int:
     """The next symbol of one lane, -1 where its window ends."""
     count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
@@ -314,7 +311,7 @@ def next_symbol(state: Row, tokens: Row, freqs: Row, bits: Int, token_bits: Int)
     return symbol
 
 
-@jit
+@kernel
 def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: Int, token_bits: Int, out: Row) -> None:
     """The next symbol of every active lane. freqs: uint32[L, A], or one row for all lanes."""
     for lane in range(len(active)):
@@ -323,7 +320,7 @@ def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: Int, toke
             out[lane] = next_symbol(state[lane], tokens, row, bits, token_bits)
 
 
-@jit
+@kernel
 def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row) -> None:
     """Tokens that the windows of K lanes took up; never more than there are."""
     for i in range(len(lanes)):
@@ -338,7 +335,7 @@ def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, ou
 # Compiling
 
 
-@jit
+@kernel
 def spread(
     freqs: Row, lows: Row, ranges: Row, first: bool, full: bool, parent: Row, symbol: Row,
     lanes: Row, child_lows: Row, child_ranges: Row,

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
-from stackc.api import PRECISION
+from stackc.api import PRECISION, kernel
 
 ONE_BITS = 38
 """p of the empty text is 2^38: with 24 bits of frequency a product stays below 2^62."""
 
 Row = Any
 
-jit = numba.njit(cache=True, nogil=True)
 
-
-@jit
+@kernel
 def extensions(freqs: Row, weights: Row, least: int) -> tuple[Row, Row, Row]:
     """The texts one symbol longer than K texts, of p at least `least`: (whose, last symbol, p), int64.
 
@@ -43,7 +40,7 @@ def extensions(freqs: Row, weights: Row, least: int) -> tuple[Row, Row, Row]:
     return owners, symbols, longer
 
 
-@jit
+@kernel
 def preorder(parent: Row, symbol: Row, order: Row, inside: Row) -> Row:
     """Codes of the chosen texts in preorder: int64[N], -1 for the others. Their prefixes must be chosen too.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from stackc.api import kernel
 from stackc_counted.mixing import child
 from stackc_counted.trie import COUNT, FIRST, SYMBOL, Trie
 
@@ -29,7 +29,7 @@ def continued(trie: Trie, longest: int, least: int) -> Trie:
     return Trie.of(trie.symbol, count, trie.first, total)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def counts_and_totals(trie: Row, longest: int, dropped: int) -> tuple[Row, Row]:
     """(count, total) uint32[N] of every text, see `continued` and `Trie`."""
     size = len(trie) - 1

@@ -13,10 +13,10 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api import kernel
 from stackc_counted.trie import Trie
 
 Places = npt.NDArray[np.int64]
@@ -83,16 +83,14 @@ def _shares(sizes: Places, parts: int) -> list[slice]:
 # --------------------------------------------------------------------------------------------------
 # Kernels
 
-jit = numba.njit(cache=True, nogil=True)
 
-
-@jit
+@kernel
 def set_bits(bits: Row, at: Row) -> None:
     for i in at:
         bits[i >> 3] |= np.uint8(1 << (i & 7))
 
 
-@jit
+@kernel
 def split_groups(
     symbols: Row, ends: Row, depth: int, least: int, here: Row, starts: Row, sizes: Row, there: Row, seen: Row,
     children: Row, found: Row, found_sizes: Row, found_starts: Row,

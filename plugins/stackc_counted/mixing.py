@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
-from stackc.api import TOTAL
+from stackc.api import TOTAL, kernel
 from stackc_counted.trie import COUNT, FIRST, SYMBOL, TOTAL_COUNT, UNIT, WEIGHT, Trie
 
 DISCOUNTS = np.array([13, 21, 27, 35, 42, 51, 64, 80, 96, 128])
@@ -37,10 +36,8 @@ SHARE_BITS = 32
 Int = Any
 Row = Any
 
-jit = numba.njit(cache=True, nogil=True)
 
-
-@jit
+@kernel
 def child(trie: Row, node: Int, symbol: Int) -> Int:
     """The node of a text and one more symbol, -1 where that was not counted. By bisection."""
     low, high = np.int64(trie[node, FIRST]), np.int64(trie[node + 1, FIRST])
@@ -54,7 +51,7 @@ def child(trie: Row, node: Int, symbol: Int) -> Int:
     return low if low < end and trie[low, SYMBOL] == symbol else -1
 
 
-@jit
+@kernel
 def advance(anchored: Row, free: Row, nodes: Row, symbol: Int) -> None:
     """Move a node row on by a symbol; a negative one empties the context."""
     order = len(nodes) - 1
@@ -69,7 +66,7 @@ def advance(anchored: Row, free: Row, nodes: Row, symbol: Int) -> None:
         nodes[k] = child(free, before, symbol) if before >= 0 else -1
 
 
-@jit
+@kernel
 def weight(count: Int) -> Int:
     """A count in sixteenths, less its discount; 0 of 0. Never negative."""
     if count <= 3:
@@ -88,13 +85,13 @@ def discounted(trie: Trie) -> Trie:
     return trie
 
 
-@jit
+@kernel
 def weigh(table: Row) -> None:
     for node in range(len(table) - 1):
         table[node, WEIGHT] = weight(np.int64(table[node, COUNT]))
 
 
-@jit
+@kernel
 def share(trie: Row, node: Int, mass: Int, row: Row) -> Int:
     """Give the symbols seen after a context their part of `mass`, added to row; what is left of it."""
     start, end = np.int64(trie[node, FIRST]), np.int64(trie[node + 1, FIRST])
@@ -110,7 +107,7 @@ def share(trie: Row, node: Int, mass: Int, row: Row) -> Int:
     return mass - given
 
 
-@jit
+@kernel
 def share_of(trie: Row, node: Int, mass: Int, symbol: Int) -> tuple[Int, Int]:
     """(what `share` would give to one symbol, what it would leave)."""
     start, end = np.int64(trie[node, FIRST]), np.int64(trie[node + 1, FIRST])
@@ -127,7 +124,7 @@ def share_of(trie: Row, node: Int, mass: Int, symbol: Int) -> tuple[Int, Int]:
     return own, mass - ((running * unit) >> SHARE_BITS)
 
 
-@jit
+@kernel
 def fill_row(anchored: Row, free: Row, base: Row, nodes: Row, row: Row) -> None:
     """The frequencies in one context: uint32[A], filled. base: int64[A + 1], cumulative, up to 2^30."""
     alphabet = len(row)
@@ -145,7 +142,7 @@ def fill_row(anchored: Row, free: Row, base: Row, nodes: Row, row: Row) -> None:
         below = reached
 
 
-@jit
+@kernel
 def one_frequency(anchored: Row, free: Row, base: Row, nodes: Row, symbol: Int) -> Int:
     """What `fill_row` gives to one symbol, without the row."""
     mass = np.int64(TOTAL - (len(base) - 1))
@@ -160,7 +157,7 @@ def one_frequency(anchored: Row, free: Row, base: Row, nodes: Row, symbol: Int) 
     return total + ((base[symbol + 1] * mass) >> BASE_BITS) - ((base[symbol] * mass) >> BASE_BITS)
 
 
-@jit
+@kernel
 def step_lanes(anchored: Row, free: Row, base: Row, nodes: Row, symbols: Row, out: Row) -> None:
     """A symbol in every lane that is not idle (-2), and what may follow: nodes int64[L, 1 + K], out uint32[L, A]."""
     for lane in range(len(symbols)):  # apart from the rows, so that the visits to memory of many lanes overlap
@@ -171,7 +168,7 @@ def step_lanes(anchored: Row, free: Row, base: Row, nodes: Row, symbols: Row, ou
             fill_row(anchored, free, base, nodes[lane], out[lane])
 
 
-@jit
+@kernel
 def score_rows(anchored: Row, free: Row, base: Row, nodes: Row, inputs: Row, out: Row) -> None:
     """The rows after each input in turn (-1 empties the context): nodes int64[1 + K] moves on, out uint32[n, A]."""
     for i in range(len(inputs)):
@@ -179,7 +176,7 @@ def score_rows(anchored: Row, free: Row, base: Row, nodes: Row, inputs: Row, out
         fill_row(anchored, free, base, nodes, out[i])
 
 
-@jit
+@kernel
 def pick_rows(anchored: Row, free: Row, base: Row, nodes: Row, inputs: Row, wanted: Row, out: Row) -> None:
     """The frequency of each wanted symbol in the rows that `score_rows` would give: uint32[n]."""
     for i in range(len(inputs)):

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stackc.api import CorpusError
 from stackc_text.lines import json_texts
@@ -27,6 +27,7 @@ class TextReader:
 
     def __init__(self, config: TextConfig) -> None:
         self.config = config
+        self._fingerprints: dict[str, str] = {}
 
     def documents(self, split: str) -> Iterator[bytes]:
         """The documents of "train", "valid" or "test": pattern by pattern, files in sorted order, each file once.
@@ -34,8 +35,17 @@ class TextReader:
         A split without patterns has no documents.
 
         Raises:
-            CorpusError: a pattern without a file, a file that cannot be read, or a split without a byte.
+            CorpusError: a pattern without a file, a file that cannot be read, a split without a byte, or documents
+                that are not those of the fingerprint taken before.
         """
+        digest = hashlib.sha256()
+        for document in self._documents(split):
+            _add(digest, document)
+            yield document
+        if self._fingerprints.get(split, digest.hexdigest()) != digest.hexdigest():
+            raise CorpusError(f"corpus.{split}: its files changed while they were read; run the command again")
+
+    def _documents(self, split: str) -> Iterator[bytes]:
         paths = self.files(split)
         total = 0
         for path in paths:
@@ -48,10 +58,10 @@ class TextReader:
     def fingerprint(self, split: str) -> str:
         """SHA-256 over every document's length (8 bytes, little-endian) and content."""
         digest = hashlib.sha256()
-        for document in self.documents(split):
-            digest.update(len(document).to_bytes(8, "little"))
-            digest.update(document)
-        return digest.hexdigest()
+        for document in self._documents(split):
+            _add(digest, document)
+        self._fingerprints[split] = digest.hexdigest()
+        return self._fingerprints[split]
 
     def files(self, split: str) -> list[Path]:
         """The files of a split. Raises `CorpusError` for a pattern that matches none."""
@@ -74,6 +84,11 @@ class TextReader:
             return
         for text in json_texts(path, open_pieces(path, 1 << 16)):
             yield from _regroup([text], size)
+
+
+def _add(digest: Any, document: bytes) -> None:
+    digest.update(len(document).to_bytes(8, "little"))
+    digest.update(document)
 
 
 def _regroup(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:

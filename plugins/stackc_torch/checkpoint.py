@@ -7,53 +7,54 @@ float.safetensors    the weights by name and, as scale.NAME, the 8-bit scales
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
 import torch
 
 from stackc.api import ArtifactError, read_tensors, write_tensors
-from stackc_torch.config import Transformer
+from stackc_torch.architecture import Architecture
 from stackc_torch.integers import Array
-from stackc_torch.network import Scales, Weights
+from stackc_torch.network import Weights
 
 STATE = "state.safetensors"
 FLOAT = "float.safetensors"
 _SCALE = "scale."
 
 
-def scales_to_arrays(scales: Scales | None) -> dict[str, Array]:
+def scales_to_arrays(scales: Any) -> dict[str, Array]:
     """Scales as named arrays; none where they are not chosen yet."""
     if scales is None:
         return {}
     return {_SCALE + name: tensor.cpu().numpy() for name, tensor in attrs.asdict(scales).items()}
 
 
-def scales_from_arrays(arrays: dict[str, Array]) -> Scales | None:
-    """What `scales_to_arrays` wrote."""
+def scales_from_arrays(arrays: dict[str, Array], architecture: Architecture) -> Any:
+    """What `scales_to_arrays` wrote; None where that was nothing."""
     found = {
         name.removeprefix(_SCALE): torch.from_numpy(np.array(array))
         for name, array in arrays.items()
         if name.startswith(_SCALE)
     }
-    return Scales(**found) if found else None
+    return architecture.scales(**found) if found else None
 
 
-def save_float(folder: Path, weights: Weights, scales: Scales) -> None:
+def save_float(folder: Path, weights: Weights, scales: Any) -> None:
     """Write the trained model."""
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
     write_tensors(folder / FLOAT, arrays | scales_to_arrays(scales), format="1")
 
 
-def load_float_parts(folder: Path, config: Transformer, alphabet: int) -> tuple[Weights, Scales]:
+def load_float_parts(folder: Path, architecture: Architecture, alphabet: int) -> tuple[Weights, Any]:
     """Read the trained model.
 
     Raises:
-        ArtifactError: missing, damaged, or of other sizes than `config` and `alphabet` say.
+        ArtifactError: missing, damaged, or of other sizes than its configuration and `alphabet` say.
     """
     arrays = read_tensors(folder / FLOAT)
-    scales = scales_from_arrays(arrays)
-    shapes = config.shapes(alphabet)
+    scales = scales_from_arrays(arrays, architecture)
+    shapes = architecture.config.shapes(alphabet)
     found = {name: array.shape for name, array in arrays.items() if not name.startswith(_SCALE)}
     if scales is None or found != shapes:
         raise ArtifactError(f"{folder / FLOAT}: not a trained model of this configuration; build the stack again")

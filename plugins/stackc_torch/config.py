@@ -20,7 +20,7 @@ def _fraction(*, top: float = 1.0) -> Any:
 
 @attrs.frozen(kw_only=True)
 class TransformerTraining:
-    """The ``[level.train]`` table of a transformer.
+    """The ``[level.train]`` table of a transformer or a gru.
 
     A step sees `batch` rows of `row` symbols. The default learning rate and schedule suit networks of
     0.1 to 5 million parameters; the larger the network, the smaller the rate.
@@ -66,6 +66,17 @@ class TransformerTraining:
         if self.steps is not None:
             return self.steps
         return math.ceil((self.symbols or 0) / (self.batch * self.row_symbols(context)))
+
+    def problems(self) -> list[str]:
+        """What no single field can see: ``train.field: what is wrong`` lines, none if all is well."""
+        found = []
+        if (self.steps is None) == (self.symbols is None):
+            found.append("train.steps: give exactly one of steps and symbols")
+        if self.batch % self.accumulate:
+            found.append(f"train.accumulate: {self.accumulate} does not divide batch = {self.batch}")
+        if self.decay == "rsqrt" and self.warmup == 0:
+            found.append("train.warmup: rsqrt falls from the end of the warm-up; give it some steps")
+        return found
 
 
 @attrs.frozen(kw_only=True)
@@ -138,13 +149,7 @@ class Transformer:
             found.append(f"backend: an alphabet of {alphabet} symbols; models take 1 to {MAX_ALPHABET}")
         if settings is None:
             return [*found, "train: a transformer needs a train table with steps or symbols"]
-        if (settings.steps is None) == (settings.symbols is None):
-            found.append("train.steps: give exactly one of steps and symbols")
-        if settings.batch % settings.accumulate:
-            found.append(f"train.accumulate: {settings.accumulate} does not divide batch = {settings.batch}")
-        if settings.decay == "rsqrt" and settings.warmup == 0:
-            found.append("train.warmup: rsqrt falls from the end of the warm-up; give it some steps")
-        return found
+        return [*found, *settings.problems()]
 
     def cost(self, alphabet: int, settings: TransformerTraining | None) -> Cost:
         """Parameters (exact), operations a symbol, and what the training takes."""

@@ -14,9 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stackc.api import IDLE, RESTART, TOTAL, CodingError, Frequencies, Portability, Symbols
+from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, Symbols
 from stackc_torch import integers as I
 from stackc_torch.cpu import pass_inputs
+from stackc_torch.exact import ELEMENTS, added, answers, norm, product, rshift
 from stackc_torch.gemm import FLOAT_INNER
 from stackc_torch.integers import Frozen
 from stackc_torch.numerics import exact_products
@@ -26,9 +27,6 @@ PASS = 1024
 
 LANES = 4096
 """Lanes that step together; more are taken in turn."""
-
-ELEMENTS = 1 << 26
-"""Numbers in the largest temporary of a pass."""
 
 VALUE_KEYS = FLOAT_INNER
 """Keys summed at once: exact in float32."""
@@ -42,13 +40,6 @@ class DeviceState:
 
     positions: npt.NDArray[np.int64]
     kv: list[Tensor]
-
-
-def rshift(x: Tensor, shift: Tensor | int) -> Tensor:
-    """x / 2^shift rounded half up, in integers."""
-    if isinstance(shift, int):
-        return (x + (1 << shift) // 2) >> shift
-    return (x + (torch.ones_like(shift) << shift >> 1)) >> shift
 
 
 class DevicePredictor:
@@ -117,7 +108,7 @@ class DevicePredictor:
                 return self._attend(layer, qkv[None, :, : frozen.inner], kv, distance[None], seen[None])[0]
 
             with exact_products():
-                yield from self._answers(self._body(torch.from_numpy(inputs).to(self.device), mix))
+                yield from self._rows(self._body(torch.from_numpy(inputs).to(self.device), mix))
 
     @torch.no_grad()
     def _step(self, state: DeviceState, lanes: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> Frequencies:
@@ -139,7 +130,7 @@ class DevicePredictor:
         inputs = np.where(symbols == RESTART, self.alphabet, symbols)
         with exact_products():
             y = self._body(torch.from_numpy(inputs).to(self.device), mix)
-            return np.concatenate(list(self._answers(y)))
+            return np.concatenate(list(self._rows(y)))
 
     def _advance(
         self, state: DeviceState, lanes: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]
@@ -169,35 +160,15 @@ class DevicePredictor:
         w = self._w
         x = w["embed"][inputs].to(torch.int64)
         for layer in range(self.frozen.layers):
-            y = self._norm(x, int(self.frozen.norms[2 * layer]))
-            qkv = rshift(self._product(y, w["qkv"][layer]), w["qkv_shift"][layer]).clamp(-I.TOP, I.TOP).to(torch.int8)
-            x = self._add(x, self._product(mix(layer, qkv), w["out"][layer]), w["out_shift"][layer])
-            y = self._norm(x, int(self.frozen.norms[2 * layer + 1]))
-            both = rshift(self._product(y, w["gate_up"][layer]), w["gate_up_shift"][layer])
+            y = norm(x, int(self.frozen.norms[2 * layer]))
+            qkv = rshift(product(y, w["qkv"][layer]), w["qkv_shift"][layer]).clamp(-I.TOP, I.TOP).to(torch.int8)
+            x = added(x, product(mix(layer, qkv), w["out"][layer]), w["out_shift"][layer])
+            y = norm(x, int(self.frozen.norms[2 * layer + 1]))
+            both = rshift(product(y, w["gate_up"][layer]), w["gate_up_shift"][layer])
             gate, up = both.clamp(-I.GATE_TOP, I.GATE_TOP).chunk(2, -1)
             hidden = rshift(gate.clamp(min=0) * up, I.PRODUCT_SHIFT).clamp(-I.TOP, I.TOP).to(torch.int8)
-            x = self._add(x, self._product(hidden, w["down"][layer]), w["down_shift"][layer])
-        return self._norm(x, int(self.frozen.norms[-1]))
-
-    def _norm(self, x: Tensor, multiplier: int) -> Tensor:
-        """Rows of x over their root mean squares, int8."""
-        mean = x.square().sum(-1) // x.shape[-1]
-        rms = mean.double().sqrt().long().clamp(min=1)
-        factor = (2 * multiplier + rms) // (2 * rms)
-        return rshift(x * factor[:, None], I.NORM_BITS).clamp(-I.TOP, I.TOP).to(torch.int8)
-
-    def _add(self, x: Tensor, sums: Tensor, shift: Tensor) -> Tensor:
-        return (x + rshift(sums << I.LIFT, shift)).clamp(-I.STREAM_TOP, I.STREAM_TOP)
-
-    def _product(self, a: Tensor, weights: Tensor) -> Tensor:
-        """a[n, K] times weights[R, K] transposed, int64, over at most 1,040 inputs at a time."""
-        total: Tensor | None = None
-        for start in range(0, a.shape[1], FLOAT_INNER):
-            part = slice(start, start + FLOAT_INNER)
-            product = (a[:, part].float() @ weights[:, part].float().T).long()
-            total = product if total is None else total + product
-        assert total is not None
-        return total
+            x = added(x, product(hidden, w["down"][layer]), w["down_shift"][layer])
+        return norm(x, int(self.frozen.norms[-1]))
 
     def _attend(self, layer: int, q: Tensor, kv: Tensor, distance: Tensor, seen: Tensor) -> Tensor:
         """q int8[B, T, HD] over kv int8[B, S, 2HD]: int8[B, T, HD].
@@ -224,20 +195,6 @@ class DevicePredictor:
         mixed = torch.div(2 * sums + total, 2 * total, rounding_mode="floor")
         return mixed.to(torch.int8).transpose(1, 2).flatten(2)
 
-    def _answers(self, y: Tensor) -> Iterator[Frequencies]:
+    def _rows(self, y: Tensor) -> Iterator[Frequencies]:
         """Frequencies uint32[m, A] for y[n, d], in blocks."""
-        size = max(1, ELEMENTS // 16 // self.alphabet)
-        for start in range(0, len(y), size):
-            sums = self._product(y[start : start + size], self._w["head"])
-            logits = rshift(sums, self._w["head_shift"])
-            index = (logits.amax(-1, keepdim=True) - logits).clamp_(max=I.EXPONENTIAL_TOP)
-            counts = self._w["exponential"][index]
-            whole = counts.sum(-1, keepdim=True)
-            rows = 1 + torch.div(counts * (TOTAL - self.alphabet), whole, rounding_mode="floor")
-            # argmax takes any of several equal ones on a GPU: the lowest index is asked for by hand.
-            top = rows == rows.amax(-1, keepdim=True)
-            best = torch.where(top, torch.arange(self.alphabet, device=self.device), self.alphabet).amin(
-                -1, keepdim=True
-            )
-            rows.scatter_add_(-1, best, TOTAL - rows.sum(-1, keepdim=True))
-            yield rows.to(torch.int32).cpu().numpy().view(np.uint32)
+        return answers(y, self._w["head"], self._w["head_shift"], self._w["exponential"])

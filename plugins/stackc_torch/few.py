@@ -8,6 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from stackc.api import kernel_of
 from stackc_torch import kernels as K
 from stackc_torch.integers import Array, Frozen
 
@@ -34,7 +35,7 @@ def arguments(frozen: Frozen) -> tuple[Array, ...]:
     )  # fmt: skip
 
 
-@numba.njit(_SIGNATURE, nogil=True, cache=True)
+@kernel_of(_SIGNATURE)
 def step_few(
     symbols, positions, context, kv, embed, norms, qkv, qkv_shift, bias, score, out, out_shift,
     gate_up, gate_up_shift, down, down_shift, head, head_shift, table, answer,

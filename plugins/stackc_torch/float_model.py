@@ -14,6 +14,7 @@ from stackc.api import Symbols
 from stackc_torch.checkpoint import load_float_parts
 from stackc_torch.config import Transformer
 from stackc_torch.network import Weights, attention_bias, gated, normed
+from stackc_torch.transformer import TransformerNetwork
 
 PASS = 512
 
@@ -67,5 +68,5 @@ class FloatModel:
 
 def load_float(folder: Path, alphabet: int, config: Transformer) -> FloatModel:
     """The float model that training left in `folder`. Raises `ArtifactError`."""
-    weights, _ = load_float_parts(folder, config, alphabet)
+    weights, _ = load_float_parts(folder, TransformerNetwork(config), alphabet)
     return FloatModel(config, weights, alphabet)

@@ -32,11 +32,11 @@ def freeze(weights: Weights, scales: Scales, config: Transformer) -> Frozen:
     in_products = bias * (LOG2_UNITS * (1 << I.SCORE_SHIFT)) / score[:, :, None]
     norms = [torch.stack([scales.attention_in, scales.mlp_in], 1).reshape(-1), scales.head_in]
     return Frozen(
-        embed=_integers(weights["embed"] * (1 << I.STREAM_BITS), -I.STREAM_TOP, I.STREAM_TOP, np.int32),
-        norms=_integers(torch.cat(norms).double() * (1 << I.NORM_BITS), 1, I.TOP << I.NORM_BITS, np.int64),
+        embed=as_integers(weights["embed"] * (1 << I.STREAM_BITS), -I.STREAM_TOP, I.STREAM_TOP, np.int32),
+        norms=as_integers(torch.cat(norms).double() * (1 << I.NORM_BITS), 1, I.TOP << I.NORM_BITS, np.int64),
         qkv=stacked(matrices, "qkv"),
         qkv_shift=stacked(shifts, "qkv"),
-        bias=_integers(in_products, -(1 << 26), 1 << 26, np.int32),
+        bias=as_integers(in_products, -(1 << 26), 1 << 26, np.int32),
         score=score.to(torch.int32).numpy(),
         out=stacked(matrices, "out"),
         out_shift=stacked(shifts, "out"),
@@ -50,6 +50,6 @@ def freeze(weights: Weights, scales: Scales, config: Transformer) -> Frozen:
     )
 
 
-def _integers(x: Tensor, low: int, high: int, kind: type) -> Array:
+def as_integers(x: Tensor, low: int, high: int, kind: type) -> Array:
     """x rounded half up, in low .. high. In float64, which holds all of these exactly."""
     return np.clip(np.floor(x.double().numpy() + 0.5), low, high).astype(kind)

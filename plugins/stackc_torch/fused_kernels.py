@@ -15,6 +15,8 @@ import math
 import numba
 import numpy as np
 
+from stackc.api import kernel_of
+
 _SUMS = {"reassoc", "contract", "nsz"}
 _F1, _F2, _F3 = numba.float32[::1], numba.float32[:, ::1], numba.float32[:, :, ::1]
 _F4, _F5 = numba.float32[:, :, :, ::1], numba.float32[:, :, :, :, ::1]
@@ -23,7 +25,7 @@ _TOP = np.float32(127)
 _ZERO = np.float32(0)
 
 
-@numba.njit(numba.void(_F2, _F1), cache=True, nogil=True, fastmath=_SUMS)
+@kernel_of(numba.void(_F2, _F1), fastmath=_SUMS)
 def inverse_rms(x, rinv):
     """rinv[n] = 1 / sqrt(mean(x[n]^2) + 1e-6)."""
     for n in range(x.shape[0]):
@@ -33,7 +35,7 @@ def inverse_rms(x, rinv):
         rinv[n] = np.float32(1) / math.sqrt(total / np.float32(x.shape[1]) + np.float32(1e-6))
 
 
-@numba.njit(numba.void(_F2, _F1, numba.float32, _F2), cache=True, nogil=True)
+@kernel_of(numba.void(_F2, _F1, numba.float32, _F2))
 def scale_rows(x, rinv, scale, y):
     """y = x * rinv, rounded."""
     for n in range(x.shape[0]):
@@ -48,7 +50,7 @@ def scale_rows(x, rinv, scale, y):
                 y[n, i] = x[n, i] * rinv[n]
 
 
-@numba.njit(numba.void(_F2, _F2, _F1, _F2), cache=True, nogil=True, fastmath=_SUMS)
+@kernel_of(numba.void(_F2, _F2, _F1, _F2), fastmath=_SUMS)
 def norm_backward(d_y, x, rinv, d_x):
     """d_x += the gradient of x * rinv(x) for d_y."""
     width = np.float32(x.shape[1])
@@ -61,7 +63,7 @@ def norm_backward(d_y, x, rinv, d_x):
             d_x[n, i] += rinv[n] * (d_y[n, i] - x[n, i] * along)
 
 
-@numba.njit(numba.void(_F3, _F1, _F2), cache=True, nogil=True)
+@kernel_of(numba.void(_F3, _F1, _F2))
 def gate_forward(gate_up, scale, hidden):
     """hidden[N, F] = relu(gate) * up, rounded; gate_up[N, 2, F]. scale[F], or [0] for none."""
     rounding = len(scale) > 0
@@ -74,7 +76,7 @@ def gate_forward(gate_up, scale, hidden):
                 hidden[n, f] = min(max(rounded, -_TOP), _TOP) / scale[f]
 
 
-@numba.njit(numba.void(_F2, _F3), cache=True, nogil=True)
+@kernel_of(numba.void(_F2, _F3))
 def gate_backward(d_hidden, gate_up):
     """gate_up[N, 2, F] becomes the gradient with respect to itself. A row is at hand in the first-level cache."""
     width = d_hidden.shape[1]
@@ -90,7 +92,7 @@ def gate_backward(d_hidden, gate_up):
             gate_up[n, 1, f] = d_up[f]
 
 
-@numba.njit(numba.void(_F5, _F2, _F4, _F4, _F4), cache=True, nogil=True)
+@kernel_of(numba.void(_F5, _F2, _F4, _F4, _F4))
 def split_heads(qkv, scales, q, k, v):
     """qkv[B, T, 3, H, D] -> q, k, v[B, H, T, D], rounded; q also over sqrt(D). scales[3, H], or [0, 0] for none."""
     rows, heads, length, size = q.shape
@@ -113,7 +115,7 @@ def split_heads(qkv, scales, q, k, v):
                             out[b, h, t, i] = qkv[b, t, part, h, i] * after
 
 
-@numba.njit(numba.void(_F4, _F1, _F5, numba.int64, numba.float32), cache=True, nogil=True)
+@kernel_of(numba.void(_F4, _F1, _F5, numba.int64, numba.float32))
 def merge_heads(x, scales, out, part, factor):
     """x[B, H, T, D] -> out[B, T, part, H, D], times factor, rounded. scales[H], or [0] for none."""
     rows, heads, length, size = x.shape
@@ -133,7 +135,7 @@ def merge_heads(x, scales, out, part, factor):
                         out[b, t, part, h, i] = x[b, h, t, i] * factor
 
 
-@numba.njit(numba.void(_F2, numba.int64, numba.int64[:, ::1], _F4), cache=True, nogil=True)
+@kernel_of(numba.void(_F2, numba.int64, numba.int64[:, ::1], _F4))
 def bias_forward(bias, start, first, scores):
     """scores[B, H, m, keys] = bias[H, C] by distance, -inf where not seen; query 0 is position `start`.
 
@@ -156,7 +158,7 @@ def bias_forward(bias, start, first, scores):
                 row[end:] = -np.inf
 
 
-@numba.njit(numba.void(_F4, numba.int64, _F2), cache=True, nogil=True)
+@kernel_of(numba.void(_F4, numba.int64, _F2))
 def bias_backward(d_scores, start, d_bias):
     """Add d_scores[B, H, m, keys], query 0 being position `start`, to d_bias[H, C] by distance; others are masked."""
     rows, heads, queries, keys = d_scores.shape
@@ -176,7 +178,7 @@ def bias_backward(d_scores, start, d_bias):
             d_bias[h, distance] += far_first[context - 1 - distance]
 
 
-@numba.njit(numba.void(numba.int64[::1], _F2, _F2), cache=True, nogil=True)
+@kernel_of(numba.void(numba.int64[::1], _F2, _F2))
 def embed_backward(inputs, d_x, d_embed):
     """d_embed[inputs[n]] += d_x[n]."""
     for n in range(len(inputs)):
@@ -185,7 +187,7 @@ def embed_backward(inputs, d_x, d_embed):
             d_embed[row, i] += d_x[n, i]
 
 
-@numba.njit(numba.void(_F2, numba.int64[::1], _F1, numba.float32, numba.float32, _F1), cache=True, nogil=True)
+@kernel_of(numba.void(_F2, numba.int64[::1], _F1, numba.float32, numba.float32, _F1))
 def loss_backward(p, targets, logits, z_loss, scale, nats):
     """Probabilities p[N, A] become the gradient of the logits; nats[N] what each target costs.
 

@@ -15,6 +15,7 @@ import math
 import numba
 import numpy as np
 
+from stackc.api import kernel_of
 from stackc_torch import integers as I
 
 _INT = numba.int64
@@ -49,7 +50,7 @@ RUN = 64
 """Values that a search compares at once."""
 
 
-@numba.njit(numba.void(_M32, _INT, _M8), nogil=True, cache=True)
+@kernel_of(numba.void(_M32, _INT, _M8))
 def norm_rows(x, multiplier, y):
     """y[n, d]: the rows of x over their root mean squares."""
     width = x.shape[1]
@@ -65,7 +66,7 @@ def norm_rows(x, multiplier, y):
             y[n, i] = np.int8(min(max(value, -TOP), TOP))
 
 
-@numba.njit(numba.void(_M32, _M32, _V32), nogil=True, cache=True)
+@kernel_of(numba.void(_M32, _M32, _V32))
 def add_rows(x, sums, shift):
     """x += sums * 2^10 shifted right, saturated."""
     for n in range(x.shape[0]):
@@ -75,7 +76,7 @@ def add_rows(x, sums, shift):
             x[n, i] = np.int32(min(max(value, -STREAM_TOP), STREAM_TOP))
 
 
-@numba.njit(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], _V64, _V64, _Q, _KV), nogil=True, cache=True)
+@kernel_of(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], _V64, _V64, _Q, _KV))
 def split_rows(sums, shift, lanes, slots, q, kv):
     """sums[n, 3, H, D] to int8: queries to q[n, H, D], keys and values to kv[lanes[n], slots[n], 2, H, D]."""
     heads, size = q.shape[1], q.shape[2]
@@ -94,7 +95,7 @@ def split_rows(sums, shift, lanes, slots, q, kv):
                     out[i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
-@numba.njit(numba.void(numba.int32[:, :, ::1], _M32, _M8), nogil=True, cache=True)
+@kernel_of(numba.void(numba.int32[:, :, ::1], _M32, _M8))
 def gate_rows(sums, shift, hidden):
     """sums[n, 2, F] to hidden[n, F]: relu(gate) * up. 32-bit throughout: a vector then holds 16 of them."""
     width = hidden.shape[1]
@@ -112,7 +113,7 @@ def gate_rows(sums, shift, hidden):
             hidden[n, i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
-@numba.njit(_INT(_V32, _INT, numba.int32, numba.int32, _V32), nogil=True, cache=True)
+@kernel_of(_INT(_V32, _INT, numba.int32, numba.int32, _V32))
 def weigh(scores, count, best, score, table):
     """scores[:count] become weights relative to the best; their sum."""
     limit = np.int32((EXPONENTIAL_TOP << SCORE_SHIFT) // np.int64(score) + 1)
@@ -132,7 +133,7 @@ def weigh(scores, count, best, score, table):
     return total
 
 
-@numba.njit(numba.void(_Q, _KV, _V64, _V64, _V64, _M32, _V32, _V32, _Q), nogil=True, cache=True)
+@kernel_of(numba.void(_Q, _KV, _V64, _V64, _V64, _M32, _V32, _V32, _Q))
 def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
     """Every position's attention over its own run of keys and values, four keys at a time.
 
@@ -199,9 +200,7 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
                 out[n, h, i] = np.int8(math.floor(np.float64(sums[i]) * factor + raised))
 
 
-@numba.njit(
-    numba.void(_M32, _V64, _V64, _INT, _V32, numba.int32, _V32, numba.int8[:, :, ::1], _V64), nogil=True, cache=True
-)
+@kernel_of(numba.void(_M32, _V64, _V64, _INT, _V32, numba.int32, _V32, numba.int8[:, :, ::1], _V64))
 def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals):
     """A block's products q . k to attention weights in two halves of 7 bits, w = 128 high + low.
 
@@ -233,7 +232,7 @@ def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals
             lower[j] = np.int8(line[j] & 127)
 
 
-@numba.njit(numba.void(numba.int32[:, :, ::1], _V64, numba.int8[:, ::1], _INT), nogil=True, cache=True)
+@kernel_of(numba.void(numba.int32[:, :, ::1], _V64, numba.int8[:, ::1], _INT))
 def mix_block(sums, totals, out, column):
     """sums[2, m, D] of the two halves to out[m, column : column + D]: 128 high + low over the totals."""
     for n in range(sums.shape[1]):
@@ -244,7 +243,7 @@ def mix_block(sums, totals, out, column):
             mine[i] = np.int8(math.floor(np.float64(2 * value + totals[n]) / divisor))
 
 
-@numba.njit(_INT(_V32, numba.int32), nogil=True, cache=True)
+@kernel_of(_INT(_V32, numba.int32))
 def _first_equal(values, wanted):
     """Index of the first of the values that is `wanted`; there is one. Whole runs are passed over at once."""
     at = 0
@@ -260,7 +259,7 @@ def _first_equal(values, wanted):
     return at
 
 
-@numba.njit(numba.void(_M32, _V32, _V32, _U32), nogil=True, cache=True)
+@kernel_of(numba.void(_M32, _V32, _V32, _U32))
 def frequency_rows(sums, shift, table, out):
     """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`.
 
@@ -302,7 +301,7 @@ def frequency_rows(sums, shift, table, out):
         out[n, _first_equal(counts, most)] += np.uint32((1 << 24) - given)
 
 
-@numba.njit(numba.void(_M8, _V8, _V32), nogil=True, cache=True)
+@kernel_of(numba.void(_M8, _V8, _V32))
 def product_row(weights, x, out):
     """out[R] = weights[R, K] times x[K]."""
     for r in range(weights.shape[0]):

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stackc.api import CorpusError, Symbols, Text
-from stackc_torch.config import Transformer, TransformerTraining
+from stackc.api import Symbols, Text
+from stackc_torch.config import TransformerTraining
 from stackc_torch.network import Rows
 
 GUESSED_WINDOW = 4
@@ -48,33 +48,47 @@ class Sampler:
     """Draws rows from a text of one or more symbols, read as a circle of documents.
 
     Args:
+        row: symbols of a long row.
         windows: whether the model will code in windows that restart its context.
     """
 
     def __init__(
-        self, text: Text, alphabet: int, seed: int, config: Transformer, settings: TransformerTraining, windows: bool
+        self, text: Text, alphabet: int, seed: int, row: int, settings: TransformerTraining, windows: bool
     ) -> None:
-        if not len(text.symbols):
-            raise CorpusError("transformer: the training text has no symbols; give the corpus some text")
         self.text = text
         self.alphabet = alphabet
         self.seed = seed
         self.settings = settings
         self.share = settings.window_share if windows else 0.0
-        self.row = settings.row_symbols(config.context)
+        self.row = row
         pieces = math.ceil(self.row / settings.window_row)
         self.window_row = math.ceil(self.row / pieces)
         self.pieces = pieces
 
-    def step(self, step: int, windows: Windows) -> list[list[Rows]]:
-        """The rows of a step: for each of its `accumulate` parts a block of long and one of window rows."""
+    def step(self, step: int, windows: Windows, rank: int = 0, ranks: int = 1) -> list[list[Rows]]:
+        """The rows of a step: for each of its `accumulate` parts a block of long and one of window rows.
+
+        Of several ranks each takes every `ranks`-th row of every block: together they see the rows that one alone sees.
+        """
         batch, parts = self.settings.batch, self.settings.accumulate
-        # The share holds over many steps, for batches of any size.
-        wanted = math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
+        wanted = self._window_rows(step)
         random = self._random(_ROWS, step)
         long = random.integers(0, len(self.text.symbols), batch - wanted)
         short = random.random(wanted * self.pieces)
-        return [self._part(long[part::parts], short[part::parts], windows) for part in range(parts)]
+        return [
+            self._part(long[part::parts][rank::ranks], short[part::parts][rank::ranks], windows)
+            for part in range(parts)
+        ]
+
+    def symbols(self, step: int) -> int:
+        """Symbols in the rows of a step, of all ranks together."""
+        wanted = self._window_rows(step)
+        return (self.settings.batch - wanted) * self.row + wanted * self.pieces * self.window_row
+
+    def _window_rows(self, step: int) -> int:
+        """Rows of the step that are cut into window rows. The share holds over many steps, for batches of any size."""
+        batch = self.settings.batch
+        return math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
 
     def calibration(self, symbols: int, windows: Windows) -> list[Rows]:
         """About `symbols` symbols, to choose scales by: long rows and, where the model will code in windows, those."""

@@ -1,4 +1,4 @@
-"""Training a transformer: the loop, its state, and how it goes on after it was killed."""
+"""Training a network: the loop, its state, and how it goes on after it was killed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stackc.api import ArtifactError, Predictor, TrainingTask, read_tensors, write_tensors
-from stackc_torch.calibrate import calibrate
+from stackc.api import ArtifactError, CorpusError, Predictor, TrainingTask, read_tensors, write_tensors
+from stackc_torch.architecture import Architecture
 from stackc_torch.checkpoint import FLOAT, STATE, save_float, scales_from_arrays, scales_to_arrays
-from stackc_torch.config import Transformer, TransformerTraining
-from stackc_torch.freeze import freeze
+from stackc_torch.config import TransformerTraining
 from stackc_torch.integers import Array
-from stackc_torch.network import Rows, Scales, Weights, head_loss, hidden_states, initial_weights
+from stackc_torch.network import Rows, Weights, head_loss
 from stackc_torch.numerics import training_mode
 from stackc_torch.products import has_bfloat16
-from stackc_torch.quantise import Factors, factors, rounded_weights
+from stackc_torch.quantise import Factors, rounded_weights
+from stackc_torch.ranks import check_same, scales_of_rank_0, starts_of_rank_0, summed
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 
@@ -38,15 +38,24 @@ HELD_OUT_PASS = 2048
 REPORT_SECONDS = 0.5
 
 
-def train(config: Transformer, task: TrainingTask) -> None:
-    """Train to the end and leave `float.safetensors` in the task's folder; a finished training is left as it is."""
-    if (task.folder / FLOAT).exists():
+def train(architecture: Architecture, task: TrainingTask) -> None:
+    """Train to the end and leave `float.safetensors` in the task's folder; a finished training is left as it is.
+
+    Of several ranks each computes the gradients of its share of every step's rows, and all take the same step with
+    their sum: the state of a training is whole on every rank, and goes on with any number of them.
+    """
+    done = (task.folder / FLOAT).exists()
+    check_same(int(done), task)
+    if done:
         return
     with training_mode(task.device) as device:
-        run = Run(config, task, device)
+        run = Run(architecture, task, device)
         run.to_the_end()
-        save_float(task.folder, run.weights, run.scales or run.calibrated())
-    (task.folder / STATE).unlink(missing_ok=True)
+        scales = run.scales or run.calibrated()
+        if task.rank == 0:
+            save_float(task.folder, run.weights, scales)
+    if task.rank == 0:
+        (task.folder / STATE).unlink(missing_ok=True)
 
 
 class Flat:
@@ -72,26 +81,31 @@ class Run:
         scales: 8-bit scales, from the first step with rounding on.
     """
 
-    def __init__(self, config: Transformer, task: TrainingTask, device: torch.device) -> None:
+    def __init__(self, architecture: Architecture, task: TrainingTask, device: torch.device) -> None:
         settings: TransformerTraining = task.settings
-        self.config, self.task, self.settings, self.device = config, task, settings, device
+        self.architecture, self.task, self.settings, self.device = architecture, task, settings, device
+        config = architecture.config
+        if not len(task.train.symbols):
+            raise CorpusError(f"{architecture.name}: the training text has no symbols; give the corpus some text")
         self.total = settings.total_steps(config.context)
-        self.sampler = Sampler(task.train, task.alphabet, task.seed, config, settings, task.cut is not None)
+        row = settings.row_symbols(config.context)
+        self.sampler = Sampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
         shapes = config.shapes(task.alphabet)
         self._weights, self._grads = Flat(shapes, device), Flat(shapes, device)
         self.weights = self._weights.named
-        for name, tensor in initial_weights(config, task.alphabet, task.seed).items():
+        for name, tensor in architecture.initial(task.alphabet, task.seed).items():
             self.weights[name].copy_(tensor)
         # Matrices come first and decay; embeddings and biases do not.
         matrices = sum(math.prod(shape) for name, shape in shapes.items() if not name.endswith(("embed", "bias")))
         self._optimiser = _optimiser(self._weights.all, self._grads.all, matrices, settings)
         self._float_step = self._stepper(self.weights)
-        self._rounded: tuple[Any, Weights, Factors, Scales] | None = None
+        self._rounded: tuple[Any, Weights, Factors, Any] | None = None
         self.step = 0
-        self.scales: Scales | None = None
+        self.scales: Any = None
         self.windows = self.sampler.guess()
         if (task.folder / STATE).exists():
             self._restore()
+        check_same(self.step, task)
         self._report = _Report(task, self.total, self.step)
         if settings.precision == "bf16" and device.type == "cpu" and not has_bfloat16():
             task.progress.say('precision = "bf16": this CPU has no bfloat16 products; training in float32')
@@ -103,7 +117,11 @@ class Run:
             nats, symbols = self.one_step()
             self.step += 1
             self._report.add(self.step, nats, symbols, self._held_out)
-            if time.monotonic() - saved >= self.settings.checkpoint_seconds and self.step < self.total:
+            if (
+                self.task.rank == 0
+                and time.monotonic() - saved >= self.settings.checkpoint_seconds
+                and self.step < self.total
+            ):
                 self.save()
                 saved = time.monotonic()
 
@@ -114,14 +132,17 @@ class Run:
             self.cut_windows(due)
         if self.scales is None and rounds(self.settings, self.step, self.total):
             self.scales = self.calibrated()
-        parts = self.sampler.step(self.step, self.windows)
-        symbols = sum(rows.targets.numel() for blocks in parts for rows in blocks)
+        ranks = self.task.ranks
+        parts = self.sampler.step(self.step, self.windows, self.task.rank, ranks)
+        symbols = self.sampler.symbols(self.step)
         self._grads.all.zero_()
         stepper, scales = self._current_stepper()
         nats = torch.zeros((), dtype=torch.float64, device=self.device)
         for blocks in parts:
             if blocks:
                 nats += stepper(blocks, symbols, scales)
+        summed(self._grads.all, ranks)
+        summed(nats, ranks)
         if self.settings.clip:
             norm = torch.linalg.vector_norm(self._grads.all)
             self._grads.all.mul_((self.settings.clip / (norm + 1e-6)).clamp(max=1.0))
@@ -134,33 +155,31 @@ class Run:
         """Cut a fresh sample of the text with the model so far, as the level's encoder will."""
         assert self.task.cut is not None
         symbols, starts = self.sampler.sample(cuts)
-        starts[self.task.cut(self.predictor(), symbols)] = True
-        self.windows = Windows(symbols=symbols, starts=starts, cuts=cuts)
+        scales = self.scales or self.calibrated()
+        if self.task.rank == 0:
+            starts[self.task.cut(self.predictor(scales), symbols)] = True
+        self.windows = Windows(symbols=symbols, starts=starts_of_rank_0(starts, self.task.ranks), cuts=cuts)
 
-    def predictor(self) -> Predictor:
+    def predictor(self, scales: Any) -> Predictor:
         """The model so far, frozen."""
-        from stackc_torch.backend import predictor
-
         weights = {name: tensor.cpu() for name, tensor in self.weights.items()}
-        return predictor(freeze(weights, self.scales or self.calibrated(), self.config), self.task.device)
+        frozen = self.architecture.freeze(weights, scales)
+        return self.architecture.predictor(frozen, self.task.device)
 
-    def calibrated(self) -> Scales:
+    def calibrated(self) -> Any:
         """Scales for the weights as they are."""
-        blocks = [_on(rows, self.device) for rows in self.sampler.calibration(CALIBRATION_SYMBOLS, self.windows)]
-        return calibrate(self.weights, self.config, blocks)
+        scales = None
+        if self.task.rank == 0:
+            blocks = [_on(rows, self.device) for rows in self.sampler.calibration(CALIBRATION_SYMBOLS, self.windows)]
+            scales = self.architecture.calibrate(self.weights, blocks)
+        return scales_of_rank_0(scales, self.architecture.scales, self.task.ranks)
 
     def _stepper(self, weights: Weights) -> Any:
-        """What computes gradients here: the fused path on CPU, autograd elsewhere."""
-        z_loss, bf16 = self.settings.z_loss, self.settings.precision == "bf16"
-        if self.device.type == "cpu":
-            from stackc_torch.fused import FusedStep
+        """What computes gradients here."""
+        bf16 = self.settings.precision == "bf16"
+        return self.architecture.stepper(weights, self._grads.named, self.settings.z_loss, bf16, self.device)
 
-            return FusedStep(self.config, weights, self._grads.named, z_loss, bf16)
-        from stackc_torch.steps import AutogradStep
-
-        return AutogradStep(self.config, weights, self._grads.named, z_loss, bf16)
-
-    def _current_stepper(self) -> tuple[Any, Scales | None]:
+    def _current_stepper(self) -> tuple[Any, Any]:
         """The float step, or the one over rounded weights with the weights rounded anew."""
         if self.scales is None:
             return self._float_step, None
@@ -169,7 +188,7 @@ class Run:
             # The same tensors but for the matrices; their gradients go to the float weights untouched.
             found = {
                 name: tuple(factor.to(self.device) for factor in pair)
-                for name, pair in factors(self.config, self.scales).items()
+                for name, pair in self.architecture.factors(self.scales).items()
             }
             copies = {name: torch.empty_like(self.weights[name]) for name in found}
             weights = {**self.weights, **copies}
@@ -184,7 +203,7 @@ class Run:
         """Bits a symbol of the float model on a fixed part of the held-out text, in long contexts; nan without text."""
         symbols = self.task.valid.symbols
         row = min(self.sampler.row, len(symbols))
-        if not row:
+        if not row or self.task.rank:
             return math.nan
         seen = self.total * self.settings.batch * self.sampler.row
         count = max(1, min(HELD_OUT_SYMBOLS, seen // HELD_OUT_SHARE) // row)
@@ -195,7 +214,7 @@ class Run:
         for start in range(0, count, together):
             part = slice(start, start + together)
             rows = _on(Rows(inputs=inputs[part], targets=targets[part], first=None), self.device)
-            y = hidden_states(self.weights, self.config, rows).reshape(-1, self.config.width)
+            y = self.architecture.hidden(self.weights, rows).flatten(0, 1)
             nats += float(head_loss(y, self.weights["head"], rows.targets.reshape(-1), 0.0, None, 1.0)[0])
         return nats / targets.numel() / math.log(2)
 
@@ -233,7 +252,7 @@ class Run:
             self.step = int(arrays["step"][0])
         except KeyError as error:
             raise ArtifactError(f"{path}: {error} is missing; remove it to train from the start") from error
-        self.scales = scales_from_arrays(arrays)
+        self.scales = scales_from_arrays(arrays, self.architecture)
 
 
 def _optimiser(weights: Tensor, grads: Tensor, matrices: int, settings: TransformerTraining) -> torch.optim.AdamW:

@@ -6,6 +6,7 @@ import difflib
 import errno
 import importlib
 import os
+import signal
 import sys
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ COMMANDS = {
     "export": "Write tokens, or a tokenizer, for other programs.",
     "verify": "Check compressed files.",
     "inspect": "Say what a stack or a compressed file is made of.",
+    "report": "Write one page that shows stacks.",
     "bench": "Measure a stack beside other tokenizers and compressors.",
     "plugins": "List plugins and their parts, or check one.",
     "doctor": "Test this machine and this installation.",
@@ -77,7 +79,9 @@ class LazyGroup(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
                 raise
-            where = f"{error.filename}: " if error.filename else ""
+            # Files are written under a name; what has none is a stream.
+            unnamed = "standard output: " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+            where = f"{error.filename}: " if error.filename else unnamed
             _stop(f"{where}{error.strerror or error}", USER_ERROR)
 
 
@@ -102,6 +106,7 @@ def run() -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(INTERRUPTED)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said: the exit code stands
         raise
     except KeyboardInterrupt:  # before a command was running
         sys.stderr.write("interrupted\n")

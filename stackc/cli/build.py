@@ -16,10 +16,22 @@ import click
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where models train.  [default: the recipe's]"
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Encode the corpus here, or on a Ray cluster.  [default: local]",
+)
 @click.option("--dry-run", is_flag=True, help="Show stages, sizes and an estimate; build nothing.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the final table.")
 def command(
-    recipe: str, out: Path | None, overrides: tuple[str, ...], device: str | None, dry_run: bool, quiet: bool
+    recipe: str,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    device: str | None,
+    engine: str,
+    dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Build a stack from RECIPE, a TOML file or the name of one that ships with stackc.
 
@@ -34,7 +46,15 @@ def command(
         print_plan(plan, device or plan.run.device)
         return
     import stackc
+    from stackc.cli import USER_ERROR
     from stackc.cli.show import print_report
+    from stackc.ranks import RankError, ranks_of_environment
 
-    stack = stackc.build(plan, out, device=device, show="quiet" if quiet else "auto")
-    print_report(stack.folder)
+    try:
+        stack = stackc.build(plan, out, device=device, engine=engine, show="quiet" if quiet else "auto")
+    except RankError as error:
+        if error.quiet:  # another rank says why
+            raise click.exceptions.Exit(USER_ERROR) from error
+        raise
+    if ranks_of_environment()[0] == 0:
+        print_report(stack.folder)

@@ -13,7 +13,13 @@ import click
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Tokens: .npy, .bin or .txt.")
 @click.option("--level", help="Stop at this level, e.g. M1.  [default: the last]")
-def command(stack: Path, file: Path, output: Path, level: str | None) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Encode here, or on a Ray cluster.  [default: local]",
+)
+def command(stack: Path, file: Path, output: Path, level: str | None, engine: str) -> None:
     """Turn FILE into tokens of STACK. Any bytes; the file is one document."""
     from stackc.files import read_pieces
     from stackc.stack import Stack
@@ -30,6 +36,6 @@ def command(stack: Path, file: Path, output: Path, level: str | None) -> None:
             size += len(piece)
             yield piece
 
-    tokens = write_tokens(output, opened.encode_stream(counted(), level), opened.token_alphabet(level))
+    tokens = write_tokens(output, opened.encode_stream(counted(), level, engine), opened.token_alphabet(level))
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
     click.echo(f"{output}: {size:,} bytes as {tokens:,} tokens of {names[-1]}{rate}", err=True)

@@ -5,6 +5,7 @@ corpus ─► M1: counts, model, frozen, coder, dictionary, tokens ─► M2: �
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stackc
+from stackc.engine import engine
 from stackc.errors import CorpusError
 from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors
@@ -23,16 +25,20 @@ from stackc.manifest import FORMAT, MANIFEST
 from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
 from stackc.pipeline.compiling import COMPILE_BITS, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
-from stackc.pipeline.stages import Done, Parts, Workspace, clear, held
+from stackc.pipeline.encoding import encode_store
+from stackc.pipeline.stages import Done, Parts, Workspace, clear, held, stage_key
+from stackc.ranks import RankError, World, world
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.stack import Stack, measured, open_level, open_predictor
-from stackc.store import Chunk, Store, StoreWriter, documents_to_chunks
+from stackc.store import Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
 
 
 def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
     """Build a stack, reusing every stage that is done and going on where a killed build was.
+
+    Under `torchrun` every process calls this: rank 0 builds, the others train with it (`stackc.ranks`).
 
     Args:
         recipe: what to build.
@@ -46,18 +52,68 @@ def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display:
     run = recipe.run
     runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
     display = display or Display(out / "logs", "quiet")
-    with held(out):
-        _Build(recipe, Workspace(out, display), runtime).run()
+    with world(runtime.device) as ranks:
+        if ranks.rank:
+            _Build(recipe, Workspace(out, Display(None, "quiet")), runtime, ranks).follow()
+        else:
+            _Build(recipe, Workspace(out, display), runtime, ranks).lead()
     return Stack(out, runtime)
 
 
 class _Build:
-    def __init__(self, recipe: Recipe, work: Workspace, runtime: Runtime) -> None:
+    def __init__(self, recipe: Recipe, work: Workspace, runtime: Runtime, ranks: World) -> None:
         self.recipe = recipe
         self.work = work
         self.runtime = runtime
+        self.ranks = ranks
+        self.orders = 0
         self.splits: list[str] = []
         self.not_compiled: dict[str, str] = {}  # reasons that were not said yet, by level
+
+    # ---- ranks
+
+    def lead(self) -> None:
+        """Build, and tell the other ranks when it is over, whichever way."""
+        try:
+            with held(self.work.folder):
+                self.run()
+        except BaseException:
+            self._order({"do": "stop"})
+            raise
+        self._order({"do": "end"})
+
+    def follow(self) -> None:
+        """Train when rank 0 does, until it is done.
+
+        Raises:
+            RankError: rank 0 stopped or is gone.
+            StackcError: this rank was given another recipe, device or folder.
+        """
+        while (order := self._receive())["do"] == "train":
+            section = [*self.recipe.levels, self.recipe.top][order["section"]]
+            device = self.runtime.resolve()
+            mine = {"recipe": stage_key(self.recipe.key()), "device": device.name}
+            for what, value in mine.items():
+                if order[what] != value:
+                    raise RankError(f"rank {self.ranks.rank}: not the {what} of rank 0; start all ranks alike")
+            assert section.model is not None
+            cut = self._cutter(section) if isinstance(section, LevelSection) else None
+            folder = self.work.folder / section.name / "model"
+            with self.work.display.stage(section.name, False) as progress, self.ranks.together():
+                section.model.make().train(self._task(section, order["inputs"], folder, progress, cut, self.ranks))
+        if order["do"] == "stop":
+            raise RankError("rank 0 stopped", quiet=True)
+
+    def _order(self, what: dict[str, Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # nobody is left to hear it
+            self.ranks.order(self.orders, what)
+        self.orders += 1
+
+    def _receive(self) -> dict[str, Any]:
+        self.orders += 1
+        return self.ranks.receive(self.orders - 1)
+
+    # ---- all stages
 
     def run(self) -> None:
         inputs = "corpus"
@@ -179,19 +235,14 @@ class _Build:
         def train(stage: Path, progress: Progress) -> None:
             device = self.runtime.resolve()
             record.update(device=device.name, threads=device.threads, build=host("same-build"))
-            task = TrainingTask(
-                alphabet=section.alphabet,
-                segment=self.recipe.corpus.segment,
-                train=self._store(inputs, "train").text(),
-                valid=self._store(inputs, "valid").text(),
-                seed=self.recipe.stack.seed,
-                settings=section.train,
-                folder=stage,
-                device=device,
-                progress=progress,
-                cut=cut,
-            )
-            backend.train(task)
+            ranks = self.ranks if getattr(backend, "many_ranks", False) else World()
+            if ranks.ranks > 1:
+                record.update(ranks=ranks.ranks)
+                number = [*self.recipe.levels, self.recipe.top].index(section)
+                key = stage_key(self.recipe.key())
+                self._order({"do": "train", "section": number, "inputs": inputs, "recipe": key, "device": device.name})
+            with ranks.together():
+                backend.train(self._task(section, inputs, stage, progress, cut, ranks))
 
         trained = self.work.run(f"{section.name}/model", material, train, record)
 
@@ -200,6 +251,30 @@ class _Build:
 
         key = {"model": section.model.key(), "trained": trained.content, "train": content}
         return self.work.run(f"{section.name}/frozen", key, freeze)
+
+    def _task(
+        self,
+        section: LevelSection | TopSection,
+        inputs: str,
+        folder: Path,
+        progress: Progress,
+        cut: Cut | None,
+        ranks: World,
+    ) -> TrainingTask:
+        return TrainingTask(
+            alphabet=section.alphabet,
+            segment=self.recipe.corpus.segment,
+            train=self._store(inputs, "train").text(),
+            valid=self._store(inputs, "valid").text(),
+            seed=self.recipe.stack.seed,
+            settings=section.train,
+            folder=folder,
+            device=self.runtime.resolve(),
+            progress=progress,
+            cut=cut,
+            rank=ranks.rank,
+            ranks=ranks.ranks,
+        )
 
     def _cutter(self, section: LevelSection) -> Cut | None:
         """Where the level's encoder would restart the context, under a model that is still learning."""
@@ -243,18 +318,9 @@ class _Build:
             reason = self.not_compiled.pop(section.name, None)
             if reason is not None:
                 progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
-            writer = StoreWriter(stage, level.token_alphabet)
-            read = count = 0
-            for number, chunk in enumerate(source.chunks()):
-                if not writer.has(number):
-                    coded = level.encode(chunk.symbols, chunk.offsets)
-                    writer.add(
-                        number, Chunk(symbols=coded.tokens, offsets=coded.offsets, source_bytes=chunk.source_bytes)
-                    )
-                read += len(chunk.symbols)
-                count = number + 1
-                progress.update(read, len(source.symbols))
-            writer.finish(count)
+            run = self.runtime
+            shards = engine(run.engine, run.threads, gpu=run.device == "cuda" and level.dictionary is None)
+            encode_store(self.recipe, self.work.folder, level, source, stage, run, shards, progress)
 
         self.work.run(f"{section.name}/tokens/{split}", material, encode)
 

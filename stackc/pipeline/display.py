@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from stackc.errors import ArtifactError
+from stackc.files import kept_in
 
 Mode = Literal["auto", "plain", "quiet"]
 
@@ -89,7 +91,7 @@ class StageProgress:
         self._task = bar.add_task(name, total=None, figures="") if bar else None
         self._said = self._begun = time.monotonic()
         self._first: int | None = None
-        self._events: Any = None
+        self._events: _Events | None = None
         self.last = ""
 
     def update(self, done: int, total: int, **figures: float) -> None:
@@ -110,16 +112,13 @@ class StageProgress:
         if logs is None:
             return
         record = {"time": round(time.time(), 3), "stage": self._name, "step": step, **scalars}
-        try:
+        with kept_in(logs):
             logs.mkdir(parents=True, exist_ok=True)
             with (logs / "metrics.jsonl").open("a") as file:
                 file.write(json.dumps(record) + "\n")
             if self._events is None:
-                self._events = _event_writer(logs / "tensorboard" / self._name.replace("/", "-"))
-            for name, value in scalars.items():
-                self._events.add_scalar(name, value, step)
-        except OSError as error:
-            raise ArtifactError(f"{logs}: cannot write logs ({error.strerror or error})") from error
+                self._events = _Events(logs / "tensorboard" / self._name.replace("/", "-"))
+            self._events.add(step, scalars)
 
     def say(self, text: str) -> None:
         """One line for the user."""
@@ -130,10 +129,34 @@ class StageProgress:
             self._events.close()
 
 
-def _event_writer(folder: Path) -> Any:
-    from torch.utils.tensorboard import SummaryWriter
+class _Events:
+    """TensorBoard events of one run, in a file of their own, written at once: a writer with a thread of its own, such
+    as torch's, says there what a full disk told it."""
 
-    return SummaryWriter(log_dir=str(folder))
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{int(time.time())}.{platform.node()}.{os.getpid()}"
+        self._file = (folder / name).open("ab")
+        self._records = RecordWriter(self._file)
+        self._write(file_version="brain.Event:2")
+
+    def add(self, step: int, scalars: dict[str, float]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        self._write(step=step, summary=Summary(value=values))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written was said when it was
+            self._file.close()
+
+    def _write(self, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._records.write(Event(wall_time=time.time(), **content).SerializeToString())
+        self._records.flush()
 
 
 def _label(name: str) -> str:

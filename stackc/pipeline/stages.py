@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from stackc.errors import ArtifactError
-from stackc.files import sha256_file, storage_error, write_atomically
+from stackc.files import kept_in, sha256_file, write_atomically
 from stackc.parts import Progress
 from stackc.pipeline.display import Display
 
@@ -70,6 +70,9 @@ class Workspace:
             material: JSON-able; all that decides the stage's bytes.
             work: fills the folder; files of an earlier, killed run with the same key are still there.
             record: kept beside the parts, never hashed: the device, threads and build that did it.
+
+        Raises:
+            ArtifactError: the folder cannot be written, or the disk is full. What is there is gone on with next time.
         """
         key = stage_key({"stage": name, **material})
         folder = self.folder / name
@@ -77,12 +80,13 @@ class Workspace:
         if done is not None:
             self.display.reused(name)
         else:
-            # What is rebuilt no longer fits the rest of the stack, which is whole again when its manifest is written.
-            (self.folder / "manifest.json").unlink(missing_ok=True)
-            resumed = self._prepare(folder, key)
-            with self.display.stage(name, resumed) as progress:
-                work(folder, progress)
-            done = self._finish(folder, key, {} if record is None else record)
+            with kept_in(folder):
+                # What is rebuilt no longer fits the rest of the stack: it is whole again with its manifest.
+                (self.folder / "manifest.json").unlink(missing_ok=True)
+                resumed = self._prepare(folder, key)
+                with self.display.stage(name, resumed) as progress:
+                    work(folder, progress)
+                done = self._finish(folder, key, {} if record is None else record)
         self.done[name] = done
         return done
 
@@ -102,15 +106,12 @@ class Workspace:
 
     def _prepare(self, folder: Path, key: str) -> bool:
         pending = folder / ".pending"
-        try:
-            if pending.exists() and pending.read_text() == key:
-                return True
-            clear(folder)
-            folder.mkdir(parents=True)
-            with write_atomically(pending) as file:
-                file.write(key.encode())
-        except OSError as error:
-            raise storage_error(folder, error) from error
+        if pending.exists() and pending.read_text() == key:
+            return True
+        clear(folder)
+        folder.mkdir(parents=True)
+        with write_atomically(pending) as file:
+            file.write(key.encode())
         return False
 
     def _finish(self, folder: Path, key: str, record: dict[str, Any]) -> Done:
@@ -137,25 +138,28 @@ def clear(folder: Path) -> None:
     ours = folder.is_dir() and any((folder / mark).is_file() for mark in (".pending", "stage.json"))
     if not ours and (not folder.is_dir() or any(folder.iterdir())):
         raise ArtifactError(f"{folder}: holds files that no build wrote; move them, or give the stack another --out")
-    shutil.rmtree(folder)
+    with kept_in(folder):
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold the folder for one build; released when the process ends, however it ends."""
-    try:
+    """Hold the folder for one build; released when the process ends, however it ends.
+
+    Raises:
+        ArtifactError: another build holds it, which is named; it cannot be written.
+    """
+    with kept_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+")
-    except OSError as error:
-        raise storage_error(folder, error) from error
+        file = (folder / ".lock").open("ab+", buffering=0)
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = file.read().decode(errors="replace").strip() or "unknown"
             raise ArtifactError(f"{folder}: another build (process {holder}) is at work here; wait for it") from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with kept_in(folder):
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
         yield

@@ -43,6 +43,7 @@ from stackc_torch.cpu import CpuPredictor
 from stackc_torch.freeze import freeze
 from stackc_torch.network import Weights
 from stackc_torch.training import Run
+from stackc_torch.transformer import TransformerNetwork
 
 DATA = Path(__file__).parents[2] / "recipes" / "data"
 Times = dict[str, list[float]]
@@ -109,7 +110,7 @@ class Subject:
         self.plain = plain_of(run.weights, config, alphabet)
 
     def run(self, **settings: Any) -> Run:
-        return Run(self.config, TrainingTask(
+        return Run(TransformerNetwork(self.config), TrainingTask(
             alphabet=self.alphabet, segment=10_240, train=self.text, valid=self.text, seed=1,
             settings=TransformerTraining(**settings), folder=Path(tempfile.mkdtemp()), device=Device(),
             progress=Silent(),

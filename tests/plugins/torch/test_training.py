@@ -20,6 +20,7 @@ from stackc_torch.network import head_loss, hidden_states, initial_weights
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 from stackc_torch.steps import AutogradStep
+from stackc_torch.transformer import TransformerNetwork
 
 
 def every_fourth(predictor, symbols):
@@ -30,7 +31,8 @@ def every_fourth(predictor, symbols):
 
 
 def sampler(text: Text, config: Transformer, windows: bool = True, seed: int = 1, **settings) -> Sampler:
-    return Sampler(text, 256, seed, config, TransformerTraining(steps=1, **settings), windows)
+    chosen = TransformerTraining(steps=1, **settings)
+    return Sampler(text, 256, seed, chosen.row_symbols(config.context), chosen, windows)
 
 
 @pytest.mark.parametrize("rounding", [False, True])
@@ -45,10 +47,12 @@ def test_the_fused_step_has_the_gradients_of_autograd(tools, small, rounding, ro
     weights["head"] *= 10
     scales = calibrate(weights, small, rows.calibration(500, windows)) if rounding else None
     outcomes = []
-    for step in (FusedStep, AutogradStep):
+    for fused in (True, False):
         grads = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
-        extra = (False,) if step is AutogradStep else ()
-        stepper = step(small, weights, grads, 1e-3, *extra)
+        if fused:
+            stepper = FusedStep(small, weights, grads, 1e-3)
+        else:
+            stepper = AutogradStep(TransformerNetwork(small), weights, grads, 1e-3, False)
         loss = stepper(blocks, 700, scales)
         outcomes.append((float(loss), grads))
     (fused, mine), (plain, theirs) = outcomes

@@ -1,0 +1,92 @@
+"""The arithmetic of the recurrent network on CPU: numpy arrays, int8 products by torch, the rest by numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+
+from stackc.api import Frequencies
+from stackc_torch import integers as I
+from stackc_torch import kernels
+from stackc_torch.gemm import Product, best_product
+from stackc_torch.gru import integers as G
+from stackc_torch.gru.integers import FrozenGru
+from stackc_torch.gru.kernels import recur_rows, remember_rows
+from stackc_torch.integers import Array
+
+ANSWER_ELEMENTS = 1 << 18
+"""Frequencies that are made at once: what the cache holds, but at least 32 rows a pass over the weights."""
+
+
+class CpuArithmetic:
+    """An `stackc_torch.gru.predictor.Arithmetic`: x int32[n, d], sums int32, states int16.
+
+    Args:
+        product: makes the exact product of a weight matrix; tests pass `gemm.float_product`.
+    """
+
+    def __init__(self, frozen: FrozenGru, product: Callable[[Array], Product] = best_product) -> None:
+        self.frozen = frozen
+        self._enter = [product(weights) for weights in frozen.enter]
+        self._recall = [product(weights) for weights in frozen.recall]
+        self._out = [product(weights) for weights in frozen.out]
+        self._head = product(frozen.head)
+        self._norms = [int(multiplier) for multiplier in frozen.norms]
+        self._tables = G.tables()
+        self._answer_rows = max(32, ANSWER_ELEMENTS // frozen.alphabet)
+
+    def embed(self, inputs: Array) -> Array:
+        return self.frozen.embed[inputs]
+
+    def states(self, lanes: int) -> Array:
+        return np.zeros((self.frozen.layers, lanes, self.frozen.units), np.int16)
+
+    def enter(self, layer: int, x: Array) -> Array:
+        return self._product(self._enter[layer], self._normed(x, layer), 3 * self.frozen.units)
+
+    def remember(self, layer: int, entering: Array, h: Array) -> Array:
+        f = self.frozen
+        recalled = self._product(self._recall[layer], operand(h), 3 * f.units)
+        after = np.ascontiguousarray(h).copy()
+        shifts = f.enter_shift[layer], f.recall_shift[layer], f.bias[layer]
+        remember_rows(np.ascontiguousarray(entering), recalled, *shifts, *self._tables, after)
+        return after
+
+    def recur(self, layer: int, entering: Array, fresh: Array, h: Array) -> Array:
+        f = self.frozen
+        out = np.empty((len(entering), f.units), np.int16)
+        shifts = f.enter_shift[layer], f.recall_shift[layer], f.bias[layer]
+        recur_rows(entering, f.recall[layer], *shifts, *self._tables, fresh, np.ascontiguousarray(h).copy(), out)
+        return out
+
+    def leave(self, layer: int, x: Array, h: Array) -> Array:
+        sums = self._product(self._out[layer], operand(h), self.frozen.width)
+        kernels.add_rows(x, sums, self.frozen.out_shift[layer])
+        return x
+
+    def answers(self, x: Array) -> Iterator[Frequencies]:
+        y = self._normed(x, -1)
+        for start in range(0, len(y), self._answer_rows):
+            sums = self._product(self._head, y[start : start + self._answer_rows], self.frozen.alphabet)
+            rows = np.empty(sums.shape, np.uint32)
+            kernels.frequency_rows(sums, self.frozen.head_shift, I.exponential_table(), rows)
+            yield rows
+
+    def _normed(self, x: Array, number: int) -> Array:
+        y = np.empty(x.shape, np.int8)
+        kernels.norm_rows(x, self._norms[number], y)
+        return y
+
+    @staticmethod
+    def _product(product: Product, a: Array, rows: int) -> Array:
+        out = torch.empty((len(a), rows), dtype=torch.int32)
+        product(torch.from_numpy(a), out)
+        return out.numpy()
+
+
+def operand(h: Array) -> Array:
+    """States int16[n, H] as int8."""
+    half = (1 << G.STATE_SHIFT) // 2
+    return np.minimum((h.astype(np.int32) + half) >> G.STATE_SHIFT, I.TOP).clip(-I.TOP).astype(np.int8)

@@ -1,0 +1,170 @@
+"""The recurrent network in floats, how it is rounded, and how it becomes integers.
+
+Shapes: B rows, T positions, d width, H units.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stackc.api import Device, Predictor
+from stackc_torch import integers as I
+from stackc_torch import numerics
+from stackc_torch.calibrate import best_scale
+from stackc_torch.freeze import as_integers
+from stackc_torch.gru import integers as G
+from stackc_torch.gru.config import Gru
+from stackc_torch.gru.integers import FrozenGru
+from stackc_torch.network import Rows, Weights, normed, round_to
+from stackc_torch.quantise import LOG2_UNITS, Factors, rounded_rows
+from stackc_torch.steps import AutogradStep
+
+OPERAND = float(G.ONE >> G.STATE_SHIFT)
+"""Integer units per 1.0 of the state as an operand."""
+
+LONGEST_MEMORY = 32.0
+"""Symbols that the slowest unit remembers at first; the units spread geometrically from 1 to this."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class GruScales:
+    """Integer units per 1.0 after the norms: `entering` float32[L] of the layers, `head_in` float32[1] of the last."""
+
+    entering: Tensor
+    head_in: Tensor
+
+    def to(self, device: torch.device) -> GruScales:
+        """The same on another device."""
+        return GruScales(entering=self.entering.to(device), head_in=self.head_in.to(device))
+
+
+class GruNetwork:
+    """An `stackc_torch.architecture.Architecture`."""
+
+    name = "gru"
+    scales = GruScales
+
+    def __init__(self, config: Gru) -> None:
+        self.config = config
+
+    def initial(self, alphabet: int, seed: int) -> Weights:
+        """Starting weights, a function of the seed alone (drawn on the CPU, in float32)."""
+        generator = torch.Generator().manual_seed(seed)
+        weights = {}
+        for name, shape in self.config.shapes(alphabet).items():
+            kind = name.split(".")[-1]
+            if kind == "bias":
+                weights[name] = torch.zeros(shape)
+                memory = LONGEST_MEMORY ** (torch.arange(self.config.units) / max(1, self.config.units - 1))
+                weights[name][self.config.units : 2 * self.config.units] = memory.log()
+                continue
+            spread = 1.0 if kind == "embed" else 1 / math.sqrt(shape[1])
+            if kind == "head":
+                spread *= 0.1
+            weights[name] = torch.randn(shape, generator=generator) * spread
+        return weights
+
+    def hidden(self, weights: Weights, rows: Rows, scales: GruScales | None = None) -> Tensor:
+        """What the projection to symbols reads: [B, T, d], normed. With `scales`, rounded as when frozen."""
+        x = weights["embed"][rows.inputs]
+        for layer in range(self.config.layers):
+            y = normed(x, scales and scales.entering[layer])
+            x = x + self._recurrent(weights, layer, y, rows, scales is not None)
+        return normed(x, scales and scales.head_in)
+
+    def _recurrent(self, weights: Weights, layer: int, y: Tensor, rows: Rows, rounding: bool) -> Tensor:
+        """What a layer adds to the stream: [B, T, d]."""
+        units = self.config.units
+        entering = (F.linear(y, weights[f"{layer}.in"]) + weights[f"{layer}.bias"]).unbind(1)
+        kept = None
+        if rows.first is not None:
+            kept = (rows.first != torch.arange(y.shape[1], device=y.device)).float()[..., None].unbind(1)
+        h = y.new_zeros(len(y), units)
+        operand, operands = h, []
+        for t, gates in enumerate(entering):
+            if kept is not None:
+                h, operand = h * kept[t], operand * kept[t]
+            recalled = F.linear(operand, weights[f"{layer}.state"])
+            both = torch.sigmoid(gates[:, : 2 * units] + recalled[:, : 2 * units])
+            n = torch.tanh(gates[:, 2 * units :] + both[:, :units] * recalled[:, 2 * units :])
+            h = n + both[:, units:] * (h - n)
+            operand = round_to(h, h.new_tensor(OPERAND)) if rounding else h
+            operands.append(operand)
+        return F.linear(torch.stack(operands, 1), weights[f"{layer}.out"])
+
+    @torch.no_grad()
+    def calibrate(self, weights: Weights, blocks: list[Rows]) -> GruScales:
+        """The scales of a float network, from its own activations on `blocks` (a few thousand symbols)."""
+        streams, entering = [weights["embed"][rows.inputs] for rows in blocks], []
+        for layer in range(self.config.layers):
+            ys = [normed(x, None) for x in streams]
+            entering.append(best_scale(torch.cat([y.reshape(-1) for y in ys])[None]))
+            added = [self._recurrent(weights, layer, y, rows, False) for y, rows in zip(ys, blocks, strict=True)]
+            streams = [x + more for x, more in zip(streams, added, strict=True)]
+        head_in = best_scale(torch.cat([normed(x, None).reshape(-1) for x in streams])[None])
+        return GruScales(entering=torch.cat(entering).cpu(), head_in=head_in.cpu())
+
+    def factors(self, scales: GruScales) -> Factors:
+        """See `stackc_torch.quantise.factors`."""
+        found: Factors = {}
+        # What a sum of 1 is worth, in the stream and in gates, before its shift: 2^10 in Q12.
+        lifted = torch.full((1,), 2.0 ** (I.STREAM_BITS - I.LIFT))
+        operand = torch.full((1,), 1 / OPERAND)
+        for layer in range(self.config.layers):
+            found[f"{layer}.in"] = lifted, (1 / scales.entering[layer])[None]
+            found[f"{layer}.state"] = lifted, operand
+            found[f"{layer}.out"] = lifted, operand
+        found["head"] = torch.full((1,), LOG2_UNITS), 1 / scales.head_in
+        return found
+
+    @torch.no_grad()
+    def freeze(self, weights: Weights, scales: GruScales) -> FrozenGru:
+        """The integer network of float weights (on the CPU) under `scales`."""
+        rounded = {name: rounded_rows(weights[name], *pair) for name, pair in self.factors(scales).items()}
+
+        def stacked(name: str, part: int, kind: Any) -> I.Array:
+            return np.stack([rounded[f"{i}.{name}"][part].numpy() for i in range(self.config.layers)]).astype(kind)
+
+        arrays = {}
+        for name, stored in (("in", "enter"), ("state", "recall"), ("out", "out")):
+            arrays[stored] = stacked(name, 0, np.int8)
+            arrays[f"{stored}_shift"] = stacked(name, 1, np.int32)
+        bias = torch.stack([weights[f"{layer}.bias"] for layer in range(self.config.layers)])
+        norms = torch.cat([scales.entering, scales.head_in]).double() * (1 << I.NORM_BITS)
+        return FrozenGru(
+            embed=as_integers(weights["embed"] * (1 << I.STREAM_BITS), -I.STREAM_TOP, I.STREAM_TOP, np.int32),
+            norms=as_integers(norms, 1, I.TOP << I.NORM_BITS, np.int64),
+            bias=as_integers(bias * (1 << I.STREAM_BITS), -G.GATE_TOP, G.GATE_TOP, np.int32),
+            head=rounded["head"][0].numpy().astype(np.int8),
+            head_shift=rounded["head"][1].numpy().astype(np.int32),
+            **arrays,
+        )
+
+    def load(self, folder: Path, alphabet: int) -> FrozenGru:
+        """The frozen network in `folder`."""
+        return FrozenGru.load(folder, alphabet)
+
+    def predictor(self, frozen: FrozenGru, device: Device) -> Predictor:
+        """The fastest route for a frozen network on `device`. Every route answers the same bits."""
+        from stackc_torch.gru.predictor import GruPredictor
+
+        target = numerics.pick(device)
+        if target.type == "cpu":
+            from stackc_torch.gru.cpu import CpuArithmetic
+
+            return GruPredictor(frozen, CpuArithmetic(frozen))
+        from stackc_torch.gru.device import DeviceArithmetic
+
+        return GruPredictor(frozen, DeviceArithmetic(frozen, target))
+
+    def stepper(self, weights: Weights, grads: Weights, z_loss: float, bf16: bool, device: torch.device) -> Any:
+        """What computes gradients."""
+        return AutogradStep(self, weights, grads, z_loss, bf16)

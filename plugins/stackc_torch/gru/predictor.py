@@ -1,0 +1,145 @@
+"""Stepping and scoring with a frozen recurrent network, over the exact arithmetic of a device.
+
+n positions in a pass, L lanes, H units, A alphabet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, Symbols
+from stackc_torch.cpu import pass_inputs
+from stackc_torch.gru.integers import FrozenGru
+from stackc_torch.integers import Array
+
+PASS = 512
+"""Positions of a pass."""
+
+SIDE_BY_SIDE = 8
+"""Runs in a pass from which on they advance together, by matrix products."""
+
+
+class Arithmetic(Protocol):
+    """The rules of `stackc_torch.gru.twin` over many rows. What its methods pass on is an array type of its own."""
+
+    def embed(self, inputs: Array) -> Any:
+        """The stream x[n, d] of symbols int64[n], A where the context is empty."""
+
+    def states(self, lanes: int) -> Any:
+        """Empty states [layers, lanes, H]."""
+
+    def enter(self, layer: int, x: Any) -> Any:
+        """Sums [n, 3H] of a layer's gates from the stream."""
+
+    def remember(self, layer: int, entering: Any, h: Any) -> Any:
+        """States [n, H] after one more symbol, from sums [n, 3H] and the states before."""
+
+    def recur(self, layer: int, entering: Any, fresh: Array, h: Any) -> Any:
+        """States [n, H] after each of n symbols in turn, from h[1, H]; emptied before where fresh bool[n]."""
+
+    def leave(self, layer: int, x: Any, h: Any) -> Any:
+        """The stream after the layer's states h[n, H] are projected and added."""
+
+    def answers(self, x: Any) -> Iterator[Frequencies]:
+        """Frequencies for x[n, d], in blocks."""
+
+
+@attrs.define(kw_only=True)
+class State:
+    """Lanes in the middle of their texts.
+
+    Attributes:
+        started: bool[L], whether a lane was ever restarted.
+        h: [layers, L, H], the states in Q15.
+    """
+
+    started: npt.NDArray[np.bool_]
+    h: Any
+
+
+class GruPredictor:
+    """A `stackc.api.Predictor` over a frozen recurrent network."""
+
+    portability: Portability = "portable"
+
+    def __init__(self, frozen: FrozenGru, arithmetic: Arithmetic) -> None:
+        self.frozen = frozen
+        self.alphabet = frozen.alphabet
+        self._do = arithmetic
+
+    def start(self, lanes: int) -> State:
+        """A state of `lanes` lanes; the first step must restart each."""
+        return State(started=np.zeros(lanes, bool), h=self._do.states(lanes))
+
+    def take(self, state: State, lanes: npt.NDArray[np.int64]) -> State:
+        """A new state whose lane i is a copy of lane lanes[i]."""
+        lanes = np.asarray(lanes, np.int64)
+        return State(started=state.started[lanes], h=state.h[:, lanes])
+
+    def step(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
+        """See `stackc.api.Predictor.step`. Raises `CodingError` for a symbol outside the alphabet."""
+        symbols = np.asarray(symbols, np.int64)
+        answer = np.zeros((len(symbols), self.alphabet), np.uint32)
+        active = np.flatnonzero(symbols != IDLE)
+        inputs = symbols[active]
+        if len(inputs) and not RESTART <= int(inputs.min()) <= int(inputs.max()) < self.alphabet:
+            raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
+        restarted = inputs == RESTART
+        if not state.started[active[~restarted]].all():
+            raise CodingError("a lane was stepped before it was restarted")
+        state.started[active] = True
+        state.h[:, active[restarted]] = 0
+        for start in range(0, len(active), PASS):
+            lanes = active[start : start + PASS]
+            part = inputs[start : start + PASS]
+            x = self._do.embed(np.where(part == RESTART, self.alphabet, part))
+            for layer in range(self.frozen.layers):
+                h = self._do.remember(layer, self._do.enter(layer, x), state.h[layer, lanes])
+                state.h[layer, lanes] = h
+                x = self._do.leave(layer, x, h)
+            done = 0
+            for rows in self._do.answers(x):
+                answer[lanes[done : done + len(rows)]] = rows
+                done += len(rows)
+        return answer
+
+    def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+        """See `stackc.api.Predictor`. A layer at a time over a pass; runs between restarts advance side by side."""
+        count = len(segment)
+        if count and not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
+            raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
+        carried = self._do.states(1)
+        for start in range(0, count, PASS):
+            end = min(start + PASS, count)
+            inputs, starts = pass_inputs(segment, restarts, start, end, self.alphabet, 0)
+            fresh = starts == np.arange(start, end)
+            x = self._do.embed(inputs)
+            for layer in range(self.frozen.layers):
+                h = self._along(layer, self._do.enter(layer, x), fresh, carried[layer])
+                carried[layer] = h[-1:]
+                x = self._do.leave(layer, x, h)
+            yield from self._do.answers(x)
+
+    def _along(self, layer: int, entering: Any, fresh: Array, before: Any) -> Any:
+        """The states [n, H] of one layer along a pass, from the state before it."""
+        begins = np.flatnonzero(fresh | (np.arange(len(fresh)) == 0))
+        if len(begins) < SIDE_BY_SIDE:
+            return self._do.recur(layer, entering, fresh, before)
+        # The longest first: those that still run are always the first ones.
+        lengths = np.diff(np.append(begins, len(fresh)))
+        order = np.argsort(-lengths, kind="stable")
+        begins, lengths = begins[order], lengths[order]
+        h = self._do.states(len(begins))[layer]
+        if not fresh[0]:
+            h[int(np.flatnonzero(begins == 0)[0])] = before[0]
+        out = self._do.states(len(fresh))[layer]
+        for t in range(int(lengths[0])):
+            places = begins[: int((lengths > t).sum())] + t
+            h = self._do.remember(layer, entering[places], h[: len(places)])
+            out[places] = h
+        return out

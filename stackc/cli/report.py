@@ -1,0 +1,42 @@
+"""`stackc report`: one page that shows stacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("stacks", metavar="STACK...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
+)
+@click.option("--png", type=click.Path(path_type=Path), metavar="DIR", help="Write the plots as PNG images there too.")
+@click.option("--text", type=click.Path(path_type=Path), metavar="FILE", help="Cut this text, not the stacks' own.")
+@click.option(
+    "--sample",
+    type=click.IntRange(1, 1 << 24),
+    default=1 << 16,
+    show_default=True,
+    metavar="BYTES",
+    help="Text to cut into windows and score, at most.",
+)
+@click.option("--force", is_flag=True, help="Overwrite.")
+def command(
+    stacks: tuple[Path, ...], output: Path, png: Path | None, text: Path | None, sample: int, force: bool
+) -> None:
+    """Write one self-contained HTML page on one or several STACKs.
+
+    Figures, learning curves, lengths of windows, bits by position, and held-out text cut into its tokens.
+    """
+    from rich.console import Console
+
+    from stackc.report import write_report
+
+    with Console(stderr=True).status("reading") as status:
+        missing = write_report(stacks, output, png=png, text=text, sample=sample, force=force, tell=status.update)
+    for line in missing:
+        click.echo(f"left out: {line}", err=True)
+    images = f" and {click.format_filename(png)}/*.png" if png is not None else ""
+    click.echo(f"{click.format_filename(output)}{images}: {len(stacks)} stack{'s' * (len(stacks) != 1)}")

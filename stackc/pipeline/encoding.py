@@ -1,0 +1,114 @@
+"""Encoding a store shard by shard: a shard is a run of whole documents, and its tokens depend on nothing else."""
+
+from __future__ import annotations
+
+import functools
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from stackc.engine import Engine, Local, travels
+from stackc.host import Runtime
+from stackc.level import Level
+from stackc.parts import Progress
+from stackc.recipe import Recipe, recipe_from_dict
+from stackc.stack import open_level
+from stackc.store import Chunk, Store, StoreWriter
+
+Shard = tuple[int, int, int]
+"""Number, first document, last document + 1."""
+
+
+@attrs.frozen(kw_only=True)
+class ShardEncoder:
+    """Encodes shards of a build wherever it is sent: the level is opened there, once in a process.
+
+    Attributes:
+        recipe: as JSON.
+        base, folder: of the recipe; of the stack. Absolute.
+        level: its place in the recipe.
+        compiled: whether it has a dictionary.
+        source, target: folders of the store that is read, and of the stage.
+    """
+
+    recipe: str
+    base: str
+    folder: str
+    level: int
+    compiled: bool
+    runtime: Runtime
+    source: str
+    target: str
+
+    def __call__(self, shard: Shard) -> str:
+        """Write the shard's tokens under a name that nobody else uses; the name."""
+        return encode_shard(_opened_level(self), _opened_store(self.source), Path(self.target), shard)
+
+
+@functools.lru_cache(maxsize=2)
+def _opened_level(encoder: ShardEncoder) -> Level:
+    recipe = recipe_from_dict(json.loads(encoder.recipe), Path(encoder.base))
+    section = recipe.levels[encoder.level]
+    folder = Path(encoder.folder) / section.name
+    return open_level(section, folder, recipe.corpus.segment, encoder.runtime, compiled=encoder.compiled)
+
+
+@functools.lru_cache(maxsize=2)
+def _opened_store(folder: str) -> Store:
+    return Store(Path(folder))
+
+
+def encode_shard(level: Level, source: Store, target: Path, shard: Shard) -> str:
+    """Encode one shard of `source` into the store that is written in `target`; the name of its file."""
+    number, first, last = shard
+    writer = StoreWriter(target, level.token_alphabet)
+    chunk = source.chunk(first, last)
+    coded = level.encode(chunk.symbols, chunk.offsets)
+    name = f"{number:06d}-{uuid.uuid4().hex}"
+    tokens = Chunk(symbols=coded.tokens, offsets=coded.offsets, source_bytes=chunk.source_bytes)
+    writer.write(name, tokens)
+    return name
+
+
+def encode_store(
+    recipe: Recipe,
+    folder: Path,
+    level: Level,
+    source: Store,
+    target: Path,
+    runtime: Runtime,
+    engine: Engine,
+    progress: Progress,
+) -> None:
+    """Encode every shard of `source` that is not there yet, and join them in `target`.
+
+    A shard gets its final name here, from the process that holds the stack, whoever encoded it: a worker that was
+    given up and comes back later changes nothing.
+    """
+    writer = StoreWriter(target, level.token_alphabet)
+    shards = [(number, *bounds) for number, bounds in enumerate(source.bounds())]
+    missing = [shard for shard in shards if not writer.has(shard[0])]
+    work: Callable[[Shard], str] = functools.partial(encode_shard, level, source, target)
+    if not engine.here and not travels(level):
+        progress.say(f"{level.name} is encoded here: its model's answers are {level.predictor.portability}")
+        engine = Local()
+    if not engine.here:
+        work = ShardEncoder(
+            recipe=json.dumps(recipe.to_dict()),
+            base=str(recipe.base.absolute()),
+            folder=str(folder.absolute()),
+            level=[section.name for section in recipe.levels].index(level.name),
+            compiled=level.dictionary is not None,
+            runtime=runtime,
+            source=str(source.folder.absolute()),
+            target=str(target.absolute()),
+        )
+    done = len(source.symbols) - sum(int(source.offsets[last] - source.offsets[first]) for _, first, last in missing)
+    for (number, first, last), name in zip(missing, engine.map(work, missing), strict=True):
+        writer.keep(number, name)
+        done += int(source.offsets[last] - source.offsets[first])
+        progress.update(done, len(source.symbols))
+    writer.finish(len(shards))

@@ -1,0 +1,50 @@
+"""Encoding with a finished stack where an engine sends the work."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.engine import engine, travels
+from stackc.host import Runtime
+from stackc.level import Level
+from stackc.stack import Stack
+from stackc.streaming import Encode, Symbols, encode_here
+
+
+@attrs.frozen(kw_only=True)
+class RunEncoder:
+    """Encodes runs of whole segments with one level of the stack in `folder`, opened once in a process."""
+
+    folder: str
+    level: int
+    runtime: Runtime
+
+    def __call__(self, run: Symbols) -> npt.NDArray[np.unsignedinteger[Any]]:
+        return _opened(self.folder, self.runtime).levels[self.level].encode(run).tokens
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(folder: str, runtime: Runtime) -> Stack:
+    return Stack(Path(folder), runtime)
+
+
+def encoding_on(name: str, stack: Stack) -> Encode:
+    """What `stackc.streaming.encode_stream` encodes by: tasks of the engine of that name, for a level whose tokens
+    are the same on any machine; any other is encoded here."""
+    run = stack.runtime
+    tasks = engine(name, run.threads, gpu=run.device == "cuda")
+
+    def encode(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:
+        if not travels(level):
+            return encode_here(level, runs)
+        number = stack.level_index(level.name) - 1
+        return tasks.map(RunEncoder(folder=str(stack.folder.absolute()), level=number, runtime=run), runs)
+
+    return encode

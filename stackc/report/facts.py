@@ -1,0 +1,214 @@
+"""What is known of a stack: its own report, its logs, and a sample of its held-out text. Files are not trusted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.errors import ArtifactError, StackcError
+from stackc.files import read_json
+from stackc.manifest import coding_parts, read_manifest
+from stackc.parts import Symbols
+from stackc.report.cutting import Cutting, cut
+from stackc.table import COLUMNS
+
+MAX_LINE = 1 << 12
+"""Characters of a line of the logs that are read."""
+
+MAX_LEVELS = 64
+"""Rows of a stack's report that are shown."""
+
+
+Sample = tuple[str, Symbols, npt.NDArray[np.int64]]
+"""What it is, its bytes, and the bounds of its documents."""
+
+
+@attrs.frozen(kw_only=True)
+class Curve:
+    """What was logged while one model trained.
+
+    Attributes:
+        name: of the level or the top model.
+        train: (step, bits a symbol) of the training text.
+        valid: the same of held-out text, measured now and then.
+    """
+
+    name: str
+    train: list[tuple[int, float]]
+    valid: list[tuple[int, float]]
+
+
+@attrs.define(kw_only=True, eq=False)
+class Facts:
+    """All that the page says of one stack.
+
+    Attributes:
+        folder: of the stack.
+        label: its name, with the folder where two stacks have the same.
+        coding_bytes: of the parts that coding needs, on disk.
+        names: of its levels, lowest first, and of its top model.
+        evaluation: its report/report.json; None where there is none.
+        curves: by name of the model.
+        split: what the sample is: a split of the corpus, or a file.
+        data: the sample, documents end to end.
+        cuttings: the sample at every level.
+        missing: a line for everything that could not be shown.
+    """
+
+    folder: Path
+    label: str
+    coding_bytes: int
+    names: list[str]
+    evaluation: dict[str, Any] | None = None
+    curves: dict[str, Curve] = attrs.field(factory=dict)
+    split: str = ""
+    data: Symbols = attrs.field(factory=lambda: np.zeros(0, np.uint8))
+    cuttings: list[Cutting] = attrs.field(factory=list)
+    missing: list[str] = attrs.field(factory=list)
+
+
+def gather(
+    folders: list[Path],
+    sample: int,
+    tell: Callable[[str], None] = lambda stage: None,
+    text: tuple[str, bytes] | None = None,
+) -> list[Facts]:
+    """The facts of some stacks.
+
+    Args:
+        folders: of the stacks.
+        sample: source bytes of held-out text to look at, at most.
+        tell: told what is being done.
+        text: name and content of what to look at instead, a document; None: each stack's own held-out text.
+
+    Raises:
+        ArtifactError: a folder that holds no stack. What else is missing is said in `Facts.missing`.
+    """
+    manifests = [read_manifest(folder) for folder in folders]
+    names = [str(manifest["name"]) for manifest in manifests]
+    gathered = []
+    for folder, manifest, name in zip(folders, manifests, names, strict=True):
+        fact = Facts(
+            folder=folder,
+            label=name if names.count(name) == 1 else f"{name} ({folder})",
+            coding_bytes=sum(manifest["parts"][part]["bytes"] for part in set(coding_parts(manifest))),
+            names=[str(made["name"]) for made in manifest["levels"]] + [str(manifest["recipe"]["top"]["name"])],
+        )
+        _own_report(fact)
+        _curves(fact)
+        try:
+            _sample(fact, sample, text, lambda stage, label=fact.label: tell(f"{label}: {stage}"))  # type: ignore[misc]
+        except StackcError as error:
+            fact.missing.append(f"its text is not cut into tokens ({error})")
+        gathered.append(fact)
+    return gathered
+
+
+def _own_report(fact: Facts) -> None:
+    path = fact.folder / "report" / "report.json"
+    if not path.is_file():
+        fact.missing.append(
+            "no report/report.json: no figures; build it with test text in its recipe (a file: `stackc eval`)"
+        )
+        return
+    try:
+        report = read_json(path, "report")
+        _check(report, path)
+    except ArtifactError as error:
+        fact.missing.append(f"no figures ({error})")
+        return
+    fact.evaluation = report
+
+
+def _check(report: dict[str, Any], path: Path) -> None:
+    """Raise `ArtifactError` unless every figure is a finite number or absent."""
+
+    def number(value: Any, form: str) -> bool:
+        if value is None or form == "s":
+            return isinstance(value, str) if form == "s" else True
+        kinds = int if form == ",d" else (int, float)
+        return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+
+    rows = report.get("levels")
+    whole = isinstance(rows, list) and len(rows) <= MAX_LEVELS and all(isinstance(row, dict) for row in rows)
+    counted = all(type(report.get(key)) is int for key in ("source_bytes", "documents"))
+    if not (whole and counted and all(number(row.get(key), form) for row in rows or () for _, key, form in COLUMNS)):
+        raise ArtifactError(f"{path}: not a readable report; build the stack again")
+
+
+def _curves(fact: Facts) -> None:
+    """The losses of logs/metrics.jsonl; lines that are none are passed over."""
+    path = fact.folder / "logs" / "metrics.jsonl"
+    if not path.is_file():
+        fact.missing.append("no logs/metrics.jsonl: no learning curves")
+        return
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            while line := file.readline(MAX_LINE):
+                _add(fact, line)
+    except OSError as error:
+        fact.missing.append(f"no learning curves ({path}: {error.strerror or error})")
+        return
+    if not fact.curves:
+        fact.missing.append("its models were not trained by steps: no learning curves")
+
+
+def _add(fact: Facts, line: str) -> None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(entry, dict) or type(step := entry.get("step")) is not int or abs(step) >= 1 << 53:
+        return
+    name = str(entry.get("stage", "")).split("/")[0]
+    if name not in fact.names:
+        return
+    for key, points in ("loss", "train"), ("valid_loss", "valid"):
+        value = entry.get(key)
+        if isinstance(value, float | int) and math.isfinite(value):
+            curve = fact.curves.setdefault(name, Curve(name=name, train=[], valid=[]))
+            so_far: list[tuple[int, float]] = getattr(curve, points)
+            while so_far and so_far[-1][0] >= step:  # a training that went on where a kill had left it
+                so_far.pop()
+            so_far.append((step, float(value)))
+
+
+def _sample(fact: Facts, sample: int, text: tuple[str, bytes] | None, tell: Callable[[str], None]) -> None:
+    from stackc.stack import Stack
+
+    stack = Stack(fact.folder)
+    found: Sample | None
+    if text is None:
+        found = _held_out(fact.folder, sample)
+    else:
+        data = np.frombuffer(text[1], np.uint8)[:sample]
+        found = text[0], data, np.array([0, len(data)], np.int64)
+    if found is None:
+        fact.missing.append("no text in corpus/test or corpus/valid to cut into tokens; name one with --text FILE")
+        return
+    fact.split, fact.data, offsets = found
+    fact.cuttings.extend(cut(stack, fact.data, offsets, fact.missing, tell))
+
+
+def _held_out(folder: Path, sample: int) -> Sample | None:
+    """The first `sample` bytes of the held-out text."""
+    from stackc.store import Store
+
+    for split in ("test", "valid"):
+        if not (folder / "corpus" / split / "store.json").is_file():
+            continue
+        store = Store(folder / "corpus" / split)
+        size = min(sample, len(store.symbols))
+        if store.alphabet != 256:
+            raise ArtifactError(f"{store.folder}: not a store of bytes; build the stack again")
+        if size:
+            last = int(np.searchsorted(store.offsets, size, "left"))
+            return f"the {split} text", np.array(store.symbols[:size]), np.append(store.offsets[:last], size)
+    return None

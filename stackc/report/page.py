@@ -1,0 +1,123 @@
+"""The page: one HTML document with nothing outside it. Names and texts are not trusted; all of them are escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from typing import Any
+
+from stackc.report.assets import SCRIPT, style
+from stackc.report.browser import SHADES, browser
+from stackc.report.facts import Facts
+from stackc.report.plots import Plot
+from stackc.report.svg import legend, svg
+from stackc.table import COLUMNS, NOTE
+
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+"""The browser itself is told to fetch nothing."""
+
+SECTIONS = (
+    ("bits-by", "comparison", "Bits a byte, by size and by work"),
+    ("learning", "learning", "Learning curves"),
+    ("window-|positions-", "windows", "Windows"),
+)
+"""Keys of plots (how they begin), anchor, heading."""
+
+
+def page(facts: list[Facts], plots: list[Plot]) -> str:
+    """The whole document."""
+    title = "stackc report: " + ", ".join(fact.label for fact in facts)
+    body = "".join(_sections(facts, plots))
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{_text(title)}</title>\n<style>{style()}</style>\n</head>\n<body>\n"
+        f'{body}\n<output id="told" aria-live="polite"></output>\n<script>{SCRIPT}</script>\n</body>\n</html>\n'
+    )
+
+
+def _sections(facts: list[Facts], plots: list[Plot]) -> Iterator[str]:
+    groups = [(anchor, heading, _figures(plots, starts)) for starts, anchor, heading in SECTIONS]
+    cut = [(fact, browser(fact, i, len(facts))) for i, fact in enumerate(facts)]
+    links = [("figures", "Figures"), *((a, h) for a, h, found in groups if found)]
+    links += [("text", "Text in tokens")] if any(found for _, found in cut) else []
+    yield f"<header><h1>{_text(' · '.join(fact.label for fact in facts))}</h1>"
+    yield "<nav>" + "".join(f'<a href="#{anchor}">{heading}</a>' for anchor, heading in links) + "</nav></header><main>"
+    yield f'<section id="figures"><h2>Figures of held-out text</h2>{_table(facts)}</section>'
+    for anchor, heading, found in groups:
+        if found:
+            yield f'<section id="{anchor}"><h2>{heading}</h2><div class="grid {anchor}">{found}</div></section>'
+    if any(found for _, found in cut):
+        yield '<section id="text"><h2>Text cut into tokens</h2>' + _explained()
+        for fact, found in cut:
+            if found:
+                yield f'<h3>{_text(fact.label)} <span class="note">{_text(fact.split)}</span></h3>{found}'
+        yield "</section>"
+    lines = [f"<li>{_text(fact.label)}: {_text(line)}</li>" for fact in facts for line in fact.missing]
+    if lines:
+        yield f'<section id="missing"><h2>Left out</h2><ul class="note">{"".join(lines)}</ul></section>'
+    yield "</main>"
+
+
+def _explained() -> str:
+    scale = "".join(
+        f'<span class="h{i}">{i}{f" to {i + 1}" if i < SHADES - 1 else " and more"}</span> ' for i in range(SHADES)
+    )
+    return (
+        '<p class="note">Point at a piece, tap it, or go from piece to piece with the arrow keys: its text, code and '
+        "bits. ↵ is the end of a line, \\xNN a byte that is no whole UTF-8 character in its piece. "
+        f'<span class="scale">Bits a byte: {scale}</span></p>'
+    )
+
+
+def _table(facts: list[Facts]) -> str:
+    """The figures, stack under stack, in the columns of the command line's table."""
+    heads = "".join(f'<th scope="col">{_text(heading)}</th>' for heading, _, _ in COLUMNS)
+    bodies = []
+    for fact in facts:
+        told = f'<span>{_text(fact.label)} <span class="note">{_text(_summary(fact))}</span></span>'
+        rows = [f'<tr class="stack"><th scope="rowgroup" colspan="{len(COLUMNS)}">{told}</th></tr>']
+        for row in fact.evaluation["levels"] if fact.evaluation else []:
+            cells = "".join(_cell(row[field], form) for _, field, form in COLUMNS[1:])
+            rows.append(f'<tr><th scope="row">{_text(row["name"])}</th>{cells}</tr>')
+        bodies.append(f"<tbody>{''.join(rows)}</tbody>")
+    return (
+        '<div class="wide" tabindex="0" role="group" aria-label="Figures; scrolls sideways">'
+        f"<table><thead><tr>{heads}</tr></thead>{''.join(bodies)}</table></div>"
+        f'<p class="note">{_text(NOTE)}</p>'
+    )
+
+
+def _summary(fact: Facts) -> str:
+    own = f"{fact.coding_bytes:,} bytes of its own that coding needs"
+    if fact.evaluation is None:
+        return f"no report; {own}"
+    restored = "every level decoded back" if fact.evaluation.get("round_trip") is True else "NOT RESTORED"
+    size, count = fact.evaluation["source_bytes"], fact.evaluation["documents"]
+    return f"{size:,} source bytes in {count:,} document{'s' * (count != 1)}, {restored}; {own}"
+
+
+def _cell(value: Any, form: str) -> str:
+    """A figure as the command line prints it, and whole in `data-value`."""
+    if value is None:
+        return "<td>-</td>"
+    return f'<td data-value="{value!r}">{_text(format(value, form))}</td>'
+
+
+def _figures(plots: list[Plot], starts: str) -> str:
+    chosen = [plot for plot in plots if plot.key.startswith(tuple(starts.split("|")))]
+    return "".join(
+        f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption><div>{svg(plot)}{legend(plot)}</div>'
+        + (f'<p class="note">{_text(plot.note)}</p>' if plot.note else "")
+        + "</figure>"
+        for plot in chosen
+    )
+
+
+def _text(text: str) -> str:
+    """Escaped; what cannot be seen (controls, marks that turn the direction of text) becomes a blank."""
+    return html.escape("".join(char if char.isprintable() or char == "\n" else " " for char in text))

@@ -1,0 +1,90 @@
+"""The plots as PNG images, by matplotlib, which brings its own fonts and needs nothing of the system."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from stackc.errors import StackcError
+from stackc.report.labels import place
+from stackc.report.plots import Plot
+
+DPI = 160
+
+COLOURS = ("#0b62a4", "#c2410c", "#0f766e", "#a21caf", "#a16207", "#4d7c0f", "#be123c", "#475569")
+"""Those of the page in the light, in the same order."""
+
+MARKERS = ("o", "s", "^", "D", "v")
+"""The shapes of the page, in the same order."""
+
+FONT = 8
+"""Points."""
+
+STYLES = {"line": "-", "dashes": "--", "dots": ":"}
+
+
+def need_matplotlib() -> None:
+    """Raise `StackcError` where matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401  (only whether it is there)
+    except ImportError as error:
+        raise StackcError(f"--png: images need matplotlib ({error}); pip install stackc[report]") from error
+
+
+def draw(plot: Plot) -> bytes:
+    """The plot as a PNG image."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.4), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
+    for one in plot.series:
+        if not one.ys:
+            continue
+        colour, label = COLOURS[one.colour % len(COLOURS)], _plain(one.label)
+        marker = MARKERS[one.colour % len(MARKERS)]
+        if one.kind == "marks":
+            axes.plot(one.xs, one.ys, marker, ls="-", lw=0.6, color=colour, label=label)
+        elif one.kind == "steps":
+            axes.stairs(one.ys, one.xs, color=colour, label=label, fill=True, alpha=0.16)
+            axes.stairs(one.ys, one.xs, color=colour)
+        elif plot.several and one.kind == "line":
+            often = max(1, -(-len(one.xs) // 4))
+            axes.plot(one.xs, one.ys, marker, ls="-", markevery=often, ms=4, color=colour, label=label)
+        else:
+            axes.plot(one.xs, one.ys, STYLES[one.kind], color=colour, label=label)
+    if plot.log_x:
+        axes.set_xscale("log")
+    if plot.from_zero:
+        axes.set_ylim(0, 1.08 * max(max(one.ys) for one in plot.series if one.ys) or 1)
+    axes.set_title(_plain(plot.title), fontsize=10, loc="left")
+    axes.set_xlabel(_plain(plot.x_label))
+    axes.set_ylabel(_plain(plot.y_label))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower left", ncols=2, fontsize=7, frameon=False)
+    _name(plot, figure, axes)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _name(plot: Plot, figure: Any, axes: Any) -> None:
+    """The names beside the marks, placed as on the page, once the axes are where they stay."""
+    figure.draw_without_rendering()
+    height, box = figure.bbox.height, axes.bbox
+    points = []
+    for one in plot.series:
+        if one.kind == "marks":
+            for x, y, name in zip(one.xs, one.ys, one.names, strict=False):
+                right, up = axes.transData.transform((x, y))
+                points.append((float(right), float(height - up), _plain(name[:12])))
+    bounds = (box.x0, height - box.y1, box.x1, height - box.y0)
+    for (x, y), (_, _, name) in zip(place(points, FONT * DPI / 72, bounds), points, strict=True):
+        axes.annotate(name, (x, height - y), xycoords="figure pixels", fontsize=FONT, annotation_clip=False)
+
+
+def _plain(text: str) -> str:
+    """As it stands: no dollar sign starts a formula, no character is without a glyph, no label is hidden."""
+    shown = "".join(char if char.isprintable() and ord(char) < 0x250 else "?" for char in text)
+    return shown.replace("$", r"\$").lstrip("_") or "?"

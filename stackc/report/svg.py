@@ -1,0 +1,157 @@
+"""A plot as inline SVG. Colours are classes, so that the page's style decides them, in the light and in the dark.
+
+A stack has a colour and a shape: what the colour says, the shape of its marks says too.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable
+
+from stackc.report.labels import place
+from stackc.report.plots import Plot, Series
+from stackc.report.ticks import linear, logarithmic, written
+
+WIDTH, HEIGHT = 400, 268
+LEFT, RIGHT, TOP, BOTTOM = 50, 16, 10, 46
+FONT = 13
+MARKED = 4
+"""Marks on a line, at most, that tell its stack."""
+
+MAX_LABEL = 64
+"""Characters of a label that are drawn."""
+
+COLOURS = 8
+
+SHAPES = (
+    "m-4.6 0a4.6 4.6 0 1 0 9.2 0a4.6 4.6 0 1 0-9.2 0z",
+    "m-4-4h8v8h-8z",
+    "m0-5.4l5 9h-10z",
+    "m0-5.6l5.6 5.6l-5.6 5.6l-5.6-5.6z",
+    "m0 5.4l5-9h-10z",
+)
+"""Disc, square, triangle, diamond, triangle on its tip: around the place where the path is."""
+
+Scale = Callable[[float], float]
+
+
+def svg(plot: Plot) -> str:
+    """The plot without its legend, as an `<svg>` element. Every text in it is escaped."""
+    shown = [one for one in plot.series if one.ys]
+    x, x_ticks = _scale([v for one in shown for v in one.xs], plot.log_x, False, plot.whole_x, LEFT, WIDTH - RIGHT)
+    y, y_ticks = _scale([v for one in shown for v in one.ys], False, plot.from_zero, False, HEIGHT - BOTTOM, TOP)
+    out = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(plot.title)}: {_text(plot.y_label)} by '
+        f'{_text(plot.x_label)}" preserveAspectRatio="xMidYMid meet">'
+    ]
+    for tick in y_ticks:
+        at = _n(y(tick))
+        out.append(f'<path class="grid" d="M{LEFT} {at}H{WIDTH - RIGHT}"/>')
+        out.append(f'<text class="tick end" x="{LEFT - 6}" y="{_n(y(tick) + 4)}">{written(tick)}</text>')
+    for tick in x_ticks:
+        at = _n(x(tick))
+        out.append(f'<path class="grid" d="M{at} {TOP}V{HEIGHT - BOTTOM}"/>')
+        out.append(f'<text class="tick mid" x="{at}" y="{HEIGHT - BOTTOM + 17}">{written(tick)}</text>')
+    out.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
+    middle = (LEFT + WIDTH - RIGHT) // 2
+    out.append(f'<text class="label mid" x="{middle}" y="{HEIGHT - 9}">{_text(plot.x_label)}</text>')
+    half = (TOP + HEIGHT - BOTTOM) // 2
+    turned = f'x="13" y="{half}" transform="rotate(-90 13 {half})"'
+    out.append(f'<text class="label mid" {turned}>{_text(plot.y_label)}</text>')
+    several = plot.several
+    for one in shown:
+        out.extend(_drawn(one, x, y, several))
+    out.extend(_names(shown, x, y))
+    return "".join([*out, "</svg>"])
+
+
+def legend(plot: Plot) -> str:
+    """What the manners, colours and shapes mean, as an HTML list."""
+    return f'<ul class="legend">{"".join(_key(one, plot.several) for one in plot.series if one.ys)}</ul>'
+
+
+def _key(one: Series, several: bool) -> str:
+    colour = f"c{one.colour % COLOURS}"
+    if one.kind == "steps":
+        drawn = f'<path class="steps {colour}" d="M2 2h24v10h-24z"/>'
+    elif one.kind == "marks":
+        drawn = f'<path class="thin {colour}" d="M0 7h28"/>'
+    else:
+        drawn = f'<path class="{one.kind} {colour}" d="M0 7h28"/>'
+    if one.kind == "marks" or (several and one.kind in ("line", "steps")):
+        drawn += _mark(one, 14, 7)
+    return f'<li><svg viewBox="0 0 28 14" aria-hidden="true">{drawn}</svg><span>{_text(one.label)}</span></li>'
+
+
+def _scale(
+    values: list[float], log: bool, zero: bool, whole: bool, first: float, last: float
+) -> tuple[Scale, list[float]]:
+    """Values to places, and the ticks; the axis ends at its outer ticks."""
+    low, high = min(values), max(values)
+    ticks = logarithmic(low, high) if log else linear(min(low, 0.0) if zero else low, high, least=1.0 if whole else 0.0)
+    change: Scale = math.log10 if log else float
+    start, end = change(ticks[0]), change(ticks[-1])
+    return lambda value: first + (last - first) * (change(value) - start) / (end - start), ticks
+
+
+def _drawn(one: Series, x: Scale, y: Scale, several: bool) -> list[str]:
+    colour = f"c{one.colour % COLOURS}"
+    if one.kind == "steps":
+        base = y(0.0)
+        path = f"M{_n(x(one.xs[0]))} {_n(base)}" + "".join(
+            f"V{_n(y(value))}H{_n(x(edge))}" for value, edge in zip(one.ys, one.xs[1:], strict=True)
+        )
+        top = one.ys.index(max(one.ys))
+        peak = _mark(one, (x(one.xs[top]) + x(one.xs[top + 1])) / 2, y(one.ys[top])) if several else ""
+        return [f'<path class="steps {colour}" d="{path}V{_n(base)}"/>{peak}']
+    places = [(x(a), y(b)) for a, b in zip(one.xs, one.ys, strict=True)]
+    kind = "thin" if one.kind == "marks" else one.kind
+    path = f'<path class="{kind} {colour}" d="M{"L".join(f"{_n(a)} {_n(b)}" for a, b in places)}"/>'
+    out = [path] if len(places) > 1 else []
+    if one.kind == "marks":
+        for i, (a, b) in enumerate(places):
+            name = one.names[i] if one.names else ""
+            out.append(_mark(one, a, b, f"{one.label} {name}: {one.ys[i]:.3f} at {written(one.xs[i])}"))
+    elif len(places) == 1:
+        out.append(_mark(one, *places[0]))
+    elif several and one.kind == "line":
+        last = len(places) - 1
+        count = min(MARKED, len(places))
+        out += [_mark(one, *places[last * i // (count - 1)]) for i in range(count)]
+    return out
+
+
+def _mark(one: Series, x: float, y: float, told: str = "") -> str:
+    title = f"<title>{_text(told, 200)}</title>" if told else ""
+    shape = SHAPES[one.colour % len(SHAPES)]
+    return f'<path class="mark c{one.colour % COLOURS}" d="M{_n(x)} {_n(y)}{shape}">{title}</path>'
+
+
+def _names(shown: list[Series], x: Scale, y: Scale) -> list[str]:
+    """The names of all marks, placed together."""
+    points = [
+        (x(a), y(b), _short(name, 12))
+        for one in shown
+        if one.kind == "marks"
+        for a, b, name in zip(one.xs, one.ys, one.names, strict=False)
+    ]
+    places = place(points, FONT, (LEFT + 2, TOP, WIDTH - 2, HEIGHT - BOTTOM))
+    return [
+        f'<text class="name" x="{_n(a)}" y="{_n(b)}">{html.escape(name)}</text>'
+        for (a, b), (_, _, name) in zip(places, points, strict=True)
+    ]
+
+
+def _n(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _text(text: str, most: int = MAX_LABEL) -> str:
+    """Escaped, cut to what fits."""
+    return html.escape(_short(text, most))
+
+
+def _short(text: str, most: int) -> str:
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return plain if len(plain) <= most else plain[: most - 3] + "..."

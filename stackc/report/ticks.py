@@ -1,0 +1,37 @@
+"""Where the numbers of an axis stand, and how they are written."""
+
+from __future__ import annotations
+
+import math
+
+
+def linear(low: float, high: float, count: int = 5, least: float = 0.0) -> list[float]:
+    """About `count` round numbers that span low..high: the first at most `low`, the last at least `high`.
+
+    Args:
+        least: the smallest step between two; 1 for what is counted.
+    """
+    if high <= low:
+        high = low + (abs(low) or 1.0)
+    raw = max((high - low) / count, least)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def logarithmic(low: float, high: float) -> list[float]:
+    """Powers of ten that span low..high (both above 0), with 2 and 5 times them where there are few."""
+    first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
+    last = max(last, first + 1)
+    times = (1, 2, 5) if last - first <= 2 else (1,)
+    every = max(1, (last - first) // 6)
+    return [t * 10.0**e for e in range(first, last, every) for t in times] + [10.0**last]
+
+
+def written(value: float) -> str:
+    """A number in few characters: 0.25, 1,500, 20k, 3M."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if letter == 'k' else size):.4g}{letter}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

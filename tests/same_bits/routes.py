@@ -1,0 +1,113 @@
+"""The ways to one model's frequencies that must give the same bits."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from same_bits.rows import scored, stepped
+
+
+@attrs.frozen
+class Route:
+    """One way.
+
+    Attributes:
+        products: "int8" (the fastest exact product of this machine), "float32", "device" (torch operations, the
+            way of CUDA, here on the CPU), "cuda" (the same on a GPU) or "twin" (plain Python integers).
+        lanes: side by side when stepping; 0 for scoring.
+        threads: of torch.
+        symbols: of the text.
+        fresh: compile every loop anew, into an empty cache.
+    """
+
+    products: str
+    lanes: int
+    threads: int
+    symbols: int
+    fresh: bool = False
+
+    @property
+    def name(self) -> str:
+        how = f"{self.lanes} lanes" if self.lanes else "scoring"
+        return f"{self.products}, {how}, {self.threads} thread{'s' * (self.threads > 1)}{', fresh cache' * self.fresh}"
+
+
+def matrix(long: int, few: int, twin: int, cuda: bool = False) -> list[Route]:
+    """All of them: `long` symbols by scoring and in many lanes, `few` in fewer, `twin` in plain integers."""
+    gpu = [*(Route("cuda", lanes, 1, long) for lanes in (0, 64, 1024)), *(Route("cuda", n, 1, few) for n in (1, 2, 7))]
+    return [
+        Route("int8", 0, 1, long),
+        Route("int8", 64, 1, long),
+        Route("int8", 1024, 1, long),
+        *(Route("int8", lanes, 1, few) for lanes in (1, 2, 7)),
+        *(Route("int8", lanes, 2, few) for lanes in (0, 1, 2, 7, 64, 1024)),
+        *(Route("float32", lanes, threads, few) for lanes in (0, 7, 64, 1024) for threads in (1, 2)),
+        Route("device", 0, 1, few),
+        Route("device", 64, 1, few),
+        Route("int8", 0, 1, few, fresh=True),
+        Route("int8", 2, 1, few, fresh=True),
+        Route("int8", 64, 1, few, fresh=True),
+        Route("twin", 1, 1, twin),
+        *(gpu if cuda else []),
+    ]
+
+
+def number(frozen: Any, text: npt.NDArray[np.integer], route: Route) -> int:
+    """What the route makes of the first symbols of the text, in this process."""
+    from stackc.api import Device
+    from stackc_torch import numerics
+
+    numerics.use_threads(Device(name="cpu", threads=route.threads))
+    predictor = _makers()[route.products](frozen)
+    part = text[: route.symbols]
+    return stepped(predictor, part, route.lanes) if route.lanes else scored(predictor, part)
+
+
+def _makers() -> dict[str, Callable[[Any], Any]]:
+    import torch
+
+    from stackc_torch.cpu import CpuPredictor
+    from stackc_torch.device import DevicePredictor
+    from stackc_torch.gemm import float_product
+    from stackc_torch.twin import Twin
+
+    return {
+        "int8": CpuPredictor,
+        "float32": lambda frozen: CpuPredictor(frozen, float_product),
+        "device": lambda frozen: DevicePredictor(frozen, torch.device("cpu")),
+        "cuda": lambda frozen: DevicePredictor(frozen, torch.device("cuda")),
+        "twin": Twin,
+    }
+
+
+def main() -> None:
+    """One route in this process: prints its number and seconds as JSON."""
+    from stackc_torch.integers import Frozen
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("frozen", type=Path, help="the folder of a frozen network")
+    parser.add_argument("text", type=Path, help="its symbols, .npy")
+    parser.add_argument("alphabet", type=int)
+    parser.add_argument("route", type=json.loads)
+    arguments = parser.parse_args()
+    frozen = Frozen.load(arguments.frozen, arguments.alphabet)
+    begun = time.monotonic()
+    found = number(frozen, np.load(arguments.text, mmap_mode="r"), Route(**arguments.route))
+    print(json.dumps({"number": f"{found:016x}", "seconds": round(time.monotonic() - begun, 1)}))
+
+
+if __name__ == "__main__":
+    main()

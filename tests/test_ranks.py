@@ -1,0 +1,112 @@
+"""Builds by several processes under torchrun: the losses of one, states that travel between them, and lost ranks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stackc
+from recipes_of_tests import HEAD, TINY_MODEL, TINY_TRAIN, corpus, two_level
+from stackc.ranks import LOST, World, ranks_of_environment
+
+SCRIPT = """
+import os, signal, sys
+from stackc.cli import run
+from stackc_torch import training
+training.REPORT_SECONDS = 0.0  # every step is logged
+rank, step = int(sys.argv[1]), int(sys.argv[2])
+inner = training.Run.one_step
+def one_step(self):
+    if self.step == step and int(os.environ.get("RANK", "0")) == rank:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return inner(self)
+training.Run.one_step = one_step
+sys.argv[1:] = sys.argv[3:]
+run()
+"""
+
+TOP_ONLY = HEAD.format(name="top", segment=200) + (
+    f'[top]\nname = "M1"\n[top.model]\n{TINY_MODEL}[top.train]\n{TINY_TRAIN.format(steps=12)}'
+)
+
+
+def build(folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)) -> tuple[int, str]:
+    """`stackc build` by `ranks` processes, where rank `killed[0]` dies before step `killed[1]`: (exit code, stderr)."""
+    if not (folder / "valid.txt").exists():
+        corpus(folder)
+    (folder / "recipe.toml").write_text(recipe)
+    (folder / "script.py").write_text(SCRIPT)
+    start = [sys.executable]
+    if ranks > 1:
+        start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+    arguments = [*start, "script.py", *map(str, killed), "build", "recipe.toml", "--out", out]
+    done = subprocess.run(
+        arguments, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200
+    )
+    return done.returncode, done.stderr
+
+
+def losses(folder: Path) -> dict[tuple[str, int], float]:
+    lines = [json.loads(line) for line in (folder / "logs" / "metrics.jsonl").read_text().splitlines()]
+    found = {(line["stage"], line["step"]): line["loss"] for line in lines}
+    assert len(found) == len(lines), "a step was done twice"
+    return found
+
+
+def test_two_ranks_have_the_losses_of_one(tmp_path: Path) -> None:
+    """Cuts, rounding and three models, and steps whose rows do not divide evenly among the ranks."""
+    recipe = two_level().replace("batch = 4", "batch = 6\naccumulate = 2")
+    for ranks in (1, 2):
+        code, said = build(tmp_path, recipe, str(ranks), ranks)
+        assert code == 0, said
+        assert said.count("M3/model: done") == 1, "only rank 0 speaks"
+    one, two = losses(tmp_path / "1"), losses(tmp_path / "2")
+    assert len(one) == 36
+    first = {key: value for key, value in one.items() if key[0] == "M1/model"}
+    assert {key: two[key] for key in first} == pytest.approx(first, rel=1e-4)
+    # What the levels above read may differ in a token: their models are other models, not worse ones.
+    assert two == pytest.approx(one, rel=2e-2)
+    stack = stackc.load(tmp_path / "2")
+    data = (tmp_path / "test.txt").read_bytes()
+    assert stack.decode(stack.encode(data)) == data
+    assert stack.manifest["trained"]["M1/model"]["ranks"] == 2
+
+
+def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
+    """One process is killed, then one of two, then the only one again; three finish."""
+    assert build(tmp_path, TOP_ONLY, "whole", 1)[0] == 0
+    assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 3))[0] == -signal.SIGKILL
+    code, said = build(tmp_path, TOP_ONLY, "parts", 2, (1, 6))
+    assert code not in (0, -signal.SIGKILL)
+    assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {LOST}"]
+    assert not (tmp_path / "parts" / "manifest.json").exists()
+    assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 9))[0] == -signal.SIGKILL
+    code, said = build(tmp_path, TOP_ONLY, "parts", 3)
+    assert code == 0, said
+    assert "going on where it was" in said
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
+
+
+def test_an_error_of_rank_0_is_said_once(tmp_path: Path) -> None:
+    corpus(tmp_path)
+    (tmp_path / "valid.txt").unlink()
+    (tmp_path / "valid.txt").mkdir()
+    code, said = build(tmp_path, TOP_ONLY, "out", 2)
+    assert code != 0
+    assert len([line for line in said.splitlines() if line.startswith("error: ")]) == 1, said
+
+
+def test_a_process_alone_is_a_world_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    assert ranks_of_environment() == (0, 1)
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert ranks_of_environment() == (0, 1), "some launchers set these alone"
+    World().order(0, {"do": "end"})  # nobody to hear it

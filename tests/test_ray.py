@@ -1,0 +1,148 @@
+"""The Ray engine on a cluster of two workers: the bytes of the local engine, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stackc
+import stackc.store
+from recipes_of_tests import corpus, counting_twice
+from stackc.api import require
+from stackc.engine import engine
+from stackc.errors import CodingError, StackcError
+from stackc.files import sha256_file
+from stackc.pipeline import encoding
+
+SPLIT = "M1/tokens/train"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two workers; the folder where shards note that they were tried."""
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+    tried = tmp_path_factory.mktemp("tried")
+    environment = {"TRIED": str(tried), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    ray.init(
+        address="local", num_cpus=2, object_store_memory=80 << 20, include_dashboard=False, log_to_driver=False,
+        logging_level="ERROR", runtime_env={"env_vars": environment},
+    )  # fmt: skip
+    yield tried
+    ray.shutdown()
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two levels of counts over eight shards of training text."""
+    monkeypatch.setattr(stackc.store, "CHUNK_SYMBOLS", 1000)
+    corpus(tmp_path)
+    for number in range(6):
+        (tmp_path / f"train-{number}.txt").write_bytes((tmp_path / "test.txt").read_bytes() * 2)
+    path = tmp_path / "recipe.toml"
+    path.write_text(counting_twice())
+    return path
+
+
+def tokens(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): sha256_file(path) for path in sorted(folder.glob("M*/tokens/**/*.*"))}
+
+
+def tries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def swap(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let shards of a build be encoded by a class of `ray_toys`."""
+    import ray_toys
+
+    monkeypatch.setattr(encoding, "ShardEncoder", getattr(ray_toys, name))
+
+
+def test_a_killed_worker_costs_only_its_shard(
+    cluster: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stackc.build(recipe, tmp_path / "local")
+    swap(monkeypatch, "Dying")
+    # The first split alone: afterwards notes would be of several stages.
+    inner = encoding.StoreWriter.finish
+
+    def finish(self: Any, count: int) -> None:
+        inner(self, count)
+        if str(self.folder).endswith(SPLIT):
+            noted.extend(tries(cluster))
+            assert count >= 8
+
+    noted: list[str] = []
+    monkeypatch.setattr(encoding.StoreWriter, "finish", finish)
+    stackc.build(recipe, tmp_path / "ray", engine="ray")
+    assert tokens(tmp_path / "ray") == tokens(tmp_path / "local")
+    assert len(tokens(tmp_path / "ray")) >= 24
+    assert stackc.load(tmp_path / "ray").sha256 == stackc.load(tmp_path / "local").sha256
+    twice = {name.split("-")[0] for name in noted if name.endswith("-1")}
+    assert twice == {"2"}
+    for path in cluster.iterdir():
+        path.unlink()
+
+
+def test_finished_shards_are_kept(cluster: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard that is refused, then one that kills every worker, then all goes well: each is done once."""
+    swap(monkeypatch, "Refusing")
+    with pytest.raises(CodingError, match="shard 3 is refused"):
+        stackc.build(recipe, tmp_path / "s", engine="ray")
+    chunks = tmp_path / "s" / SPLIT / "chunks"
+    kept = {path.name: path.stat().st_mtime_ns for path in chunks.glob("??????.safetensors")}
+    assert sorted(kept) == [f"{number:06d}.safetensors" for number in range(3)]
+    (chunks / "000002.safetensors").unlink()
+    swap(monkeypatch, "Deadly")
+    with pytest.raises(StackcError, match="shard 0: its worker died 4 times"):
+        stackc.build(recipe, tmp_path / "s", engine="ray")
+    assert not (tmp_path / "s" / "manifest.json").exists()
+    assert {name: (chunks / name).stat().st_mtime_ns for name in list(kept)[:2]} == dict(list(kept.items())[:2])
+    monkeypatch.undo()
+    monkeypatch.setattr(stackc.store, "CHUNK_SYMBOLS", 1000)
+    stackc.build(recipe, tmp_path / "s", engine="ray")
+    stackc.build(recipe, tmp_path / "local")
+    assert tokens(tmp_path / "s") == tokens(tmp_path / "local")
+
+
+def test_a_file_has_the_same_tokens(
+    cluster: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stackc import streaming
+
+    stack = stackc.build(recipe, tmp_path / "s")
+    data = (tmp_path / "test.txt").read_bytes() * 3
+    monkeypatch.setattr(streaming, "PIECE_SYMBOLS", 1000)
+    for level in ("M1", "M2"):
+        there = np.concatenate(list(stack.encode_stream([data[:7], data[7:]], level, "ray")))
+        assert np.array_equal(there, stack.encode(data, level))
+
+
+def test_results_come_in_order_and_items_are_taken_as_needed(cluster: Path) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(40):
+            taken.append(number)
+            yield number
+
+    results = engine("ray").map(str, items())
+    assert next(results) == "0"
+    assert len(taken) < 10
+    assert list(results) == [str(number) for number in range(1, 40)]
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StackcError, match=r'--engine ray needs no_such_ray: pip install "stackc\[ray\]"'):
+        require("no_such_ray", "ray", "--engine ray")
+    with pytest.raises(StackcError, match="no engine named 'slurm'"):
+        engine("slurm")
+    code = "import sys, stackc.cli.build, stackc.cli.encode, stackc.pipeline; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False).returncode == 0
