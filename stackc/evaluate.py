@@ -30,6 +30,7 @@ class LevelFigures:
         tokens: what the level makes of the text; None for the top model.
         token_bits: log2 of the alphabet of those tokens; for the top model, of the tokens that it reads.
         bytes_per_token: source bytes / tokens; for the top model, of the tokens that it reads.
+        uncut_bytes_per_token: bytes a token of the same level without its windowing's forced cuts; None without any.
         coded_bits_per_byte: tokens x bits a token / source bytes; None for the top model.
         model_bits_per_byte: the frozen model over the symbols it reads, contexts of a whole segment.
         coding_bits_per_byte: the same model in the contexts in which it codes.
@@ -44,6 +45,7 @@ class LevelFigures:
     tokens: int | None
     token_bits: float
     bytes_per_token: float | None
+    uncut_bytes_per_token: float | None
     coded_bits_per_byte: float | None
     model_bits_per_byte: float | None
     coding_bits_per_byte: float | None
@@ -127,6 +129,7 @@ def evaluate(
                 tokens=None if level is None else len(tokens),
                 token_bits=token_bits,
                 bytes_per_token=_per_byte(source_bytes, len(tokens)),
+                uncut_bytes_per_token=_uncut(level, symbols, offsets, source_bytes),
                 coded_bits_per_byte=None if level is None else _per_byte(len(tokens) * token_bits, source_bytes),
                 uniform_bits_per_byte=_per_byte(len(symbols) * math.log2(one.alphabet), source_bytes),
                 unigram_bits_per_byte=_per_byte(unigram_bits(one.counts, symbols), source_bytes),
@@ -139,6 +142,13 @@ def evaluate(
             body, softmax = body + (own_body or 0.0), softmax + (own_softmax or 0.0)
         symbols, offsets = tokens, token_offsets
     return Evaluation(source_bytes=source_bytes, documents=len(documents), round_trip=exact, levels=tuple(rows))
+
+
+def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: int) -> float | None:
+    """Bytes a token where no cut is forced."""
+    if level is None or level.windowing.cuts is None:
+        return None
+    return _per_byte(source_bytes, len(level.without_cuts().encode(symbols, offsets).tokens))
 
 
 def _model_figures(

@@ -334,6 +334,17 @@ class Coder(Protocol):
     level is always compiled (tier 3 below, the only one that it needs), writes one token below V for a window,
     and takes no ``[level.tokens]``. Its flags are budget False, ends True, total True.
 
+    A *piece coder*'s configuration has ``vocabulary`` and ``pieces: ClassVar[bool] = True``. Each of its V tokens
+    stands for a run of symbols, its piece, wherever it stands; the coder is handed whole windows and cuts them into
+    pieces. Its level is not compiled, takes no model and no ``[level.tokens]``, and any windowing without a bit budget.
+    Its flags are budget False, ends True, total True, needs_model False, and all that it needs is
+
+    - ``pieces() -> (symbols int[n], offsets int64[N + 1])``, N <= V: token t stands for
+      symbols[offsets[t]:offsets[t + 1]]; tokens from N on stand for nothing;
+    - ``encode(symbols int[n], bounds int64[w + 1]) -> (tokens uint32[m], counts int64[w])``: the tokens of the windows
+      symbols[bounds[i]:bounds[i + 1]], each coded alone, and how many each has. None may have an empty piece;
+    - ``fit`` and ``load``, as below.
+
     Optional, found by `hasattr`; the level uses the highest tier present:
 
     - tier 2: ``lane_encoder(window, lanes) -> LaneEncoder``, ``lane_decoder(window, lanes, tokens) -> LaneDecoder``;

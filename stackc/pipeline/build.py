@@ -188,6 +188,9 @@ class _Build:
             self.work.run(f"{section.name}/coder", tables, fit)
         frozen = self._model(section, inputs, self._cutter(section))
         level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
+        if level.pieces is not None:
+            clear(folder / "dictionary")
+            return level
         reason = why_not(level, self.runtime.memory)
         if reason is not None:
             self.not_compiled[section.name] = reason
