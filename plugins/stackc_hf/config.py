@@ -23,7 +23,7 @@ class HfTraining:
 
     steps: int = bits(1000, check=ge(0), help="optimiser steps; 0: code with the checkpoint as it is")
     batch: int = bits(8, check=ge(1), help="rows a step")
-    row: int = bits(128, check=ge(1), help="symbols a row, no more than the model's context")
+    row: int = bits(0, check=ge(0), help="symbols a row, no more than the model's context; 0: as many")
     window_share: float = bits(
         0.5, check=and_(ge(0.0), le(1.0)), help="share of rows whose context restarts with every window"
     )
@@ -34,6 +34,10 @@ class HfTraining:
     weight_decay: float = bits(0.01, check=ge(0.0), help="AdamW weight decay of the matrices")
     clip: float = bits(1.0, check=ge(0.0), help="largest norm of a step's gradient; 0: no clipping")
     checkpoint_seconds: float = speed(60.0, check=ge(0.0), help="seconds between checkpoints; 0: every step")
+
+    def row_symbols(self, context: int) -> int:
+        """Symbols of a row for a model of this context."""
+        return self.row or context
 
 
 @attrs.frozen(kw_only=True)
@@ -101,4 +105,6 @@ class Hf:
 
     def cost(self, alphabet: int, settings: HfTraining | None) -> Cost:
         """The symbols seen in training. Sizes are known when the model is made: its predictor tells them."""
-        return Cost(parameters=0, train_symbols=settings.steps * settings.batch * settings.row if settings else 0)
+        if settings is None:
+            return Cost(parameters=0)
+        return Cost(parameters=0, train_symbols=settings.steps * settings.batch * settings.row_symbols(self.context))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -30,8 +31,11 @@ OWN = ("model_type", "vocab_size", "bos_token_id", "eos_token_id", "pad_token_id
 
 EXPLICIT: dict[str, Any] = {"trust_remote_code": False, "dtype": torch.float32, "attn_implementation": "eager"}
 
-REFUSALS = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError)
-"""What transformers raises of configurations that it cannot make a model of (its strict fields: ValueError)."""
+REFUSALS = (
+    OSError, ValueError, TypeError, AttributeError, RuntimeError, ImportError, ArithmeticError, LookupError,
+    StrictDataclassError,
+)  # fmt: skip
+"""What transformers raises of configurations that it cannot make a model of, or run one."""
 
 
 def configuration_problems(model_type: str, given: dict[str, Setting], context: int) -> list[str]:
@@ -112,29 +116,30 @@ def fresh(config: Hf, alphabet: int) -> Any:
             if model.config.vocab_size <= alphabet:
                 model.resize_token_embeddings(alphabet + 1, mean_resizing=False)
         else:
-            ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), alphabet)
+            # No padding token: its embedding would never be trained.
+            ids = {"bos_token_id": alphabet, "eos_token_id": alphabet, "pad_token_id": None}
             settings = {**config.overrides(), "vocab_size": alphabet + 1, **ids}
             made = transformers.AutoConfig.for_model(config.model_type, **settings)
             model = transformers.AutoModelForCausalLM.from_config(made, **EXPLICIT)
+        too_long = context_problem(model.config, config.context)
+        if too_long:
+            raise StackcError(f"hf: {too_long}")
+        _check_causal(model.eval(), alphabet, config.context)
     except REFUSALS as error:
         where = folder or "model_type and settings"
         raise StackcError(f"hf: transformers makes no model of {where}: {_one_line(error)}") from error
-    too_long = context_problem(model.config, config.context)
-    if too_long:
-        raise StackcError(f"hf: {too_long}")
-    model.eval()
-    _check_causal(model, alphabet, config.context)
     return model
 
 
 @torch.no_grad()
 def _check_causal(model: Any, alphabet: int, context: int) -> None:
     """Raise `StackcError` where what the model says of a place depends on what comes after it."""
-    size = min(8, context)
-    rows = torch.full((2, size), alphabet)
-    rows[1, -1] = 0
-    first, second = model(input_ids=rows, use_cache=False).logits[:, :-1]
-    if not torch.allclose(first, second, rtol=1e-3, atol=1e-4):
+    inputs = torch.full((1, min(8, context)), alphabet)
+    first = model(input_ids=inputs, use_cache=False).logits[:, :-1]
+    inputs[0, -1] = 0
+    second = model(input_ids=inputs, use_cache=False).logits[:, :-1]
+    # The same calls of the same shape: of a causal model, equal but for what a router may group otherwise.
+    if float((first - second).abs().max()) > 1e-5 * float(first.abs().max()):
         raise StackcError(
             f"hf: this {model.config.model_type} sees what comes next, so it cannot code; some become causal with "
             "is_decoder=true in settings"

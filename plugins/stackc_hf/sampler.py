@@ -43,13 +43,18 @@ class Windows:
 
 
 class Sampler:
-    """Draws rows from a text of one or more symbols."""
+    """Draws rows from a text of one or more symbols.
 
-    def __init__(self, task: TrainingTask) -> None:
+    Args:
+        row: symbols of a long row.
+    """
+
+    def __init__(self, task: TrainingTask, row: int) -> None:
         self.task = task
         self.settings: HfTraining = task.settings
         self.share = self.settings.window_share if task.cut is not None else 0.0
-        self.window_row = min(self.settings.window_row, self.settings.row)
+        self.row = row
+        self.window_row = min(self.settings.window_row, row)
 
     def step(self, step: int, windows: Windows) -> list[tuple[Ids, Ids]]:
         """(inputs, targets) int64[rows, length] of each block: long rows, and as many symbols' worth of windows."""
@@ -61,9 +66,9 @@ class Sampler:
             text = self.task.train
             places = random.integers(0, len(text.symbols), batch - short)
             ends = text.offsets[np.searchsorted(text.offsets, places, side="right")]
-            blocks.append(rows(text.symbols, places, ends, self.settings.row, self.task.alphabet))
+            blocks.append(rows(text.symbols, places, ends, self.row, self.task.alphabet))
         if short:
-            chosen = random.integers(0, len(windows.starts), short * math.ceil(self.settings.row / self.window_row))
+            chosen = random.integers(0, len(windows.starts), short * math.ceil(self.row / self.window_row))
             ends = np.append(windows.starts[1:], len(windows.symbols))[chosen]
             places = windows.starts[chosen]
             blocks.append(rows(windows.symbols, places, ends, self.window_row, self.task.alphabet))
@@ -71,7 +76,7 @@ class Sampler:
 
     def held_out(self, count: int) -> tuple[Ids, Ids] | None:
         """About `count` symbols of the held-out text in long rows; None where there is no such text."""
-        text, row = self.task.valid, self.settings.row
+        text, row = self.task.valid, self.row
         if not len(text.symbols):
             return None
         places = np.unique(np.linspace(0, max(0, len(text.symbols) - row), math.ceil(count / row)).astype(np.int64))

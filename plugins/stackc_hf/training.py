@@ -62,7 +62,7 @@ class Run:
             {"params": [p for p in self.parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
         self.optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate)
-        self.sampler = Sampler(task)
+        self.sampler = Sampler(task, settings.row_symbols(config.context))
         self.windows = self.sampler.guess()
         self.step = 0
         if (task.folder / STATE).exists():

@@ -28,12 +28,12 @@ def small(tmp_path):
     for name in ("train-b", "train-c"):
         (tmp_path / f"{name}.txt").unlink()
     for name in ("train-a", "valid", "test"):
-        (tmp_path / f"{name}.txt").write_bytes((tmp_path / f"{name}.txt").read_bytes()[:300])
+        (tmp_path / f"{name}.txt").write_bytes((tmp_path / f"{name}.txt").read_bytes()[:80])
     return tmp_path
 
 
 def built(folder, text, *settings):
-    (folder / "recipe.toml").write_text(HEAD.format(name="hf", segment=100) + text)
+    (folder / "recipe.toml").write_text(HEAD.format(name="hf", segment=40) + text)
     return stackc.build(stackc.load_recipe(folder / "recipe.toml", settings), folder / "stack")
 
 
@@ -50,10 +50,11 @@ def test_on_top_it_compresses_here_and_is_refused_elsewhere(small, monkeypatch):
 
 @pytest.mark.parametrize("context", ["window", "segment"])
 def test_as_a_level_it_is_lossless_here_and_refused_elsewhere(small, monkeypatch, context):
-    text = level("M1", f'kind = "equal-info"\nbits = 16\ncontext = "{context}"', "arithmetic", 8, MODEL, TRAIN)
-    stack = built(small, text + UNIGRAM)
-    tokens = stack.encode(TEXT + bytes(range(256)))
-    assert stack.decode(tokens) == TEXT + bytes(range(256))
+    recipe = level("M1", f'kind = "equal-info"\nbits = 16\ncontext = "{context}"', "arithmetic", 8, MODEL, TRAIN)
+    stack = built(small, recipe + UNIGRAM)
+    text = TEXT + bytes(range(0, 256, 5))
+    tokens = stack.encode(text)
+    assert stack.decode(tokens) == text
     row = stack.evaluate([TEXT]).levels[0]
     assert row.parameters > 4096
     assert row.ops_per_byte_body > 0
@@ -74,11 +75,11 @@ def test_what_does_not_decode_is_not_kept(small, monkeypatch):
         return np.roll(honest(state, symbols), len(calls), axis=1)
 
     monkeypatch.setattr(predictor, "step", step)
-    with pytest.raises(StackcError, match="nothing was kept|decode"):
+    with pytest.raises(StackcError, match="nothing was kept"):
         stack.encode(TEXT)
 
 
-def test_a_checkpoint_counts_from_the_recipe_and_its_content_decides_what_is_built_again(small, capsys):
+def test_a_checkpoint_counts_from_the_recipe_and_its_content_decides_what_is_built_again(small):
     config = transformers.AutoConfig.for_model(
         "gpt2", vocab_size=257, n_layer=1, n_embd=16, n_head=2, n_positions=32, bos_token_id=256, eos_token_id=256
     )
