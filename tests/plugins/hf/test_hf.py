@@ -82,7 +82,7 @@ def test_past_its_context_a_lane_goes_on_with_the_later_half(gpt2):
 def test_a_model_without_a_right_cache_is_run_anew_for_every_symbol(gpt2, monkeypatch):
     symbols = sample_text(5).symbols[:20]
     cached = step_rows(HfPredictor(gpt2, 5, 24), symbols)
-    monkeypatch.setattr("transformers.DynamicCache", lambda config: 7)  # nothing that a model would take
+    monkeypatch.setattr(transformers, "DynamicCache", lambda config: 7)  # nothing that a model would take
     predictor = HfPredictor(gpt2, 5, 24)
     assert not predictor._caches
     assert abs(step_rows(predictor, symbols).astype(int) - cached).max() < 200
