@@ -20,6 +20,9 @@ from stackc.store import bytes_chunk
 
 Int64 = npt.NDArray[np.int64]
 
+SIZES = ("parameters", "body_ops", "softmax_ops")
+"""Of `Cost`, which a predictor may know better."""
+
 
 @attrs.frozen(kw_only=True)
 class LevelFigures:
@@ -120,8 +123,8 @@ def evaluate(
             exact &= bool(np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, offsets))
         report(f"{one.name}: scoring")
         own = _model_figures(one, symbols, offsets, starts, source_bytes)
-        own_body = _per_byte(one.cost.body_ops * len(symbols) if one.cost else 0, source_bytes)
-        own_softmax = _per_byte(one.cost.softmax_ops * len(symbols) if one.cost else 0, source_bytes)
+        own_body = _per_byte(own.pop("body_ops") * len(symbols), source_bytes)
+        own_softmax = _per_byte(own.pop("softmax_ops") * len(symbols), source_bytes)
         token_bits = math.log2(one.alphabet if level is None else level.token_alphabet)
         rows.append(
             LevelFigures(
@@ -154,15 +157,16 @@ def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: 
 def _model_figures(
     one: Measured, symbols: Symbols, offsets: Int64, starts: Int64 | None, source_bytes: int
 ) -> dict[str, Any]:
-    """The model's size, and what it pays in contexts of a whole segment, and in those in which it codes."""
+    """The model's sizes, and what it pays in contexts of a whole segment, and in those in which it codes."""
     if one.load is None or one.cost is None:
-        return {"parameters": 0, "model_bits_per_byte": None, "coding_bits_per_byte": None}
+        none = {"model_bits_per_byte": None, "coding_bits_per_byte": None}
+        return {"parameters": 0, "body_ops": 0, "softmax_ops": 0, **none}
     predictor = one.load()
-    parameters = getattr(predictor, "parameters", one.cost.parameters)
+    sizes = {name: getattr(predictor, name, getattr(one.cost, name)) for name in SIZES}
     whole = coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
     if one.level is not None and one.level.restarts_with_window:
         coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, starts), source_bytes)
-    return {"parameters": parameters, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
+    return {**sizes, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
 
 
 def _per_byte(amount: float, units: int) -> float | None:

@@ -96,7 +96,8 @@ class Predictor(Protocol):
       with stepping.
     - ``pick(segment, restarts=None) -> Iterator[uint32[m]]``: of the same rows, what each gives the symbol that
       comes. For measuring, where that is quicker than whole rows.
-    - ``parameters: int``: trained numbers, where the configuration alone does not tell (`Cost.parameters`).
+    - ``parameters: int``, ``body_ops: int``, ``softmax_ops: int``: those of `Cost`, where the configuration alone does
+      not tell.
     """
 
     alphabet: int
@@ -232,8 +233,13 @@ class ModelBackend(Protocol):
     have ``train``, a class variable naming the attrs class of ``[level.train]`` (None: the table is an
     error), and must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
 
-    Optional: ``many_ranks: bool``, True where it can train in several processes at once (`TrainingTask.ranks`); the
-    others train on rank 0 alone.
+    Optional, found by `hasattr`:
+
+    - ``many_ranks: bool``, True where it can train in several processes at once (`TrainingTask.ranks`); the others
+      train on rank 0 alone.
+    - ``fingerprint() -> str``, a hash of the content of the files that its configuration names (`stackc.api.globs`),
+      as `Reader.fingerprint`; empty where it names none. Training reads them, nothing else may: a stack is whole
+      without them.
     """
 
     def train(self, task: TrainingTask) -> None:
