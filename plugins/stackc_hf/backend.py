@@ -35,4 +35,4 @@ class HfBackend:
 
     def load(self, folder: Path, alphabet: int, device: Device) -> HfPredictor:
         """The predictor over the model in `folder`, on the CPU whatever `device` says. Raises `ArtifactError`."""
-        return HfPredictor(making.load(folder, alphabet), alphabet, self.config.context)
+        return HfPredictor(making.load(folder, alphabet, self.config.context), alphabet, self.config.context)

@@ -7,10 +7,12 @@ on shapes and builds, and so would the last bits.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import glob
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +112,15 @@ def fresh(config: Hf, alphabet: int) -> Any:
     folder = checkpoint_folder(config)
     try:
         if folder is not None:
-            model = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, **EXPLICIT
-            )
+            with _no_progress_bars():
+                model, found = transformers.AutoModelForCausalLM.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **EXPLICIT
+                )
+            if found["missing_keys"]:
+                lacking = ", ".join(sorted(found["missing_keys"])[:3])
+                raise StackcError(
+                    f"hf: checkpoint {folder}: no weights for {lacking}: not a whole causal language model"
+                )
             if model.config.vocab_size <= alphabet:
                 model.resize_token_embeddings(alphabet + 1, mean_resizing=False)
         else:
@@ -129,6 +137,18 @@ def fresh(config: Hf, alphabet: int) -> Any:
         where = folder or "model_type and settings"
         raise StackcError(f"hf: transformers makes no model of {where}: {_one_line(error)}") from error
     return model
+
+
+@contextlib.contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """A build shows progress of its own."""
+    shown = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers.utils.logging.enable_progress_bar()
 
 
 @torch.no_grad()
@@ -162,10 +182,11 @@ def arrays(model: Any) -> dict[str, Any]:
 def fill(model: Any, found: dict[str, Any], where: Path) -> None:
     """The reverse of `arrays`. Raises `ArtifactError` for other names or shapes."""
     tensors = named(model)
-    if {name: tuple(t.shape) for name, t in tensors.items()} != {name: a.shape for name, a in found.items()}:
+    # A file holds single numbers as arrays of one.
+    if {name: tuple(t.shape) or (1,) for name, t in tensors.items()} != {n: a.shape for n, a in found.items()}:
         raise ArtifactError(f"{where}: weights of another configuration; build the stack again")
     for name, tensor in tensors.items():
-        tensor.copy_(torch.from_numpy(np.array(found[name])))
+        tensor.copy_(torch.from_numpy(np.array(found[name])).view(tensor.shape))
 
 
 def save(model: Any, folder: Path) -> None:
@@ -186,11 +207,11 @@ def copy(trained: Path, folder: Path) -> None:
     write_tensors(folder / WEIGHTS, read_tensors(trained / WEIGHTS))
 
 
-def load(folder: Path, alphabet: int) -> Any:
+def load(folder: Path, alphabet: int, context: int) -> Any:
     """The model that `save` wrote, in evaluation mode on the CPU.
 
     Raises:
-        ArtifactError: damaged, of another alphabet, or written under another version of transformers.
+        ArtifactError: damaged, of another alphabet or a shorter context, or of another version of transformers.
     """
     try:
         made = json.loads((folder / MADE).read_text())
@@ -212,6 +233,9 @@ def load(folder: Path, alphabet: int) -> Any:
         raise ArtifactError(
             f"{folder}: a model of {model.config.vocab_size} tokens, wanted for {alphabet} and one more"
         )
+    too_long = context_problem(model.config, context)
+    if too_long:
+        raise ArtifactError(f"{folder}: {too_long}")
     fill(model, found, folder / WEIGHTS)
     return model.eval()
 

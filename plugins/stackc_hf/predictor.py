@@ -64,6 +64,7 @@ class HfPredictor:
     def __init__(self, model: Any, alphabet: int, context: int) -> None:
         self.model, self.alphabet, self.context = model, alphabet, context
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        # Every number of a matrix multiplies once a symbol; tables of embeddings are looked up.
         head = model.get_output_embeddings()
         matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2)
         tables = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Embedding))

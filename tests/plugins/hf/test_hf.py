@@ -9,12 +9,12 @@ import pytest
 import torch
 import transformers
 
-from stackc.api import RESTART, ArtifactError, CodingError, Device, StackcError
+from stackc.api import RESTART, ArtifactError, CodingError, Device, StackcError, read_tensors, write_tensors
 from stackc.testing.models import ModelContract
 from stackc.testing.training import SEGMENT, Reports, every_five, sample_text, step_rows, training_task
 from stackc_hf.backend import HfBackend
 from stackc_hf.config import Hf, HfTraining
-from stackc_hf.making import fresh, named
+from stackc_hf.making import arrays, fill, fresh, named
 from stackc_hf.predictor import HfPredictor
 from stackc_hf.sampler import UNSEEN, Sampler, Windows
 
@@ -311,6 +311,9 @@ def test_checkpoints_that_cannot_be_used(checkpoint, tmp_path):
     with pytest.raises(StackcError, match="context: 64 is more than the 32 positions"):
         untrained(checkpoint, 5, tmp_path, context=64)
     config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 2}))
+    with pytest.raises(StackcError, match=r"no weights for model\.layers\.1\."):
+        untrained(checkpoint, 5, tmp_path)
     (checkpoint / "config.json").write_text(json.dumps({**config, "model_type": "llamma"}))
     with pytest.raises(StackcError, match="transformers makes no model of"):
         untrained(checkpoint, 5, tmp_path)
@@ -336,7 +339,7 @@ def test_another_version_of_transformers_is_refused(checkpoint, tmp_path):
     made = json.loads((tmp_path / "frozen" / "model.json").read_text())
     (tmp_path / "frozen" / "model.json").write_text(json.dumps({**made, "transformers": "5.0.0"}))
     with pytest.raises(ArtifactError, match=r"hold under transformers 5\.0\.0, installed is"):
-        HfBackend(Hf()).load(tmp_path / "frozen", 5, Device())
+        HfBackend(Hf(context=24)).load(tmp_path / "frozen", 5, Device())
 
 
 def test_weights_of_another_configuration_are_refused(checkpoint, tmp_path):
@@ -346,11 +349,25 @@ def test_weights_of_another_configuration_are_refused(checkpoint, tmp_path):
     made["config"]["num_hidden_layers"] = 2
     path.write_text(json.dumps(made))
     with pytest.raises(ArtifactError, match="weights of another configuration"):
-        HfBackend(Hf()).load(tmp_path / "frozen", 5, Device())
+        HfBackend(Hf(context=24)).load(tmp_path / "frozen", 5, Device())
+    with pytest.raises(ArtifactError, match="context: 64 is more than the 32 positions"):
+        HfBackend(Hf(context=64)).load(tmp_path / "frozen", 5, Device())
     with pytest.raises(ArtifactError, match="wanted for 9 and one more"):
-        HfBackend(Hf()).load(tmp_path / "frozen", 9, Device())
+        HfBackend(Hf(context=24)).load(tmp_path / "frozen", 9, Device())
 
 
 def test_tied_weights_are_stored_once(gpt2):
     assert "lm_head.weight" in gpt2.state_dict()
     assert "lm_head.weight" not in named(gpt2)
+
+
+def test_single_numbers_are_stored_too(tmp_path):
+    class Scaled(torch.nn.Module):
+        def __init__(self, scale):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.tensor(scale))
+
+    write_tensors(tmp_path / "x", arrays(Scaled(3.0)))
+    other = Scaled(1.0)
+    fill(other, read_tensors(tmp_path / "x"), tmp_path)
+    assert float(other.scale.detach()) == 3.0
