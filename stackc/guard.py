@@ -26,6 +26,9 @@ FIRST = 8
 EVERY = 64
 """Of the later ones, one in so many."""
 
+LOOKED = 256
+"""Rows of an answer that are looked at: of a whole scored segment, its first."""
+
 TRIED = 16
 """Symbols on which a portable predictor must answer alike however it is asked."""
 
@@ -92,7 +95,7 @@ class GuardedPredictor:
 
     def _check(self, rows: Frequencies) -> None:
         try:
-            check_frequencies(rows, self.alphabet, self._who)
+            check_frequencies(rows[:LOOKED], self.alphabet, self._who)
         except CodingError as error:
             raise PartError(str(error)) from error
 

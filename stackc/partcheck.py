@@ -91,6 +91,8 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
         verdict.problems.append("three symbols of an alphabet of four do not fit in a window of 16 bits")
         return
     value, bits = encoder.close(False)
+    if made.budget and bits != window.bits:
+        verdict.problems.append(f"a window of exactly {window.bits} bits is closed with {bits}")
     decoder = made.decoder(window, _Bits(value, bits))
     found: list[int] = []
     while len(found) < (len(symbols) if not made.ends else window.symbols):

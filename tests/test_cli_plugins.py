@@ -136,6 +136,7 @@ def test_check_of_a_coder_that_does_not_keep_its_word() -> None:
     verdict = check_part(attrs.evolve(gzip, factory=lambda config: LyingCoder()))
     assert "budget is True on the coder, not as on its configuration" in verdict.problems
     assert "the window [0, 3, 1] decodes to []" in verdict.problems
+    assert "a window of exactly 16 bits is closed with 12" in verdict.problems
 
 
 # -- the group

@@ -27,11 +27,8 @@ PROTOCOLS = {
 
 
 def fragments(name: str) -> list[str]:
-    return re.findall(
-        rf"<!-- of: {re.escape(name)} -->\n(?:<!-- not run: .+? -->\n)?```python\n(.*?)^```$",
-        PAGE,
-        re.DOTALL | re.MULTILINE,
-    )
+    block = rf"<!-- of: {re.escape(name)} -->\n(?:<!-- not run: .+? -->\n)?```python\n(.*?)^```$"
+    return re.findall(block, PAGE, re.DOTALL | re.MULTILINE)
 
 
 def test_the_module_that_the_page_grows_is_the_package() -> None:
