@@ -20,6 +20,9 @@ from stackc.store import bytes_chunk
 
 Int64 = npt.NDArray[np.int64]
 
+SIZES = ("parameters", "body_ops", "softmax_ops")
+"""Of `Cost`, which a predictor may know better."""
+
 
 @attrs.frozen(kw_only=True)
 class LevelFigures:
@@ -30,6 +33,7 @@ class LevelFigures:
         tokens: what the level makes of the text; None for the top model.
         token_bits: log2 of the alphabet of those tokens; for the top model, of the tokens that it reads.
         bytes_per_token: source bytes / tokens; for the top model, of the tokens that it reads.
+        uncut_bytes_per_token: bytes a token of the same level without its windowing's forced cuts; None without any.
         coded_bits_per_byte: tokens x bits a token / source bytes; None for the top model.
         model_bits_per_byte: the frozen model over the symbols it reads, contexts of a whole segment.
         coding_bits_per_byte: the same model in the contexts in which it codes.
@@ -44,6 +48,7 @@ class LevelFigures:
     tokens: int | None
     token_bits: float
     bytes_per_token: float | None
+    uncut_bytes_per_token: float | None
     coded_bits_per_byte: float | None
     model_bits_per_byte: float | None
     coding_bits_per_byte: float | None
@@ -118,8 +123,8 @@ def evaluate(
             exact &= bool(np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, offsets))
         report(f"{one.name}: scoring")
         own = _model_figures(one, symbols, offsets, starts, source_bytes)
-        own_body = _per_byte(one.cost.body_ops * len(symbols) if one.cost else 0, source_bytes)
-        own_softmax = _per_byte(one.cost.softmax_ops * len(symbols) if one.cost else 0, source_bytes)
+        own_body = _per_byte(own.pop("body_ops") * len(symbols), source_bytes)
+        own_softmax = _per_byte(own.pop("softmax_ops") * len(symbols), source_bytes)
         token_bits = math.log2(one.alphabet if level is None else level.token_alphabet)
         rows.append(
             LevelFigures(
@@ -127,6 +132,7 @@ def evaluate(
                 tokens=None if level is None else len(tokens),
                 token_bits=token_bits,
                 bytes_per_token=_per_byte(source_bytes, len(tokens)),
+                uncut_bytes_per_token=_uncut(level, symbols, offsets, source_bytes),
                 coded_bits_per_byte=None if level is None else _per_byte(len(tokens) * token_bits, source_bytes),
                 uniform_bits_per_byte=_per_byte(len(symbols) * math.log2(one.alphabet), source_bytes),
                 unigram_bits_per_byte=_per_byte(unigram_bits(one.counts, symbols), source_bytes),
@@ -141,18 +147,26 @@ def evaluate(
     return Evaluation(source_bytes=source_bytes, documents=len(documents), round_trip=exact, levels=tuple(rows))
 
 
+def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: int) -> float | None:
+    """Bytes a token where no cut is forced."""
+    if level is None or level.windowing.cuts is None:
+        return None
+    return _per_byte(source_bytes, len(level.without_cuts().encode(symbols, offsets).tokens))
+
+
 def _model_figures(
     one: Measured, symbols: Symbols, offsets: Int64, starts: Int64 | None, source_bytes: int
 ) -> dict[str, Any]:
-    """The model's size, and what it pays in contexts of a whole segment, and in those in which it codes."""
+    """The model's sizes, and what it pays in contexts of a whole segment, and in those in which it codes."""
     if one.load is None or one.cost is None:
-        return {"parameters": 0, "model_bits_per_byte": None, "coding_bits_per_byte": None}
+        none = {"model_bits_per_byte": None, "coding_bits_per_byte": None}
+        return {"parameters": 0, "body_ops": 0, "softmax_ops": 0, **none}
     predictor = one.load()
-    parameters = getattr(predictor, "parameters", one.cost.parameters)
+    sizes = {name: getattr(predictor, name, getattr(one.cost, name)) for name in SIZES}
     whole = coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
     if one.level is not None and one.level.restarts_with_window:
         coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, starts), source_bytes)
-    return {"parameters": parameters, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
+    return {**sizes, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
 
 
 def _per_byte(amount: float, units: int) -> float | None:

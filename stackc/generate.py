@@ -9,6 +9,7 @@ from stackc.constraint import Constraint, Cursor, TokensOf, exactly
 from stackc.errors import CodingError, StackcError
 from stackc.level import Level
 from stackc.parts import RESTART, Frequencies, Predictor
+from stackc.piecetable import PiecesOf
 
 
 def generate(
@@ -81,7 +82,12 @@ def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constr
         below = exactly(tail, constraint)
         since = open_from - open_from % level.segment
         before = tuple(int(symbol) for symbol in symbols[since:open_from])
-        constraint = TokensOf(Cursor.at(level, before), below) if below is not None else None
+        if below is None:
+            constraint = None
+        elif level.pieces is not None:
+            constraint = PiecesOf(level.pieces, below)
+        else:
+            constraint = TokensOf(Cursor.at(level, before), below)
         symbols = keep
     return [int(symbol) for symbol in symbols], constraint
 

@@ -7,9 +7,9 @@ implements any of these hooks; each is handed a ``register(name, factory, config
 - ``factory``: called with a structured ``config`` when the part is used, and only then: heavy imports go inside;
 - ``config``: an attrs class, every field keyword-only, with ``bits_version: ClassVar[int]`` (raised when the
   part's bits change); importing it must not import torch or numba. Fields are made by `stackc.api.bits`,
-  `speed` or `globs`. It may have ``problems(alphabet, settings) -> list[str]``: what a recipe should be told; and a
-  static ``doctor(device: Device) -> str``: try the part on this machine, in seconds, and say in a line how it runs
-  here, for ``stackc doctor``; or raise `StackcError`;
+  `speed` or `globs`. It may have ``problems(alphabet, settings) -> list[str]``: what a recipe should be told (readers
+  are asked with 256 and None); and a static ``doctor(device: Device) -> str``: try the part on this machine, in
+  seconds, and say in a line how it runs here, for ``stackc doctor``; or raise `StackcError`;
 - ``summary``: one line for ``stackc plugins list``.
 """
 

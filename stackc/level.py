@@ -2,13 +2,14 @@
 
 Routes, fastest first; all give the same tokens:
 
-- a dictionary, where the level is compiled (`stackc.dictionary`);
+- a dictionary, where the level is compiled (`stackc.dictionary`); of a piece coder its pieces (`stackc.piecetable`);
 - scoring whole segments in one pass, where the model's context does not depend on the windows;
 - stepping the model over lanes (`stackc.lanes`).
 """
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable
 from functools import cached_property
@@ -25,6 +26,7 @@ from stackc.store import outside, symbol_dtype
 
 if TYPE_CHECKING:
     from stackc.dictionary import Dictionary
+    from stackc.piecetable import PieceTable
 
 Int64 = npt.NDArray[np.int64]
 
@@ -36,7 +38,8 @@ class Encoding:
     Attributes:
         tokens: unsigned integers, the documents' tokens end to end.
         offsets: int64[D + 1], where each document's tokens start and end.
-        starts: int64[w], ascending: the places in the symbols where windows start. Given as a function where most
+        starts: int64[w], ascending: the places in the symbols where windows start (of a piece coder, where the pieces
+            do). Given as a function where most
             callers do not ask.
     """
 
@@ -74,7 +77,8 @@ class Level:
         windowing: where windows end.
         coder: how a window becomes bits.
         token_bits: bits of a token; the alphabet it hands on is 2^token_bits.
-        vocabulary: V of a dictionary coder, which hands on an alphabet of V, one token a window; else None.
+        vocabulary: V of a dictionary coder or piece coder, which hands on an alphabet of V, one token a window or
+            piece; else None.
         load_predictor: gives the frozen model when it is first needed; None where the coder needs none.
         dictionary: the level compiled, or None.
         lanes: windows or segments coded side by side (speed only).
@@ -150,14 +154,34 @@ class Level:
     @property
     def windows_decode_alone(self) -> bool:
         """Whether a window means the same whatever came before it, and takes up as many tokens as any other."""
-        alone = self.dictionary is not None or (self.restarts_with_window and self.step_lanes > 1)
+        alone = self.texts is not None or (self.restarts_with_window and self.step_lanes > 1)
         return self.window_tokens is not None and alone
+
+    @cached_property
+    def pieces(self) -> PieceTable | None:
+        """What the tokens of a piece coder stand for; None of any other coder."""
+        if self.vocabulary is None or not hasattr(self.coder, "pieces"):
+            return None
+        from stackc.piecetable import PieceTable
+
+        return PieceTable(self.coder, self.vocabulary, self.alphabet)
+
+    @property
+    def texts(self) -> Dictionary | PieceTable | None:
+        """The text of every code, where a code has the same text wherever it stands; else None."""
+        return self.dictionary if self.dictionary is not None else self.pieces
 
     @property
     def restarts_with_window(self) -> bool:
         """Whether contexts restart inside segments. Not where one window is the whole segment."""
         one_window = self.window.bits is None and self.window.symbols >= self.segment and self.windowing.cuts is None
         return self.windowing.restart == "window" and not one_window
+
+    def without_cuts(self) -> Level:
+        """The same parts where windows end only as their budgets say: what forced cuts cost is measured against it."""
+        uncut = copy.copy(self)
+        uncut.windowing = attrs.evolve(self.windowing, cuts=None)
+        return uncut
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -185,15 +209,15 @@ class Level:
         bounds = _bounds(symbols, offsets)
         if outside(symbols, self.alphabet) is not None:
             raise CodingError(f"{self.name}: a symbol outside its alphabet of {self.alphabet}")
-        if self.dictionary is not None:
-            dictionary, per = self.dictionary, self.window_tokens or 1
-            codes, code_offsets = dictionary.encode(
+        if self.texts is not None:
+            texts, per = self.texts, self.window_tokens or 1
+            codes, code_offsets = texts.encode(
                 symbols, bounds, self.segment, self.window.symbols, self._cuts(symbols, bounds), self.threads
             )
             return Encoding(
                 tokens=self._split(codes),
                 offsets=code_offsets if per == 1 else code_offsets * per,
-                starts=lambda: bounds[0] + dictionary.starts(codes),
+                starts=lambda: bounds[0] + texts.starts(codes),
             )
         if self.vocabulary is not None:
             raise CodingError(f"{self.name}: its coder works by a dictionary, and the level is not compiled")
@@ -234,9 +258,9 @@ class Level:
 
             symbols, ends = decode_jobs(self, tokens, bounds[:-1], bounds[1:], most)
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
-        if self.dictionary is not None and per == 1:
+        if self.texts is not None and per == 1:
             self._check_texts(tokens, most)
-            symbols, ends = self.dictionary.decode(tokens, bounds, self.threads)
+            symbols, ends = self.texts.decode(tokens, bounds, self.threads)
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
         counts = np.diff(bounds) // per
         ignored = int((np.diff(bounds) - counts * per).sum())
@@ -297,10 +321,10 @@ class Level:
         return tokens.reshape(-1)
 
     def _check_texts(self, codes: npt.NDArray[np.integer], most: int | None) -> None:
-        """`check_room` of a compiled level's codes; those outside its dictionary are found by decoding."""
-        dictionary = self.dictionary
-        if dictionary is not None and most is not None and len(codes) and int(codes.max()) < len(dictionary):
-            check_room(self.name, int(dictionary.length[codes].sum(dtype=np.int64)), most)
+        """`check_room` of codes that have texts; those outside a dictionary are found by decoding."""
+        texts = self.texts
+        if texts is not None and most is not None and len(codes) and int(codes.max()) < len(texts):
+            check_room(self.name, int(texts.length[codes].sum(dtype=np.int64)), most)
 
     def _join(self, tokens: npt.NDArray[np.integer], first: Int64) -> Int64:
         """The codes whose first tokens stand at `first`."""

@@ -43,8 +43,7 @@ def check_part(part: Part) -> Verdict:
     except Exception as error:  # whatever a plugin raises is its verdict
         verdict.problems.append(f"its factory fails on the default configuration ({type(error).__name__}: {error})")
         return verdict
-    dictionary_coder = part.kind == "coder" and getattr(config, "vocabulary", None) is not None
-    for method in ("dictionary",) if dictionary_coder else METHODS[part.kind]:
+    for method in _needed(part, config):
         if not callable(getattr(made, method, None)):
             verdict.problems.append(f"{type(made).__name__} has no method {method}")
     if not verdict.problems:
@@ -53,6 +52,15 @@ def check_part(part: Part) -> Verdict:
         except Exception as error:
             verdict.problems.append(f"{type(error).__name__} when tried: {error}")
     return verdict
+
+
+def _needed(part: Part, config: Any) -> tuple[str, ...]:
+    """The methods that the part must have."""
+    if part.kind == "coder" and getattr(config, "pieces", False):
+        return ("fit", "load", "pieces", "encode")
+    if part.kind == "coder" and getattr(config, "vocabulary", None) is not None:
+        return ("dictionary",)
+    return METHODS[part.kind]
 
 
 def _try_model(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
@@ -70,11 +78,11 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
     for flag in CODER_FLAGS:
         if getattr(made, flag, None) != getattr(part.config, flag):
             verdict.problems.append(f"{flag} is {getattr(made, flag, None)} on the coder, not as on its configuration")
-    if getattr(config, "vocabulary", None) is not None:
-        verdict.notes.append("no window coded: it needs a model to make its dictionary of")
-        return
     if hasattr(made, "fit"):
         verdict.notes.append("no window coded: it needs tables fitted to a text")
+        return
+    if getattr(config, "vocabulary", None) is not None:
+        verdict.notes.append("no window coded: it needs a model to make its dictionary of")
         return
     window = Window(alphabet=4, bits=16 if made.budget else None, symbols=8, token_bits=8)
     freqs = np.full(4, TOTAL // 4, dtype=np.uint32) if made.needs_model else None

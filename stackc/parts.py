@@ -96,7 +96,8 @@ class Predictor(Protocol):
       with stepping.
     - ``pick(segment, restarts=None) -> Iterator[uint32[m]]``: of the same rows, what each gives the symbol that
       comes. For measuring, where that is quicker than whole rows.
-    - ``parameters: int``: trained numbers, where the configuration alone does not tell (`Cost.parameters`).
+    - ``parameters: int``, ``body_ops: int``, ``softmax_ops: int``: those of `Cost`, where the configuration alone does
+      not tell.
     """
 
     alphabet: int
@@ -232,8 +233,13 @@ class ModelBackend(Protocol):
     have ``train``, a class variable naming the attrs class of ``[level.train]`` (None: the table is an
     error), and must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
 
-    Optional: ``many_ranks: bool``, True where it can train in several processes at once (`TrainingTask.ranks`); the
-    others train on rank 0 alone.
+    Optional, found by `hasattr`:
+
+    - ``many_ranks: bool``, True where it can train in several processes at once (`TrainingTask.ranks`); the others
+      train on rank 0 alone.
+    - ``fingerprint() -> str``, a hash of the content of the files that its configuration names (`stackc.api.globs`),
+      as `Reader.fingerprint`; empty where it names none. Training reads them, nothing else may: a stack is whole
+      without them.
     """
 
     def train(self, task: TrainingTask) -> None:
@@ -333,6 +339,17 @@ class Coder(Protocol):
     A *dictionary coder*'s configuration also has an attribute ``vocabulary: int``, the number V of its codes. Its
     level is always compiled (tier 3 below, the only one that it needs), writes one token below V for a window,
     and takes no ``[level.tokens]``. Its flags are budget False, ends True, total True.
+
+    A *piece coder*'s configuration has ``vocabulary`` and ``pieces: ClassVar[bool] = True``. Each of its V tokens
+    stands for a run of symbols, its piece, wherever it stands; the coder is handed whole windows and cuts them into
+    pieces. Its level is not compiled, takes no model and no ``[level.tokens]``, and any windowing without a bit budget.
+    Its flags are budget False, ends True, total True, needs_model False, and all that it needs is
+
+    - ``pieces() -> (symbols int[n], offsets int64[N + 1])``, N <= V: token t stands for
+      symbols[offsets[t]:offsets[t + 1]]; tokens from N on stand for nothing;
+    - ``encode(symbols int[n], bounds int64[w + 1]) -> (tokens uint32[m], counts int64[w])``: the tokens of the windows
+      symbols[bounds[i]:bounds[i + 1]], each coded alone, and how many each has. None may have an empty piece;
+    - ``fit`` and ``load``, as below.
 
     Optional, found by `hasattr`; the level uses the highest tier present:
 

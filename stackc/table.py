@@ -50,6 +50,10 @@ def print_evaluation(evaluation: dict[str, Any], console: Console | None = None,
         f"{evaluation['source_bytes']:,} source bytes in {evaluation['documents']:,} documents; "
         f"every level decoded back: {verdict}"
     )
+    for row in evaluation["levels"]:
+        if uncut := row.get("uncut_bytes_per_token"):  # reports of older builds lack it
+            cost = 1 - row["bytes_per_token"] / uncut
+            console.print(f"{row['name']}: {uncut:.3f} bytes a token without its forced cuts, which cost {cost:.1%}")
 
 
 def _cell(value: Any, form: str) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from stackc.dictionary import Dictionary
 from stackc.errors import StackcError
 from stackc.level import Level
+from stackc.piecetable import PieceTable
 from stackc.stack import Stack
 from stackc.store import Store
 
@@ -34,16 +35,16 @@ class TextOfCode:
     data: bytes | None
 
 
-def compiled_level(stack: Stack, name: str) -> tuple[Level, Dictionary]:
-    """The level of that name, and its dictionary.
+def compiled_level(stack: Stack, name: str) -> tuple[Level, Dictionary | PieceTable]:
+    """The level of that name, and its texts.
 
     Raises:
         StackcError: no such level, or one that is not compiled.
     """
     level = stack.levels[stack.level_index(name) - 1]
-    if level.dictionary is None:
+    if level.texts is None:
         raise StackcError(f"{stack.folder}: {name} is not compiled: it has no fixed texts; its tokens depend on more")
-    return level, level.dictionary
+    return level, level.texts
 
 
 def code_counts(stack: Stack, name: str) -> Int64:
@@ -71,7 +72,8 @@ def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> It
         StackcError: no such level, or one that is not compiled.
     """
     _, dictionary = compiled_level(stack, name)
-    own = np.flatnonzero(dictionary.canonical == np.arange(len(dictionary)))[1:]  # without the empty text
+    own = np.flatnonzero(dictionary.canonical == np.arange(len(dictionary)))
+    own = own[dictionary.length[own] > 0]
     order = own[np.argsort(-counts[own], kind="stable")]
     order = order[:limit] if limit else order
     symbols, bounds = dictionary.decode(order, np.arange(len(order) + 1))

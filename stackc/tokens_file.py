@@ -23,7 +23,7 @@ PIECE_TOKENS = 1 << 22
 """Tokens read at once."""
 
 _UNREADABLE = (
-    OSError, ValueError, OverflowError, SyntaxError, TypeError, EOFError, UserWarning, tokenize.TokenError,
+    OSError, ValueError, OverflowError, SyntaxError, TypeError, EOFError, Warning, tokenize.TokenError,
 )  # fmt: skip
 """What numpy raises for files that are no arrays: it reads their headers as Python."""
 

@@ -83,11 +83,11 @@ def test_eval_prints_the_figures_as_json(stack: Path, tmp_path: Path) -> None:
     wanted = {
         "name", "tokens", "token_bits", "bytes_per_token", "coded_bits_per_byte", "model_bits_per_byte",
         "coding_bits_per_byte", "uniform_bits_per_byte", "unigram_bits_per_byte", "parameters", "ops_per_byte_body",
-        "ops_per_byte_softmax",
+        "ops_per_byte_softmax", "uncut_bytes_per_token",
     }  # fmt: skip
     assert all(set(row) == wanted for row in figures["levels"])
     nulls = {key for key, value in figures["levels"][-1].items() if value is None}
-    assert nulls == {"tokens", "coded_bits_per_byte"}
+    assert nulls == {"tokens", "coded_bits_per_byte", "uncut_bytes_per_token"}
     assert "restored byte for byte" in stackc("eval", stack, tmp_path / "a").stdout
 
 

@@ -10,6 +10,9 @@ from attrs.validators import and_, ge, in_, le
 from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
 from stackc.api import bits as affects_bits  # a field below is itself called `bits`
 
+BYTES = 256
+"""The alphabet of the first level."""
+
 _SYMBOLS = and_(ge(1), le(MAX_WINDOW_SYMBOLS))
 _BITS = and_(ge(1), le(1 << 16))  # a code is held in memory in every lane
 _CONTEXT = in_(("window", "segment"))
@@ -25,6 +28,26 @@ class EqualInfo:
     bits: int = affects_bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
     context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+
+
+@attrs.frozen(kw_only=True)
+class Aligned:
+    """Equal-info windows that also end where a word starts."""
+
+    bits_version: ClassVar[int] = 1
+
+    bits: int = affects_bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
+    words: int = affects_bits(
+        1, check=_SYMBOLS, help="a window ends before every so many-th word start of a segment, 1 to 65,535"
+    )
+    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+
+    def problems(self, alphabet: int, settings: None) -> list[str]:
+        """A level that does not read bytes."""
+        if alphabet == BYTES:
+            return []
+        return [f"kind: 'aligned' finds words in bytes, and this level reads {alphabet} symbols; use 'equal-info' here"]
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +82,12 @@ def _equal_info(config: EqualInfo) -> Windowing:
     return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context)
 
 
+def _aligned(config: Aligned) -> Windowing:
+    from stackc_windows.words import Cuts
+
+    return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context, cuts=Cuts(config.words))
+
+
 def _fixed_token(config: FixedToken) -> Windowing:
     return Windowing(bits=None, symbols=config.symbols, restart=config.context)
 
@@ -74,6 +103,7 @@ def _whole(config: Whole) -> Windowing:
 @hookimpl
 def stackc_register_windowings(register: Register) -> None:
     register("equal-info", _equal_info, EqualInfo, "windows that all compress to the same number of bits")
+    register("aligned", _aligned, Aligned, "equal-info windows that also end where a word starts")
     register("fixed-token", _fixed_token, FixedToken, "windows of a fixed number of symbols")
     register("longest", _longest, Longest, "windows of the longest text that a dictionary coder holds")
     register("whole", _whole, Whole, "one window a segment")

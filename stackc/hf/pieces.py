@@ -28,14 +28,14 @@ def token_pieces(levels: list[Level], alphabet: int) -> list[str]:
     Tokens that mean nothing alone (levels that are not compiled, codes of several tokens) are numbers only.
     """
     fixed = bool(levels) and all(level.windows_decode_alone and level.window_tokens == 1 for level in levels)
-    if levels and not (fixed and all(level.dictionary is not None for level in levels)):
+    if levels and not (fixed and all(level.texts is not None for level in levels)):
         return [numbered(token) for token in range(alphabet)]
     known = alphabet
-    if levels and levels[-1].dictionary is not None:
-        known = min(alphabet, len(levels[-1].dictionary))
+    if levels and levels[-1].texts is not None:
+        known = min(alphabet, len(levels[-1].texts))
     symbols, offsets = np.arange(known), np.arange(known + 1)
     for level in reversed(levels):
-        if level.dictionary is None or (len(symbols) and int(symbols.max()) >= len(level.dictionary)):
+        if level.texts is None or (len(symbols) and int(symbols.max()) >= len(level.texts)):
             return [numbered(token) for token in range(alphabet)]
         back = level.decode(symbols, offsets)
         symbols, offsets = back.symbols, back.offsets

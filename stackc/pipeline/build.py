@@ -188,6 +188,9 @@ class _Build:
             self.work.run(f"{section.name}/coder", tables, fit)
         frozen = self._model(section, inputs, self._cutter(section))
         level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
+        if level.pieces is not None:
+            clear(folder / "dictionary")
+            return level
         reason = why_not(level, self.runtime.memory)
         if reason is not None:
             self.not_compiled[section.name] = reason
@@ -216,7 +219,7 @@ class _Build:
         self.work.run(f"{section.name}/counts", {"train": content, "alphabet": section.alphabet}, count)
         if section.model is None:
             return None
-        backend = section.model.make()
+        backend = section.model.make(self.recipe.base)
         material = {
             "model": section.model.key(),
             "settings": section.key()["train"],
@@ -226,6 +229,9 @@ class _Build:
             "train": content,
             "windows": section.key() if cut is not None else None,
         }
+        # Only where there are files: the keys of all others stay as they were.
+        if files := backend.fingerprint() if hasattr(backend, "fingerprint") else "":
+            material["files"] = files
 
         record: dict[str, Any] = {}
 

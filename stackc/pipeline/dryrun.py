@@ -11,6 +11,7 @@ from stackc.errors import CorpusError
 from stackc.parts import Cost
 from stackc.pipeline.build import COMPILE_BITS, SPLITS
 from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.recipe.checks import codes_pieces
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
 """Operations a second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""
@@ -84,7 +85,8 @@ def _stages_of(section: LevelSection | TopSection) -> list[str]:
         return ["counts", "model", "frozen"]
     windowing = section.windowing.make()
     budget = windowing.bits is not None and windowing.bits <= COMPILE_BITS
-    compiled = section.vocabulary is not None or (budget and windowing.restart == "window")
+    dictionary = section.vocabulary is not None and not codes_pieces(section.coder)
+    compiled = dictionary or (budget and windowing.restart == "window")
     model = ["model", "frozen"] if section.model else []
     return [*([] if section.model else ["coder"]), "counts", *model, *(["dictionary"] if compiled else []), "tokens"]
 

@@ -52,6 +52,8 @@ class _Assembler:
     def corpus(self, data: Table) -> CorpusSection | None:
         own = {key: data[key] for key in ("segment",) if key in data}
         reader = self.choose("reader", "reader", data, "corpus", own=("segment",))
+        if reader:
+            checks.own_problems(reader, "corpus", BYTES, None, self.problems)
         lengths = table(SegmentTable, own, "corpus", self.problems)
         return CorpusSection(reader=reader, segment=lengths.segment) if reader and lengths else None
 

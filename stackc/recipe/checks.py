@@ -70,15 +70,20 @@ def check_windows(
 
 
 def vocabulary(coder: Chosen | None) -> int | None:
-    """V of a dictionary coder (`stackc.parts.Coder`); None of any other."""
+    """V of a dictionary coder or piece coder (`stackc.parts.Coder`); None of any other."""
     size = getattr(coder.config, "vocabulary", None) if coder else None
     return size if isinstance(size, int) else None
+
+
+def codes_pieces(coder: Chosen) -> bool:
+    """Whether it is a piece coder (`stackc.parts.Coder`)."""
+    return bool(getattr(coder.config, "pieces", False))
 
 
 def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Registry) -> str | None:
     """Why the coder cannot work with the windowing, with what would; None where it can."""
     coder = chosen.part
-    if vocabulary(chosen) is not None and not _ends_anywhere(windowing):
+    if vocabulary(chosen) is not None and not codes_pieces(chosen) and not _ends_anywhere(windowing):
         fitting = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _ends_anywhere))
         return (
             f"coder '{coder.name}' ends a window with the longest text that its dictionary holds, and restarts the "
@@ -127,7 +132,7 @@ def own_problems(chosen: Chosen, path: str, alphabet: int, settings: Any, proble
     level = path.rpartition(".")[0]
     for line in ask(alphabet, settings):
         field, colon, text = str(line).partition(":")
-        if colon and (field == "train" or field.startswith("train.")):
+        if colon and chosen.part.kind == "model" and (field == "train" or field.startswith("train.")):
             problems.add(join(level, field), text.strip())
         elif colon and field.isidentifier() and (field in ("backend", "kind") or hasattr(chosen.config, field)):
             problems.add(join(path, field), text.strip())

@@ -18,12 +18,16 @@ import pytest
 
 # pytest explains a failed assertion only in modules that it has been told of before they are imported
 pytest.register_assert_rewrite(
-    *(f"stackc.testing.{kind}" for kind in ("coders", "dictionaries", "models", "plugins", "readers", "windowings"))
+    *(
+        f"stackc.testing.{kind}"
+        for kind in ("coders", "dictionaries", "models", "piececoders", "plugins", "readers", "windowings")
+    )
 )
 
 from stackc.testing.coders import CoderContract  # noqa: E402 - after the line above
 from stackc.testing.dictionaries import DictionaryCoderContract  # noqa: E402
 from stackc.testing.models import ModelContract  # noqa: E402
+from stackc.testing.piececoders import PieceCoderContract  # noqa: E402
 from stackc.testing.plugins import PluginContract  # noqa: E402
 from stackc.testing.readers import ReaderContract  # noqa: E402
 from stackc.testing.windowings import WindowingContract  # noqa: E402
@@ -32,6 +36,7 @@ __all__ = [
     "CoderContract",
     "DictionaryCoderContract",
     "ModelContract",
+    "PieceCoderContract",
     "PluginContract",
     "ReaderContract",
     "WindowingContract",

@@ -28,6 +28,16 @@ class TestNarrowEqualInfo(WindowingContract):
         return made("equal-info", bits=3, symbols=2)
 
 
+class TestAligned(WindowingContract):
+    def make(self) -> Windowing:
+        return made("aligned", bits=48)
+
+
+class TestAlignedEveryThirdWord(WindowingContract):
+    def make(self) -> Windowing:
+        return made("aligned", bits=64, words=3, symbols=9, context="segment")
+
+
 class TestFixedToken(WindowingContract):
     def make(self) -> Windowing:
         return made("fixed-token", symbols=7)
@@ -77,6 +87,9 @@ def test_windowings_are_data() -> None:
         ("equal-info", {"bits": 16, "symbols": 0}),
         ("equal-info", {"bits": 16, "symbols": 65_536}),
         ("equal-info", {"bits": 16, "context": "document"}),
+        ("aligned", {"bits": 0}),
+        ("aligned", {"bits": 16, "words": 0}),
+        ("aligned", {"bits": 16, "words": 65_536}),
         ("fixed-token", {"symbols": 0}),
         ("fixed-token", {"symbols": 65_536}),
         ("whole", {"context": ""}),
@@ -87,7 +100,7 @@ def test_values_out_of_range(name: str, fields: dict[str, Any]) -> None:
         made(name, **fields)
 
 
-@pytest.mark.parametrize(("name", "field"), [("equal-info", "bits"), ("fixed-token", "symbols")])
+@pytest.mark.parametrize(("name", "field"), [("equal-info", "bits"), ("aligned", "bits"), ("fixed-token", "symbols")])
 def test_what_must_be_said(name: str, field: str) -> None:
     with pytest.raises(TypeError, match=field):
         made(name)

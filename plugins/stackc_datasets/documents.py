@@ -1,0 +1,89 @@
+"""What the readers share: documents of at most a size, their fingerprint, files by pattern, values as bytes."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from stackc.api import CorpusError
+
+
+class TableReader:
+    """A `stackc.api.Reader` of the rows of a column; `rows` is a subclass's to write.
+
+    Args:
+        document_bytes: a longer row is handed on in pieces of this size.
+    """
+
+    def __init__(self, document_bytes: int) -> None:
+        self._size = document_bytes
+
+    def rows(self, split: str) -> Iterator[bytes] | None:
+        """The rows of a split that are not null; None where the recipe names none."""
+        raise NotImplementedError
+
+    def documents(self, split: str) -> Iterator[bytes]:
+        """The documents of "train", "valid" or "test".
+
+        Raises:
+            CorpusError: something that cannot be read, or a split without a byte.
+        """
+        rows = self.rows(split)
+        if rows is None:
+            return
+        total = 0
+        for row in rows:
+            total += len(row)
+            for start in range(0, max(len(row), 1), self._size):
+                yield row[start : start + self._size]
+        if not total:
+            raise CorpusError(f"corpus.{split}: no text in it")
+
+    def fingerprint(self, split: str) -> str:
+        """SHA-256 over every document's length (8 bytes, little-endian) and content."""
+        digest = hashlib.sha256()
+        for document in self.documents(split):
+            digest.update(len(document).to_bytes(8, "little"))
+            digest.update(document)
+        return digest.hexdigest()
+
+
+def files_of(key: str, patterns: str | tuple[str, ...]) -> list[Path]:
+    """The files of patterns, one pattern after another, sorted, each once.
+
+    Raises:
+        CorpusError: a pattern without a file.
+    """
+    found: dict[str, Path] = {}
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+        files = [Path(match) for match in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(match)]
+        if not files:
+            raise CorpusError(f"corpus.{key}: no file matches {pattern}")
+        for path in files:
+            found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
+
+
+def check_column(where: str, column: str, columns: Iterable[str]) -> None:
+    """Raise `CorpusError`, with the nearest name, unless there is such a column."""
+    names = list(columns)
+    if column in names:
+        return
+    near = difflib.get_close_matches(column, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
+    raise CorpusError(f"{where}: no column {column!r}; {hint} (corpus.column)")
+
+
+def wrong_type(where: str, column: str, kind: object) -> CorpusError:
+    """A column that is neither text nor bytes."""
+    return CorpusError(f"{where}: column {column!r} holds {kind}, neither text nor bytes (corpus.column)")
+
+
+def one_line(error: BaseException) -> str:
+    """What a library says, in a line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:297]}..."

@@ -1,0 +1,99 @@
+"""The reader `datasets`: Hugging Face datasets, streamed row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import datasets
+
+from stackc.api import CorpusError
+from stackc_datasets.config import DatasetsConfig
+from stackc_datasets.documents import TableReader, check_column, files_of, one_line, wrong_type
+
+_ERRORS = (OSError, ValueError, TypeError, KeyError, datasets.exceptions.DatasetsError)
+"""What the library raises for data that is missing, out of reach or damaged (pyarrow's errors are ValueErrors)."""
+
+_TYPES = ("string", "large_string", "binary", "large_binary")
+
+
+class DatasetsReader(TableReader):
+    """Each row is a document, of a dataset of the Hub, a saved one, or local files. No code of a dataset is run."""
+
+    def __init__(self, config: DatasetsConfig) -> None:
+        if problems := config.problems(256, None):
+            raise CorpusError(f"corpus: {problems[0]}")
+        super().__init__(config.document_bytes)
+        self._config = config
+
+    def rows(self, split: str) -> Iterator[bytes] | None:
+        config = self._config
+        if config.format is not None:
+            patterns = getattr(config, f"{split}_files")
+            if not patterns:
+                return None
+            files = [str(path) for path in files_of(f"{split}_files", patterns)]
+            return self._rows(f"corpus.{split}_files", lambda: self._local(files))
+        name = getattr(config, split)
+        if name is None:
+            return None
+        if config.name is not None:
+            return self._rows(f"{config.name}, split {name}", lambda: self._hub(name))
+        return self._rows(f"{self._folder()}, split {name}", lambda: self._saved(name))
+
+    def _local(self, files: list[str]) -> Any:
+        return datasets.load_dataset(self._config.format, data_files={"all": files}, split="all", streaming=True)
+
+    def _hub(self, split: str) -> Any:
+        config = self._config
+        return datasets.load_dataset(config.name, config.config, split=split, revision=config.revision, streaming=True)
+
+    def _folder(self) -> str:
+        saved = self._config.saved
+        folders = (saved,) if isinstance(saved, str) else saved
+        if len(folders) != 1:
+            raise CorpusError(f"corpus.saved: one folder, not {len(folders)}")
+        return folders[0]
+
+    def _saved(self, split: str) -> Any:
+        """A saved dataset is its own split "train"; a saved dictionary of datasets has splits."""
+        loaded = datasets.load_from_disk(self._folder())
+        parts = loaded if isinstance(loaded, datasets.DatasetDict) else {"train": loaded}
+        if split not in parts:
+            raise CorpusError(f"{self._folder()}: no split {split!r}; there are {', '.join(parts)}")
+        return parts[split]
+
+    def _rows(self, where: str, load: Any) -> Iterator[bytes]:
+        column = self._config.column
+        try:
+            data = load()
+        except _ERRORS as error:
+            raise CorpusError(f"{where}: cannot be read ({one_line(error)})") from error
+        if data.features is not None:
+            check_column(where, column, data.features)
+            kind = getattr(data.features[column], "dtype", type(data.features[column]).__name__)
+            if kind not in _TYPES:
+                raise wrong_type(where, column, kind)
+            data = data.select_columns([column])
+        for number, row in enumerate(_read(where, data), 1):
+            check_column(f"{where}, row {number}", column, row)
+            value = row[column]
+            if isinstance(value, str):
+                yield value.encode("utf-8", "surrogatepass")
+            elif isinstance(value, bytes):
+                yield value
+            elif value is not None:
+                raise wrong_type(f"{where}, row {number}", column, type(value).__name__)
+
+
+def _read(where: str, data: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows, with what the library raises as a `CorpusError`."""
+    rows = iter(data)
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except _ERRORS as error:
+            raise CorpusError(f"{where}: cannot be read ({one_line(error)})") from error
+        yield row

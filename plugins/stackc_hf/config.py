@@ -1,0 +1,110 @@
+"""What a recipe may set of the ``hf`` backend. Imports neither torch nor transformers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import Any, ClassVar
+
+import attrs
+from attrs.validators import and_, ge, le
+
+from stackc.api import MAX_ALPHABET, Cost, bits, globs, speed
+
+Setting = bool | int | float | str | list[Any] | dict[str, Any] | None
+
+
+@attrs.frozen(kw_only=True)
+class HfTraining:
+    """The ``[level.train]`` table of an hf model: AdamW, a linear warm-up over a tenth of the steps, a linear decay.
+
+    No dropout, whatever the model's configuration says: a step is a function of the seed and its number.
+    """
+
+    steps: int = bits(1000, check=ge(0), help="optimiser steps; 0: code with the checkpoint as it is")
+    batch: int = bits(8, check=ge(1), help="rows a step")
+    row: int = bits(0, check=ge(0), help="symbols a row, no more than the model's context; 0: as many")
+    window_share: float = bits(
+        0.5, check=and_(ge(0.0), le(1.0)), help="share of rows whose context restarts with every window"
+    )
+    window_row: int = bits(32, check=ge(1), help="symbols of a window that are trained on, at most")
+    recuts: int = bits(2, check=and_(ge(0), le(64)), help="times that windows are cut anew with the model so far")
+    recut_symbols: int = bits(4096, check=ge(1), help="training symbols that are cut each time")
+    learning_rate: float = bits(1e-3, check=and_(ge(1e-8), le(1.0)), help="peak learning rate (AdamW)")
+    weight_decay: float = bits(0.01, check=ge(0.0), help="AdamW weight decay of the matrices")
+    clip: float = bits(1.0, check=ge(0.0), help="largest norm of a step's gradient; 0: no clipping")
+    checkpoint_seconds: float = speed(60.0, check=ge(0.0), help="seconds between checkpoints; 0: every step")
+
+    def row_symbols(self, context: int) -> int:
+        """Symbols of a row for a model of this context."""
+        return self.row or context
+
+
+@attrs.frozen(kw_only=True)
+class Hf:
+    """The ``[level.model]`` table of ``backend = "hf"``: any causal language model of transformers.
+
+    Symbol s is the model's token s; the empty context is one more token, the alphabet's size. Where `context`
+    positions are full, the lane goes on with the later half of them, the empty context put before it.
+    """
+
+    bits_version: ClassVar[int] = 1
+    train: ClassVar[type] = HfTraining
+
+    model_type: str = bits("gpt2", help="the architecture, as transformers calls it; not beside checkpoint")
+    settings: str = bits("", help="of its configuration, KEY=VALUE with blanks between; not beside checkpoint")
+    checkpoint: str | tuple[str, ...] = globs((), help="folder of a trained model (config.json, safetensors)")
+    context: int = bits(256, check=and_(ge(2), le(65_536)), help="positions that the model sees at most")
+
+    def overrides(self) -> dict[str, Setting]:
+        """`settings` as keyword arguments; values are read as JSON, and as text where they are none.
+
+        Raises:
+            ValueError: a setting that is not KEY=VALUE, or is given twice.
+        """
+        found: dict[str, Setting] = {}
+        for setting in self.settings.split():
+            key, equals, value = setting.partition("=")
+            if not (key.isidentifier() and equals and value):
+                raise ValueError(f"{setting!r} is not KEY=VALUE")
+            if key in found:
+                raise ValueError(f"{key} is given twice")
+            try:
+                found[key] = json.loads(value)
+            except ValueError:
+                found[key] = value
+        return found
+
+    def problems(self, alphabet: int, settings: HfTraining | None) -> list[str]:
+        """What no single field can see; asks transformers about the configuration where it is installed."""
+        found = []
+        if not 1 <= alphabet < MAX_ALPHABET:
+            found.append(f"backend: an alphabet of {alphabet} symbols; hf models take 1 to {MAX_ALPHABET - 1}")
+        try:
+            given = self.overrides()
+        except ValueError as error:
+            return [*found, f"settings: {error}"]
+        if self.checkpoint:
+            if self.settings or self.model_type != attrs.fields(Hf).model_type.default:
+                found.append("checkpoint: it comes with its own model_type and settings; remove these")
+        elif importlib.util.find_spec("transformers"):  # if it is not there, the factory says what to install
+            from stackc_hf.making import configuration_problems
+
+            found += configuration_problems(self.model_type, given, self.context)
+        return [*found, *self._training_problems(settings)]
+
+    def _training_problems(self, settings: HfTraining | None) -> list[str]:
+        if settings is None:
+            return ["train: an hf model needs a train table (steps = 0: the checkpoint as it is)"]
+        found = []
+        if settings.row > self.context:
+            found.append(f"train.row: {settings.row} is more than context = {self.context}")
+        if not settings.steps and not self.checkpoint:
+            found.append("train.steps: 0 leaves the model untrained; give it some, or a checkpoint")
+        return found
+
+    def cost(self, alphabet: int, settings: HfTraining | None) -> Cost:
+        """The symbols seen in training. Sizes are known when the model is made: its predictor tells them."""
+        if settings is None:
+            return Cost(parameters=0)
+        return Cost(parameters=0, train_symbols=settings.steps * settings.batch * settings.row_symbols(self.context))

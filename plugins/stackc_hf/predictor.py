@@ -1,0 +1,137 @@
+"""Coding with a causal language model: floats turned into integer frequencies by one rule.
+
+    p = softmax of the logits of the alphabet, in float64;   counts = floor(p * 2^30);   frequencies = normalise(counts)
+
+The logits are floats, so the answers hold on one machine alone, under one build of its software. There they repeat:
+a lane is evaluated alone, in one thread, in calls whose shapes follow from the symbols since its restart, and the
+decoder makes the same calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+from torch import Tensor
+
+from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, normalise
+from stackc_hf.making import REFUSALS
+
+COUNT_BITS = 30
+"""Probabilities become counts below 2^30, of which `normalise` makes frequencies."""
+
+
+PROBE = 32
+"""Positions that a model's cache is tried on."""
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """The number of threads decides in which order a matrix product adds up."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@attrs.define
+class Lane:
+    """A lane's inputs since its restart (or what is left of them), and the model's cache of them."""
+
+    inputs: list[int]
+    cache: Any = None
+
+
+class HfPredictor:
+    """A `stackc.api.Predictor`; lanes are evaluated one at a time.
+
+    Args:
+        model: in evaluation mode, of more tokens than the alphabet has symbols.
+        context: positions that it sees at most.
+    """
+
+    portability: Portability = "same-machine"
+
+    def __init__(self, model: Any, alphabet: int, context: int) -> None:
+        self.model, self.alphabet, self.context = model, alphabet, context
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        # Every number of a matrix multiplies once a symbol; tables of embeddings are looked up.
+        head = model.get_output_embeddings()
+        matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2)
+        tables = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Embedding))
+        projection = 0 if head is None else head.weight.numel()
+        tied = head is not None and head.weight is model.get_input_embeddings().weight
+        self.body_ops = 2 * max(0, matrices - tables - (0 if tied else projection))
+        self.softmax_ops = 2 * projection
+        names = inspect.signature(model.forward).parameters
+        self._cache_name = next((name for name in ("cache", "past_key_values") if name in names), None)
+        with one_thread(), torch.no_grad():
+            self._caches = self._cache_name is not None and self._cache_is_right()
+
+    def start(self, lanes: int) -> list[Lane]:
+        return [Lane([]) for _ in range(lanes)]
+
+    def step(self, state: list[Lane], symbols: npt.NDArray[np.int64]) -> Frequencies:
+        """See `stackc.api.Predictor.step`. Raises `CodingError` for a symbol outside the alphabet."""
+        out = np.zeros((len(state), self.alphabet), np.uint32)
+        with one_thread(), torch.no_grad():
+            for number, symbol in enumerate(np.asarray(symbols).tolist()):
+                if symbol != IDLE:
+                    self._advance(state[number], symbol)
+                    out[number] = self._answer(state[number])
+        return out
+
+    def _advance(self, lane: Lane, symbol: int) -> None:
+        if not RESTART <= symbol < self.alphabet:
+            raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
+        if symbol == RESTART:
+            lane.inputs, lane.cache = [self.alphabet], None
+            return
+        if not lane.inputs:
+            raise CodingError("a lane was stepped before it was restarted")
+        lane.inputs.append(symbol)
+        if len(lane.inputs) > self.context:
+            lane.inputs, lane.cache = [self.alphabet, *lane.inputs[-(self.context // 2) :]], None
+
+    def _answer(self, lane: Lane) -> Frequencies:
+        logits = self._logits(lane)[: self.alphabet].double()
+        if not torch.isfinite(logits).all():
+            raise CodingError(
+                "the hf model answers with numbers that are not finite; train it at a lower learning rate"
+            )
+        return normalise(torch.floor(torch.softmax(logits, -1) * (1 << COUNT_BITS)).long().numpy())
+
+    def _logits(self, lane: Lane) -> Tensor:
+        """Of the lane's next symbol; its cache, if there is one, is that of all inputs but the last."""
+        if not self._caches:
+            return self._forward(lane.inputs, use_cache=False)
+        new = lane.inputs if lane.cache is None else lane.inputs[-1:]
+        if lane.cache is None:
+            lane.cache = transformers.DynamicCache(config=self.model.config)
+        return self._forward(new, use_cache=True, **{str(self._cache_name): lane.cache})
+
+    def _forward(self, inputs: list[int], **options: Any) -> Tensor:
+        return self.model(input_ids=torch.tensor([inputs]), **options).logits[0, -1]
+
+    def _cache_is_right(self) -> bool:
+        """Whether the model goes on from a cache as it does from the start; if not, it is run anew for every symbol."""
+        inputs = [self.alphabet, *(i % self.alphabet for i in range(min(PROBE, self.context) - 1))]
+        lane, self._caches = Lane([]), True
+        try:
+            whole = self.model(input_ids=torch.tensor([inputs]), use_cache=False).logits[0]
+            for place, symbol in enumerate(inputs):
+                lane.inputs.append(symbol)
+                if not torch.allclose(self._logits(lane), whole[place], rtol=1e-3, atol=1e-4):
+                    return False
+        except REFUSALS:
+            return False
+        return True

@@ -1,0 +1,146 @@
+"""The coder `bpe`: byte-level byte-pair encoding by the library `tokenizers`.
+
+To the library a byte is the character of the same number, so any bytes are a text. Before merging, the text is cut as
+GPT-2 cuts it, by `PATTERN`; bytes from 0x80 on count as letters, so that a word in any language stays together and what
+is no UTF-8 is nothing special. An artifact is the merges alone; what a token stands for follows from them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api import ArtifactError, CodingError, Symbols, Text, read_tensors, write_tensors
+from stackc_subword.config import BYTES, BpeConfig
+
+FILE = "bpe.safetensors"
+
+PATTERN = (
+    r"'(?:[sdmt]|ll|ve|re)| ?[A-Za-z\x80-\xff]+| ?[0-9]+| ?[^ \t-\rA-Za-z0-9\x80-\xff]+"
+    r"|[ \t-\r]+(?![^ \t-\r])|[ \t-\r]+"
+)
+
+LEAST = 2
+"""A pair that occurs less often is not merged."""
+
+LONGEST = 1 << 24
+"""Bytes of all pieces together, at most: a few merges of merges could name more than any memory holds."""
+
+_TRAINED = 1 << 16
+_WINDOWS = 64
+
+
+class BpeCoder:
+    """A piece coder (`stackc.api.Coder`).
+
+    Args:
+        vocabulary: V; where the text has too few pairs, the last tokens stand for nothing.
+    """
+
+    budget: ClassVar[bool] = BpeConfig.budget
+    ends: ClassVar[bool] = BpeConfig.ends
+    total: ClassVar[bool] = BpeConfig.total
+    needs_model: ClassVar[bool] = BpeConfig.needs_model
+
+    def __init__(self, vocabulary: int) -> None:
+        self.vocabulary = vocabulary
+        self._texts: list[bytes] = []
+        self._tokenizer: Any = None
+
+    def fit(self, train: Text, alphabet: int, folder: Path) -> None:
+        """Train on the text and write the merges to `folder`."""
+        from tokenizers import Tokenizer, models, trainers
+
+        if alphabet != BYTES:
+            raise CodingError(f"bpe codes bytes, not an alphabet of {alphabet}")
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = _splitter()
+        trainer = trainers.BpeTrainer(
+            vocab_size=self.vocabulary,
+            min_frequency=LEAST,
+            initial_alphabet=[chr(byte) for byte in range(BYTES)],
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(_pieces_of(train), trainer)
+        model = json.loads(tokenizer.to_str())["model"]
+        texts = {piece: token for token, piece in enumerate(map(chr, range(BYTES)))}
+        merges = []
+        for left, right in model["merges"]:
+            merges.append((texts[left], texts[right]))
+            texts.setdefault(left + right, len(texts))
+        write_tensors(folder / FILE, {"merges": np.array(merges, np.int32).reshape(-1, 2)})
+
+    def load(self, folder: Path) -> None:
+        """Read back what `fit` wrote."""
+        from tokenizers import Tokenizer, models
+
+        path = folder / FILE
+        merges = read_tensors(path).get("merges")
+        if merges is None or merges.dtype != np.int32 or merges.ndim != 2 or merges.shape[1] != 2:
+            raise ArtifactError(f"{path}: no merges in it; build the stack again")
+        self._texts = _texts(merges, self.vocabulary, path)
+        names = [text.decode("latin-1") for text in self._texts]
+        pairs = [(names[left], names[right]) for left, right in merges.tolist()]
+        self._tokenizer = Tokenizer(models.BPE({name: token for token, name in enumerate(names)}, pairs))
+        self._tokenizer.pre_tokenizer = _splitter()
+
+    def pieces(self) -> tuple[Symbols, npt.NDArray[np.int64]]:
+        """The bytes of every token."""
+        lengths = [len(text) for text in self._texts]
+        return np.frombuffer(b"".join(self._texts), np.uint8), np.cumsum([0, *lengths], dtype=np.int64)
+
+    def encode(
+        self, symbols: Symbols, bounds: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+        """The tokens of windows end to end, and how many each has."""
+        if self._tokenizer is None:
+            raise CodingError("bpe codes by merges; fit it to a text and load them first")
+        made, counts = [np.empty(0, np.uint32)], np.zeros(len(bounds) - 1, np.int64)
+        edges = bounds.tolist()
+        for first in range(0, len(counts), _WINDOWS):
+            group = edges[first : first + _WINDOWS + 1]
+            text = symbols[group[0] : group[-1]].astype(np.uint8, copy=False).tobytes().decode("latin-1")
+            windows = [text[low - group[0] : high - group[0]] for low, high in itertools.pairwise(group)]
+            for i, coded in enumerate(self._tokenizer.encode_batch_fast(windows, add_special_tokens=False)):
+                made.append(np.array(coded.ids, np.uint32))
+                counts[first + i] = len(made[-1])
+        return np.concatenate(made), counts
+
+
+def _splitter() -> Any:
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Split(Regex(PATTERN), behavior="isolated")
+
+
+def _pieces_of(train: Text) -> Iterator[str]:
+    """The documents in pieces, so that none is held whole."""
+    for document in train.documents():
+        for start in range(0, len(document), _TRAINED):
+            yield document[start : start + _TRAINED].astype(np.uint8).tobytes().decode("latin-1")
+
+
+def _texts(merges: npt.NDArray[np.int32], vocabulary: int, path: Path) -> list[bytes]:
+    """What each token stands for. Two merges may give one text; the first of them gives it its token."""
+    texts = [bytes([byte]) for byte in range(BYTES)]
+    known = set(texts)
+    size = BYTES
+    for left, right in merges.tolist():
+        if not (0 <= left < len(texts) and 0 <= right < len(texts)):
+            raise ArtifactError(f"{path}: a merge of tokens that are not there yet; build the stack again")
+        size += len(texts[left]) + len(texts[right])
+        if size > LONGEST:
+            raise ArtifactError(f"{path}: merges of more than {LONGEST} bytes; build the stack again")
+        text = texts[left] + texts[right]
+        if text not in known:
+            known.add(text)
+            texts.append(text)
+    if len(texts) > vocabulary:
+        raise ArtifactError(f"{path}: {len(texts)} tokens, more than the {vocabulary} of the recipe")
+    return texts

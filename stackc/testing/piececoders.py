@@ -1,0 +1,162 @@
+"""What every piece coder must keep (`stackc.parts.Coder`), as tests to subclass.
+
+class TestMyCoder(PieceCoderContract):
+    def make(self, vocabulary):
+        return MyCoder(vocabulary)
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from stackc.errors import StackcError
+from stackc.level import Level
+from stackc.parts import Symbols, Text, Windowing
+
+_FITTED: dict[type, Any] = {}
+
+
+class PieceCoderContract:
+    """The tests: whatever the symbols, the pieces of a window end to end are the window.
+
+    Attributes:
+        alphabet: of the symbols.
+        vocabulary: V to ask for.
+        seed: of all random choices.
+    """
+
+    alphabet: ClassVar[int] = 256
+    vocabulary: ClassVar[int] = 400
+    seed: ClassVar[int] = 0
+
+    def make(self, vocabulary: int) -> Any:
+        """A fresh coder with so many tokens, not fitted. Yours to write."""
+        raise NotImplementedError
+
+    def text(self) -> Symbols:
+        """What it is fitted to. For bytes this is a kind of English; override it where other symbols mean more."""
+        words = np.array([b"the ", b"of ", b"wind", b"ows ", b"\n", b"coded, ", b"caf\xc3\xa9 "], object)
+        picked = np.random.default_rng([self.seed, 1]).integers(0, len(words), 3000)
+        return np.frombuffer(b"".join(words[picked].tolist()), np.uint8)
+
+    def fitted(self) -> Any:
+        """A coder that another of its kind was fitted for."""
+        if type(self) not in _FITTED:
+            with tempfile.TemporaryDirectory() as folder:
+                self.fit(Path(folder))
+                coder = self.make(self.vocabulary)
+                coder.load(Path(folder))
+            _FITTED[type(self)] = coder
+        return _FITTED[type(self)]
+
+    def fit(self, folder: Path) -> None:
+        text = self.text()
+        third = len(text) // 3
+        offsets = np.array([0, third, third, len(text)], np.int64)
+        train = Text(symbols=text, offsets=offsets, source_bytes=len(text))
+        self.make(self.vocabulary).fit(train, self.alphabet, folder)
+
+    def level(self, windowing: Windowing) -> Level:
+        return Level(
+            name="pieces",
+            alphabet=self.alphabet,
+            segment=300,
+            windowing=windowing,
+            coder=self.fitted(),
+            token_bits=max(1, (self.vocabulary - 1).bit_length()),
+            vocabulary=self.vocabulary,
+        )
+
+    def documents(self) -> tuple[Symbols, Any]:
+        """Texts to code: as those fitted to, empty, one symbol, equal symbols, random ones, every symbol."""
+        rng, text = np.random.default_rng([self.seed, 2]), self.text()
+        parts = [text[:1000], text[:0], text[:1], np.zeros(700, np.int64), rng.integers(0, self.alphabet, 900)]
+        parts += [np.arange(self.alphabet), text[7:5], text[5:640]]
+        return np.concatenate(parts).astype(np.int64), np.cumsum([0, *map(len, parts)], dtype=np.int64)
+
+    def test_it_says_what_it_can(self) -> None:
+        coder = self.make(self.vocabulary)
+        assert (coder.budget, coder.ends, coder.total, coder.needs_model) == (False, True, True, False)
+
+    def test_pieces_are_runs_of_symbols(self) -> None:
+        symbols, offsets = self.fitted().pieces()
+        assert offsets.dtype == np.int64
+        assert offsets[0] == 0
+        assert offsets[-1] == len(symbols)
+        assert (np.diff(offsets) >= 0).all()
+        assert 1 < len(offsets) <= self.vocabulary + 1
+        assert symbols.min() >= 0
+        assert symbols.max() < self.alphabet
+
+    def test_windows_are_coded_alone(self) -> None:
+        coder, (symbols, _) = self.fitted(), self.documents()
+        bounds = np.unique(np.random.default_rng([self.seed, 3]).integers(0, len(symbols) + 1, 90))
+        tokens, counts = coder.encode(symbols, bounds)
+        assert counts.shape == (len(bounds) - 1,)
+        assert counts.sum() == len(tokens)
+        ends = np.cumsum(counts)
+        pieces, offsets = coder.pieces()
+        for i, (low, high) in enumerate(itertools.pairwise(bounds)):
+            own = tokens[ends[i] - counts[i] : ends[i]]
+            alone, count = coder.encode(symbols[low:high], np.array([0, high - low]))
+            assert own.tolist() == alone.tolist()
+            assert count.tolist() == [len(alone)]
+            spelt = [pieces[offsets[token] : offsets[token + 1]] for token in own]
+            assert all(map(len, spelt)), "no token stands for nothing"
+            assert np.concatenate(spelt).tolist() == symbols[low:high].tolist()
+
+    @pytest.mark.parametrize(
+        "windowing",
+        [
+            Windowing(bits=None, symbols=None),
+            Windowing(bits=None, symbols=7, restart="segment"),
+            Windowing(bits=None, symbols=1024, cuts=lambda segment: segment == 32),
+        ],
+        ids=["whole", "fixed", "cuts"],
+    )
+    def test_any_symbols_come_back_through_a_level(self, windowing: Windowing) -> None:
+        level, (symbols, offsets) = self.level(windowing), self.documents()
+        coded = level.encode(symbols, offsets)
+        assert int(coded.tokens.max()) < level.token_alphabet == self.vocabulary
+        back = level.decode(coded.tokens, coded.offsets)
+        assert back.symbols.tolist() == symbols.tolist()
+        assert back.offsets.tolist() == offsets.tolist()
+        assert len(coded.starts) == len(coded.tokens)
+        for low, high, first, last in zip(
+            offsets[:-1], offsets[1:], coded.offsets[:-1], coded.offsets[1:], strict=True
+        ):
+            assert level.encode(symbols[low:high]).tokens.tolist() == coded.tokens[first:last].tolist()
+
+    def test_any_tokens_decode(self) -> None:
+        level = self.level(Windowing(bits=None, symbols=None))
+        tokens = np.random.default_rng([self.seed, 4]).integers(0, self.vocabulary, 500)
+        whole = level.decode(tokens).symbols.tolist()
+        assert whole == [symbol for token in tokens for symbol in level.decode(np.array([token])).symbols.tolist()]
+
+    def test_it_is_fitted_alike_twice(self, tmp_path: Path) -> None:
+        found = []
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            self.fit(tmp_path / name)
+            found.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+        assert found[0] == found[1]
+        assert found[0], "what is fitted is in files"
+
+    def test_damaged_files_are_an_error(self, tmp_path: Path) -> None:
+        self.fit(tmp_path)
+        for path in sorted(tmp_path.iterdir()):
+            good = path.read_bytes()
+            for bad in (b"", b"\xff" * 100, good[: len(good) // 2]):
+                path.write_bytes(bad)
+                with pytest.raises(StackcError):
+                    self.make(self.vocabulary).load(tmp_path)
+            path.unlink()
+            with pytest.raises(StackcError):
+                self.make(self.vocabulary).load(tmp_path)
+            path.write_bytes(good)

@@ -1,0 +1,28 @@
+"""The subword coders through the suite that plugin authors run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackc.registry import registry
+from stackc.testing import PieceCoderContract
+
+
+def made(name: str, **fields: Any) -> Any:
+    part = registry().get("coder", name)
+    return part.factory(part.config(**fields))
+
+
+class TestBpe(PieceCoderContract):
+    def make(self, vocabulary: int) -> Any:
+        return made("bpe", vocabulary=vocabulary)
+
+
+class TestSentencePieceUnigram(PieceCoderContract):
+    def make(self, vocabulary: int) -> Any:
+        return made("sentencepiece", vocabulary=vocabulary)
+
+
+class TestSentencePieceBpe(PieceCoderContract):
+    def make(self, vocabulary: int) -> Any:
+        return made("sentencepiece", vocabulary=vocabulary, model="bpe", coverage=1.0)
