@@ -43,7 +43,7 @@ def compiled_level(stack: Stack, name: str) -> tuple[Level, Dictionary | PieceTa
     """
     level = stack.levels[stack.level_index(name) - 1]
     if level.texts is None:
-        raise StackcError(f"{stack.folder}: {name} is not compiled: it has no fixed texts; its tokens depend on more")
+        raise StackcError(f"{stack.folder}: {name} is not compiled, so its texts are not written down")
     return level, level.texts
 
 

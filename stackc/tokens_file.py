@@ -99,7 +99,11 @@ def _raw(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
 
 def _text(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     while lines := file.readlines(4 * PIECE_TOKENS):
-        yield np.array([int(word) for line in lines for word in line.split()], np.int64)
+        words = [word for line in lines for word in line.split()]
+        strange = next((word for word in words if not word.removeprefix(b"-").isdigit()), None)
+        if strange is not None:
+            raise ValueError(f"{strange[:20].decode(errors='replace')!r} is no token; a .txt holds one number a line")
+        yield np.array([int(word) for word in words], np.int64)
 
 
 _READERS = {".npy": _npy, ".bin": _raw, ".txt": _text}

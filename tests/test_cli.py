@@ -198,3 +198,12 @@ def test_ctrl_c_ends_in_one_line_and_keeps_finished_stages(tmp_path: Path) -> No
     assert "interrupted" in said.splitlines()[-1]
     assert (tmp_path / "long" / "M1" / "counts" / "stage.json").exists()
     assert not (tmp_path / "long" / "manifest.json").exists()
+
+
+def test_a_vocabulary_larger_than_the_memory_is_refused_with_its_size(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(main, ["build", "counted_65k", "--set", "run.memory=1", "--out", str(out)])
+    assert done.exit_code == 2
+    assert "level.1.coder.vocabulary: 65,536 texts" in done.output
+    assert "about 10 MB, and run.memory allows 1 MB" in done.output
+    assert not (out / "corpus").exists()

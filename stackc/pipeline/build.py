@@ -23,7 +23,7 @@ from stackc.host import Runtime, host
 from stackc.level import Level, segments
 from stackc.manifest import FORMAT, MANIFEST
 from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
-from stackc.pipeline.compiling import COMPILE_BITS, compiled, compiles, why_not
+from stackc.pipeline.compiling import COMPILE_BITS, check_vocabularies, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.encoding import encode_store
 from stackc.pipeline.stages import Done, Parts, Workspace, clear, held, stage_key
@@ -116,6 +116,7 @@ class _Build:
     # ---- all stages
 
     def run(self) -> None:
+        check_vocabularies(self.recipe, self.runtime)
         inputs = "corpus"
         self._read_corpus()
         made: list[dict[str, Any]] = []

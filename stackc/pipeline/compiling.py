@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stackc.errors import CodingError
+from stackc.errors import CodingError, StackcError
 from stackc.level import Level
 from stackc.parts import Predictor
+from stackc.recipe.checks import codes_pieces
 
 if TYPE_CHECKING:
     from stackc.dictionary import Dictionary
+    from stackc.host import Runtime
+    from stackc.recipe import Recipe
 
 COMPILE_BITS = 20
 """Levels of at most this many bits a window, whose context restarts with it, are compiled."""
@@ -24,6 +27,25 @@ BYTES_A_SYMBOL, BYTES_A_FREQUENCY = 40, 20
 def estimated_bytes(texts: int, alphabet: int, lanes: int) -> int:
     """Memory that compiling takes at most, without the model's own."""
     return BYTES_A_TEXT * texts + alphabet * (BYTES_A_SYMBOL + BYTES_A_FREQUENCY * lanes)
+
+
+def check_vocabularies(recipe: Recipe, runtime: Runtime) -> None:
+    """Raise `StackcError` where a dictionary coder's vocabulary takes more than the memory allowed.
+
+    Such a level has no other route; this is known before anything is read or trained.
+    """
+    from stackc.stack import lanes_for
+
+    for number, section in enumerate(recipe.levels, 1):
+        if section.vocabulary is None or codes_pieces(section.coder):
+            continue
+        needed = estimated_bytes(section.vocabulary, section.alphabet, lanes_for(section.alphabet, runtime))
+        if needed > runtime.memory * 1_000_000:
+            raise StackcError(
+                f"level.{number}.coder.vocabulary: {section.vocabulary:,} texts over an alphabet of "
+                f"{section.alphabet:,} take about {needed / 1e6:,.0f} MB, and run.memory allows {runtime.memory:,} MB; "
+                "raise the one or lower the other"
+            )
 
 
 def why_not(level: Level, memory: int) -> str | None:
