@@ -8,10 +8,10 @@ import numpy as np
 
 from stackc.api import RESTART, Device, StackcError
 from stackc_torch import numerics
-from stackc_torch.backend import predictor
 from stackc_torch.cpu import CpuPredictor
 from stackc_torch.gemm import float_product, int8_is_exact
 from stackc_torch.integers import Array, Frozen, exponential_table
+from stackc_torch.transformer import TransformerNetwork
 
 GOLDEN = "2bed5b4bd28acb8f4ba4395c47e543d3eafcac24aa6d9501a2fbeac251220f4b"
 """SHA-256 of the frequencies that the network below answers for the text below. A change is a new `bits_version`."""
@@ -23,6 +23,7 @@ def examine(device: Device) -> str:
     """Run one network by every route. Raises `StackcError` where a bit differs."""
     numerics.use_threads(device)
     frozen, text = _network(), _numbers(9, _COUNT, 0, _ALPHABET)
+    predictor = TransformerNetwork.predictor
     exact = all(int8_is_exact(*shape) for shape in ((_WIDTH, _WIDTH), (_ALPHABET, _WIDTH), (37, _SIZE)))
     if (route := _score(predictor(frozen, device), text)) != GOLDEN:
         raise StackcError(f"scoring on {device.name} gave other bits than every other machine ({route[:16]}…)")

@@ -45,7 +45,8 @@ class TransformerNetwork:
     def load(self, folder: Path, alphabet: int) -> Frozen:
         return Frozen.load(folder, alphabet)
 
-    def predictor(self, frozen: Frozen, device: Device) -> Predictor:
+    @staticmethod
+    def predictor(frozen: Frozen, device: Device) -> Predictor:
         target = numerics.pick(device)
         if target.type == "cpu":
             from stackc_torch.cpu import CpuPredictor

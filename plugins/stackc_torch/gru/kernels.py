@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from stackc.api import kernel_of
 from stackc_torch import kernels as K
 from stackc_torch.gru import integers as G
 
@@ -39,7 +40,7 @@ def _tanh(value, table):
     return found if a >= 0 else -found
 
 
-@numba.njit(numba.void(K._M32, K._M32, K._V32, K._V32, K._V32, K._V32, K._V32, _M16), nogil=True, cache=True)
+@kernel_of(numba.void(K._M32, K._M32, K._V32, K._V32, K._V32, K._V32, K._V32, _M16))
 def remember_rows(entering, recalled, enter_shift, recall_shift, bias, sigmoid, tanh, h):
     """h[n, H], changed: the states after one more symbol, from sums entering[n, 3H] and recalled[n, 3H]."""
     units = h.shape[1]
@@ -54,10 +55,8 @@ def remember_rows(entering, recalled, enter_shift, recall_shift, bias, sigmoid, 
             h[n, i] = np.int16(candidate + ((z * (np.int64(h[n, i]) - candidate) + ONE // 2) >> 15))
 
 
-@numba.njit(
+@kernel_of(
     numba.void(K._M32, K._M8, K._V32, K._V32, K._V32, K._V32, K._V32, numba.boolean[::1], _M16, _M16),
-    nogil=True,
-    cache=True,
 )
 def recur_rows(entering, recall, enter_shift, recall_shift, bias, sigmoid, tanh, fresh, h, out):
     """One lane along n symbols: out[n, H] from entering[n, 3H] and h[1, H], emptied before where fresh[n]."""
