@@ -83,10 +83,7 @@ def build(
 
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
     folder = Path(out) if out is not None else Path("runs") / plan.stack.name
-    speed = plan.run
-    runtime = Runtime(
-        device=device or speed.device, threads=speed.threads, lanes=speed.lanes, memory=speed.memory, engine=engine
-    )
+    runtime = Runtime.of(plan.run, device=device or plan.run.device, engine=engine)
     mode: Any = show
     return run(plan, folder, runtime=runtime, display=Display(folder / "logs", mode))
 

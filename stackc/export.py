@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.errors import ArtifactError, StackcError
+from stackc.errors import ArtifactError
+from stackc.extras import need
 from stackc.files import read_pieces, write_atomically
 from stackc.stack import Stack
 from stackc.store import Chunk, Store
@@ -133,11 +134,7 @@ def export_parquet(tokens: Tokens, out: Path, *, report: Report = lambda done: N
     Raises:
         StackcError: without pyarrow.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise StackcError(f'export to Parquet needs pyarrow ({error}): pip install "stackc[parquet]"') from error
+    pa, pq = (need(module, "parquet", "export to Parquet") for module in ("pyarrow", "pyarrow.parquet"))
     wide = tokens.alphabet > 1 << 16
     item, kind = (pa.uint32(), np.uint32) if wide else (pa.uint16(), np.uint16)
     schema = pa.schema([("document", pa.int64()), ("source_bytes", pa.int64()), ("tokens", pa.list_(item))])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from stackc.errors import StackcError
 from stackc.parts import Device, Portability
+
+if TYPE_CHECKING:
+    from stackc.recipe.tables import RunSection
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +32,12 @@ class Runtime:
     lanes: int = 256
     memory: int = 1024
     engine: str = "local"
+
+    @classmethod
+    def of(cls, run: RunSection, **changes: Any) -> Runtime:
+        """As the recipe's ``[run]`` says, with changes."""
+        runtime = cls(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
+        return attrs.evolve(runtime, **changes)
 
     def resolve(self) -> Device:
         """The device itself. Imports torch unless "cpu" was asked for.

@@ -10,7 +10,7 @@ from typing import Any
 
 from stackc.engine import Item, Result
 from stackc.errors import StackcError
-from stackc.extras import require
+from stackc.extras import need
 
 RETRIES = 3
 """Times that a shard is given to another worker when its worker died."""
@@ -31,7 +31,7 @@ class Ray:
         # Neither figures sent home nor a dashboard: only tasks are wanted.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        self.ray = require("ray", "ray", "--engine ray")
+        self.ray = need("ray", "ray", "--engine ray")
         if not self.ray.is_initialized():
             quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,16 @@ def encoding_on(name: str, stack: Stack) -> Encode:
     """What `stackc.streaming.encode_stream` encodes by: tasks of the engine of that name, for a level whose tokens
     are the same on any machine; any other is encoded here."""
     run = stack.runtime
-    tasks = engine(name, run.threads, gpu=run.device == "cuda")
+    tasks = functools.cache(lambda: engine(name, run.threads, gpu=run.device == "cuda"))
 
     def encode(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:
         if not travels(level):
-            return encode_here(level, runs)
+            yield from encode_here(level, runs)
+            return
         number = stack.level_index(level.name) - 1
-        return tasks.map(RunEncoder(folder=str(stack.folder.absolute()), level=number, runtime=run), runs)
+        work = RunEncoder(folder=str(stack.folder.absolute()), level=number, runtime=run)
+        first = next(runs, None)
+        if first is not None:  # a file that cannot be read, or is empty, starts no cluster
+            yield from tasks().map(work, itertools.chain([first], runs))
 
     return encode

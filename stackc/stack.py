@@ -66,8 +66,7 @@ class Stack:
         self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
         _check_levels(self.folder, self.manifest, self.recipe)
         self._opened = self.level_index(upto)
-        run = self.recipe.run
-        self.runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
+        self.runtime = runtime or Runtime.of(self.recipe.run)
 
     @property
     def name(self) -> str:

@@ -15,9 +15,9 @@ import pytest
 import stackc
 import stackc.store
 from recipes_of_tests import corpus, counting_twice
-from stackc.api import require
 from stackc.engine import engine
 from stackc.errors import CodingError, StackcError
+from stackc.extras import need
 from stackc.files import sha256_file
 from stackc.pipeline import encoding
 
@@ -140,8 +140,8 @@ def test_results_come_in_order_and_items_are_taken_as_needed(cluster: Path) -> N
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StackcError, match=r'--engine ray needs no_such_ray: pip install "stackc\[ray\]"'):
-        require("no_such_ray", "ray", "--engine ray")
+    with pytest.raises(StackcError, match=r'^--engine ray needs no_such_ray: pip install "stackc\[ray\]"'):
+        need("no_such_ray", "ray", "--engine ray")
     with pytest.raises(StackcError, match="no engine named 'slurm'"):
         engine("slurm")
     code = "import sys, stackc.cli.build, stackc.cli.encode, stackc.pipeline; sys.exit('ray' in sys.modules)"

@@ -315,7 +315,7 @@ def test_errors_are_one_line_and_write_nothing(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = CliRunner().invoke(main, ["report", str(stacks[0]), "-o", str(page), "--png", str(tmp_path / "images")])
     assert result.exit_code == 2
-    assert "pip install stackc[report]" in result.output
+    assert 'pip install "stackc[report]"' in result.output
     assert not page.exists()
 
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from stackc.api import CorpusError
 
@@ -21,6 +22,7 @@ class TableReader:
 
     def __init__(self, document_bytes: int) -> None:
         self._size = document_bytes
+        self._fingerprints: dict[str, str] = {}
 
     def rows(self, split: str) -> Iterator[bytes] | None:
         """The rows of a split that are not null; None where the recipe names none."""
@@ -30,8 +32,17 @@ class TableReader:
         """The documents of "train", "valid" or "test".
 
         Raises:
-            CorpusError: something that cannot be read, or a split without a byte.
+            CorpusError: something that cannot be read, a split without a byte, or documents that are not those of the
+                fingerprint taken before.
         """
+        digest = hashlib.sha256()
+        for document in self._documents(split):
+            _add(digest, document)
+            yield document
+        if self._fingerprints.get(split, digest.hexdigest()) != digest.hexdigest():
+            raise CorpusError(f"corpus.{split}: it changed while it was read; run the command again")
+
+    def _documents(self, split: str) -> Iterator[bytes]:
         rows = self.rows(split)
         if rows is None:
             return
@@ -46,10 +57,15 @@ class TableReader:
     def fingerprint(self, split: str) -> str:
         """SHA-256 over every document's length (8 bytes, little-endian) and content."""
         digest = hashlib.sha256()
-        for document in self.documents(split):
-            digest.update(len(document).to_bytes(8, "little"))
-            digest.update(document)
-        return digest.hexdigest()
+        for document in self._documents(split):
+            _add(digest, document)
+        self._fingerprints[split] = digest.hexdigest()
+        return self._fingerprints[split]
+
+
+def _add(digest: Any, document: bytes) -> None:
+    digest.update(len(document).to_bytes(8, "little"))
+    digest.update(document)
 
 
 def files_of(key: str, patterns: str | tuple[str, ...]) -> list[Path]:

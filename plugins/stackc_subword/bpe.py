@@ -7,7 +7,6 @@ is no UTF-8 is nothing special. An artifact is the merges alone; what a token st
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from stackc.api import ArtifactError, CodingError, Symbols, Text, read_tensors, write_tensors
 from stackc_subword.config import BYTES, BpeConfig
+from stackc_subword.windows import encode_windows, end_to_end
 
 FILE = "bpe.safetensors"
 
@@ -33,7 +33,6 @@ LONGEST = 1 << 24
 """Bytes of all pieces together, at most: a few merges of merges could name more than any memory holds."""
 
 _TRAINED = 1 << 16
-_WINDOWS = 64
 
 
 class BpeCoder:
@@ -92,8 +91,7 @@ class BpeCoder:
 
     def pieces(self) -> tuple[Symbols, npt.NDArray[np.int64]]:
         """The bytes of every token."""
-        lengths = [len(text) for text in self._texts]
-        return np.frombuffer(b"".join(self._texts), np.uint8), np.cumsum([0, *lengths], dtype=np.int64)
+        return end_to_end(self._texts)
 
     def encode(
         self, symbols: Symbols, bounds: npt.NDArray[np.int64]
@@ -101,16 +99,13 @@ class BpeCoder:
         """The tokens of windows end to end, and how many each has."""
         if self._tokenizer is None:
             raise CodingError("bpe codes by merges; fit it to a text and load them first")
-        made, counts = [np.empty(0, np.uint32)], np.zeros(len(bounds) - 1, np.int64)
-        edges = bounds.tolist()
-        for first in range(0, len(counts), _WINDOWS):
-            group = edges[first : first + _WINDOWS + 1]
-            text = symbols[group[0] : group[-1]].astype(np.uint8, copy=False).tobytes().decode("latin-1")
-            windows = [text[low - group[0] : high - group[0]] for low, high in itertools.pairwise(group)]
-            for i, coded in enumerate(self._tokenizer.encode_batch_fast(windows, add_special_tokens=False)):
-                made.append(np.array(coded.ids, np.uint32))
-                counts[first + i] = len(made[-1])
-        return np.concatenate(made), counts
+        return encode_windows(symbols, bounds, self._windows)
+
+    def _windows(self, windows: list[bytes]) -> Iterator[list[int]]:
+        """The tokens of each window."""
+        texts = [window.decode("latin-1") for window in windows]
+        for coded in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False):
+            yield coded.ids
 
 
 def _splitter() -> Any:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from stackc.api import ArtifactError, CodingError, Symbols, Text, write_atomically
 from stackc_subword.config import BYTES, SentencePieceConfig
+from stackc_subword.windows import encode_windows, end_to_end
 
 FILE = "sentencepiece.model"
 
@@ -29,7 +30,6 @@ _BESIDE = re.compile(f"([\udc80-\udcff{BLANK}]+)")
 """What SentencePiece is not given: bytes that are no UTF-8, as `surrogateescape` has them, and its own blank."""
 
 _SENTENCE = 4000
-_WINDOWS = 64
 
 
 class SentencePieceCoder:
@@ -109,8 +109,7 @@ class SentencePieceCoder:
 
     def pieces(self) -> tuple[Symbols, npt.NDArray[np.int64]]:
         """The bytes of every token."""
-        lengths = [len(text) for text in self._texts]
-        return np.frombuffer(b"".join(self._texts), np.uint8), np.cumsum([0, *lengths], dtype=np.int64)
+        return end_to_end(self._texts)
 
     def encode(
         self, symbols: Symbols, bounds: npt.NDArray[np.int64]
@@ -118,16 +117,7 @@ class SentencePieceCoder:
         """The tokens of windows end to end, and how many each has."""
         if self._processor is None:
             raise CodingError("sentencepiece codes by a model; fit it to a text and load that first")
-        made, counts = [np.empty(0, np.uint32)], np.zeros(len(bounds) - 1, np.int64)
-        edges = bounds.tolist()
-        for first in range(0, len(counts), _WINDOWS):
-            group = edges[first : first + _WINDOWS + 1]
-            data = symbols[group[0] : group[-1]].astype(np.uint8, copy=False).tobytes()
-            windows = [data[low - group[0] : high - group[0]] for low, high in itertools.pairwise(group)]
-            for i, tokens in enumerate(self._windows(windows)):
-                made.append(np.array(tokens, np.uint32))
-                counts[first + i] = len(tokens)
-        return np.concatenate(made), counts
+        return encode_windows(symbols, bounds, self._windows)
 
     def _windows(self, windows: list[bytes]) -> Iterator[list[int]]:
         """The tokens of each window."""

@@ -67,6 +67,13 @@ class TransformerTraining:
             return self.steps
         return math.ceil((self.symbols or 0) / (self.batch * self.row_symbols(context)))
 
+    def added_to(self, cost: Cost, context: int, memory: int) -> Cost:
+        """The cost of a model of this context with that of its training, which takes `memory` bytes."""
+        symbols = self.total_steps(context) * self.batch * self.row_symbols(context)
+        # Forward and two products backward for each parameter that multiplies.
+        ops = 3 * symbols * (cost.body_ops + cost.softmax_ops)
+        return attrs.evolve(cost, train_symbols=symbols, train_ops=ops, train_memory=memory)
+
     def problems(self) -> list[str]:
         """What no single field can see: ``train.field: what is wrong`` lines, none if all is well."""
         found = []
@@ -77,6 +84,13 @@ class TransformerTraining:
         if self.decay == "rsqrt" and self.warmup == 0:
             found.append("train.warmup: rsqrt falls from the end of the warm-up; give it some steps")
         return found
+
+
+def coding_cost(shapes: dict[str, tuple[int, ...]], width: int, alphabet: int) -> Cost:
+    """Parameters (exact) and operations a symbol of a network of these arrays: those of layers are named ``0.name``."""
+    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+    body = sum(size for name, size in sizes.items() if name[0].isdigit() and not name.endswith("bias"))
+    return Cost(parameters=sum(sizes.values()), body_ops=2 * body, softmax_ops=2 * width * alphabet)
 
 
 @attrs.frozen(kw_only=True)
@@ -153,17 +167,8 @@ class Transformer:
 
     def cost(self, alphabet: int, settings: TransformerTraining | None) -> Cost:
         """Parameters (exact), operations a symbol, and what the training takes."""
-        shapes = self.shapes(alphabet)
-        sizes = {name: math.prod(shape) for name, shape in shapes.items()}
-        body = sum(size for name, size in sizes.items() if name[0].isdigit() and not name.endswith("bias"))
-        cost = Cost(parameters=sum(sizes.values()), body_ops=2 * body, softmax_ops=2 * self.width * alphabet)
-        if settings is None:
-            return cost
-        row = settings.row_symbols(self.context)
-        symbols = settings.total_steps(self.context) * settings.batch * row
-        # Forward and two products backward for each parameter that multiplies.
-        ops = 3 * symbols * (cost.body_ops + cost.softmax_ops)
-        return attrs.evolve(cost, train_symbols=symbols, train_ops=ops, train_memory=self._memory(cost, settings))
+        cost = coding_cost(self.shapes(alphabet), self.width, alphabet)
+        return cost if settings is None else settings.added_to(cost, self.context, self._memory(cost, settings))
 
     def _memory(self, cost: Cost, settings: TransformerTraining) -> int:
         """Bytes: torch itself, weights with gradients and two moments, and the activations kept for a step."""

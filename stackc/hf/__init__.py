@@ -9,15 +9,12 @@ tokenizer.save_pretrained("tokenizer")
 from __future__ import annotations
 
 from stackc.errors import StackcError
+from stackc.extras import need
 
-try:
-    import transformers
-except ImportError as error:
-    raise StackcError(f'stackc.hf needs transformers ({error}): pip install "stackc[hf]"') from error
-
+transformers = need("transformers", "hf", "stackc.hf")
 if int(transformers.__version__.partition(".")[0]) < 5:
     raise StackcError(f'stackc.hf needs transformers 5, here is {transformers.__version__}: pip install "stackc[hf]"')
 
-from stackc.hf.tokenizer import StackTokenizer
+from stackc.hf.tokenizer import StackTokenizer  # noqa: E402 - after the look at what is installed
 
 __all__ = ["StackTokenizer"]

@@ -49,8 +49,7 @@ def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display:
     Raises:
         StackcError: anything a user can cause; finished stages are kept.
     """
-    run = recipe.run
-    runtime = runtime or Runtime(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
+    runtime = runtime or Runtime.of(recipe.run)
     display = display or Display(out / "logs", "quiet")
     with world(runtime.device) as ranks:
         if ranks.rank:

@@ -12,7 +12,7 @@ from stackc.recipe.checks import codes_pieces
 if TYPE_CHECKING:
     from stackc.dictionary import Dictionary
     from stackc.host import Runtime
-    from stackc.recipe import Recipe
+    from stackc.recipe import LevelSection, Recipe
 
 COMPILE_BITS = 20
 """Levels of at most this many bits a window, whose context restarts with it, are compiled."""
@@ -29,17 +29,22 @@ def estimated_bytes(texts: int, alphabet: int, lanes: int) -> int:
     return BYTES_A_TEXT * texts + alphabet * (BYTES_A_SYMBOL + BYTES_A_FREQUENCY * lanes)
 
 
+def section_bytes(section: LevelSection, texts: int, runtime: Runtime) -> int:
+    """`estimated_bytes` of a level that is not open yet."""
+    from stackc.stack import lanes_for
+
+    return estimated_bytes(texts, section.alphabet, lanes_for(section.alphabet, runtime))
+
+
 def check_vocabularies(recipe: Recipe, runtime: Runtime) -> None:
     """Raise `StackcError` where a dictionary coder's vocabulary takes more than the memory allowed.
 
     Such a level has no other route; this is known before anything is read or trained.
     """
-    from stackc.stack import lanes_for
-
     for number, section in enumerate(recipe.levels, 1):
         if section.vocabulary is None or codes_pieces(section.coder):
             continue
-        needed = estimated_bytes(section.vocabulary, section.alphabet, lanes_for(section.alphabet, runtime))
+        needed = section_bytes(section, section.vocabulary, runtime)
         if needed > runtime.memory * 1_000_000:
             raise StackcError(
                 f"level.{number}.coder.vocabulary: {section.vocabulary:,} texts over an alphabet of "

@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from stackc.errors import CorpusError
+from stackc.host import Runtime
 from stackc.parts import Cost
-from stackc.pipeline.build import COMPILE_BITS, SPLITS
+from stackc.pipeline.build import SPLITS
+from stackc.pipeline.compiling import COMPILE_BITS, section_bytes
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.recipe.checks import codes_pieces
 
@@ -34,7 +36,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
-    total = Cost(parameters=0)
+    total, unknown = Cost(parameters=0), []
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
     for section in sections:
         if section.model is None:
@@ -46,20 +48,29 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
             train_ops=total.train_ops + cost.train_ops,
             train_memory=max(total.train_memory, cost.train_memory),
         )
+        if section.train is not None and not cost.train_ops:
+            unknown.append(section.name)
         table.add_row(
             section.name, f"{section.alphabet:,}", section.model.name, f"{cost.parameters:,}", f"{cost.body_ops:,}",
-            f"{cost.softmax_ops:,}", f"{cost.train_symbols:,}", f"{cost.train_ops:.3g}",
-            duration(cost.train_ops / rate), size(cost.train_memory),
+            f"{cost.softmax_ops:,}", f"{cost.train_symbols:,}" if cost.train_symbols else "-",
+            *(_training_cells(cost, rate) if cost.train_ops else ("-", "-", "-")),
         )  # fmt: skip
     console.print(table)
-    console.print(
-        f"in all {total.parameters:,} parameters; training {total.train_ops:.3g} operations, about "
-        f"{duration(total.train_ops / rate)} at {rate:.2g} operations a second ({'cuda' if rate > 1e12 else 'cpu'}), "
-        f"at most {size(total.train_memory)} of memory; encoding the corpus comes on top",
-        soft_wrap=True,
-    )
+    summary = [f"in all {total.parameters:,} parameters"]
+    if total.train_ops:
+        summary.append(
+            f"training {total.train_ops:.3g} operations, about {duration(total.train_ops / rate)} at {rate:.2g} "
+            f"operations a second ({'cuda' if rate > 1e12 else 'cpu'}), at most {size(total.train_memory)} of memory"
+        )
+    if unknown:
+        summary.append(f"what the training of {', '.join(unknown)} takes is not known beforehand")
+    console.print("; ".join([*summary, "encoding the corpus comes on top"]), soft_wrap=True)
     for line in _missing_text(recipe):
         console.print(f"not there yet: {line}", markup=False, soft_wrap=True)
+
+
+def _training_cells(cost: Cost, rate: float) -> tuple[str, str, str]:
+    return f"{cost.train_ops:.3g}", duration(cost.train_ops / rate), size(cost.train_memory)
 
 
 def _missing_text(recipe: Recipe) -> Iterator[str]:
@@ -74,17 +85,17 @@ def _missing_text(recipe: Recipe) -> Iterator[str]:
 
 def stages(recipe: Recipe) -> list[str]:
     """The names of a build's stages, in order."""
-    names = ["corpus"]
+    names, runtime = ["corpus"], Runtime.of(recipe.run)
     for section in recipe.levels:
-        names += [f"{section.name}/{stage}" for stage in _stages_of(section)]
+        names += [f"{section.name}/{stage}" for stage in _stages_of(section, runtime)]
     return [*names, *(f"{recipe.top.name}/{stage}" for stage in ("counts", "model", "frozen")), "report"]
 
 
-def _stages_of(section: LevelSection | TopSection) -> list[str]:
-    if isinstance(section, TopSection):
-        return ["counts", "model", "frozen"]
+def _stages_of(section: LevelSection, runtime: Runtime) -> list[str]:
     windowing = section.windowing.make()
     budget = windowing.bits is not None and windowing.bits <= COMPILE_BITS
+    if budget:
+        budget = section_bytes(section, 1 << windowing.bits, runtime) <= runtime.memory * 1_000_000
     dictionary = section.vocabulary is not None and not codes_pieces(section.coder)
     compiled = dictionary or (budget and windowing.restart == "window")
     model = ["model", "frozen"] if section.model else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from stackc.errors import StackcError
+from stackc.extras import need
 from stackc.report.labels import place
 from stackc.report.plots import Plot
 
@@ -25,10 +25,7 @@ STYLES = {"line": "-", "dashes": "--", "dots": ":"}
 
 def need_matplotlib() -> None:
     """Raise `StackcError` where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401  (only whether it is there)
-    except ImportError as error:
-        raise StackcError(f"--png: images need matplotlib ({error}); pip install stackc[report]") from error
+    need("matplotlib", "report", "--png")
 
 
 def draw(plot: Plot) -> bytes:

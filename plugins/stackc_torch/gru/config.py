@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import attrs
 from attrs.validators import and_, ge, le
 
 from stackc.api import MAX_ALPHABET, Cost, bits
-from stackc_torch.config import MAX_INNER, TransformerTraining
+from stackc_torch.config import MAX_INNER, TransformerTraining, coding_cost
 
 
 @attrs.frozen(kw_only=True)
@@ -65,15 +64,10 @@ class Gru:
 
     def cost(self, alphabet: int, settings: TransformerTraining | None) -> Cost:
         """Parameters (exact), operations a symbol, and what the training takes."""
-        sizes = {name: math.prod(shape) for name, shape in self.shapes(alphabet).items()}
-        body = sum(size for name, size in sizes.items() if name[0].isdigit() and not name.endswith("bias"))
-        cost = Cost(parameters=sum(sizes.values()), body_ops=2 * body, softmax_ops=2 * self.width * alphabet)
+        cost = coding_cost(self.shapes(alphabet), self.width, alphabet)
         if settings is None:
             return cost
         row = settings.row_symbols(self.context)
-        symbols = settings.total_steps(self.context) * settings.batch * row
         a_symbol = 4 * (self.layers * (4 * self.width + 16 * self.units) + 2 * self.width) + 8 * min(alphabet, 1 << 12)
         memory = (300 << 20) + 16 * cost.parameters + settings.batch // settings.accumulate * row * a_symbol
-        # Forward and two products backward for each parameter that multiplies.
-        ops = 3 * symbols * (cost.body_ops + cost.softmax_ops)
-        return attrs.evolve(cost, train_symbols=symbols, train_ops=ops, train_memory=memory)
+        return settings.added_to(cost, self.context, memory)

@@ -111,3 +111,12 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     part = registry().get("reader", "parquet")
     with pytest.raises(PluginError, match=r'part parquet needs pyarrow.*: pip install "stackc\[parquet\]"'):
         part.factory(part.config(train="x"))
+
+
+def test_a_table_that_changes_after_its_fingerprint_is_an_error(tmp_path: Path) -> None:
+    made = reader(train=str(write(tmp_path / "a.parquet", ["one", "two"])))
+    made.fingerprint("train")
+    assert list(made.documents("train")) == [b"one", b"two"]
+    write(tmp_path / "a.parquet", ["one", "three"])
+    with pytest.raises(CorpusError, match=r"^corpus\.train: it changed while it was read; run the command again$"):
+        list(made.documents("train"))

@@ -1,0 +1,41 @@
+"""What both coders do alike: windows handed to a library in groups, and the texts of the tokens end to end."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api import Symbols
+
+GROUP = 64
+"""Windows that a library is handed at once."""
+
+
+def encode_windows(
+    symbols: Symbols, bounds: npt.NDArray[np.int64], code: Callable[[list[bytes]], Iterable[list[int]]]
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    """The tokens of windows end to end, and how many each has.
+
+    Args:
+        symbols: bytes, the windows end to end.
+        bounds: int64[w + 1], where windows start and end.
+        code: gives the tokens of each of some windows.
+    """
+    made, counts = [np.empty(0, np.uint32)], np.zeros(len(bounds) - 1, np.int64)
+    edges = bounds.tolist()
+    for first in range(0, len(counts), GROUP):
+        group = edges[first : first + GROUP + 1]
+        data = symbols[group[0] : group[-1]].astype(np.uint8, copy=False).tobytes()
+        windows = [data[low - group[0] : high - group[0]] for low, high in itertools.pairwise(group)]
+        for i, tokens in enumerate(code(windows)):
+            made.append(np.array(tokens, np.uint32))
+            counts[first + i] = len(tokens)
+    return np.concatenate(made), counts
+
+
+def end_to_end(texts: list[bytes]) -> tuple[Symbols, npt.NDArray[np.int64]]:
+    """The texts as uint8[n], and int64[V + 1], where each starts and ends."""
+    return np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)], dtype=np.int64)
