@@ -24,6 +24,7 @@ class Runtime:
         threads: inside one operation of a model, and of a compiled level.
         lanes: windows or segments coded side by side.
         memory: megabytes that compiling a level may take; a level that takes more is not compiled.
+        shard_from: parameters from which on a model is shared out among the ranks that train it.
         engine: what shards of a corpus are encoded by, "local" or "ray" (`stackc.engine`).
     """
 
@@ -31,13 +32,13 @@ class Runtime:
     threads: int = 1
     lanes: int = 256
     memory: int = 1024
+    shard_from: int = 500_000_000
     engine: str = "local"
 
     @classmethod
     def of(cls, run: RunSection, **changes: Any) -> Runtime:
         """As the recipe's ``[run]`` says, with changes."""
-        runtime = cls(device=run.device, threads=run.threads, lanes=run.lanes, memory=run.memory)
-        return attrs.evolve(runtime, **changes)
+        return attrs.evolve(cls(**attrs.asdict(run)), **changes)
 
     def resolve(self) -> Device:
         """The device itself. Imports torch unless "cpu" was asked for.

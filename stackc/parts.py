@@ -210,6 +210,7 @@ class TrainingTask:
             places where the level's encoder restarts.
         rank, ranks: which of how many processes trains. More than one: all of them call `ModelBackend.train` with
             the same task, torch's default process group joins them, and rank 0 alone writes to `folder`.
+        shard_from: parameters from which on a model's weights are shared out among several ranks, if the backend can.
     """
 
     alphabet: int
@@ -224,6 +225,7 @@ class TrainingTask:
     cut: Cut | None = None
     rank: int = 0
     ranks: int = 1
+    shard_from: int = 500_000_000
 
 
 class ModelBackend(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,12 +29,18 @@ def one_step(self):
     return inner(self)
 training.Run.one_step = one_step
 sys.argv[1:] = sys.argv[3:]
+if os.environ.get("RANK") == "1" and "RANK_1_SAYS" in os.environ:
+    said, instead = os.environ["RANK_1_SAYS"].split("=")
+    sys.argv[sys.argv.index(said)] = instead
 run()
 """
 
 TOP_ONLY = HEAD.format(name="top", segment=200) + (
     f'[top]\nname = "M1"\n[top.model]\n{TINY_MODEL}[top.train]\n{TINY_TRAIN.format(steps=12)}'
 )
+
+SHARDED = ("lanes = 8", "lanes = 8\nshard_from = 1")
+"""What turns a recipe of here into one whose models are shared out among the ranks; no hash changes."""
 
 
 def build(folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)) -> tuple[int, str]:
@@ -62,32 +69,37 @@ def losses(folder: Path) -> dict[tuple[str, int], float]:
 def test_two_ranks_have_the_losses_of_one(tmp_path: Path) -> None:
     """Cuts, rounding and three models, and steps whose rows do not divide evenly among the ranks."""
     recipe = two_level().replace("batch = 4", "batch = 6\naccumulate = 2")
-    for ranks in (1, 2):
-        code, said = build(tmp_path, recipe, str(ranks), ranks)
+    sharded = recipe.replace(*SHARDED)
+    for name, ranks, recipe_of_it in (("one", 1, sharded), ("two", 2, recipe), ("sharded", 2, sharded)):
+        code, said = build(tmp_path, recipe_of_it, name, ranks)
         assert code == 0, said
         assert said.count("M3/model: done") == 1, "only rank 0 speaks"
-    one, two = losses(tmp_path / "1"), losses(tmp_path / "2")
+        assert said.count("each of the 2 ranks holds a part") == (3 if name == "sharded" else 0), "alone nothing is"
+    one = losses(tmp_path / "one")
     assert len(one) == 36
     first = {key: value for key, value in one.items() if key[0] == "M1/model"}
-    assert {key: two[key] for key in first} == pytest.approx(first, rel=1e-4)
-    # What the levels above read may differ in a token: their models are other models, not worse ones.
-    assert two == pytest.approx(one, rel=2e-2)
-    stack = stackc.load(tmp_path / "2")
-    data = (tmp_path / "test.txt").read_bytes()
-    assert stack.decode(stack.encode(data)) == data
-    assert stack.manifest["trained"]["M1/model"]["ranks"] == 2
+    for name in ("two", "sharded"):
+        found = losses(tmp_path / name)
+        assert {key: found[key] for key in first} == pytest.approx(first, rel=1e-4)
+        # What the levels above read may differ in a token: their models are other models, not worse ones.
+        assert found == pytest.approx(one, rel=2e-2)
+        stack = stackc.load(tmp_path / name)
+        data = (tmp_path / "test.txt").read_bytes()
+        assert stack.decode(stack.encode(data)) == data
+        assert stack.manifest["trained"]["M1/model"]["ranks"] == 2
 
 
 def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
-    """One process is killed, then one of two, then the only one again; three finish."""
+    """One process is killed, then one of two that hold a part each, then the only one again; three parts finish."""
     assert build(tmp_path, TOP_ONLY, "whole", 1)[0] == 0
     assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 3))[0] == -signal.SIGKILL
-    code, said = build(tmp_path, TOP_ONLY, "parts", 2, (1, 6))
+    sharded = TOP_ONLY.replace(*SHARDED)
+    code, said = build(tmp_path, sharded, "parts", 2, (1, 6))
     assert code not in (0, -signal.SIGKILL)
     assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {LOST}"]
     assert not (tmp_path / "parts" / "manifest.json").exists()
     assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 9))[0] == -signal.SIGKILL
-    code, said = build(tmp_path, TOP_ONLY, "parts", 3)
+    code, said = build(tmp_path, sharded, "parts", 3)
     assert code == 0, said
     assert "going on where it was" in said
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
@@ -100,6 +112,25 @@ def test_an_error_of_rank_0_is_said_once(tmp_path: Path) -> None:
     code, said = build(tmp_path, TOP_ONLY, "out", 2)
     assert code != 0
     assert len([line for line in said.splitlines() if line.startswith("error: ")]) == 1, said
+
+
+@pytest.mark.parametrize(
+    ("says", "wrong"),
+    [("recipe.toml=other.toml", "rank 1: not the recipe of rank 0"), ("out=elsewhere", "all ranks need one folder")],
+)
+def test_a_rank_that_is_started_otherwise_ends_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, wrong: str
+) -> None:
+    """Rank 1 has another recipe, or another folder, in which no half-done training lies."""
+    assert build(tmp_path, TOP_ONLY, "out", 1, (0, 6))[0] == -signal.SIGKILL
+    shutil.copytree(tmp_path / "out", tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/M1/model/state.safetensors").unlink()
+    (tmp_path / "other.toml").write_text(TOP_ONLY.replace("seed = 3", "seed = 4"))
+    monkeypatch.setenv("RANK_1_SAYS", says)
+    code, said = build(tmp_path, TOP_ONLY, "out", 2)
+    assert code != 0
+    assert len([line for line in said.splitlines() if line.startswith("error: ") and wrong in line]) == 1, said
+    assert not (tmp_path / "out/manifest.json").exists()
 
 
 def test_a_process_alone_is_a_world_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

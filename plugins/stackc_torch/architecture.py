@@ -1,4 +1,7 @@
-"""What the training loop, checkpoints and the backend need to know of a network; the rest they share."""
+"""What the training loop, checkpoints and the backend need to know of a network; the rest they share.
+
+A network is an embedding, layers that add to a stream, and a projection of the normed stream to symbols.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stackc.api import Device, Predictor
-from stackc_torch.network import Rows, Weights
+from stackc_torch.network import Rows, Weights, normed
 from stackc_torch.quantise import Factors
 
 
@@ -18,8 +21,9 @@ class Architecture(Protocol):
 
     Attributes:
         name: of the backend, for messages.
-        config: has ``shapes(alphabet)``, matrices first, and ``context``, the symbols of a row by default.
-        scales: the attrs class of its 8-bit scales (tensors), with ``to(device)``.
+        config: has ``shapes(alphabet)``, matrices first, ``layers``, and ``context``, the symbols of a row by default.
+            All but ``embed`` and ``head`` belongs to a layer and is named ``0.name``.
+        scales: the attrs class of its 8-bit scales (tensors), with ``head_in`` and ``to(device)``.
     """
 
     name: str
@@ -29,8 +33,13 @@ class Architecture(Protocol):
     def initial(self, alphabet: int, seed: int) -> Weights:
         """Starting weights, a function of the seed alone."""
 
-    def hidden(self, weights: Weights, rows: Rows, scales: Any = None) -> Tensor:
-        """What the projection to symbols reads: [B, T, d]. With `scales`, rounded as the frozen network rounds."""
+    def layer(self, weights: Weights, number: int, x: Tensor, rows: Rows, scales: Any = None) -> Tensor:
+        """The stream [B, T, d] after layer `number`, from the one before it.
+
+        Args:
+            weights: those of the layer, at least, whose names begin with its number and a dot.
+            scales: given, what the frozen network holds in 8 bits is rounded as it rounds.
+        """
 
     def calibrate(self, weights: Weights, blocks: list[Rows]) -> Any:
         """Scales for the weights as they are, on the CPU."""
@@ -49,3 +58,11 @@ class Architecture(Protocol):
 
     def stepper(self, weights: Weights, grads: Weights, z_loss: float, bf16: bool, device: torch.device) -> Any:
         """What computes the gradients of a step; called as `stackc_torch.steps.AutogradStep` is."""
+
+
+def hidden(architecture: Architecture, weights: Weights, rows: Rows, scales: Any = None) -> Tensor:
+    """What the projection to symbols reads: [B, T, d], normed."""
+    x = weights["embed"][rows.inputs]
+    for number in range(architecture.config.layers):
+        x = architecture.layer(weights, number, x, rows, scales)
+    return normed(x, scales and scales.head_in)

@@ -1,6 +1,6 @@
 """One training step on CPU: forward and backward written out, the element-wise work fused.
 
-The same network as `network.hidden_states`, which the tests compare it with. Against autograd it saves the
+The same network as `architecture.hidden`, which the tests compare it with. Against autograd it saves the
 passes over memory that a graph of small operations makes, the allocations, and the upper half of the
 attention matrices. Rounding (see `network.Scales`) happens inside the same kernels and costs next to nothing.
 

@@ -31,11 +31,18 @@ class Rows:
         inputs: int64[B, T]; the symbol before each position, A where the context is empty.
         targets: int64[B, T]; the symbol at each position.
         first: int64[B, T]; where in its row each position's context starts; None: at 0 throughout.
+        idle: another rank's rows, to take part in what all ranks compute together; they count for nothing.
     """
 
     inputs: Tensor
     targets: Tensor
     first: Tensor | None
+    idle: bool = False
+
+    def to(self, device: torch.device) -> Rows:
+        """The same on another device."""
+        first = None if self.first is None else self.first.to(device, non_blocking=True)
+        return attrs.evolve(self, inputs=self.inputs.to(device), targets=self.targets.to(device), first=first)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -147,19 +154,16 @@ def attend(qkv: Tensor, config: Transformer, bias: Tensor, first: Tensor | None,
     return mixed.transpose(1, 2).reshape(rows, length, heads * size)
 
 
-def hidden_states(weights: Weights, config: Transformer, rows: Rows, scales: Scales | None = None) -> Tensor:
-    """What the projection to symbols reads: [B, T, d], normed. With `scales`, rounded as the frozen network rounds."""
-    x = weights["embed"][rows.inputs]
-    for layer in range(config.layers):
-        y = normed(x, scales and scales.attention_in[layer])
-        qkv = F.linear(y, weights[f"{layer}.qkv"])
-        by_head = (scales.q[layer], scales.k[layer], scales.v[layer]) if scales else ()
-        mixed = attend(qkv, config, weights[f"{layer}.bias"], rows.first, by_head)
-        x = x + F.linear(mixed, weights[f"{layer}.out"])
-        y = normed(x, scales and scales.mlp_in[layer])
-        hidden = gated(F.linear(y, weights[f"{layer}.gate_up"]), scales and scales.hidden[layer])
-        x = x + F.linear(hidden, weights[f"{layer}.down"])
-    return normed(x, scales and scales.head_in)
+def layer(weights: Weights, config: Transformer, number: int, x: Tensor, rows: Rows, scales: Scales | None) -> Tensor:
+    """The stream [B, T, d] after one layer. With `scales`, rounded as the frozen network rounds."""
+    y = normed(x, scales and scales.attention_in[number])
+    qkv = F.linear(y, weights[f"{number}.qkv"])
+    by_head = (scales.q[number], scales.k[number], scales.v[number]) if scales else ()
+    mixed = attend(qkv, config, weights[f"{number}.bias"].float(), rows.first, by_head)
+    x = x + F.linear(mixed, weights[f"{number}.out"])
+    y = normed(x, scales and scales.mlp_in[number])
+    hidden = gated(F.linear(y, weights[f"{number}.gate_up"]), scales and scales.hidden[number])
+    return x + F.linear(hidden, weights[f"{number}.down"])
 
 
 def head_loss(

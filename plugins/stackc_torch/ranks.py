@@ -24,12 +24,26 @@ def summed(tensor: Tensor, ranks: int) -> Tensor:
     return tensor
 
 
+def gathered_by_rank_0(tensor: Tensor, rank: int, ranks: int) -> list[Tensor]:
+    """On rank 0 every rank's tensor, all of one shape, in rank order; none on the others."""
+    found = [torch.empty_like(tensor) for _ in range(ranks)] if rank == 0 else None
+    dist.gather(tensor, found, 0)
+    return found or []
+
+
+def told_by_rank_0(value: bool, ranks: int) -> bool:
+    """Rank 0's value, on every rank."""
+    told = torch.tensor([int(value)])
+    if ranks > 1:
+        dist.broadcast(told, 0)
+    return bool(told)
+
+
 def check_same(value: int, task: TrainingTask) -> None:
     """Raise `ArtifactError` on a rank that found another state of the training in the folder than rank 0 did."""
-    if task.ranks == 1:
-        return
     told = torch.tensor([value])
-    dist.broadcast(told, 0)
+    if task.ranks > 1:
+        dist.broadcast(told, 0)
     if int(told) != value:
         raise ArtifactError(
             f"{task.folder}: rank {task.rank} finds another training there than rank 0; all ranks need one folder"

@@ -8,7 +8,9 @@ was done once, it is guessed.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -65,19 +67,29 @@ class Sampler:
         self.window_row = math.ceil(self.row / pieces)
         self.pieces = pieces
 
-    def step(self, step: int, windows: Windows, rank: int = 0, ranks: int = 1) -> list[list[Rows]]:
+    def step(self, step: int, windows: Windows, rank: int = 0, ranks: int = 1, alike: bool = False) -> list[list[Rows]]:
         """The rows of a step: for each of its `accumulate` parts a block of long and one of window rows.
 
         Of several ranks each takes every `ranks`-th row of every block: together they see the rows that one alone sees.
+
+        Args:
+            alike: every rank gets as many blocks as rank 0: an idle one where it has no row of it.
         """
         batch, parts = self.settings.batch, self.settings.accumulate
         wanted = self._window_rows(step)
         random = self._random(_ROWS, step)
         long = random.integers(0, len(self.text.symbols), batch - wanted)
         short = random.random(wanted * self.pieces)
+
+        def share(block: Callable[[Any], Rows], drawn: Any) -> list[Rows]:
+            mine = drawn[rank::ranks]
+            if len(mine):
+                return [block(mine)]
+            return [attrs.evolve(block(drawn[:1]), idle=True)] if alike and len(drawn) else []
+
+        window_rows = functools.partial(self._window_block, windows)
         return [
-            self._part(long[part::parts][rank::ranks], short[part::parts][rank::ranks], windows)
-            for part in range(parts)
+            share(self._long_block, long[part::parts]) + share(window_rows, short[part::parts]) for part in range(parts)
         ]
 
     def symbols(self, step: int) -> int:
@@ -94,8 +106,8 @@ class Sampler:
         """About `symbols` symbols, to choose scales by: long rows and, where the model will code in windows, those."""
         random = self._random(_CALIBRATION, 0)
         rows = max(1, symbols // self.row)
-        short = rows * self.pieces if self.share else 0
-        return self._part(random.integers(0, len(self.text.symbols), rows), random.random(short), windows)
+        blocks = [self._long_block(random.integers(0, len(self.text.symbols), rows))]
+        return [*blocks, self._window_block(windows, random.random(rows * self.pieces))] if self.share else blocks
 
     def sample(self, cuts: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
         """The text to cut for the `cuts`-th time, and where in it a context restarts whatever the model says."""
@@ -116,17 +128,16 @@ class Sampler:
         random = self._random(_GUESS, 0).random(len(symbols)) < 1 / GUESSED_WINDOW
         return Windows(symbols=symbols, starts=starts | random, cuts=0)
 
-    def _part(self, long: Any, short: Any, windows: Windows) -> list[Rows]:
-        """Long rows from these places of the text, window rows from these shares of all window starts."""
-        blocks = []
-        if len(long):
-            blocks.append(self._rows(*self._stretches(long, self.row)))
-        if len(short):
-            starts = np.flatnonzero(windows.starts)
-            places = starts[(short * len(starts)).astype(np.int64)]
-            at = (places[:, None] + np.arange(self.window_row)) % len(windows.symbols)
-            blocks.append(self._rows(windows.symbols[at], windows.starts[at]))
-        return blocks
+    def _long_block(self, places: Any) -> Rows:
+        """Long rows from these places of the text."""
+        return self._rows(*self._stretches(places, self.row))
+
+    def _window_block(self, windows: Windows, shares: Any) -> Rows:
+        """Window rows from these shares of all window starts."""
+        starts = np.flatnonzero(windows.starts)
+        places = starts[(shares * len(starts)).astype(np.int64)]
+        at = (places[:, None] + np.arange(self.window_row)) % len(windows.symbols)
+        return self._rows(windows.symbols[at], windows.starts[at])
 
     def _stretches(self, places: Any, size: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
         """`_stretch` from each of the places: two arrays [places, size]."""

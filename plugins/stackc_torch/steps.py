@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stackc_torch.architecture import Architecture
+from stackc_torch.architecture import Architecture, hidden
 from stackc_torch.network import HeadLoss, Rows, Weights
 
 
@@ -33,10 +33,9 @@ class AutogradStep:
         device = self.leaves["head"].device
         total = torch.zeros((), dtype=torch.float64, device=device)
         for rows in blocks:
-            first = None if rows.first is None else rows.first.to(device, non_blocking=True)
-            moved = Rows(inputs=rows.inputs.to(device), targets=rows.targets.to(device), first=first)
+            moved = rows.to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                y = self.architecture.hidden(self.leaves, moved, scales)
+                y = hidden(self.architecture, self.leaves, moved, scales)
             y = y.flatten(0, 1)
             y = y.to(torch.bfloat16) if self.bf16 else y
             loss = HeadLoss.apply(y, self.leaves["head"], moved.targets.reshape(-1), self.z_loss, 1 / symbols)

@@ -14,7 +14,7 @@ from stackc_torch.calibrate import calibrate
 from stackc_torch.config import Transformer
 from stackc_torch.freeze import freeze
 from stackc_torch.integers import Frozen
-from stackc_torch.network import Rows, Scales, Weights, hidden_states, initial_weights
+from stackc_torch.network import Rows, Scales, Weights, initial_weights, layer
 from stackc_torch.quantise import Factors, factors
 
 
@@ -30,8 +30,8 @@ class TransformerNetwork:
     def initial(self, alphabet: int, seed: int) -> Weights:
         return initial_weights(self.config, alphabet, seed)
 
-    def hidden(self, weights: Weights, rows: Rows, scales: Scales | None = None) -> Tensor:
-        return hidden_states(weights, self.config, rows, scales)
+    def layer(self, weights: Weights, number: int, x: Tensor, rows: Rows, scales: Scales | None = None) -> Tensor:
+        return layer(weights, self.config, number, x, rows, scales)
 
     def calibrate(self, weights: Weights, blocks: list[Rows]) -> Scales:
         return calibrate(weights, self.config, blocks)

@@ -277,6 +277,7 @@ class _Build:
             cut=cut,
             rank=ranks.rank,
             ranks=ranks.ranks,
+            shard_from=self.runtime.shard_from,
         )
 
     def _cutter(self, section: LevelSection) -> Cut | None:

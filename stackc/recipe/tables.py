@@ -69,3 +69,6 @@ class RunSection:
     memory: int = speed(
         1024, check=[ge(1), le(2**20)], help="megabytes that compiling a level may take; a larger one is not compiled"
     )
+    shard_from: int = speed(
+        500_000_000, check=ge(1), help="parameters from which on several ranks hold a part of the model each (FSDP2)"
+    )

@@ -72,18 +72,15 @@ class GruNetwork:
             weights[name] = torch.randn(shape, generator=generator) * spread
         return weights
 
-    def hidden(self, weights: Weights, rows: Rows, scales: GruScales | None = None) -> Tensor:
-        """What the projection to symbols reads: [B, T, d], normed. With `scales`, rounded as when frozen."""
-        x = weights["embed"][rows.inputs]
-        for layer in range(self.config.layers):
-            y = normed(x, scales and scales.entering[layer])
-            x = x + self._recurrent(weights, layer, y, rows, scales is not None)
-        return normed(x, scales and scales.head_in)
+    def layer(self, weights: Weights, number: int, x: Tensor, rows: Rows, scales: GruScales | None = None) -> Tensor:
+        """The stream [B, T, d] after one layer. With `scales`, rounded as when frozen."""
+        y = normed(x, scales and scales.entering[number])
+        return x + self._recurrent(weights, number, y, rows, scales is not None)
 
     def _recurrent(self, weights: Weights, layer: int, y: Tensor, rows: Rows, rounding: bool) -> Tensor:
         """What a layer adds to the stream: [B, T, d]."""
         units = self.config.units
-        entering = (F.linear(y, weights[f"{layer}.in"]) + weights[f"{layer}.bias"]).unbind(1)
+        entering = (F.linear(y, weights[f"{layer}.in"]) + weights[f"{layer}.bias"].float()).unbind(1)
         kept = None
         if rows.first is not None:
             kept = (rows.first != torch.arange(y.shape[1], device=y.device)).float()[..., None].unbind(1)

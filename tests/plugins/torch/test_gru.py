@@ -13,6 +13,7 @@ import stackc
 from recipes_of_tests import TINY_MODEL, corpus, two_level
 from stackc.api import IDLE, TOTAL, ArtifactError, CodingError, Device, cost_bits
 from stackc.testing.models import ModelContract
+from stackc_torch.architecture import hidden
 from stackc_torch.backend import GruBackend
 from stackc_torch.checkpoint import load_float_parts
 from stackc_torch.config import TransformerTraining
@@ -166,7 +167,7 @@ def float_bits(config: Gru, folder, symbols: np.ndarray) -> np.ndarray:
     weights, _ = load_float_parts(folder, GruNetwork(config), 256)
     targets = torch.from_numpy(symbols.astype(np.int64))[None]
     inputs = torch.cat([torch.full((1, 1), 256), targets[:, :-1]], 1)
-    y = GruNetwork(config).hidden(weights, Rows(inputs=inputs, targets=targets, first=None))[0]
+    y = hidden(GruNetwork(config), weights, Rows(inputs=inputs, targets=targets, first=None))[0]
     return -torch.log_softmax(y @ weights["head"].T, -1).gather(1, targets[0, :, None])[:, 0].numpy() / np.log(2)
 
 

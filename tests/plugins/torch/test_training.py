@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors
+from stackc_torch.architecture import hidden
 from stackc_torch.backend import TransformerBackend
 from stackc_torch.calibrate import calibrate
 from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.float_model import FloatModel, load_float
 from stackc_torch.freeze import freeze
 from stackc_torch.fused import FusedStep
-from stackc_torch.network import head_loss, hidden_states, initial_weights
+from stackc_torch.network import head_loss, initial_weights
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 from stackc_torch.steps import AutogradStep
@@ -280,7 +281,7 @@ def test_the_float_model_scores_as_the_training_network(tools, small):
     restarts = np.random.default_rng(2).random(1200) < 0.02
     restarts[0] = True
     rows = sampler(tools.english(1200), small, windows=False)._rows(symbols[None], restarts[None])
-    y = hidden_states(weights, small, rows)[0]
+    y = hidden(TransformerNetwork(small), weights, rows)[0]
     log_p = torch.log_softmax(y @ weights["head"].T, -1).gather(1, rows.targets[0][:, None])[:, 0]
     expected = -log_p.double().numpy() / np.log(2)
     assert np.allclose(FloatModel(small, weights, 256).bits(symbols, restarts), expected, atol=1e-4)
