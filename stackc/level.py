@@ -83,7 +83,8 @@ class Level:
         dictionary: the level compiled, or None.
         lanes: windows or segments coded side by side (speed only).
         threads: of a compiled level (speed only).
-        coder_name, windowing_name: who they are, for messages (`stackc.guard.blame`); "": the level's own.
+        coder_name: who the coder is, for messages (`stackc.guard.blame`); "": the level's.
+        windowing_name: likewise.
 
     Raises:
         CodingError: a coder, windowing and sizes that cannot work together.
