@@ -8,6 +8,7 @@ Legend: L lanes, A alphabet, K chosen lanes, m symbols.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class RunningLaneEncoder:
 
     def __init__(self, inner: LaneEncoder, window: Window, lanes: int, who: str = "the coder") -> None:
         self._inner, self._budget, self._who = inner, window.symbols, who
+        self._boundless = window.bits is None
         self._sizes = np.zeros(lanes, np.int64)
 
     def add(self, freqs: Frequencies | None, symbols: Int64) -> Mask:
@@ -99,6 +101,8 @@ class RunningLaneEncoder:
                 close(False)
                 if not add(i):
                     raise first_symbol(self._who)
+                if self._boundless:
+                    raise turned_away(self._who)
             if self._sizes[lane] == self._budget:
                 close(True)
         return np.concatenate([np.empty(0, np.uint32), *made]), np.array(lengths, np.int64)
@@ -134,7 +138,7 @@ class _EncoderLoop:
         pieces = [np.empty(0, np.uint32)]
         counts = np.zeros(len(lanes), np.int64)
         for i, lane in enumerate(lanes.tolist()):
-            value, bits = self._encoders[lane].close(bool(full[i]))
+            value, bits = map(operator.index, self._encoders[lane].close(bool(full[i])))
             self._check_code(value, bits)
             code = pack(value, bits, self._window.token_bits)
             if not self._coder.ends:
@@ -186,7 +190,7 @@ class AdaptedLaneDecoder:
                 continue
             symbol = decoder.next(None if freqs is None else freqs[lane])
             if symbol is not None:
-                if symbol < 0:
+                if not 0 <= operator.index(symbol) < self._window.alphabet:
                     raise outside_alphabet(self._who, symbol, self._window.alphabet)
                 out[lane] = symbol
                 self._left[lane] = None if left is None else left - 1
@@ -199,7 +203,7 @@ class AdaptedLaneDecoder:
         for i, lane in enumerate(lanes.tolist()):
             decoder, (begin, end) = self._decoders[lane], self._spans[lane]
             assert decoder is not None, "a window must be open"
-            tokens = begin - (-decoder.used(bool(full[i])) // self._window.token_bits)
+            tokens = begin - (-operator.index(decoder.used(bool(full[i]))) // self._window.token_bits)
             out[i] = min(tokens, end)
         return out
 
@@ -213,6 +217,11 @@ class AdaptedLaneDecoder:
 def first_symbol(who: str) -> PartError:
     """What is said of an encoder that turns away the first symbol of a window: it would never be coded."""
     return PartError(f"{who}: add turned away the first symbol of a window; one symbol must always fit")
+
+
+def turned_away(who: str) -> PartError:
+    """What is said of an encoder that turns symbols away although windows have no bits to run out of."""
+    return PartError(f"{who}: add turned away a symbol, and its windows have no bit budget; every symbol must fit")
 
 
 def outside_alphabet(who: str, symbol: int, alphabet: int) -> PartError:

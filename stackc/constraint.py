@@ -211,7 +211,8 @@ class Cursor:
             encoder = level.coder.encoder(level.window)
             if not hasattr(encoder, "interval"):
                 raise CodingError(
-                    f"{level.name}: its coder does not tell the codes that extend a text: no prompt, then"
+                    f"{level.coder_name}: its encoder has no method interval, which going on from a prompt needs; "
+                    "generate without a prompt"
                 )
         return cls(level, 0, before, context, 0, encoder)
 

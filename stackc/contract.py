@@ -21,7 +21,9 @@ def contract_problem(plugin: object) -> str | None:
     if made_for is None:
         return None
     here = "{}.{}".format(*CONTRACT)
-    numbers = isinstance(made_for, tuple) and len(made_for) == 2 and all(type(part) is int for part in made_for)
+    numbers = (
+        isinstance(made_for, tuple) and len(made_for) == 2 and all(type(part) is int and part >= 0 for part in made_for)
+    )
     if not numbers:
         return f"its {DECLARATION} is {made_for!r}, not a pair of numbers such as {CONTRACT}"
     made = "{}.{}".format(*made_for)

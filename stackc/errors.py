@@ -31,6 +31,10 @@ class PluginError(StackcError):
     """A plugin or a part that cannot be loaded, is missing, or breaks the contract."""
 
 
+class MissingPackageError(PluginError):
+    """A package that a part needs and that is not installed. The text says what to install."""
+
+
 class CorpusError(StackcError):
     """Text that cannot be read: no file, an empty corpus, a damaged archive."""
 

@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from stackc.guard import not_restored
 from stackc.level import Level
 from stackc.parts import Cost, Predictor, Symbols
 from stackc.scoring import total_bits, unigram_bits
@@ -61,15 +62,29 @@ class LevelFigures:
 
 @attrs.frozen(kw_only=True)
 class Evaluation:
-    """Figures of held-out text, and whether decoding every level back gave it, byte for byte."""
+    """Figures of held-out text, and whether decoding every level back gave it, byte for byte.
+
+    Attributes:
+        source_bytes: of the text.
+        documents: their number.
+        failure: who did not give back what, at the lowest level that did not; None where all came back.
+        levels: the rows.
+    """
 
     source_bytes: int
     documents: int
-    round_trip: bool
+    failure: str | None
     levels: tuple[LevelFigures, ...]
 
+    @property
+    def round_trip(self) -> bool:
+        """Whether decoding every level back gave the text."""
+        return self.failure is None
+
     def to_dict(self) -> dict[str, Any]:
-        return attrs.asdict(self)
+        fields = attrs.asdict(self)
+        del fields["failure"]
+        return {**fields, "round_trip": self.round_trip}
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +126,7 @@ def evaluate(
     offsets = chunk.offsets
     rows: list[LevelFigures] = []
     body = softmax = 0.0  # operations of all models below that must run
-    exact = True
+    failure: str | None = None
     for one in measured:
         level = one.level
         tokens, token_offsets, starts = symbols, offsets, None
@@ -119,8 +134,7 @@ def evaluate(
             report(f"{one.name}: encoding and decoding")
             coded = level.encode(symbols, offsets)
             tokens, token_offsets, starts = coded.tokens, coded.offsets, coded.starts
-            back = level.decode(tokens, token_offsets)
-            exact &= bool(np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, offsets))
+            failure = failure or not_restored(level, coded, symbols, offsets)
         report(f"{one.name}: scoring")
         own = _model_figures(one, symbols, offsets, starts, source_bytes)
         own_body = _per_byte(own.pop("body_ops") * len(symbols), source_bytes)
@@ -144,7 +158,7 @@ def evaluate(
         if level is not None and level.dictionary is None:
             body, softmax = body + (own_body or 0.0), softmax + (own_softmax or 0.0)
         symbols, offsets = tokens, token_offsets
-    return Evaluation(source_bytes=source_bytes, documents=len(documents), round_trip=exact, levels=tuple(rows))
+    return Evaluation(source_bytes=source_bytes, documents=len(documents), failure=failure, levels=tuple(rows))
 
 
 def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: int) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from stackc.errors import PluginError
+from stackc.errors import MissingPackageError
 
 
 def require(module: str, extra: str, part: str) -> ModuleType:
@@ -22,7 +22,7 @@ def require(module: str, extra: str, part: str) -> ModuleType:
         The module.
 
     Raises:
-        PluginError: it cannot be imported; the message says what to install.
+        MissingPackageError: it cannot be imported; the message says what to install.
     """
     return need(module, extra, f"part {part}")
 
@@ -36,7 +36,7 @@ def need(module: str, extra: str, who: str) -> ModuleType:
         missing = error.name or module
         if not (module == missing or module.startswith(f"{missing}.")):
             missing = f"{module}, and that {missing}"
-        raise PluginError(f"{who} needs {missing}: {install}") from error
+        raise MissingPackageError(f"{who} needs {missing}: {install}") from error
     except ImportError as error:
         text = " ".join(str(error).split())
-        raise PluginError(f"{who} needs {module}, which does not import ({text}): {install}") from error
+        raise MissingPackageError(f"{who} needs {module}, which does not import ({text}): {install}") from error

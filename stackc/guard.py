@@ -1,7 +1,8 @@
 """Parts held to what they promise while they code: a broken promise names the level, the part and the rule.
 
-Everything that a stack writes is decoded and compared as well; this says who is to blame, and before a long run.
-What is checked costs little: a part's first answers and then one in `EVERY`, and sums over whole results.
+A build decodes and compares its held-out text as well; this says who is to blame, and before a long run. What is
+checked costs little: a part's first answers and then one in `EVERY`, and sums over whole results. Exceptions that a
+part should not raise become errors that name it (`stackc.blame`).
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from stackc.adapt import lane_decoder, lane_encoder
+from stackc.blame import blaming
 from stackc.errors import CodingError, PartError
 from stackc.frequencies import check_frequencies
-from stackc.parts import IDLE, RESTART, Frequencies, Portability, Predictor, Symbols
-from stackc.registry import Part
+from stackc.parts import IDLE, RESTART, Frequencies, Portability, Predictor, Reader, Symbols
 
 if TYPE_CHECKING:
-    from stackc.level import Level
+    from stackc.level import Encoding, Level
+
+_END: Any = object()
 
 FIRST = 8
 """Answers of a predictor that are all looked at."""
@@ -32,14 +36,8 @@ LOOKED = 256
 TRIED = 16
 """Symbols on which a portable predictor must answer alike however it is asked."""
 
-CODED = 64
-"""Symbols that a coder must give back before any are kept."""
-
-
-def blame(level: str, part: Part) -> str:
-    """Who breaks a rule, for messages: ``M1: coder 'rans' (plugin 'stackc-rans', stackc-rans 0.1.0)``."""
-    package = f", {part.distribution} {part.version}" if part.distribution else ""
-    return f"{level}: {part.kind} '{part.name}' (plugin '{part.plugin}'{package})"
+CODED, MOST_CODED = 64, 1024
+"""Symbols that a coder must give back before any are kept: so many, or some two windows, but no more than these."""
 
 
 class GuardedPredictor:
@@ -48,13 +46,16 @@ class GuardedPredictor:
     Args:
         inner: the predictor.
         alphabet: the A of the symbols that it is to answer for.
-        who: `blame` of its part.
+        who: `stackc.blame.blame` of its part.
 
     Raises:
-        PartError: it has another alphabet, or a portability that there is not.
+        PartError: it is no predictor, has another alphabet, or a portability that there is not.
     """
 
     def __init__(self, inner: Predictor, alphabet: int, who: str) -> None:
+        lacking = [name for name in ("alphabet", "portability", "start", "step") if not hasattr(inner, name)]
+        if lacking:
+            raise PartError(f"{who}: load gave a {type(inner).__name__} without {', '.join(lacking)}")
         self._inner, self._who, self._asked, self._proved = inner, who, 0, False
         self.alphabet, self.portability = alphabet, inner.portability
         if inner.alphabet != alphabet:
@@ -71,17 +72,31 @@ class GuardedPredictor:
         return self._score if name == "score" else found
 
     def step(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
-        rows = self._inner.step(state, symbols)
+        rows = self._ask(state, symbols)
         if self._looks():
             self._check(rows[symbols != IDLE] if (symbols == IDLE).any() else rows)
         return rows
 
+    def _ask(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+        with blaming(self._who, "step"):
+            rows = self._inner.step(state, symbols)
+        self._check_type(rows, "step")
+        return rows
+
     def start(self, lanes: int) -> Any:
-        return self._inner.start(lanes)
+        with blaming(self._who, "start"):
+            return self._inner.start(lanes)
 
     def _score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
         told = 0
-        for rows in self._inner.score(segment, restarts):  # type: ignore[attr-defined]
+        with blaming(self._who, "score"):
+            scored = iter(self._inner.score(segment, restarts))  # type: ignore[attr-defined]
+        while True:
+            with blaming(self._who, "score"):
+                rows = next(scored, None)
+            if rows is None:
+                break
+            self._check_type(rows, "score")
             if self._looks():
                 self._check(rows)
             told += len(rows)
@@ -92,6 +107,11 @@ class GuardedPredictor:
     def _looks(self) -> bool:
         self._asked += 1
         return self._asked <= FIRST or self._asked % EVERY == 0
+
+    def _check_type(self, rows: object, method: str) -> None:
+        if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+            said = f"an array of shape {rows.shape}" if isinstance(rows, np.ndarray) else f"a {type(rows).__name__}"
+            raise PartError(f"{self._who}: {method} gave {said}; frequencies are uint32[rows, {self.alphabet}]")
 
     def _check(self, rows: Frequencies) -> None:
         try:
@@ -120,11 +140,11 @@ class GuardedPredictor:
 
     def _stepped(self, known: npt.NDArray[np.int64], lanes: int, lane: int) -> Frequencies:
         """The rows of one lane; the others are given other symbols, or left alone."""
-        state = self._inner.start(lanes)
+        state = self.start(lanes)
         inputs = np.full(lanes, RESTART, np.int64)
         rows = np.zeros((len(known), self.alphabet), np.uint32)
         for i, symbol in enumerate(known.tolist()):
-            answer = self._inner.step(state, inputs)
+            answer = self._ask(state, inputs)
             self._check(answer[lane : lane + 1])
             rows[i] = answer[lane]
             inputs = np.full(lanes, IDLE if i % 3 else self.alphabet - 1 - symbol, np.int64)
@@ -157,16 +177,110 @@ def prove(level: Level, symbols: Symbols) -> None:
             return
     from stackc.lanes import encode_segments
 
-    known = symbols[: min(CODED, level.segment)]
-    coded = encode_segments(level, known, np.array([0, len(known)], np.int64), None)
+    # A window of W bits holds fewer symbols than bits, as a rule.
+    two_windows = 2 * level.window.symbols + 1 if level.window.bits is None else 2 * level.window.bits
+    known = symbols[: min(max(CODED, two_windows), MOST_CODED, level.segment)]
+    offsets = np.array([0, len(known)], np.int64)
+    coded = encode_segments(level, known, offsets, None)
+    if problem := not_restored(level, coded, known, offsets):
+        raise PartError(problem)
+
+
+def not_restored(level: Level, coded: Encoding, symbols: Symbols, offsets: npt.NDArray[np.int64]) -> str | None:
+    """Why decoding does not give back the symbols of these documents, naming the coder; None where it does.
+
+    Raises:
+        PartError: a part that breaks another rule while it decodes.
+    """
     try:
-        back = level.decode(coded.tokens).symbols
+        back = level.decode(coded.tokens, coded.offsets)
     except PartError:
         raise
     except CodingError as error:
-        raise PartError(f"{level.coder_name}: does not decode what it encoded ({error})") from error
-    if len(back) != len(known):
-        raise PartError(f"{level.coder_name}: {len(known)} symbols decode to {len(back)}; all of them must come back")
-    if not np.array_equal(back, known):
-        place = int(np.flatnonzero(back != known)[0])
-        raise PartError(f"{level.coder_name}: symbol {known[place]} decodes to {back[place]}, at {place}")
+        return f"{level.coder_name}: does not decode what it encoded ({error})"
+    if len(back.symbols) != len(symbols):
+        return f"{level.coder_name}: {len(symbols)} symbols decode to {len(back.symbols)}; all of them must come back"
+    differing = np.flatnonzero(back.symbols != symbols)
+    if len(differing):
+        place = int(differing[0])
+        return f"{level.coder_name}: symbol {symbols[place]} decodes to {back.symbols[place]}, at {place}"
+    if not np.array_equal(back.offsets, offsets):
+        return f"{level.coder_name}: documents of other lengths come back"
+    return None
+
+
+class GuardedReader:
+    """A reader whose documents and fingerprints are what they must be.
+
+    Args:
+        inner: the reader.
+        who: `stackc.blame.blame` of its part.
+    """
+
+    def __init__(self, inner: Reader, who: str) -> None:
+        self._inner, self._who = inner, who
+
+    def documents(self, split: str) -> Iterator[bytes]:
+        """Those of the reader. Raises `PartError` at one that is not bytes."""
+        with blaming(self._who, "documents"):
+            documents = iter(self._inner.documents(split))
+        while True:
+            with blaming(self._who, "documents"):
+                document = next(documents, _END)
+            if document is _END:
+                return
+            if not isinstance(document, bytes):
+                raise PartError(f"{self._who}: documents gave a {type(document).__name__}; every document is bytes")
+            yield document
+
+    def fingerprint(self, split: str) -> str:
+        """That of the reader. Raises `PartError` where it tells nothing: text that changed would go unnoticed."""
+        with blaming(self._who, "fingerprint"):
+            found = self._inner.fingerprint(split)
+        if not isinstance(found, str) or not found:
+            raise PartError(f"{self._who}: fingerprint gave {found!r}; it is a hash of the content, as text")
+        return found
+
+
+class GuardedLaneEncoder:
+    """The lanes of a level's coder, `stackc.parts.LaneEncoder`; its unexpected exceptions name it."""
+
+    def __init__(self, level: Level, lanes: int) -> None:
+        self._who = level.coder_name
+        with blaming(self._who, "its encoder"):
+            self._inner = lane_encoder(level.coder, level.window, lanes, self._who)
+
+    def add(self, freqs: Frequencies | None, symbols: npt.NDArray[np.int64]) -> Any:
+        with blaming(self._who, "add"):
+            return self._inner.add(freqs, symbols)
+
+    def close(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> Any:
+        with blaming(self._who, "close"):
+            return self._inner.close(lanes, full)
+
+    def run(
+        self, lane: int, freqs: Frequencies | None, symbols: npt.NDArray[np.int64], cuts: npt.NDArray[np.bool_]
+    ) -> Any:
+        with blaming(self._who, "run"):
+            return self._inner.run(lane, freqs, symbols, cuts)
+
+
+class GuardedLaneDecoder:
+    """The lanes of a level's coder, `stackc.parts.LaneDecoder`; its unexpected exceptions name it."""
+
+    def __init__(self, level: Level, lanes: int, tokens: npt.NDArray[np.uint32]) -> None:
+        self._who = level.coder_name
+        with blaming(self._who, "its decoder"):
+            self._inner = lane_decoder(level.coder, level.window, lanes, tokens, self._who)
+
+    def open(self, lanes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
+        with blaming(self._who, "its decoder"):
+            self._inner.open(lanes, starts, ends)
+
+    def next(self, freqs: Frequencies | None, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        with blaming(self._who, "next"):
+            return self._inner.next(freqs, active)
+
+    def used(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        with blaming(self._who, "used"):
+            return self._inner.used(lanes, full)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from stackc.adapt import first_symbol, lane_decoder, lane_encoder, outside_alphabet
+from stackc.adapt import first_symbol, outside_alphabet, turned_away
 from stackc.errors import PartError
+from stackc.guard import GuardedLaneDecoder, GuardedLaneEncoder
 from stackc.parts import IDLE, RESTART, Symbols
 from stackc.pieces import Pieces
 
@@ -52,7 +53,7 @@ def encode_segments(level: Level, symbols: Symbols, offsets: Int64, cuts: Mask |
 def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
     lanes = max(1, min(level.step_lanes, len(pieces)))
     budget = level.window.symbols
-    coder = lane_encoder(level.coder, level.window, lanes, level.coder_name)
+    coder = GuardedLaneEncoder(level, lanes)
     predictor = level.predictor if level.coder.needs_model else None
     state = predictor.start(lanes) if predictor else None
     tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
@@ -78,6 +79,8 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
         if (crowded := live & ~fits).any():
             if (crowded & (size == 0)).any():
                 raise first_symbol(level.coder_name)
+            if level.window.bits is None:
+                raise turned_away(level.coder_name)
             close(crowded, np.zeros(lanes, np.bool_))
             if not (predictor and level.restarts_with_window):
                 # The context goes on, so the same row codes the symbol as the first of the next window.
@@ -108,7 +111,7 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
 
 def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
     """Contexts that only segments restart: score segments, several in a pass, and cut windows as the rows come."""
-    coder = lane_encoder(level.coder, level.window, 1, level.coder_name)
+    coder = GuardedLaneEncoder(level, 1)
     tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
     only, unfilled = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     number = 0
@@ -152,7 +155,7 @@ def decode_jobs(
 
     jobs = len(firsts)
     lanes = max(1, min(level.step_lanes, jobs))
-    coder = lane_decoder(level.coder, level.window, lanes, np.ascontiguousarray(tokens, np.uint32), level.coder_name)
+    coder = GuardedLaneDecoder(level, lanes, np.ascontiguousarray(tokens, np.uint32))
     predictor = level.predictor if level.coder.needs_model else None
     state = predictor.start(lanes) if predictor else None
     out = Pieces(np.int32, jobs)

@@ -19,6 +19,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from stackc.blame import blaming
 from stackc.errors import CodingError, PartError
 from stackc.guard import prove
 from stackc.parts import Coder, Predictor, Symbols, Window, Windowing
@@ -83,7 +84,7 @@ class Level:
         dictionary: the level compiled, or None.
         lanes: windows or segments coded side by side (speed only).
         threads: of a compiled level (speed only).
-        coder_name: who the coder is, for messages (`stackc.guard.blame`); "": the level's.
+        coder_name: who the coder is, for messages (`stackc.blame.blame`); "": the level's.
         windowing_name: likewise.
 
     Raises:
@@ -165,7 +166,7 @@ class Level:
             return None
         from stackc.piecetable import PieceTable
 
-        return PieceTable(self.coder, self.vocabulary, self.alphabet)
+        return PieceTable(self.coder, self.vocabulary, self.alphabet, self.coder_name)
 
     @property
     def texts(self) -> Dictionary | PieceTable | None:
@@ -290,7 +291,10 @@ class Level:
             return None
         cuts = np.zeros(len(symbols), np.bool_)
         for start, end in segments(offsets, self.segment):
-            forced = self.windowing.cuts(symbols[start:end])
+            segment = symbols[start:end].view()
+            segment.flags.writeable = False
+            with blaming(self.windowing_name, "cuts"):
+                forced = self.windowing.cuts(segment)
             if not isinstance(forced, np.ndarray) or forced.dtype != np.bool_ or forced.shape != (end - start,):
                 said = (
                     f"{forced.dtype}{list(forced.shape)}" if isinstance(forced, np.ndarray) else type(forced).__name__

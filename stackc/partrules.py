@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from stackc.parts import Windowing
+
+if TYPE_CHECKING:
+    from stackc.registry import Part
 
 CODER_FLAGS = ("budget", "ends", "total", "needs_model")
 """Class variables of a coder's configuration class; `stackc.parts.Coder` says what each means."""
 
 RESERVED = {"model": ("backend",), "coder": ("kind",), "windowing": ("kind",), "reader": ("reader", "segment")}
 """Keys that the recipe itself keeps in a part's table: no field of its configuration may have such a name."""
+
+METHODS = {
+    "model": ("train", "freeze", "load"),
+    "coder": ("encoder", "decoder"),
+    "windowing": (),
+    "reader": ("documents", "fingerprint"),
+}
+"""What a part of each kind must have. Lanes, dictionaries and the like are optional (`stackc.parts`)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -39,6 +52,30 @@ def registration_problems(kind: str, name: object, factory: object, config: obje
         else:
             problems.append(f"its train is {train!r}, neither an attrs class nor None")
     return problems
+
+
+def made_problems(part: Part, config: Any, made: object) -> list[str]:
+    """What keeps that which a part's factory made from being such a part; empty where all is right."""
+    if part.kind == "windowing" and not isinstance(made, Windowing):
+        return [f"its factory makes a {type(made).__name__}, not a stackc.api.Windowing"]
+    lacking = [name for name in _methods(part.kind, config) if not callable(getattr(made, name, None))]
+    problems = [f"its factory makes a {type(made).__name__}, which has no method {name}" for name in lacking]
+    if part.kind == "coder":
+        problems += [
+            f"{flag} is {getattr(made, flag, None)} on the coder and {getattr(config, flag)} on its configuration"
+            for flag in CODER_FLAGS
+            if getattr(made, flag, None) != getattr(config, flag)
+        ]
+    return problems
+
+
+def _methods(kind: str, config: Any) -> tuple[str, ...]:
+    """The methods that a part must have."""
+    if kind == "coder" and getattr(config, "pieces", False):
+        return ("fit", "load", "pieces", "encode")
+    if kind == "coder" and getattr(config, "vocabulary", None) is not None:
+        return ("dictionary",)
+    return METHODS[kind]
 
 
 def config_problems(config: type[Any]) -> list[str]:
@@ -70,4 +107,6 @@ def _lacking(kind: str, config: type[Any]) -> list[str]:
     if kind == "coder":
         absent = [flag for flag in CODER_FLAGS if not isinstance(getattr(config, flag, None), bool)]
         lacking += [f"{flag}: ClassVar[bool]" for flag in absent]
+        if not absent and config.budget and not config.ends:
+            lacking.append("ends = True: with budget = True nothing but the code itself can mark a window's end")
     return lacking

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
+from attrs.validators import in_, instance_of, is_callable, optional
 
 if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
     import numpy as np
@@ -40,6 +41,9 @@ IDLE = -2
 # Windowing: data, not behaviour
 
 
+_WHOLE: Any = optional(instance_of(int))
+
+
 @attrs.frozen(kw_only=True)
 class Windowing:
     """Where windows end. A strategy is data, so that the level can pick the fastest route.
@@ -55,10 +59,12 @@ class Windowing:
             window starts.
     """
 
-    bits: int | None = None
-    symbols: int | None = 1024
-    restart: Literal["window", "segment"] = "window"
-    cuts: Callable[[Symbols], npt.NDArray[np.bool_]] | None = None
+    bits: int | None = attrs.field(default=None, validator=_WHOLE)
+    symbols: int | None = attrs.field(default=1024, validator=_WHOLE)
+    restart: Literal["window", "segment"] = attrs.field(default="window", validator=in_(("window", "segment")))
+    cuts: Callable[[Symbols], npt.NDArray[np.bool_]] | None = attrs.field(
+        default=None, validator=optional(is_callable())
+    )
 
 
 @attrs.frozen(kw_only=True)

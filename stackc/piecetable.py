@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from stackc.blame import blaming
 from stackc.constraint import Constraint, Option
 from stackc.errors import ArtifactError
 from stackc.limits import MAX_WINDOW_SYMBOLS
@@ -33,20 +34,22 @@ class PieceTable:
         coder: gives `pieces` and `encode` (`stackc.parts.Coder`).
         vocabulary: V; tokens without a piece stand for nothing.
         alphabet: A of the symbols.
+        who: the coder, for messages.
 
     Raises:
         ArtifactError: pieces that are none.
     """
 
-    def __init__(self, coder: Any, vocabulary: int, alphabet: int) -> None:
-        symbols, offsets = coder.pieces()
+    def __init__(self, coder: Any, vocabulary: int, alphabet: int, who: str = "the coder") -> None:
+        with blaming(who, "pieces"):
+            symbols, offsets = coder.pieces()
         lengths = np.diff(offsets)
         wrong = len(offsets) - 1 > vocabulary or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(symbols)
         if wrong or (lengths < 0).any() or int(lengths.max(initial=0)) > MAX_WINDOW_SYMBOLS:
             raise ArtifactError(f"a coder's pieces are not at most {vocabulary} runs of symbols; build the stack again")
         if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
             raise ArtifactError(f"a coder's pieces leave the alphabet of {alphabet}; build the stack again")
-        self._coder = coder
+        self._coder, self._who = coder, who
         self._symbols = symbols.astype(symbol_dtype(alphabet))
         self.length = np.zeros(vocabulary, np.int64)
         self.length[: len(lengths)] = lengths
@@ -70,7 +73,8 @@ class PieceTable:
         Arguments as of `Dictionary.encode`; a coder has threads of its own.
         """
         starts = window_starts(offsets, segment, budget, cuts)
-        tokens, counts = self._coder.encode(symbols, np.append(starts, offsets[-1]))
+        with blaming(self._who, "encode"):
+            tokens, counts = self._coder.encode(symbols, np.append(starts, offsets[-1]))
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         return tokens.astype(symbol_dtype(len(self))), ends[np.searchsorted(starts, offsets)]
 

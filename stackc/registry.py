@@ -196,9 +196,18 @@ class Registry:
         others = [other for other in self._manager.get_plugins() if other is not plugin]
         added: dict[tuple[str, str], Part] = {}
         for kind, hook in HOOKS.items():
-            register = functools.partial(self._add, source, added, kind)
+            register = self._register(source, added, kind)
             self._manager.subset_hook_caller(hook, others)(register=register)
         return list(added.values())
+
+    def _register(self, source: Source, added: dict[tuple[str, str], Part], kind: str) -> Callable[..., None]:
+        """The ``register`` that a plugin is handed: it checks one part and puts it into `added`."""
+
+        def register(name: str, factory: Callable[[Any], Any], config: type, summary: str) -> None:
+            self._add(source, added, kind, name, factory, config, summary)
+
+        register.__qualname__ = "register"  # as a message of Python's has it
+        return register
 
     def _add(
         self,
@@ -210,7 +219,6 @@ class Registry:
         config: type,
         summary: str,
     ) -> None:
-        """The ``register`` that a plugin is handed: check one part and put it into `added`."""
         problems = registration_problems(kind, name, factory, config, summary)
         if problems:
             raise PluginError(f"{kind} {name!r} is registered wrongly: " + "; ".join(problems))
@@ -277,8 +285,12 @@ def _hook_problem(hook: str, function: Callable[..., Any], marked: bool) -> str 
     return None
 
 
+def _is_own(point: importlib.metadata.EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == "stackc"
+
+
 def installed() -> list[Source]:
-    """The entry points of the group ``stackc``, sorted by name; none of them is imported yet."""
+    """The entry points of the group ``stackc``, its own first, then by name; none of them is imported yet."""
     found = importlib.metadata.entry_points(group="stackc")
     return [
         Source(
@@ -287,7 +299,8 @@ def installed() -> list[Source]:
             version=point.dist.version if point.dist else "",
             load=point.load,
         )
-        for point in sorted(found, key=lambda point: (point.name, point.value))
+        # So that of two parts with one name the newcomer is to blame.
+        for point in sorted(found, key=lambda point: (not _is_own(point), point.name, point.value))
     ]
 
 

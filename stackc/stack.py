@@ -22,11 +22,12 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from stackc.blame import blaming
 from stackc.errors import ArtifactError, PluginError, StackcError
 from stackc.evaluate import Evaluation, Measured, evaluate
 from stackc.files import read_tensors
 from stackc.generate import generate
-from stackc.guard import GuardedPredictor, blame
+from stackc.guard import GuardedPredictor
 from stackc.host import Runtime, host
 from stackc.level import Level
 from stackc.manifest import check_parts, read_manifest, stack_sha256
@@ -277,7 +278,8 @@ def open_level(
     """
     coder = section.coder.make()
     if hasattr(coder, "load"):
-        coder.load(folder / "coder")
+        with blaming(section.coder.who, "load"):
+            coder.load(folder / "coder")
     dictionary = None
     if compiled:
         from stackc.dictionary import Dictionary
@@ -309,8 +311,8 @@ def open_level(
         dictionary=dictionary,
         lanes=lanes_for(section.alphabet, runtime),
         threads=runtime.threads,
-        coder_name=blame(section.name, section.coder.part),
-        windowing_name=blame(section.name, section.windowing.part),
+        coder_name=section.coder.who,
+        windowing_name=section.windowing.who,
     )
 
 
@@ -318,8 +320,10 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
     """The frozen model of a section."""
     if section.model is None:
         raise ArtifactError(f"{section.name}: this level has no model")
-    loaded = section.model.make().load(folder / "frozen", section.alphabet, runtime.resolve())
-    return GuardedPredictor(loaded, section.alphabet, blame(section.name, section.model.part))
+    backend, who = section.model.make(), section.model.who
+    with blaming(who, "load"):
+        loaded = backend.load(folder / "frozen", section.alphabet, runtime.resolve())
+    return GuardedPredictor(loaded, section.alphabet, who)
 
 
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:
@@ -334,7 +338,7 @@ def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[]
                 alphabet=section.alphabet,
                 segment=recipe.corpus.segment,
                 counts=read_tensors(folder / section.name / "counts" / "counts.safetensors")["counts"],
-                cost=section.model.config.cost(section.alphabet, section.train) if section.model else None,
+                cost=section.model.cost(section.alphabet, section.train) if section.model else None,
                 load=load if section.model else None,
                 level=level,
             )

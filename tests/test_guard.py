@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import subprocess
+import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +24,7 @@ from stackc.cli import main
 from stackc.container.codec import BlockCodec
 from stackc.container.writer import compress
 from stackc.errors import PartError
-from stackc.guard import EVERY, FIRST, GuardedPredictor
+from stackc.guard import EVERY, FIRST, MOST_CODED, GuardedPredictor, GuardedReader
 from stackc.level import Level
 from stackc.registry import Source, installed
 from stackc.testing.windowings import PlainCoder, PlainDecoder, PlainEncoder
@@ -252,7 +256,7 @@ class Raises(PlainDecoder):
         (Bad(TooLarge), 16, "close gave a value that does not fit in the 16 bits that it says"),
         (Bad(TooLarge), None, "close gave a value that does not fit in the "),
         (Bad(Refuses), 16, "add turned away the first symbol of a window; one symbol must always fit"),
-        (Bad(decoder=Above), 16, "next gave symbol 13, outside the alphabet of 7"),
+        (Bad(decoder=Above), 16, "next gave symbol 7, outside the alphabet of 7"),
         (Bad(decoder=Below), 16, "next gave symbol -7, outside the alphabet of 7"),
         (Bad(decoder=Loses), 16, "64 symbols decode to 26; all of them must come back"),
         (Bad(decoder=Loses, ends=False), None, "next ended a window with 28 symbols still to come"),
@@ -364,6 +368,14 @@ class CoderConfig:
     size: int = bits(1, help="a size")
 
 
+class Late(PlainDecoder):
+    """Right in what is tried first, and wrong after it."""
+
+    def next(self, freqs: Any) -> int | None:
+        symbol = super().next(freqs)
+        return 0 if symbol is not None and self._read > MOST_CODED * self._size else symbol
+
+
 @attrs.frozen(kw_only=True)
 class ModelConfig:
     bits_version: ClassVar[int] = 1
@@ -394,6 +406,7 @@ def bad_parts() -> types.ModuleType:
     @hookimpl
     def stackc_register_coders(register: Register) -> None:
         register("bad", lambda config: Bad(decoder=Loses), CoderConfig, "loses symbols")
+        register("late", lambda config: Bad(decoder=Late), CoderConfig, "loses what comes late")
         register("absent", missing, CoderConfig, "cannot be imported")
 
     @hookimpl
@@ -429,8 +442,8 @@ def bad_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ),
         (
             level("M1", 'kind = "equal-info"\nbits = 16', "absent", 8),
-            "coder 'absent' (plugin 'bad-parts') needs what does not import: No module named 'nowhere_at_all'; "
-            "install it",
+            "M1: coder 'absent' (plugin 'bad-parts', stackc-bad 0.1) needs what does not import: No module named "
+            "'nowhere_at_all'; install it",
         ),
     ],
 )
@@ -446,3 +459,248 @@ def test_a_build_ends_in_one_line_that_names_them(tmp_path: Path, bad_plugin: No
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "built" / "manifest.json").exists()
     assert not list((tmp_path / "built").rglob("tokens/train/symbols.bin"))
+
+
+# -- what no part should do at all
+
+
+class Breaks(Bad):
+    """A coder whose methods raise, or give what is none of its kind; `mode` says which."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def encoder(self, window: Any) -> Any:
+        made, mode = PlainEncoder(window), self.mode
+
+        class Encoder:
+            def add(self, freqs: Any, symbol: int) -> bool:
+                if mode == "add":
+                    raise ZeroDivisionError("division by zero")
+                return made.add(freqs, symbol) and not (mode == "full" and symbol == 5)
+
+            def close(self, full: bool) -> Any:
+                value, bits = made.close(full)
+                if mode == "numpy":
+                    return np.uint64(value), np.int64(bits)
+                return None if mode == "close" else (value, bits)
+
+        return Encoder()
+
+    def decoder(self, window: Any, bits: Any) -> Any:
+        if self.mode == "decoder":
+            raise KeyError("table")
+        made, mode = PlainDecoder(window, bits), self.mode
+
+        class Decoder:
+            def next(self, freqs: Any) -> Any:
+                return "a" if mode == "next" else made.next(freqs)
+
+            def used(self, full: bool) -> Any:
+                return {"used": None, "huge": 1 << 70, "more": made.used(full) + 8}.get(mode, made.used(full))
+
+        return Decoder()
+
+
+@pytest.mark.parametrize(
+    ("mode", "rule"),
+    [
+        ("add", "add raised ZeroDivisionError: division by zero"),
+        ("full", "add turned away a symbol, and its windows have no bit budget; every symbol must fit"),
+        ("close", "close raised TypeError: "),
+        ("decoder", "its decoder raised KeyError: table"),
+        ("next", "next raised TypeError: 'str' object cannot be interpreted as an integer"),
+        ("used", "used raised TypeError: 'NoneType' object cannot be interpreted as an integer"),
+        ("huge", "201 symbols decode to 100; all of them must come back"),
+        ("more", "201 symbols decode to "),
+    ],
+)
+def test_a_coder_that_breaks_is_named(mode: str, rule: str) -> None:
+    """Windows longer than 64 symbols: two of them are tried, so that what `used` says is put to use."""
+    made = Level(
+        name="M1",
+        alphabet=7,
+        segment=300,
+        windowing=Windowing(symbols=100),
+        coder=Breaks(mode),
+        token_bits=8,
+        coder_name=WHO,
+    )
+    with pytest.raises(PartError, match=rf"^{re.escape(WHO)}: {re.escape(rule)}") as caught:
+        made.encode(DOCUMENT)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_integers_of_numpy_will_do() -> None:
+    made = Level(name="M1", alphabet=7, segment=20, windowing=Windowing(symbols=5), coder=Breaks("numpy"), token_bits=8)
+    assert made.decode(made.encode(DOCUMENT[:20]).tokens).symbols.tolist() == DOCUMENT[:20].tolist()
+
+
+class Predictorless:
+    portability = "portable"
+
+
+class Answers(ToyPredictor):
+    def __init__(self, answer: Any) -> None:
+        super().__init__(7)
+        self.answer = answer
+
+    def step(self, state: Any, symbols: Any) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_what_is_no_predictor_or_no_answer_is_named() -> None:
+    with pytest.raises(PartError, match=r"load gave a NoneType without alphabet, portability, start, step$"):
+        guarded(None)  # type: ignore[arg-type]
+    with pytest.raises(PartError, match=r"load gave a Predictorless without alphabet, start, step$"):
+        guarded(Predictorless())  # type: ignore[arg-type]
+    for answer, rule in (
+        (None, "step gave a NoneType; frequencies are uint32"),
+        ([[1]], "step gave a list"),
+        (np.ones(7, np.uint32), r"step gave an array of shape \(7,\)"),
+        (ValueError("no idea"), r"step raised ValueError: no idea \(STACKC_TRACEBACK=1 shows where\)"),
+    ):
+        with pytest.raises(PartError, match=rf"^M1: model 'toy' \(plugin 'toys'\): {rule}"):
+            stepped(Answers(answer)).encode(DOCUMENT)
+
+
+def test_files_and_memory_are_not_the_fault_of_a_part() -> None:
+    for error in (OSError(28, "No space left on device"), MemoryError(), CodingError("as it is")):
+        with pytest.raises(type(error)) as caught:
+            stepped(Answers(error)).encode(DOCUMENT)
+        assert caught.value is error
+
+
+@attrs.frozen
+class ToyReader:
+    given: Any
+
+    def documents(self, split: str) -> Any:
+        return self.given[0]
+
+    def fingerprint(self, split: str) -> Any:
+        return self.given[1]
+
+
+def test_a_reader_gives_bytes_and_a_fingerprint() -> None:
+    def raising() -> Iterator[bytes]:
+        yield b"a"
+        raise ValueError("torn")
+
+    for documents, rule in (
+        (["text"], "documents gave a str; every document is bytes"),
+        ([b"a", None], "documents gave a NoneType"),
+        (None, "documents raised TypeError: 'NoneType' object is not iterable"),
+        (raising(), "documents raised ValueError: torn"),
+    ):
+        with pytest.raises(PartError, match=f"^corpus: {rule}"):
+            list(GuardedReader(ToyReader((documents, "x")), "corpus").documents("train"))
+    for fingerprint in (None, 5, ""):
+        with pytest.raises(PartError, match=f"^corpus: fingerprint gave {fingerprint!r}"):
+            GuardedReader(ToyReader(((), fingerprint)), "corpus").fingerprint("train")
+    right = GuardedReader(ToyReader((iter([b"a", b""]), "x")), "corpus")
+    assert (list(right.documents("test")), right.fingerprint("test")) == ([b"a", b""], "x")
+
+
+def test_cuts_cannot_change_the_text() -> None:
+    def cuts(symbols: Any) -> Any:
+        symbols[:] = 0
+        return np.zeros(len(symbols), np.bool_)
+
+    made = attrs.evolve(Windowing(symbols=5), cuts=cuts)
+    document = DOCUMENT.copy()
+    one = Level(name="M1", alphabet=7, segment=20, windowing=made, coder=Bad(), token_bits=8, windowing_name="W")
+    with pytest.raises(PartError, match=r"^W: cuts raised ValueError: assignment destination is read-only"):
+        one.encode(document)
+    assert document.tolist() == DOCUMENT.tolist()
+
+
+@pytest.mark.parametrize("change", [{"restart": "never"}, {"bits": 1.5}, {"symbols": "7"}, {"cuts": 5}])
+def test_a_windowing_is_checked_when_it_is_made(change: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Windowing(**change)
+
+
+# -- two processes
+
+
+PLUGIN = """
+import os
+from typing import ClassVar
+import attrs, numpy as np
+from stackc.api import Cost, Register, bits, hookimpl, normalise
+
+@attrs.frozen(kw_only=True)
+class Config:
+    bits_version: ClassVar[int] = 1
+    train: ClassVar[None] = None
+    honest: bool = bits(True, help="whether answers are those of every process")
+    def cost(self, alphabet, settings):
+        return Cost(parameters=0)
+
+class Model:
+    portability = "portable"
+    def __init__(self, honest, alphabet):
+        self.alphabet = alphabet
+        self.row = np.ones(alphabet, np.int64) + (0 if honest else hash("tea") % 97 * (np.arange(alphabet) == 32))
+    def start(self, lanes):
+        return lanes
+    def step(self, state, symbols):
+        return normalise(np.tile(self.row, (len(symbols), 1)))
+
+class Backend:
+    def __init__(self, config):
+        self.config = config
+    def train(self, task):
+        pass
+    def freeze(self, trained, folder, alphabet):
+        (folder / "honest").touch()
+    def load(self, folder, alphabet, device):
+        return Model(self.config.honest, alphabet)
+
+@hookimpl
+def stackc_register_models(register: Register):
+    register("hasty", Backend, Config, "depends on hash()")
+"""
+
+
+def test_a_model_that_depends_on_its_process_is_found_by_another(tmp_path: Path) -> None:
+    """An installed plugin, as a folder on the path with its entry point beside it."""
+    package = tmp_path / "site"
+    (package / "hasty-1.0.dist-info").mkdir(parents=True)
+    (package / "hasty_model.py").write_text(PLUGIN)
+    (package / "hasty-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: hasty\nVersion: 1.0\n")
+    (package / "hasty-1.0.dist-info/entry_points.txt").write_text("[stackc]\nhasty = hasty_model\n")
+    for name in ("train-a", "valid", "test"):
+        (tmp_path / f"{name}.txt").write_text(TEXT)
+    tables = level("M1", 'kind = "whole"', "arithmetic", 8, 'backend = "hasty"\nhonest = HONEST')
+    recipe = HEAD.format(name="hasty", segment=200) + tables + '[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+    environment = {**os.environ, "PYTHONPATH": str(package), "PYTHONHASHSEED": "7"}
+    for honest in ("true", "false"):
+        (tmp_path / "recipe.toml").write_text(recipe.replace("HONEST", honest))
+        command = [sys.executable, "-m", "stackc", "build", "recipe.toml", "--out", honest, "--quiet"]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (honest == "true"), done.stderr
+        assert (tmp_path / honest / "manifest.json").exists() == (honest == "true")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "error: M1: model 'hasty' (plugin 'hasty', hasty 1.0): another process does not decode what this one wrote; "
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_held_out_text_the_training_text_is_tried(tmp_path: Path, bad_plugin: None) -> None:
+    (tmp_path / "train-a.txt").write_text(TEXT * 10)
+    tables = level("M1", 'kind = "whole"', "late", 8)
+    recipe = HEAD.format(name="late", segment=2000) + tables + '[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+    recipe = recipe.replace('valid = "valid.txt"\ntest = "test.txt"\n', "")
+    (tmp_path / "recipe.toml").write_text(recipe)
+    arguments = ["build", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "built"), "--quiet"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2, done.output
+    assert "coder 'late'" in done.stderr
+    assert "no stack is written" in done.stderr
+    assert not (tmp_path / "built" / "manifest.json").exists()

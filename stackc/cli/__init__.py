@@ -8,10 +8,12 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from typing import Any, NoReturn
 
 import click
 
+from stackc.blame import TRACEBACK
 from stackc.errors import StackcError
 
 COMMANDS = {
@@ -69,6 +71,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except StackcError as error:
+            if os.environ.get(TRACEBACK, "") not in ("", "0"):
+                traceback.print_exception(error)
             _stop(str(error), USER_ERROR)
         except click.UsageError as error:
             if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: click shows its help

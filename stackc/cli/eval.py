@@ -16,7 +16,7 @@ def command(stack: Path, files: tuple[Path, ...], as_json: bool) -> None:
     """Measure every level of STACK on FILES, each a document, and decode all of them back."""
     from rich.console import Console
 
-    from stackc.errors import CodingError
+    from stackc.errors import PartError
     from stackc.files import read_bytes
     from stackc.stack import Stack
     from stackc.table import print_evaluation
@@ -29,5 +29,5 @@ def command(stack: Path, files: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps(evaluation.to_dict(), indent=1))
     else:
         print_evaluation(evaluation.to_dict())
-    if not evaluation.round_trip:
-        raise CodingError(f"{stack}: a level did not give back what it was given; please report this")
+    if evaluation.failure is not None:
+        raise PartError(evaluation.failure)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from stackc.contract import DECLARATION
 from stackc.errors import PluginError
 from stackc.registry import HOOKS, Broken, Part, Registry, installed
 
@@ -59,7 +60,7 @@ def check(name: str) -> None:
         verdict = check_part(part)
         failed = failed or bool(verdict.problems)
         click.echo(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
-        for line in [*verdict.problems, *verdict.notes]:
+        for line in [*verdict.problems, *verdict.notes, *_undeclared(part, found)]:
             click.echo(f"        {line}")
     if failed:
         raise PluginError(f"{name} failed the check")
@@ -81,6 +82,14 @@ def new(name: str, kind: str, out: Path) -> None:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(str(path))
     click.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")
+
+
+def _undeclared(part: Part, found: Registry) -> list[str]:
+    """A note on a third party's plugin that does not say which contract it was made for."""
+    source = next(source for source in found.sources if source.plugin == part.plugin)
+    if part.distribution == "stackc" or getattr(source.load(), DECLARATION, None) is not None:
+        return []
+    return [f"its module has no {DECLARATION}: no version of the contract is held against it"]
 
 
 def _nothing(name: str, found: Registry) -> str:

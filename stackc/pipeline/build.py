@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 import stackc
+from stackc.blame import blaming
 from stackc.engine import engine
-from stackc.errors import CorpusError
+from stackc.errors import CorpusError, PartError
 from stackc.evaluate import evaluate
 from stackc.files import write_atomically, write_tensors
+from stackc.guard import GuardedReader, not_restored
 from stackc.host import Runtime, host
 from stackc.level import Level, segments
 from stackc.manifest import FORMAT, MANIFEST
@@ -26,6 +28,7 @@ from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
 from stackc.pipeline.compiling import COMPILE_BITS, check_vocabularies, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.encoding import encode_store
+from stackc.pipeline.second import SAMPLE, check_second_process
 from stackc.pipeline.stages import Done, Parts, Workspace, clear, held, stage_key
 from stackc.ranks import RankError, World, world
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -33,6 +36,9 @@ from stackc.stack import Stack, measured, open_level, open_predictor
 from stackc.store import Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
+
+CHECKED = 1 << 16
+"""Bytes of the training text that are decoded back where there is no other text to measure."""
 
 
 def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
@@ -116,6 +122,8 @@ class _Build:
 
     def run(self) -> None:
         check_vocabularies(self.recipe, self.runtime)
+        for chosen in self.recipe.chosen():  # what is not installed is said before the corpus is read
+            chosen.make(self.recipe.base)
         inputs = "corpus"
         self._read_corpus()
         made: list[dict[str, Any]] = []
@@ -144,7 +152,8 @@ class _Build:
     # ---- corpus
 
     def _read_corpus(self) -> None:
-        reader = self.recipe.corpus.reader.make(self.recipe.base)
+        chosen = self.recipe.corpus.reader
+        reader = GuardedReader(chosen.make(self.recipe.base), chosen.who)
         # All of them first: what is wrong with the last is said before the first is read.
         fingerprints = {split: reader.fingerprint(split) for split in SPLITS}
         for split, fingerprint in fingerprints.items():
@@ -182,7 +191,8 @@ class _Build:
         if hasattr(coder, "fit"):
 
             def fit(stage: Path, progress: Progress) -> None:
-                coder.fit(self._store(inputs, "train").text(), section.alphabet, stage)
+                with blaming(section.coder.who, "fit"):
+                    coder.fit(self._store(inputs, "train").text(), section.alphabet, stage)
 
             tables = {"coder": section.coder.key(), "alphabet": section.alphabet, "train": content}
             self.work.run(f"{section.name}/coder", tables, fit)
@@ -219,7 +229,7 @@ class _Build:
         self.work.run(f"{section.name}/counts", {"train": content, "alphabet": section.alphabet}, count)
         if section.model is None:
             return None
-        backend = section.model.make(self.recipe.base)
+        backend, who = section.model.make(self.recipe.base), section.model.who
         material = {
             "model": section.model.key(),
             "settings": section.key()["train"],
@@ -230,8 +240,10 @@ class _Build:
             "windows": section.key() if cut is not None else None,
         }
         # Only where there are files: the keys of all others stay as they were.
-        if files := backend.fingerprint() if hasattr(backend, "fingerprint") else "":
-            material["files"] = files
+        if hasattr(backend, "fingerprint"):
+            with blaming(who, "fingerprint"):
+                files = backend.fingerprint()
+            material |= {"files": files} if files else {}
 
         record: dict[str, Any] = {}
 
@@ -244,13 +256,14 @@ class _Build:
                 number = [*self.recipe.levels, self.recipe.top].index(section)
                 key = stage_key(self.recipe.key())
                 self._order({"do": "train", "section": number, "inputs": inputs, "recipe": key, "device": device.name})
-            with ranks.together():
+            with blaming(who, "train"), ranks.together():
                 backend.train(self._task(section, inputs, stage, progress, cut, ranks))
 
         trained = self.work.run(f"{section.name}/model", material, train, record)
 
         def freeze(stage: Path, progress: Progress) -> None:
-            backend.freeze(self.work.folder / section.name / "model", stage, section.alphabet)
+            with blaming(who, "freeze"):
+                backend.freeze(self.work.folder / section.name / "model", stage, section.alphabet)
 
         key = {"model": section.model.key(), "trained": trained.content, "train": content}
         return self.work.run(f"{section.name}/frozen", key, freeze)
@@ -335,6 +348,7 @@ class _Build:
         split = next((name for name in ("test", "valid") if len(self._store("corpus", name).symbols)), None)
         if split is None:
             self.work.display.line("no test text and no valid text: nothing is measured")
+            self._check_round_trip(levels)
             return
         content: dict[str, str] = {}
         for name, done in self.work.done.items():
@@ -350,18 +364,27 @@ class _Build:
             steps = 2 * len(rows)
             said = iter(range(steps))
             evaluation = evaluate(rows, documents, lambda what: progress.update(next(said), steps))
+            if evaluation.failure is not None:
+                raise PartError(f"{evaluation.failure}; the {split} text does not come back: no stack is written")
             with write_atomically(stage / "report.json") as file:
                 file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
 
         self.work.run("report", material, measure)
 
+    def _check_round_trip(self, levels: list[Level]) -> None:
+        """Raise `PartError` where the beginning of the training text does not come back."""
+        symbols: Symbols = self._store("corpus", "train").symbols[:CHECKED]
+        for level in levels:
+            coded = level.encode(symbols)
+            failure = not_restored(level, coded, symbols, np.array([0, len(symbols)], np.int64))
+            if failure is not None:
+                raise PartError(f"{failure}; no stack is written")
+            symbols = coded.tokens
+
     def _write_manifest(self, levels: list[dict[str, Any]]) -> None:
         parts: Parts = {}
         for done in self.work.done.values():
             parts |= done.parts
-        chosen = [self.recipe.corpus.reader, self.recipe.top.model]
-        for section in self.recipe.levels:
-            chosen += [one for one in (section.model, section.windowing, section.coder) if one is not None]
         manifest = {
             "format": FORMAT,
             "stackc": stackc.__version__,
@@ -374,12 +397,15 @@ class _Build:
                     "version": one.part.version,
                     "bits_version": one.part.bits_version,
                 }
-                for one in chosen
+                for one in self.recipe.chosen()
             },
             "levels": levels,
             "trained": {name: done.record for name, done in self.work.done.items() if done.record},
             "parts": parts,
         }
+        split = next(name for name in ("test", "valid", "train") if len(self._store("corpus", name).symbols))
+        sample = self._store("corpus", split).symbols[:SAMPLE].tobytes()
+        check_second_process(self.work.folder, manifest, self.recipe, self.runtime, sample)
         with write_atomically(self.work.folder / MANIFEST) as file:
             file.write(json.dumps(manifest, indent=1, sort_keys=True).encode())
 

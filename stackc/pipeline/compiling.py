@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stackc.blame import blaming
 from stackc.errors import CodingError, StackcError
 from stackc.level import Level
 from stackc.parts import Predictor
@@ -97,5 +98,6 @@ def compiled(level: Level, predictor: Predictor | None) -> Dictionary:
             f"{level.name}: a dictionary needs a portable model, and this one's answers are {predictor.portability}"
         )
 
-    parent, symbol = level.coder.dictionary(predictor, level.window, level.lanes)  # type: ignore[attr-defined]
+    with blaming(level.coder_name, "dictionary"):
+        parent, symbol = level.coder.dictionary(predictor, level.window, level.lanes)  # type: ignore[attr-defined]
     return Dictionary(parent, symbol, level.alphabet)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stackc.errors import CorpusError
+from stackc.guard import GuardedReader
 from stackc.host import Runtime
 from stackc.parts import Cost
 from stackc.pipeline.build import SPLITS
@@ -42,7 +43,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         if section.model is None:
             table.add_row(section.name, f"{section.alphabet:,}", "none", *["-"] * 7)
             continue
-        cost: Cost = section.model.config.cost(section.alphabet, section.train)
+        cost = section.model.cost(section.alphabet, section.train)
         total = Cost(
             parameters=total.parameters + cost.parameters,
             train_ops=total.train_ops + cost.train_ops,
@@ -75,7 +76,7 @@ def _training_cells(cost: Cost, rate: float) -> tuple[str, str, str]:
 
 def _missing_text(recipe: Recipe) -> Iterator[str]:
     """What a build would say of the corpus, as far as its first documents tell."""
-    reader = recipe.corpus.reader.make(recipe.base)
+    reader = GuardedReader(recipe.corpus.reader.make(recipe.base), recipe.corpus.reader.who)
     for split in SPLITS:
         try:
             next(iter(reader.documents(split)), None)

@@ -36,6 +36,7 @@ class _Assembler:
         self.registry = registry
         self.problems = problems
         self.names: dict[str, str] = {}
+        self.where = "corpus"  # the name of the level that is being looked at
 
     def recipe(self, data: Table, base: Path) -> Recipe | None:
         self.known_keys(data, SECTIONS, "")
@@ -71,6 +72,7 @@ class _Assembler:
                 levels.append(None)
                 alphabet = None
                 continue
+            self.where = str(entry.get("name", f"M{at}"))
             coder = self.choose("coder", "kind", self.section(entry, "coder", path), join(path, "coder"))
             tokens = self.tokens(entry, path, coder)
             levels.append(self.level(entry, path, f"M{at}", alphabet, coder, tokens, corpus))
@@ -142,7 +144,7 @@ class _Assembler:
         if not isinstance(data.get("top", {}), Mapping):
             return None
         self.known_keys(tables, TOP_KEYS, "top")
-        name = self.name(tables, "top", default_name)
+        self.where = name = self.name(tables, "top", default_name)
         if not tables.get("model"):
             self.problems.add("top.model", "missing; the last model of the stack reads the last tokens")
             return None
@@ -193,7 +195,7 @@ class _Assembler:
         if config is None:  # what is right of it is checked against the other tables all the same
             right = {key: value for key, value in fields.items() if self.right(part, key, value)}
             config = table(part.config, right, path, Problems())
-        return None if config is None else Chosen(part=part, config=config)
+        return None if config is None else Chosen(part=part, config=config, where=self.where)
 
     @staticmethod
     def right(part: Part, key: str, value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from stackc.blame import blaming, said
 from stackc.errors import StackcError
 from stackc.limits import MAX_WINDOW_SYMBOLS
 from stackc.parts import Windowing
@@ -41,12 +42,11 @@ def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing |
     """The windowing's data, or None with its problem reported."""
     try:
         made = chosen.make()
-    except (StackcError, ValueError) as error:
-        problems.add(path, str(error))
+    except StackcError as error:
+        # What the factory says of a value stands under its path; who said it is plain from there.
+        problems.add(path, said(error.__cause__) if isinstance(error.__cause__, ValueError) else str(error))
         return None
-    if not isinstance(made, Windowing):
-        problems.add(path, f"plugin '{chosen.part.plugin}' made a {type(made).__name__}, not a stackc.api.Windowing")
-        return None
+    assert isinstance(made, Windowing)
     return made
 
 
@@ -130,7 +130,9 @@ def own_problems(chosen: Chosen, path: str, alphabet: int, settings: Any, proble
     if not callable(ask):
         return
     level = path.rpartition(".")[0]
-    for line in ask(alphabet, settings):
+    with blaming(chosen.who, "problems"):
+        lines = list(ask(alphabet, settings))
+    for line in lines:
         field, colon, text = str(line).partition(":")
         if colon and chosen.part.kind == "model" and (field == "train" or field.startswith("train.")):
             problems.add(join(level, field), text.strip())

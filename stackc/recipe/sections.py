@@ -7,8 +7,11 @@ from typing import Any
 
 import attrs
 
+from stackc.blame import blame, blaming
 from stackc.config import based, hashed
-from stackc.errors import PluginError
+from stackc.errors import MissingPackageError, PartError
+from stackc.partrules import made_problems
+from stackc.parts import Cost
 from stackc.recipe.tables import RunSection, StackSection
 from stackc.registry import Part
 
@@ -20,28 +23,51 @@ class Chosen:
     Attributes:
         part: as registered.
         config: an instance of ``part.config``, file names as written in the recipe.
+        where: the level's name, or "corpus".
     """
 
     part: Part
     config: Any
+    where: str = attrs.field(eq=False)
 
     @property
     def name(self) -> str:
         return self.part.name
 
+    @property
+    def who(self) -> str:
+        """The part in messages; see `stackc.blame`."""
+        return blame(self.where, self.part)
+
     def make(self, base: Path = Path()) -> Any:
         """Call the part's factory. File names in the configuration count from `base`, the recipe's folder.
 
         Raises:
-            PluginError: the part needs a package that does not import.
+            MissingPackageError: the part needs a package that does not import.
+            PartError: the factory fails, or makes what is no part of its kind.
         """
         try:
-            return self.part.factory(based(self.config, base))
-        except ImportError as error:
-            part, text = self.part, " ".join(str(error).split())
-            raise PluginError(
-                f"{part.kind} '{part.name}' (plugin '{part.plugin}') needs what does not import: {text}; install it"
-            ) from error
+            with blaming(self.who, "its factory"):
+                made = self.part.factory(based(self.config, base))
+        except MissingPackageError as error:
+            raise MissingPackageError(f"{self.where}: {error}") from error
+        except PartError as error:
+            if not isinstance(error.__cause__, ImportError):
+                raise
+            text = " ".join(str(error.__cause__).split())
+            raise MissingPackageError(f"{self.who} needs what does not import: {text}; install it") from error
+        problems = made_problems(self.part, self.config, made)
+        if problems:
+            raise PartError(f"{self.who}: {'; '.join(problems)}")
+        return made
+
+    def cost(self, alphabet: int, settings: Any) -> Cost:
+        """What a model costs, by its configuration. Raises `PartError` where that says something else."""
+        with blaming(self.who, "cost"):
+            cost = self.config.cost(alphabet, settings)
+        if not isinstance(cost, Cost):
+            raise PartError(f"{self.who}: cost gave a {type(cost).__name__}, not a stackc.api.Cost")
+        return cost
 
     def key(self) -> dict[str, Any]:
         """All of it that affects bits, as data that JSON can hold."""
@@ -158,6 +184,13 @@ class Recipe:
             "top": self.top.to_dict(),
             "run": plain(self.run),
         }
+
+    def chosen(self) -> list[Chosen]:
+        """Every part that it names: the reader, and level by level model, windowing and coder, then the top model."""
+        found: list[Chosen | None] = [self.corpus.reader]
+        for level in self.levels:
+            found += [level.model, level.windowing, level.coder]
+        return [one for one in (*found, self.top.model) if one is not None]
 
     def key(self) -> dict[str, Any]:
         """All that affects bits, except the content of the corpus: data for canonical JSON."""

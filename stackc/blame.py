@@ -1,0 +1,53 @@
+"""Who is at fault: the name of a part in messages, and its unexpected exceptions turned into one line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stackc.errors import PartError, StackcError
+
+if TYPE_CHECKING:
+    from stackc.registry import Part
+
+TRACEBACK = "STACKC_TRACEBACK"
+"""The environment variable that has the command line print where an error came from."""
+
+
+def blame(where: str, part: Part) -> str:
+    """Who breaks a rule, for messages: ``M1: coder 'rans' (plugin 'stackc-rans', stackc-rans 0.1.0)``.
+
+    Args:
+        where: the level's name, or "corpus".
+    """
+    package = f", {part.distribution} {part.version}" if part.distribution else ""
+    return f"{where}: {part.kind} '{part.name}' (plugin '{part.plugin}'{package})"
+
+
+@contextlib.contextmanager
+def blaming(who: str, what: str) -> Iterator[None]:
+    """Around a call of a part: an exception that no part should raise becomes an error that names it.
+
+    Errors that the part may raise pass, and so does what the machine is to blame for: files and memory.
+
+    Args:
+        who: as `blame` says it.
+        what: the method that is called.
+
+    Raises:
+        PartError: with the exception as its cause.
+    """
+    try:
+        yield
+    except (StackcError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raised = f"{type(error).__name__}: {said(error)}".removesuffix(": ")
+        raise PartError(f"{who}: {what} raised {raised} ({TRACEBACK}=1 shows where)") from error
+
+
+def said(error: BaseException) -> str:
+    """What an exception says, in one line. Those of attrs carry more than that."""
+    text = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return " ".join(text.split())
