@@ -152,7 +152,8 @@ class GruNetwork:
         """The frozen network in `folder`."""
         return FrozenGru.load(folder, alphabet)
 
-    def predictor(self, frozen: FrozenGru, device: Device) -> Predictor:
+    @staticmethod
+    def predictor(frozen: FrozenGru, device: Device) -> Predictor:
         """The fastest route for a frozen network on `device`. Every route answers the same bits."""
         from stackc_torch.gru.predictor import GruPredictor
 

@@ -25,6 +25,7 @@ from stackc_torch.gru.network import GruNetwork
 from stackc_torch.gru.predictor import GruPredictor
 from stackc_torch.gru.twin import GruTwin
 from stackc_torch.network import Rows
+from torch_toys import counting
 
 
 class TestGru(ModelContract):
@@ -70,6 +71,44 @@ def routes(frozen: FrozenGru) -> dict:
         "float32": GruPredictor(frozen, CpuArithmetic(frozen, float_product)),
         "device": GruPredictor(frozen, DeviceArithmetic(frozen, torch.device("cpu"))),
     }
+
+
+def golden_network() -> FrozenGru:
+    """A network whose every integer is a formula: 2 layers, d = 4, 3 units, A = 5."""
+    return FrozenGru(
+        embed=counting(6, 4, modulus=20_011, offset=1).astype(np.int32),
+        norms=np.array([40, 35, 38], np.int64) << 24,
+        enter=counting(2, 9, 4, modulus=255, offset=2).astype(np.int8),
+        enter_shift=(counting(2, 9, modulus=7, offset=3) + 11).astype(np.int32),
+        recall=counting(2, 9, 3, modulus=255, offset=4).astype(np.int8),
+        recall_shift=(counting(2, 9, modulus=7, offset=5) + 11).astype(np.int32),
+        bias=counting(2, 9, modulus=6001, offset=6).astype(np.int32),
+        out=counting(2, 4, 3, modulus=255, offset=7).astype(np.int8),
+        out_shift=(counting(2, 4, modulus=3, offset=8) + 12).astype(np.int32),
+        head=counting(5, 4, modulus=255, offset=9).astype(np.int8),
+        head_shift=(counting(5, modulus=3, offset=10) + 5).astype(np.int32),
+    )
+
+
+GOLDEN_SYMBOLS = [-1, 0, 3, 1, 4, 4, -1, 0]
+GOLDEN = [
+    [4625886, 6130396, 1220824, 2758026, 2042084],
+    [4260851, 2869559, 1103375, 7012320, 1531111],
+    [2716897, 1576586, 2768882, 3659502, 6055349],
+    [1371309, 3165833, 7094238, 1401337, 3744499],
+    [1539097, 3650712, 6376948, 1489894, 3720565],
+    [1493351, 3542203, 6426452, 1473271, 3841939],
+    [4625886, 6130396, 1220824, 2758026, 2042084],
+    [4260851, 2869559, 1103375, 7012320, 1531111],
+]
+
+
+def test_golden_frequencies():
+    """Bits are an interface: these rows change only with `Gru.bits_version`."""
+    golden_network().check("golden")
+    for name, predictor in {"twin": GruTwin(golden_network()), **routes(golden_network())}.items():
+        state = predictor.start(1)
+        assert [predictor.step(state, np.array([symbol]))[0].tolist() for symbol in GOLDEN_SYMBOLS] == GOLDEN, name
 
 
 def test_the_tables_are_right():
