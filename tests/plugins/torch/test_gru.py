@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import stackc
-from recipes_of_tests import TINY_MODEL, corpus, two_level
+from recipes_of_tests import corpus, recurrent
 from stackc.api import IDLE, TOTAL, ArtifactError, CodingError, Device, cost_bits
 from stackc.testing.models import ModelContract
 from stackc_torch.backend import GruBackend
@@ -223,13 +223,10 @@ def test_freezing_costs_next_to_nothing(tools, tmp_path):
     assert frozen - floats <= 0.005
 
 
-TINY = 'backend = "gru"\nlayers = 1\nwidth = 16\nstate = 16\n'
-
-
 def test_a_stack_of_recurrent_models_is_lossless(tmp_path):
     """Compiled where contexts restart with windows, stepped where they last for a segment, and on top."""
     corpus(tmp_path)
-    (tmp_path / "recipe.toml").write_text(two_level().replace(TINY_MODEL, TINY))
+    (tmp_path / "recipe.toml").write_text(recurrent())
     stack = stackc.build(tmp_path / "recipe.toml", tmp_path / "stack")
     text = (tmp_path / "test.txt").read_bytes() + bytes(range(256))
     for level in ("M1", "M2"):
