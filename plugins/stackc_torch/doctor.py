@@ -26,7 +26,7 @@ def examine(device: Device) -> str:
 def golden() -> Golden:
     """A network of fixed integers, a text in one context, and what comes of them."""
     text = numbers(9, _COUNT, 0, _ALPHABET)
-    return Golden(sha256=GOLDEN, frozen=_network(), text=text, restarts=np.zeros(_COUNT, bool))
+    return Golden(sha256=GOLDEN, frozen=_network(), segments=[(text, np.zeros(_COUNT, bool))])
 
 
 def _in_floats(frozen: Frozen) -> CpuPredictor:

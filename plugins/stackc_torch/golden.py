@@ -26,33 +26,34 @@ class Golden:
     Attributes:
         sha256: of the frequencies, little-endian uint32[n, A].
         frozen: the network.
-        text: int64[n].
-        restarts: bool[n], where the context restarts; the first position does in any case.
+        segments: (text int64[n], restarts bool[n], where the context restarts besides the beginning), each scored by
+            a call of its own.
     """
 
     sha256: str
     frozen: Any
-    text: Array
-    restarts: npt.NDArray[np.bool_]
+    segments: list[tuple[Array, npt.NDArray[np.bool_]]]
 
     def scored(self, model: Predictor) -> str:
         """The SHA-256 by scoring."""
         digest = hashlib.sha256()
-        for rows in model.score(self.text, self.restarts):  # type: ignore[attr-defined]
-            digest.update(np.ascontiguousarray(rows, "<u4").tobytes())
+        for text, restarts in self.segments:
+            for rows in model.score(text, restarts):  # type: ignore[attr-defined]
+                digest.update(np.ascontiguousarray(rows, "<u4").tobytes())
         return digest.hexdigest()
 
     def stepped(self, model: Predictor, lanes: int) -> str:
         """The SHA-256 by stepping in lanes, all of which must answer alike."""
         digest = hashlib.sha256()
         state = model.start(lanes)
-        before = np.where(self.restarts, RESTART, np.roll(self.text, 1))
-        before[0] = RESTART
-        for symbol in before:
-            rows = model.step(state, np.full(lanes, symbol))
-            if (rows != rows[0]).any():
-                return "lanes that differ"
-            digest.update(np.ascontiguousarray(rows[0], "<u4").tobytes())
+        for text, restarts in self.segments:
+            before = np.where(restarts, RESTART, np.roll(text, 1))
+            before[0] = RESTART
+            for symbol in before:
+                rows = model.step(state, np.full(lanes, symbol))
+                if (rows != rows[0]).any():
+                    return "lanes that differ"
+                digest.update(np.ascontiguousarray(rows[0], "<u4").tobytes())
         return digest.hexdigest()
 
 
