@@ -20,6 +20,8 @@ from stackc_torch.numerics import exact_products
 class DeviceArithmetic:
     """An `stackc_torch.gru.predictor.Arithmetic`: int64 tensors on a device throughout."""
 
+    few: int = 0
+
     def __init__(self, frozen: FrozenGru, device: torch.device) -> None:
         self.frozen = frozen
         self.device = device

@@ -20,10 +20,11 @@ from stackc_torch.gemm import float_product
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.cpu import CpuArithmetic
 from stackc_torch.gru.device import DeviceArithmetic
-from stackc_torch.gru.integers import FrozenGru, tables
+from stackc_torch.gru.integers import GATE_TOP, FrozenGru, tables
+from stackc_torch.gru.kernels import operand_rows, remember_rows, rules
 from stackc_torch.gru.network import GruNetwork
 from stackc_torch.gru.predictor import GruPredictor
-from stackc_torch.gru.twin import GruTwin
+from stackc_torch.gru.twin import GruTwin, gate_sums, operand, remembered
 from stackc_torch.network import Rows
 from torch_toys import counting
 
@@ -65,11 +66,11 @@ def random_gru(
     )
 
 
-def routes(frozen: FrozenGru) -> dict:
+def routes(frozen: FrozenGru, positions: int = 0) -> dict:
     return {
-        "int8": GruPredictor(frozen, CpuArithmetic(frozen)),
-        "float32": GruPredictor(frozen, CpuArithmetic(frozen, float_product)),
-        "device": GruPredictor(frozen, DeviceArithmetic(frozen, torch.device("cpu"))),
+        "int8": GruPredictor(frozen, CpuArithmetic(frozen), positions),
+        "float32": GruPredictor(frozen, CpuArithmetic(frozen, float_product), positions),
+        "device": GruPredictor(frozen, DeviceArithmetic(frozen, torch.device("cpu")), positions),
     }
 
 
@@ -139,12 +140,32 @@ def test_every_route_answers_as_the_twin(tools, shape, extreme, share):
         assert np.array_equal(tools.scored(predictor, segment, restarts), expected), name
 
 
+@pytest.mark.parametrize("bits", [10, 20, 29])
+def test_gates_at_every_shift_and_at_the_limits_of_sums(bits):
+    """32-bit kernels against plain integers."""
+    random, units = np.random.default_rng(bits), 62
+    top, shift = 127 * 127 << 15 if bits == 29 else 1 << bits, np.arange(3 * units) % 31
+    entering, recalled = (random.integers(-top, top + 1, (4, 3 * units)).astype(np.int32) for _ in range(2))
+    entering[0], entering[1], recalled[1] = top, -top, -top
+    bias, h = (random.integers(-GATE_TOP, GATE_TOP + 1, size) for size in (3 * units, (4, units)))
+    h[0], h[1] = GATE_TOP, -GATE_TOP
+    both = zip(entering.tolist(), recalled.tolist(), strict=True)
+    pairs = [(gate_sums(e, shift), gate_sums(r, shift[::-1])) for e, r in both]
+    expected = [remembered(state, *pair, bias) for state, pair in zip(h.tolist(), pairs, strict=True)]
+    after = h.astype(np.int16)
+    remember_rows(entering, recalled, rules(shift, shift[::-1], bias), *tables(), after)
+    assert after.tolist() == expected
+    operands = np.empty(h.shape, np.int8)
+    operand_rows(after, operands)
+    assert operands.tolist() == [operand(state) for state in expected]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.003, 0.2])
 def test_scoring_carries_the_state_from_pass_to_pass(tools, share):
     frozen = random_gru(5)
     segment, restarts = tools.random_segment(frozen, 1300, seed=6, share=share)
     expected = tools.stepped(routes(frozen)["int8"], segment, restarts)
-    for name, predictor in routes(frozen).items():
+    for name, predictor in routes(frozen, 300).items():
         assert np.array_equal(tools.scored(predictor, segment, restarts), expected), name
 
 
