@@ -33,7 +33,9 @@ def show(title: str, count: int, times: Times) -> None:
     """Print both speeds and their ratio, repeat by repeat."""
     gru, transformer = (count / statistics.median(times[name]) for name in ("gru", "transformer"))
     ratios = [b / a for a, b in zip(times["gru"], times["transformer"], strict=True)]
-    print(f"{title:<36} gru {gru:9,.0f}  transformer {transformer:9,.0f}  gru / transformer {spread(ratios)}", flush=True)
+    print(
+        f"{title:<36} gru {gru:9,.0f}  transformer {transformer:9,.0f}  gru / transformer {spread(ratios)}", flush=True
+    )
 
 
 def run(architecture: Architecture, alphabet: int, **settings: Any) -> Run:

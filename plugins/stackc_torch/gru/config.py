@@ -75,6 +75,8 @@ class Gru:
         if settings is None:
             return cost
         row = settings.row_symbols(self.context)
-        a_symbol = 4 * (self.layers * (4 * self.width + 16 * self.units) + 2 * self.width) + 8 * min(alphabet, 1 << 12)
+        # What every layer keeps for the way back, and what one layer takes on it.
+        kept, taken = self.layers * (4 * self.width + 9 * self.units), 20 * self.units
+        a_symbol = 4 * (kept + taken + 2 * self.width) + 8 * min(alphabet, 1 << 12)
         memory = (300 << 20) + 16 * cost.parameters + settings.batch // settings.accumulate * row * a_symbol
         return settings.added_to(cost, self.context, memory)
