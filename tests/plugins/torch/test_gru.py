@@ -169,7 +169,7 @@ def test_scoring_carries_the_state_from_pass_to_pass(tools, share):
         assert np.array_equal(tools.scored(predictor, segment, restarts), expected), name
 
 
-@pytest.mark.parametrize("lanes", [1, 9, 600])
+@pytest.mark.parametrize("lanes", [1, 3, 9, 600])
 def test_lanes_with_idling_and_restarts(tools, lanes):
     frozen = random_gru(7)
     calls = tools.lane_calls(frozen.alphabet, lanes, 12, 8)
