@@ -48,8 +48,8 @@ class CpuArithmetic:
     def embed(self, inputs: Array) -> Array:
         return self.frozen.embed[inputs]
 
-    def states(self, lanes: int) -> Array:
-        return np.zeros((self.frozen.layers, lanes, self.frozen.units), np.int16)
+    def states(self, *shape: int) -> Array:
+        return np.zeros((*shape, self.frozen.units), np.int16)
 
     def enter(self, layer: int, x: Array) -> Array:
         return self._product(self._enter[layer], self._normed(x, layer), 3 * self.frozen.units)

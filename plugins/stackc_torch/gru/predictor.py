@@ -38,8 +38,8 @@ class Arithmetic(Protocol):
     def embed(self, inputs: Array) -> Any:
         """The stream x[n, d] of symbols int64[n], A where the context is empty."""
 
-    def states(self, lanes: int) -> Any:
-        """Empty states [layers, lanes, H]."""
+    def states(self, *shape: int) -> Any:
+        """Empty states [*shape, H]."""
 
     def enter(self, layer: int, x: Any) -> Any:
         """Sums [n, 3H] of a layer's gates from the stream."""
@@ -92,11 +92,11 @@ class GruPredictor:
 
     def start(self, lanes: int) -> State:
         """A state of `lanes` lanes; the first step must restart each."""
-        return self._state(np.zeros(lanes, bool), self._do.states(lanes))
+        return self._state(np.zeros(lanes, bool), self._do.states(self.frozen.layers, lanes))
 
     def take(self, state: State, lanes: npt.NDArray[np.int64]) -> State:
         """A new state whose lane i is a copy of lane lanes[i]."""
-        h = self._do.states(len(lanes))
+        h = self._do.states(self.frozen.layers, len(lanes))
         h[:] = state.h[:, lanes]
         return self._state(state.started[lanes], h)
 
@@ -131,15 +131,12 @@ class GruPredictor:
                 start += len(rows)
         return state.answer
 
-    def _state(self, started: npt.NDArray[np.bool_], h: Any) -> State:
-        return State(started=started, h=h, answer=np.zeros((len(started), self.alphabet), np.uint32))
-
     def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
         """See `stackc.api.Predictor`. A layer at a time over a pass; runs between restarts advance side by side."""
         count = len(segment)
         if count and not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
-        carried = self._do.states(1)
+        carried = self._do.states(self.frozen.layers, 1)
         for start in range(0, count, self._pass):
             end = min(start + self._pass, count)
             inputs, starts = pass_inputs(segment, restarts, start, end, self.alphabet, 0)
@@ -160,12 +157,15 @@ class GruPredictor:
         lengths = np.diff(np.append(begins, len(fresh)))
         order = np.argsort(-lengths, kind="stable")
         begins, lengths = begins[order], lengths[order]
-        h = self._do.states(len(begins))[layer]
+        h = self._do.states(len(begins))
         if not fresh[0]:
             h[int(np.flatnonzero(begins == 0)[0])] = before[0]
-        out = self._do.states(len(fresh))[layer]
+        out = self._do.states(len(fresh))
         for t in range(int(lengths[0])):
             places = begins[: int((lengths > t).sum())] + t
             h = self._do.remember(layer, entering[places], h[: len(places)])
             out[places] = h
         return out
+
+    def _state(self, started: npt.NDArray[np.bool_], h: Any) -> State:
+        return State(started=started, h=h, answer=np.zeros((len(started), self.alphabet), np.uint32))
