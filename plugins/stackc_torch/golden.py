@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -58,12 +58,17 @@ class Golden:
 
 
 def examine(
-    golden: Golden, device: Device, best: Callable[[Any, Device], Predictor], in_floats: Callable[[Any], Predictor]
+    golden: Golden,
+    device: Device,
+    best: Callable[[Any, Device], Predictor],
+    in_floats: Callable[[Any], Predictor],
+    shapes: Sequence[tuple[int, int]] = (),
 ) -> str:
     """Run the golden network by every route of this machine; what was found.
 
     Args:
         best: makes the fastest predictor on a device; in_floats: the one of float32 products on the CPU.
+        shapes: (outputs, inputs) of products besides those by the network's matrices.
 
     Raises:
         StackcError: a bit differs.
@@ -77,8 +82,8 @@ def examine(
     for lanes in LANES:
         if golden.stepped(best(frozen, device), lanes) != right:
             raise StackcError(f"stepping on {device.name} gave other bits than scoring (lanes: {lanes})")
-    matrices = [array for array in attrs.asdict(frozen).values() if array.dtype == np.int8]
-    exact = all(int8_is_exact(*matrix.shape[-2:]) for matrix in matrices)
+    matrices = [array.shape[-2:] for array in attrs.asdict(frozen).values() if array.dtype == np.int8]
+    exact = all(int8_is_exact(*shape) for shape in (*matrices, *shapes))
     products = "int8 products are exact here and used" if exact else "int8 products are not exact here: float32 instead"
     return f"{products}; scoring, stepping and float32 products gave the golden bits on {device.name}"
 
