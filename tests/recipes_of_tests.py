@@ -18,6 +18,11 @@ heads = 1
 context = 12
 """
 
+TINY_GRU = """backend = "gru"
+width = 8
+state = 12
+"""
+
 TINY_TRAIN = "steps = {steps}\nbatch = 4\nrow = 24\nrecuts = 1\nrecut_symbols = 2000\ncheckpoint_seconds = 0\n"
 
 
@@ -64,6 +69,17 @@ def two_level(steps: int = 12) -> str:
         + level("M1", 'kind = "equal-info"\nbits = 9', "arithmetic", 9, TINY_MODEL, train)
         + level("M2", 'kind = "equal-info"\nbits = 24\ncontext = "segment"', "arithmetic", 8, TINY_MODEL, train)
         + f'[top]\nname = "M3"\n[top.model]\n{TINY_MODEL}[top.train]\n{train}'
+    )
+
+
+def recurrent(steps: int = 12) -> str:
+    """As `two_level`, of recurrent networks; the one on top has two layers."""
+    train = TINY_TRAIN.format(steps=steps)
+    return (
+        HEAD.format(name="recurrent", segment=200)
+        + level("M1", 'kind = "equal-info"\nbits = 9', "arithmetic", 9, TINY_GRU, train)
+        + level("M2", 'kind = "equal-info"\nbits = 24\ncontext = "segment"', "arithmetic", 8, TINY_GRU, train)
+        + f'[top]\nname = "M3"\n[top.model]\n{TINY_GRU}layers = 2\n[top.train]\n{train}'
     )
 
 

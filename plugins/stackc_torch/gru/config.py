@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 from attrs.validators import and_, ge, le
 
-from stackc.api import MAX_ALPHABET, Cost, bits
+from stackc.api import MAX_ALPHABET, Cost, Device, bits
 from stackc_torch.config import MAX_INNER, TransformerTraining, coding_cost
 
 
@@ -27,6 +27,13 @@ class Gru:
     layers: int = bits(1, check=and_(ge(1), le(64)), help="recurrent layers")
     width: int = bits(96, check=and_(ge(1), le(MAX_INNER)), help="d, the width of the residual stream")
     state: int = bits(0, check=and_(ge(0), le(MAX_INNER)), help="numbers that a layer remembers; 0: 2 * width")
+
+    @staticmethod
+    def doctor(device: Device) -> str:
+        """The frozen network's self-test."""
+        from stackc_torch.gru.doctor import examine
+
+        return examine(device)
 
     @property
     def units(self) -> int:
@@ -68,6 +75,8 @@ class Gru:
         if settings is None:
             return cost
         row = settings.row_symbols(self.context)
-        a_symbol = 4 * (self.layers * (4 * self.width + 16 * self.units) + 2 * self.width) + 8 * min(alphabet, 1 << 12)
+        # What every layer keeps for the way back, and what one layer takes on it.
+        kept, taken = self.layers * (4 * self.width + 9 * self.units), 20 * self.units
+        a_symbol = 4 * (kept + taken + 2 * self.width) + 8 * min(alphabet, 1 << 12)
         memory = (300 << 20) + 16 * cost.parameters + settings.batch // settings.accumulate * row * a_symbol
         return settings.added_to(cost, self.context, memory)

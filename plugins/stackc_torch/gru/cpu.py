@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from stackc.api import Frequencies
+from stackc.api import CodingError, Frequencies
 from stackc_torch import integers as I
 from stackc_torch import kernels
 from stackc_torch.gemm import Product, best_product
 from stackc_torch.gru import integers as G
 from stackc_torch.gru.integers import FrozenGru
-from stackc_torch.gru.kernels import recur_rows, remember_rows
+from stackc_torch.gru.kernels import operand_rows, recur_rows, remember_rows, rules
 from stackc_torch.integers import Array
 
 ANSWER_ELEMENTS = 1 << 18
@@ -24,8 +24,11 @@ class CpuArithmetic:
     """An `stackc_torch.gru.predictor.Arithmetic`: x int32[n, d], sums int32, states int16.
 
     Args:
+        frozen: the integers.
         product: makes the exact product of a weight matrix; tests pass `gemm.float_product`.
     """
+
+    few: int = 4
 
     def __init__(self, frozen: FrozenGru, product: Callable[[Array], Product] = best_product) -> None:
         self.frozen = frozen
@@ -34,31 +37,33 @@ class CpuArithmetic:
         self._out = [product(weights) for weights in frozen.out]
         self._head = product(frozen.head)
         self._norms = [int(multiplier) for multiplier in frozen.norms]
+        self._rules = [
+            rules(frozen.enter_shift[layer], frozen.recall_shift[layer], frozen.bias[layer])
+            for layer in range(frozen.layers)
+        ]
         self._tables = G.tables()
+        self._few: tuple[Array, ...] = ()
         self._answer_rows = max(32, ANSWER_ELEMENTS // frozen.alphabet)
 
     def embed(self, inputs: Array) -> Array:
         return self.frozen.embed[inputs]
 
-    def states(self, lanes: int) -> Array:
-        return np.zeros((self.frozen.layers, lanes, self.frozen.units), np.int16)
+    def states(self, *shape: int) -> Array:
+        return np.zeros((*shape, self.frozen.units), np.int16)
 
     def enter(self, layer: int, x: Array) -> Array:
         return self._product(self._enter[layer], self._normed(x, layer), 3 * self.frozen.units)
 
     def remember(self, layer: int, entering: Array, h: Array) -> Array:
-        f = self.frozen
-        recalled = self._product(self._recall[layer], operand(h), 3 * f.units)
-        after = np.ascontiguousarray(h).copy()
-        shifts = f.enter_shift[layer], f.recall_shift[layer], f.bias[layer]
-        remember_rows(np.ascontiguousarray(entering), recalled, *shifts, *self._tables, after)
+        recalled = self._product(self._recall[layer], operand(h), 3 * self.frozen.units)
+        after = np.ascontiguousarray(h)
+        remember_rows(np.ascontiguousarray(entering), recalled, self._rules[layer], *self._tables, after)
         return after
 
     def recur(self, layer: int, entering: Array, fresh: Array, h: Array) -> Array:
-        f = self.frozen
-        out = np.empty((len(entering), f.units), np.int16)
-        shifts = f.enter_shift[layer], f.recall_shift[layer], f.bias[layer]
-        recur_rows(entering, f.recall[layer], *shifts, *self._tables, fresh, np.ascontiguousarray(h).copy(), out)
+        out = np.empty((len(entering), self.frozen.units), np.int16)
+        recall = self.frozen.recall[layer]
+        recur_rows(entering, recall, self._rules[layer], *self._tables, fresh, np.array(h, order="C"), out)
         return out
 
     def leave(self, layer: int, x: Array, h: Array) -> Array:
@@ -74,6 +79,17 @@ class CpuArithmetic:
             kernels.frequency_rows(sums, self.frozen.head_shift, I.exponential_table(), rows)
             yield rows
 
+    def step_few(self, symbols: Array, started: Array, h: Array, answer: Frequencies) -> None:
+        # Imported here: it takes seconds to compile, once a machine, and building a stack does without it.
+        from stackc_torch.gru import few
+
+        self._few = self._few or few.arguments(self.frozen)
+        outcome = few.step_few(symbols, started, h, *self._few, answer)
+        if outcome == few.OUTSIDE:
+            raise CodingError(f"a symbol outside the alphabet of {self.frozen.alphabet}")
+        if outcome == few.NOT_STARTED:
+            raise CodingError("a lane was stepped before it was restarted")
+
     def _normed(self, x: Array, number: int) -> Array:
         y = np.empty(x.shape, np.int8)
         kernels.norm_rows(x, self._norms[number], y)
@@ -88,5 +104,6 @@ class CpuArithmetic:
 
 def operand(h: Array) -> Array:
     """States int16[n, H] as int8."""
-    half = (1 << G.STATE_SHIFT) // 2
-    return np.minimum((h.astype(np.int32) + half) >> G.STATE_SHIFT, I.TOP).clip(-I.TOP).astype(np.int8)
+    out = np.empty(h.shape, np.int8)
+    operand_rows(np.ascontiguousarray(h), out)
+    return out

@@ -20,6 +20,8 @@ from stackc_torch.numerics import exact_products
 class DeviceArithmetic:
     """An `stackc_torch.gru.predictor.Arithmetic`: int64 tensors on a device throughout."""
 
+    few: int = 0
+
     def __init__(self, frozen: FrozenGru, device: torch.device) -> None:
         self.frozen = frozen
         self.device = device
@@ -32,9 +34,8 @@ class DeviceArithmetic:
     def embed(self, inputs: Array) -> Tensor:
         return self._w["embed"][torch.from_numpy(inputs).to(self.device)].to(torch.int64)
 
-    def states(self, lanes: int) -> Tensor:
-        shape = (self.frozen.layers, lanes, self.frozen.units)
-        return torch.zeros(shape, dtype=torch.int64, device=self.device)
+    def states(self, *shape: int) -> Tensor:
+        return torch.zeros((*shape, self.frozen.units), dtype=torch.int64, device=self.device)
 
     def enter(self, layer: int, x: Tensor) -> Tensor:
         y = norm(x, int(self.frozen.norms[layer]))

@@ -1,4 +1,7 @@
-"""The element-wise work of the recurrent network on CPU (numba). Every line decides bits; `twin` says which."""
+"""The element-wise work of the recurrent network on CPU (numba). Every line decides bits; `twin` says which.
+
+32-bit throughout, one short loop after another: each becomes vector code of its own (`stackc_torch.kernels`).
+"""
 
 from __future__ import annotations
 
@@ -8,66 +11,130 @@ import numpy as np
 from stackc.api import kernel_of
 from stackc_torch import kernels as K
 from stackc_torch.gru import integers as G
+from stackc_torch.integers import Array
 
-GATE_TOP = G.GATE_TOP
-STEP_SHIFT = G.STEP_SHIFT
-STEP_HALF = 1 << (G.STEP_SHIFT - 1)
-ONE = G.ONE
-STATE_SHIFT = G.STATE_SHIFT
-STATE_HALF = 1 << (G.STATE_SHIFT - 1)
+TOP = np.int32(K.TOP)
+GATE_TOP = np.int32(G.GATE_TOP)
+STEP_SHIFT = np.int32(G.STEP_SHIFT)
+STEP_HALF = np.int32(1 << (G.STEP_SHIFT - 1))
+ONE = np.int32(G.ONE)
+ONE_SHIFT = np.int32(G.ONE.bit_length() - 1)
+HALF = np.int32(G.ONE // 2)
+STATE_SHIFT = np.int32(G.STATE_SHIFT)
+STATE_HALF = np.int32(1 << (G.STATE_SHIFT - 1))
 _M16 = numba.int16[:, ::1]
+_V16 = numba.int16[::1]
+
+
+def rules(enter_shift: Array, recall_shift: Array, bias: Array) -> Array:
+    """int32[7, 3H] of one layer: what `_gate` needs of the shifts of both products, and the bias last.
+
+    A sum times 2^LIFT, shifted right by s and rounded, is the sum shifted right by s - LIFT, or left by LIFT - s;
+    saturated before the left shift, it stays in 32 bits.
+    """
+    rows = []
+    for shift in (enter_shift, recall_shift):
+        right = np.maximum(shift - K.LIFT, 0)
+        rows += [right, (1 << right) >> 1, np.maximum(K.LIFT - shift, 0)]
+    return np.stack([*rows, bias]).astype(np.int32)
 
 
 @numba.njit(inline="always")
-def _gate(total, shift):
+def _saturated(value, top):
+    return min(max(value, np.int32(-top)), top)
+
+
+@numba.njit(inline="always")
+def _gate(total, right, half, left):
     """A product's row in Q12."""
-    half = (np.int64(1) << np.int64(shift)) >> 1
-    value = ((np.int64(total) << K.LIFT) + half) >> np.int64(shift)
-    return min(max(value, -GATE_TOP), GATE_TOP)
+    value = _saturated(np.int32(np.int32(total + half) >> right), GATE_TOP)
+    return _saturated(np.int32(value << left), GATE_TOP)
 
 
 @numba.njit(inline="always")
-def _sigmoid(value, table):
-    a = min(max(value, -GATE_TOP), GATE_TOP)
-    found = np.int64(table[(abs(a) + STEP_HALF) >> STEP_SHIFT])
-    return found if a >= 0 else ONE - found
+def _place(value):
+    """Where a saturated sum in Q12 is looked up."""
+    return np.int32(np.int32(abs(value) + STEP_HALF) >> STEP_SHIFT)
 
 
 @numba.njit(inline="always")
-def _tanh(value, table):
-    a = min(max(value, -GATE_TOP), GATE_TOP)
-    found = np.int64(table[(abs(a) + STEP_HALF) >> STEP_SHIFT])
-    return found if a >= 0 else -found
+def _remember(entering, recalled, rules, sigmoid, tanh, sums, found, h):
+    """h[H], changed, from sums entering[3H] and recalled[3H]; sums[3H] and found[2H] are for its own use.
+
+    |z (h - n)| <= 2^15 * 65,534, and half a unit more is still below 2^31.
+    """
+    units = len(h)
+    for i in range(3 * units):
+        sums[i] = np.int32(_gate(entering[i], rules[0, i], rules[1, i], rules[2, i]) + rules[6, i])
+    for i in range(2 * units):
+        again = _gate(recalled[i], rules[3, i], rules[4, i], rules[5, i])
+        sums[i] = _saturated(np.int32(sums[i] + again), GATE_TOP)
+        found[i] = _place(sums[i])
+    for i in range(2 * units):
+        found[i] = sigmoid[np.uint32(found[i])]
+    for i in range(2 * units):
+        found[i] = found[i] if sums[i] >= 0 else np.int32(ONE - found[i])
+    candidates, keep = sums[2 * units :], found[units:]
+    for i in range(units):
+        k = 2 * units + i
+        again = np.int32(found[i] * _gate(recalled[k], rules[3, k], rules[4, k], rules[5, k]))
+        again = np.int32(np.int32(again + HALF) >> ONE_SHIFT)
+        candidates[i] = _saturated(np.int32(candidates[i] + again), GATE_TOP)
+        found[i] = _place(candidates[i])
+    for i in range(units):
+        found[i] = tanh[np.uint32(found[i])]
+    for i in range(units):
+        n = found[i] if candidates[i] >= 0 else np.int32(-found[i])
+        kept = np.int32(keep[i] * np.int32(np.int32(h[i]) - n))
+        h[i] = np.int16(np.int32(n + np.int32(np.int32(kept + HALF) >> ONE_SHIFT)))
 
 
-@kernel_of(numba.void(K._M32, K._M32, K._V32, K._V32, K._V32, K._V32, K._V32, _M16))
-def remember_rows(entering, recalled, enter_shift, recall_shift, bias, sigmoid, tanh, h):
+@kernel_of(numba.void(K._M32, K._M32, K._M32, K._V32, K._V32, _M16))
+def remember_rows(entering, recalled, rules, sigmoid, tanh, h):
     """h[n, H], changed: the states after one more symbol, from sums entering[n, 3H] and recalled[n, 3H]."""
-    units = h.shape[1]
+    sums, found = np.empty(entering.shape[1], np.int32), np.empty(2 * h.shape[1], np.int32)
     for n in range(h.shape[0]):
-        for i in range(units):
-            k, c = units + i, 2 * units + i
-            reset = _gate(entering[n, i], enter_shift[i]) + bias[i] + _gate(recalled[n, i], recall_shift[i])
-            keep = _gate(entering[n, k], enter_shift[k]) + bias[k] + _gate(recalled[n, k], recall_shift[k])
-            r, z = _sigmoid(reset, sigmoid), _sigmoid(keep, sigmoid)
-            again = (r * _gate(recalled[n, c], recall_shift[c]) + ONE // 2) >> 15
-            candidate = _tanh(_gate(entering[n, c], enter_shift[c]) + bias[c] + again, tanh)
-            h[n, i] = np.int16(candidate + ((z * (np.int64(h[n, i]) - candidate) + ONE // 2) >> 15))
+        _remember(entering[n], recalled[n], rules, sigmoid, tanh, sums, found, h[n])
 
 
-@kernel_of(
-    numba.void(K._M32, K._M8, K._V32, K._V32, K._V32, K._V32, K._V32, numba.boolean[::1], _M16, _M16),
-)
-def recur_rows(entering, recall, enter_shift, recall_shift, bias, sigmoid, tanh, fresh, h, out):
+@kernel_of(numba.void(_M16, K._M8))
+def operand_rows(h, out):
+    """States h[n, H] as operands out[n, H]."""
+    for n in range(h.shape[0]):
+        for i in range(h.shape[1]):
+            rounded = np.int32(np.int32(np.int32(h[n, i]) + STATE_HALF) >> STATE_SHIFT)
+            out[n, i] = np.int8(_saturated(rounded, TOP))
+
+
+@kernel_of(numba.void(_V16, _V16))
+def operand_row(h, out):
+    """A state h[H] as operands out[H], held in 16 bits for `product_row`."""
+    for i in range(len(h)):
+        rounded = np.int32(np.int32(np.int32(h[i]) + STATE_HALF) >> STATE_SHIFT)
+        out[i] = np.int16(_saturated(rounded, TOP))
+
+
+@kernel_of(numba.void(K._M8, _V16, K._V32))
+def product_row(weights, x, out):
+    """out[R] = weights[R, K] times x[K]: pairs of 16-bit products are one instruction, which 8-bit ones have not."""
+    for r in range(weights.shape[0]):
+        total = np.int32(0)
+        for k in range(weights.shape[1]):
+            total = np.int32(total + np.int32(x[k]) * np.int32(weights[r, k]))
+        out[r] = total
+
+
+@kernel_of(numba.void(K._M32, K._M8, K._M32, K._V32, K._V32, numba.boolean[::1], _M16, _M16))
+def recur_rows(entering, recall, rules, sigmoid, tanh, fresh, h, out):
     """One lane along n symbols: out[n, H] from entering[n, 3H] and h[1, H], emptied before where fresh[n]."""
     units = h.shape[1]
-    operand = np.empty(units, np.int8)
-    recalled = np.empty((1, 3 * units), np.int32)
+    operand = np.empty(units, np.int16)
+    recalled = np.empty(3 * units, np.int32)
+    sums, found = np.empty(3 * units, np.int32), np.empty(2 * units, np.int32)
     for n in range(out.shape[0]):
-        for i in range(units):
-            if fresh[n]:
-                h[0, i] = 0
-            operand[i] = np.int8(min(max((np.int64(h[0, i]) + STATE_HALF) >> STATE_SHIFT, -K.TOP), K.TOP))
-        K.product_row(recall, operand, recalled[0])
-        remember_rows(entering[n : n + 1], recalled, enter_shift, recall_shift, bias, sigmoid, tanh, h)
+        if fresh[n]:
+            h[0] = 0
+        operand_row(h[0], operand)
+        product_row(recall, operand, recalled)
+        _remember(entering[n], recalled, rules, sigmoid, tanh, sums, found, h[0])
         out[n] = h[0]

@@ -23,7 +23,8 @@ from stackc_torch.freeze import as_integers
 from stackc_torch.gru import integers as G
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.integers import FrozenGru
-from stackc_torch.network import Rows, Weights, normed, round_to
+from stackc_torch.gru.recurrence import Recurrence
+from stackc_torch.network import Rows, Weights, normed
 from stackc_torch.quantise import LOG2_UNITS, Factors, rounded_rows
 from stackc_torch.steps import AutogradStep
 
@@ -79,23 +80,13 @@ class GruNetwork:
 
     def _recurrent(self, weights: Weights, layer: int, y: Tensor, rows: Rows, rounding: bool) -> Tensor:
         """What a layer adds to the stream: [B, T, d]."""
-        units = self.config.units
-        entering = (F.linear(y, weights[f"{layer}.in"]) + weights[f"{layer}.bias"].float()).unbind(1)
+        # Time comes first: what one step of the loop reads and writes then lies together.
+        entering = F.linear(y.transpose(0, 1), weights[f"{layer}.in"]).float() + weights[f"{layer}.bias"].float()
         kept = None
         if rows.first is not None:
-            kept = (rows.first != torch.arange(y.shape[1], device=y.device)).float()[..., None].unbind(1)
-        h = y.new_zeros(len(y), units)
-        operand, operands = h, []
-        for t, gates in enumerate(entering):
-            if kept is not None:
-                h, operand = h * kept[t], operand * kept[t]
-            recalled = F.linear(operand, weights[f"{layer}.state"])
-            both = torch.sigmoid(gates[:, : 2 * units] + recalled[:, : 2 * units])
-            n = torch.tanh(gates[:, 2 * units :] + both[:, :units] * recalled[:, 2 * units :])
-            h = n + both[:, units:] * (h - n)
-            operand = round_to(h, h.new_tensor(OPERAND)) if rounding else h
-            operands.append(operand)
-        return F.linear(torch.stack(operands, 1), weights[f"{layer}.out"])
+            kept = (torch.arange(y.shape[1], device=y.device)[:, None] != rows.first.T).float()[..., None]
+        operands = Recurrence.apply(entering, weights[f"{layer}.state"].float(), kept, OPERAND if rounding else 0.0)
+        return F.linear(operands, weights[f"{layer}.out"]).transpose(0, 1)
 
     @torch.no_grad()
     def calibrate(self, weights: Weights, blocks: list[Rows]) -> GruScales:
@@ -149,7 +140,8 @@ class GruNetwork:
         """The frozen network in `folder`."""
         return FrozenGru.load(folder, alphabet)
 
-    def predictor(self, frozen: FrozenGru, device: Device) -> Predictor:
+    @staticmethod
+    def predictor(frozen: FrozenGru, device: Device) -> Predictor:
         """The fastest route for a frozen network on `device`. Every route answers the same bits."""
         from stackc_torch.gru.predictor import GruPredictor
 
@@ -164,4 +156,20 @@ class GruNetwork:
 
     def stepper(self, weights: Weights, grads: Weights, z_loss: float, bf16: bool, device: torch.device) -> Any:
         """What computes gradients."""
-        return AutogradStep(self, weights, grads, z_loss, bf16)
+        step = AutogradStep(self, weights, grads, z_loss, bf16)
+        return lambda blocks, symbols, scales=None: step(joined(blocks), symbols, scales)
+
+
+def joined(blocks: list[Rows]) -> list[Rows]:
+    """One block of these, where rows laid end to end are as long as the longest: fewer and wider steps through time."""
+    length = max(rows.inputs.shape[1] for rows in blocks)
+    wide = []
+    for rows in blocks:
+        count, size = rows.inputs.shape
+        if length % size or count % (length // size):
+            return blocks
+        shape, starts = (-1, length // size, size), torch.arange(0, length, size)[:, None]
+        first = torch.zeros_like(rows.inputs) if rows.first is None else rows.first
+        wide.append([part.reshape(-1, length) for part in (rows.inputs, rows.targets, first.view(shape) + starts)])
+    inputs, targets, first = (torch.cat(parts) for parts in zip(*wide, strict=True))
+    return [Rows(inputs=inputs, targets=targets, first=first if first.any() else None)]

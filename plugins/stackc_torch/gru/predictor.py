@@ -18,26 +18,34 @@ from stackc_torch.gru.integers import FrozenGru
 from stackc_torch.integers import Array
 
 PASS = 512
-"""Positions of a pass."""
+"""Lanes that are stepped together, and positions of a pass of scoring, or more:"""
+PASS_ELEMENTS = 1 << 21
+"""as many as have so many sums of gates. The more runs there are in a pass, the larger are the products over them."""
 
 SIDE_BY_SIDE = 8
 """Runs in a pass from which on they advance together, by matrix products."""
 
 
 class Arithmetic(Protocol):
-    """The rules of `stackc_torch.gru.twin` over many rows. What its methods pass on is an array type of its own."""
+    """The rules of `stackc_torch.gru.twin` over many rows. What its methods pass on is an array type of its own.
+
+    Attributes:
+        few: lanes up to which `step_few` beats the other methods; 0 where there is none.
+    """
+
+    few: int
 
     def embed(self, inputs: Array) -> Any:
         """The stream x[n, d] of symbols int64[n], A where the context is empty."""
 
-    def states(self, lanes: int) -> Any:
-        """Empty states [layers, lanes, H]."""
+    def states(self, *shape: int) -> Any:
+        """Empty states [*shape, H]."""
 
     def enter(self, layer: int, x: Any) -> Any:
         """Sums [n, 3H] of a layer's gates from the stream."""
 
     def remember(self, layer: int, entering: Any, h: Any) -> Any:
-        """States [n, H] after one more symbol, from sums [n, 3H] and the states before."""
+        """States [n, H] after one more symbol, from sums [n, 3H] and the states before, which may be overwritten."""
 
     def recur(self, layer: int, entering: Any, fresh: Array, h: Any) -> Any:
         """States [n, H] after each of n symbols in turn, from h[1, H]; emptied before where fresh bool[n]."""
@@ -48,6 +56,9 @@ class Arithmetic(Protocol):
     def answers(self, x: Any) -> Iterator[Frequencies]:
         """Frequencies for x[n, d], in blocks."""
 
+    def step_few(self, symbols: Array, started: Array, h: Any, answer: Frequencies) -> None:
+        """`GruPredictor.step` of lanes int64[L]; changes the fields of their `State`."""
+
 
 @attrs.define(kw_only=True)
 class State:
@@ -56,35 +67,45 @@ class State:
     Attributes:
         started: bool[L], whether a lane was ever restarted.
         h: [layers, L, H], the states in Q15.
+        answer: uint32[L, A], reused by every step.
     """
 
     started: npt.NDArray[np.bool_]
     h: Any
+    answer: Frequencies
 
 
 class GruPredictor:
-    """A `stackc.api.Predictor` over a frozen recurrent network."""
+    """A `stackc.api.Predictor` over a frozen recurrent network.
+
+    Args:
+        positions: of a pass of scoring; 0: what suits the network. Tests pass few.
+    """
 
     portability: Portability = "portable"
 
-    def __init__(self, frozen: FrozenGru, arithmetic: Arithmetic) -> None:
+    def __init__(self, frozen: FrozenGru, arithmetic: Arithmetic, positions: int = 0) -> None:
         self.frozen = frozen
         self.alphabet = frozen.alphabet
         self._do = arithmetic
+        self._pass = positions or max(PASS, PASS_ELEMENTS // (3 * frozen.units))
 
     def start(self, lanes: int) -> State:
         """A state of `lanes` lanes; the first step must restart each."""
-        return State(started=np.zeros(lanes, bool), h=self._do.states(lanes))
+        return self._state(np.zeros(lanes, bool), self._do.states(self.frozen.layers, lanes))
 
     def take(self, state: State, lanes: npt.NDArray[np.int64]) -> State:
         """A new state whose lane i is a copy of lane lanes[i]."""
-        lanes = np.asarray(lanes, np.int64)
-        return State(started=state.started[lanes], h=state.h[:, lanes])
+        h = self._do.states(self.frozen.layers, len(lanes))
+        h[:] = state.h[:, lanes]
+        return self._state(state.started[lanes], h)
 
     def step(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
         """See `stackc.api.Predictor.step`. Raises `CodingError` for a symbol outside the alphabet."""
-        symbols = np.asarray(symbols, np.int64)
-        answer = np.zeros((len(symbols), self.alphabet), np.uint32)
+        symbols = np.ascontiguousarray(symbols, np.int64)
+        if len(symbols) <= self._do.few:
+            self._do.step_few(symbols, state.started, state.h, state.answer)
+            return state.answer
         active = np.flatnonzero(symbols != IDLE)
         inputs = symbols[active]
         if len(inputs) and not RESTART <= int(inputs.min()) <= int(inputs.max()) < self.alphabet:
@@ -94,28 +115,30 @@ class GruPredictor:
             raise CodingError("a lane was stepped before it was restarted")
         state.started[active] = True
         state.h[:, active[restarted]] = 0
+        inputs = np.where(restarted, self.alphabet, inputs)
+        whole = len(active) == len(symbols)
         for start in range(0, len(active), PASS):
-            lanes = active[start : start + PASS]
-            part = inputs[start : start + PASS]
-            x = self._do.embed(np.where(part == RESTART, self.alphabet, part))
+            end = min(start + PASS, len(active))
+            # A slice of the lanes is changed where it lies.
+            lanes = slice(start, end) if whole else active[start:end]
+            x = self._do.embed(inputs[start:end])
             for layer in range(self.frozen.layers):
                 h = self._do.remember(layer, self._do.enter(layer, x), state.h[layer, lanes])
                 state.h[layer, lanes] = h
                 x = self._do.leave(layer, x, h)
-            done = 0
             for rows in self._do.answers(x):
-                answer[lanes[done : done + len(rows)]] = rows
-                done += len(rows)
-        return answer
+                state.answer[active[start : start + len(rows)]] = rows
+                start += len(rows)
+        return state.answer
 
     def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
         """See `stackc.api.Predictor`. A layer at a time over a pass; runs between restarts advance side by side."""
         count = len(segment)
         if count and not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
-        carried = self._do.states(1)
-        for start in range(0, count, PASS):
-            end = min(start + PASS, count)
+        carried = self._do.states(self.frozen.layers, 1)
+        for start in range(0, count, self._pass):
+            end = min(start + self._pass, count)
             inputs, starts = pass_inputs(segment, restarts, start, end, self.alphabet, 0)
             fresh = starts == np.arange(start, end)
             x = self._do.embed(inputs)
@@ -134,12 +157,15 @@ class GruPredictor:
         lengths = np.diff(np.append(begins, len(fresh)))
         order = np.argsort(-lengths, kind="stable")
         begins, lengths = begins[order], lengths[order]
-        h = self._do.states(len(begins))[layer]
+        h = self._do.states(len(begins))
         if not fresh[0]:
             h[int(np.flatnonzero(begins == 0)[0])] = before[0]
-        out = self._do.states(len(fresh))[layer]
+        out = self._do.states(len(fresh))
         for t in range(int(lengths[0])):
             places = begins[: int((lengths > t).sum())] + t
             h = self._do.remember(layer, entering[places], h[: len(places)])
             out[places] = h
         return out
+
+    def _state(self, started: npt.NDArray[np.bool_], h: Any) -> State:
+        return State(started=started, h=h, answer=np.zeros((len(started), self.alphabet), np.uint32))

@@ -15,6 +15,7 @@ from stackc_torch.device import DevicePredictor
 from stackc_torch.gemm import float_product
 from stackc_torch.integers import Frozen, exponential_table
 from stackc_torch.twin import Twin
+from torch_toys import counting
 
 CPU = torch.device("cpu")
 
@@ -25,12 +26,6 @@ def routes(frozen: Frozen) -> dict:
         "float32": CpuPredictor(frozen, float_product),
         "device": DevicePredictor(frozen, CPU),
     }
-
-
-def counting(*shape: int, modulus: int, offset: int) -> np.ndarray:
-    """Fixed integers -modulus // 2 ... without a random generator."""
-    index = np.arange(int(np.prod(shape)), dtype=np.int64)
-    return ((index * 7919 + 13 * index * index + offset) % modulus - modulus // 2).reshape(shape)
 
 
 def golden_network() -> Frozen:

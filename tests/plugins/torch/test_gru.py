@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import stackc
-from recipes_of_tests import TINY_MODEL, corpus, two_level
+from recipes_of_tests import corpus, recurrent
 from stackc.api import IDLE, TOTAL, ArtifactError, CodingError, Device, cost_bits
 from stackc.testing.models import ModelContract
 from stackc_torch.architecture import hidden
@@ -21,11 +21,13 @@ from stackc_torch.gemm import float_product
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.cpu import CpuArithmetic
 from stackc_torch.gru.device import DeviceArithmetic
-from stackc_torch.gru.integers import FrozenGru, tables
+from stackc_torch.gru.integers import GATE_TOP, FrozenGru, tables
+from stackc_torch.gru.kernels import operand_rows, remember_rows, rules
 from stackc_torch.gru.network import GruNetwork
 from stackc_torch.gru.predictor import GruPredictor
-from stackc_torch.gru.twin import GruTwin
+from stackc_torch.gru.twin import GruTwin, gate_sums, operand, remembered
 from stackc_torch.network import Rows
+from torch_toys import counting
 
 
 class TestGru(ModelContract):
@@ -65,12 +67,50 @@ def random_gru(
     )
 
 
-def routes(frozen: FrozenGru) -> dict:
+def routes(frozen: FrozenGru, positions: int = 0) -> dict:
     return {
-        "int8": GruPredictor(frozen, CpuArithmetic(frozen)),
-        "float32": GruPredictor(frozen, CpuArithmetic(frozen, float_product)),
-        "device": GruPredictor(frozen, DeviceArithmetic(frozen, torch.device("cpu"))),
+        "int8": GruPredictor(frozen, CpuArithmetic(frozen), positions),
+        "float32": GruPredictor(frozen, CpuArithmetic(frozen, float_product), positions),
+        "device": GruPredictor(frozen, DeviceArithmetic(frozen, torch.device("cpu")), positions),
     }
+
+
+def golden_network() -> FrozenGru:
+    """A network whose every integer is a formula: 2 layers, d = 4, 3 units, A = 5."""
+    return FrozenGru(
+        embed=counting(6, 4, modulus=20_011, offset=1).astype(np.int32),
+        norms=np.array([40, 35, 38], np.int64) << 24,
+        enter=counting(2, 9, 4, modulus=255, offset=2).astype(np.int8),
+        enter_shift=(counting(2, 9, modulus=7, offset=3) + 11).astype(np.int32),
+        recall=counting(2, 9, 3, modulus=255, offset=4).astype(np.int8),
+        recall_shift=(counting(2, 9, modulus=7, offset=5) + 11).astype(np.int32),
+        bias=counting(2, 9, modulus=6001, offset=6).astype(np.int32),
+        out=counting(2, 4, 3, modulus=255, offset=7).astype(np.int8),
+        out_shift=(counting(2, 4, modulus=3, offset=8) + 12).astype(np.int32),
+        head=counting(5, 4, modulus=255, offset=9).astype(np.int8),
+        head_shift=(counting(5, modulus=3, offset=10) + 5).astype(np.int32),
+    )
+
+
+GOLDEN_SYMBOLS = [-1, 0, 3, 1, 4, 4, -1, 0]
+GOLDEN = [
+    [4625886, 6130396, 1220824, 2758026, 2042084],
+    [4260851, 2869559, 1103375, 7012320, 1531111],
+    [2716897, 1576586, 2768882, 3659502, 6055349],
+    [1371309, 3165833, 7094238, 1401337, 3744499],
+    [1539097, 3650712, 6376948, 1489894, 3720565],
+    [1493351, 3542203, 6426452, 1473271, 3841939],
+    [4625886, 6130396, 1220824, 2758026, 2042084],
+    [4260851, 2869559, 1103375, 7012320, 1531111],
+]
+
+
+def test_golden_frequencies():
+    """Bits are an interface: these rows change only with `Gru.bits_version`."""
+    golden_network().check("golden")
+    for name, predictor in {"twin": GruTwin(golden_network()), **routes(golden_network())}.items():
+        state = predictor.start(1)
+        assert [predictor.step(state, np.array([symbol]))[0].tolist() for symbol in GOLDEN_SYMBOLS] == GOLDEN, name
 
 
 def test_the_tables_are_right():
@@ -101,16 +141,36 @@ def test_every_route_answers_as_the_twin(tools, shape, extreme, share):
         assert np.array_equal(tools.scored(predictor, segment, restarts), expected), name
 
 
+@pytest.mark.parametrize("bits", [10, 20, 29])
+def test_gates_at_every_shift_and_at_the_limits_of_sums(bits):
+    """32-bit kernels against plain integers."""
+    random, units = np.random.default_rng(bits), 62
+    top, shift = 127 * 127 << 15 if bits == 29 else 1 << bits, np.arange(3 * units) % 31
+    entering, recalled = (random.integers(-top, top + 1, (4, 3 * units)).astype(np.int32) for _ in range(2))
+    entering[0], entering[1], recalled[1] = top, -top, -top
+    bias, h = (random.integers(-GATE_TOP, GATE_TOP + 1, size) for size in (3 * units, (4, units)))
+    h[0], h[1] = GATE_TOP, -GATE_TOP
+    both = zip(entering.tolist(), recalled.tolist(), strict=True)
+    pairs = [(gate_sums(e, shift), gate_sums(r, shift[::-1])) for e, r in both]
+    expected = [remembered(state, *pair, bias) for state, pair in zip(h.tolist(), pairs, strict=True)]
+    after = h.astype(np.int16)
+    remember_rows(entering, recalled, rules(shift, shift[::-1], bias), *tables(), after)
+    assert after.tolist() == expected
+    operands = np.empty(h.shape, np.int8)
+    operand_rows(after, operands)
+    assert operands.tolist() == [operand(state) for state in expected]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.003, 0.2])
 def test_scoring_carries_the_state_from_pass_to_pass(tools, share):
     frozen = random_gru(5)
     segment, restarts = tools.random_segment(frozen, 1300, seed=6, share=share)
     expected = tools.stepped(routes(frozen)["int8"], segment, restarts)
-    for name, predictor in routes(frozen).items():
+    for name, predictor in routes(frozen, 300).items():
         assert np.array_equal(tools.scored(predictor, segment, restarts), expected), name
 
 
-@pytest.mark.parametrize("lanes", [1, 9, 600])
+@pytest.mark.parametrize("lanes", [1, 3, 9, 600])
 def test_lanes_with_idling_and_restarts(tools, lanes):
     frozen = random_gru(7)
     calls = tools.lane_calls(frozen.alphabet, lanes, 12, 8)
@@ -185,13 +245,10 @@ def test_freezing_costs_next_to_nothing(tools, tmp_path):
     assert frozen - floats <= 0.005
 
 
-TINY = 'backend = "gru"\nlayers = 1\nwidth = 16\nstate = 16\n'
-
-
 def test_a_stack_of_recurrent_models_is_lossless(tmp_path):
     """Compiled where contexts restart with windows, stepped where they last for a segment, and on top."""
     corpus(tmp_path)
-    (tmp_path / "recipe.toml").write_text(two_level().replace(TINY_MODEL, TINY))
+    (tmp_path / "recipe.toml").write_text(recurrent())
     stack = stackc.build(tmp_path / "recipe.toml", tmp_path / "stack")
     text = (tmp_path / "test.txt").read_bytes() + bytes(range(256))
     for level in ("M1", "M2"):
