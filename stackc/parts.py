@@ -107,7 +107,10 @@ class Predictor(Protocol):
     """
 
     alphabet: int
+    """A of the symbols that it answers for."""
+
     portability: Portability
+    """How far its answers travel."""
 
     def start(self, lanes: int) -> Any:
         """A state of `lanes` lanes, each to be restarted before its first answer."""
@@ -374,9 +377,16 @@ class Coder(Protocol):
     """
 
     budget: ClassVar[bool]
+    """Whether it obeys a bit budget."""
+
     ends: ClassVar[bool]
+    """Whether its code says where a window ends."""
+
     total: ClassVar[bool]
+    """Whether any tokens decode to something."""
+
     needs_model: ClassVar[bool]
+    """Whether it codes under a model's frequencies."""
 
     def encoder(self, window: Window) -> WindowEncoder:
         """A fresh window to encode into."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import types
 from pathlib import Path
@@ -11,6 +12,7 @@ import attrs
 import pytest
 
 import stackc.api
+import stackc.testing
 from stackc.api import CONTRACT, Register, Windowing, bits, hookimpl
 from stackc.contract import contract_problem
 from stackc.registry import Registry, Source
@@ -64,6 +66,7 @@ def test_what_fits_is_admitted(contract: Any) -> None:
                          "install a newer version of the plugin"),
         ("1.0", f"its STACKC_CONTRACT is '1.0', not a pair of numbers such as {CONTRACT}"),
         ((1,), f"its STACKC_CONTRACT is (1,), not a pair of numbers such as {CONTRACT}"),
+        ((1, -1), f"its STACKC_CONTRACT is (1, -1), not a pair of numbers such as {CONTRACT}"),
         ((True, 0), f"its STACKC_CONTRACT is (True, 0), not a pair of numbers such as {CONTRACT}"),
     ],
 )  # fmt: skip
@@ -86,9 +89,20 @@ def test_a_name_that_this_contract_lacks_points_to_the_contract() -> None:
 
 
 def test_the_reference_says_each_public_name_in_a_line_and_no_other() -> None:
-    text = REFERENCE.read_text()
+    text, suites = REFERENCE.read_text().split("\n## Test suites\n")
     lines = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
     assert sorted(name for name, _ in lines) == sorted(stackc.api.__all__)
     assert all(meaning.strip() for _, meaning in lines)
     assert f"here {CONTRACT}" in text
     assert f"STACKC_CONTRACT = {CONTRACT}" in text
+    listed = re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", suites, re.MULTILINE)
+    assert sorted(name for name, _ in listed) == sorted(stackc.testing.__all__)
+    for name, given in listed:
+        suite = getattr(stackc.testing, name)
+        wanted = [what for what in vars(suite) if "NotImplementedError" in _source_of(suite, what)]
+        assert all(f"`{what}" in given for what in wanted), (name, wanted)
+
+
+def _source_of(suite: type, name: str) -> str:
+    member = vars(suite)[name]
+    return inspect.getsource(member) if inspect.isfunction(member) else ""

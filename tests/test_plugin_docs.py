@@ -44,12 +44,14 @@ def test_the_tests_that_the_page_shows_are_the_package_s() -> None:
 
 
 def signatures(source: str) -> dict[str, str]:
-    """The functions of some code, and of its classes: name -> parameters and result."""
+    """The functions and declared attributes of some code and its classes: name -> parameters and result, or type."""
     found: dict[str, str] = {}
     for node in ast.walk(ast.parse(textwrap.dedent(source))):
         if isinstance(node, ast.FunctionDef):
             result = ast.unparse(node.returns) if node.returns else ""
             found[node.name] = f"({ast.unparse(node.args)}) -> {result}"
+        if isinstance(node, ast.AnnAssign) and node.value is None:
+            found[ast.unparse(node.target)] = ast.unparse(node.annotation)
     return found
 
 
