@@ -97,6 +97,18 @@ def test_check_finds_broken_promises(monkeypatch: pytest.MonkeyPatch, factory: A
     assert done.stderr == "error: blank failed the check\n"
 
 
+def test_check_says_what_was_not_tried_and_what_the_module_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [Source(plugin="toy", distribution="toy", version="1", load=lambda: toy(lambda config: Windowing()))]
+    monkeypatch.setattr("stackc.cli.plugins.installed", lambda: sources)
+    done = CliRunner().invoke(main, ["plugins", "check", "blank"])
+    assert done.exit_code == 0
+    assert "its module has no STACKC_CONTRACT: no version of the contract is held against it" in done.stdout
+    monkeypatch.undo()
+    done = CliRunner().invoke(main, ["plugins", "check", "transformer"])
+    assert "not trained, frozen or loaded: stackc.testing.ModelContract does that" in done.stdout
+    assert "STACKC_CONTRACT" not in done.stdout, "stackc's own parts are of its own contract"
+
+
 def test_check_of_a_plugin_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     def load() -> object:
         raise ImportError("no cupy")

@@ -396,6 +396,11 @@ class ToyBackend:
         return LaneDependent(alphabet)
 
 
+class BreakingBackend(ToyBackend):
+    def load(self, folder: Path, alphabet: int, device: Any) -> Any:
+        raise RuntimeError("no such weights")
+
+
 def missing(config: Any) -> Any:
     import nowhere_at_all
 
@@ -411,6 +416,7 @@ def bad_parts() -> types.ModuleType:
 
     @hookimpl
     def stackc_register_models(register: Register) -> None:
+        register("breaks", lambda config: BreakingBackend(), ModelConfig, "does not load")
         register("liar", lambda config: ToyBackend(), ModelConfig, "says that it is portable")
 
     module = types.ModuleType("bad_parts")
@@ -448,12 +454,7 @@ def bad_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_a_build_ends_in_one_line_that_names_them(tmp_path: Path, bad_plugin: None, tables: str, message: str) -> None:
-    for name in ("train-a", "valid", "test"):
-        (tmp_path / f"{name}.txt").write_text(TEXT)
-    recipe = HEAD.format(name="bad", segment=200) + tables + '[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
-    (tmp_path / "recipe.toml").write_text(recipe)
-    arguments = ["build", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "built"), "--quiet"]
-    done = CliRunner().invoke(main, arguments)
+    done = build_in(tmp_path, tables)
     assert done.exit_code == 2, done.output
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
@@ -704,3 +705,42 @@ def test_without_held_out_text_the_training_text_is_tried(tmp_path: Path, bad_pl
     assert "coder 'late'" in done.stderr
     assert "no stack is written" in done.stderr
     assert not (tmp_path / "built" / "manifest.json").exists()
+
+
+def build_in(folder: Path, tables: str, name: str = "built") -> Any:
+    """`stackc build` of a recipe with these levels over a small text."""
+    for split in ("train-a", "valid", "test"):
+        (folder / f"{split}.txt").write_text(TEXT)
+    recipe = HEAD.format(name="bad", segment=200) + tables + '[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+    (folder / "recipe.toml").write_text(recipe)
+    return CliRunner().invoke(main, ["build", str(folder / "recipe.toml"), "--out", str(folder / name), "--quiet"])
+
+
+def test_what_is_not_installed_is_said_before_the_corpus_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)  # importing it is an ImportError
+    done = build_in(
+        tmp_path, '[[level]]\nname = "M1"\n[level.windowing]\nkind = "whole"\n[level.coder]\nkind = "bpe"\n'
+    )
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: M1: part bpe needs tokenizers")
+    assert 'pip install "stackc[bpe]"' in done.stderr
+    assert not (tmp_path / "built" / "corpus").exists()
+
+
+def test_the_traceback_of_a_part_is_shown_on_request(
+    tmp_path: Path, bad_plugin: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = level("M1", 'kind = "whole"', "arithmetic", 8, 'backend = "breaks"')
+    quiet = build_in(tmp_path, tables)
+    monkeypatch.setenv("STACKC_TRACEBACK", "1")
+    loud = build_in(tmp_path, tables)
+    line = (
+        "error: M1: model 'breaks' (plugin 'bad-parts', stackc-bad 0.1): load raised RuntimeError: no such weights "
+        "(STACKC_TRACEBACK=1 shows where)\n"
+    )
+    assert quiet.stderr == line
+    assert loud.stderr.endswith(line)
+    assert 'raise RuntimeError("no such weights")' in loud.stderr
+    assert quiet.exit_code == loud.exit_code == 2

@@ -406,3 +406,21 @@ def test_plugins_import_only_the_public_names_of_stackc() -> None:
                 words = line.split()
                 if words[:1] in (["import"], ["from"]) and words[1].split(".")[0] == "stackc":
                     assert words[1] == "stackc.api", f"{path}: {line}"
+
+
+def test_stackc_s_own_plugins_come_first() -> None:
+    """So that of two parts of one name the newcomer is to blame, whatever it is called."""
+    own = [source.distribution == "stackc" for source in installed()]
+    assert own == sorted(own, reverse=True)
+    assert any(own)
+
+
+def test_a_register_that_is_called_wrongly_is_told_so_without_names_of_ours() -> None:
+    @hookimpl
+    def stackc_register_windowings(register: Any) -> None:
+        register("blank", lambda config: None)
+
+    module = types.ModuleType("toy")
+    vars(module).update(stackc_register_windowings=stackc_register_windowings)
+    reason = Registry([Source(plugin="toy", distribution="", version="", load=lambda: module)]).broken[0].reason
+    assert reason == "TypeError: register() missing 2 required positional arguments: 'config' and 'summary'"
