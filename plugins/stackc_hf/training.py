@@ -130,8 +130,8 @@ class Run:
         symbols = sum(int((targets != UNSEEN).sum()) for _, targets in blocks)  # of all ranks
         self.optimiser.zero_grad()
         found = torch.zeros((), dtype=torch.float64, device=self.device)
+        mine = slice(self.task.rank, None, self.task.ranks)
         for inputs, targets in blocks:
-            mine = slice(self.task.rank, None, self.task.ranks)
             if len(inputs[mine]):
                 loss = self._nats(inputs[mine], targets[mine], self.settings.precision) / symbols
                 loss.backward()
