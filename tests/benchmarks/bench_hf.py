@@ -2,7 +2,8 @@
 
     python tests/benchmarks/bench_hf.py [--rounds 5]
 
-Rounds are interleaved, in one thread; a line says the median, the least and the most, and the median ratio to the first.
+Rounds are interleaved, in one thread. A line says the median, the least and the most, and the median ratio to the
+first line.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ run()
 """
 
 MODEL = 'backend = "hf"\ncontext = 24\ncheckpoint = "mine"\n'
-# Of one row a step the second rank has none; of two rows or more each has some.
-TRAIN = "steps = 12\nbatch = 1\nrow = 16\nwindow_row = 6\nrecuts = 2\nrecut_symbols = 40\ncheckpoint_seconds = 0\n"
+# Of a step's one long row the second rank has none; of its three window rows each has some.
+TRAIN = "steps = 6\nbatch = 1\nrow = 16\nwindow_row = 6\nrecuts = 2\nrecut_symbols = 20\ncheckpoint_seconds = 0\n"
 TOP = '[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
 RECIPE = HEAD.format(name="hf", segment=40) + level(
     "M1", 'kind = "equal-info"\nbits = 16\ncontext = "window"', "arithmetic", 8, MODEL, TRAIN
@@ -68,7 +68,7 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
     """Two processes until one is killed, then one process until it is killed, then two to the end."""
     corpus(tmp_path)
     for path in tmp_path.glob("*.txt"):
-        path.write_bytes(path.read_bytes()[:40])
+        path.write_bytes(path.read_bytes()[:24])
     torch.manual_seed(1)
     config = transformers.AutoConfig.for_model(
         "gpt2", vocab_size=257, n_layer=1, n_embd=16, n_head=2, n_positions=32, bos_token_id=256, eos_token_id=256
@@ -78,7 +78,7 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
     recipe.write_text(RECIPE + TOP)
     stackc.build(recipe, tmp_path / "whole")
 
-    code, said = by_two(tmp_path, killed=4)
+    code, said = by_two(tmp_path, killed=2)
     assert code != 0
     assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {LOST}"]
     assert not (tmp_path / "parts" / "manifest.json").exists()
@@ -86,7 +86,7 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
     inner = Run._one_step
 
     def one_step(self: Run) -> float:
-        if self.step == 8:
+        if self.step == 4:
             raise Killed
         return inner(self)
 
@@ -98,11 +98,9 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
     code, said = by_two(tmp_path)
     assert code == 0, said
     one, parts = losses(tmp_path / "whole"), losses(tmp_path / "parts")
-    assert len(one) == 12
+    assert len(one) == 6
     assert parts == pytest.approx(one, rel=1e-4)
-    stack = stackc.load(tmp_path / "parts")
-    assert stack.manifest["trained"]["M1/model"]["ranks"] == 2
-    assert stack.decode(stack.encode(b"It is a truth")) == b"It is a truth"
+    assert stackc.load(tmp_path / "parts").manifest["trained"]["M1/model"]["ranks"] == 2
 
 
 def test_a_parameter_without_gradient_here_gets_that_of_another_rank(monkeypatch: pytest.MonkeyPatch) -> None:
