@@ -12,7 +12,9 @@ from stackc_hf.training import train
 
 
 class HfBackend:
-    """A `stackc.api.ModelBackend`. Trains and codes on the CPU."""
+    """A `stackc.api.ModelBackend`. Trains on the device of its task, codes on the CPU."""
+
+    many_ranks = True
 
     def __init__(self, config: Hf) -> None:
         self.config = config
@@ -25,8 +27,7 @@ class HfBackend:
     def train(self, task: TrainingTask) -> None:
         """Train; a killed training goes on, a finished one is left as it is."""
         task.folder.mkdir(parents=True, exist_ok=True)
-        if not (task.folder / making.WEIGHTS).exists():
-            train(self.config, task)
+        train(self.config, task)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
         """Copy the model: its floats are what codes."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import attrs
-from attrs.validators import and_, ge, le
+from attrs.validators import and_, ge, in_, le
 
 from stackc.api import MAX_ALPHABET, Cost, bits, globs, speed
 
@@ -33,6 +33,9 @@ class HfTraining:
     learning_rate: float = bits(1e-3, check=and_(ge(1e-8), le(1.0)), help="peak learning rate (AdamW)")
     weight_decay: float = bits(0.01, check=ge(0.0), help="AdamW weight decay of the matrices")
     clip: float = bits(1.0, check=ge(0.0), help="largest norm of a step's gradient; 0: no clipping")
+    precision: Literal["float32", "bf16"] = bits(
+        "float32", check=in_(("float32", "bf16")), help="matrix products in training; weights stay float32"
+    )
     checkpoint_seconds: float = speed(60.0, check=ge(0.0), help="seconds between checkpoints; 0: every step")
 
     def row_symbols(self, context: int) -> int:
@@ -104,7 +107,28 @@ class Hf:
         return found
 
     def cost(self, alphabet: int, settings: HfTraining | None) -> Cost:
-        """The symbols seen in training. Sizes are known when the model is made: its predictor tells them."""
-        if settings is None:
-            return Cost(parameters=0)
-        return Cost(parameters=0, train_symbols=settings.steps * settings.batch * settings.row_symbols(self.context))
+        """Parameters (exact), operations a symbol, and what the training takes on one process.
+
+        Sizes are 0 where transformers is not installed or the checkpoint is not there; predictors tell them then.
+        """
+        row = self.context if settings is None else settings.row_symbols(self.context)
+        rows = 0 if settings is None else settings.batch
+        symbols = 0 if settings is None else settings.steps * rows * row
+        found = None
+        if importlib.util.find_spec("transformers"):
+            from stackc_hf.sizes import before_training
+
+            found = before_training(self, alphabet, rows, row)
+        if found is None:
+            return Cost(parameters=0, train_symbols=symbols)
+        sizes, kept = found
+        return Cost(
+            parameters=sizes.parameters,
+            body_ops=sizes.body_ops,
+            softmax_ops=sizes.softmax_ops,
+            train_symbols=symbols,
+            # Forward and two products backward for each parameter that multiplies.
+            train_ops=3 * symbols * (sizes.body_ops + sizes.softmax_ops),
+            # Torch itself, weights with gradients and two moments, and what a step keeps.
+            train_memory=(300 << 20) + (16 * sizes.parameters + kept if symbols else 4 * sizes.parameters),
+        )

@@ -121,14 +121,9 @@ def fresh(config: Hf, alphabet: int) -> Any:
                 raise StackcError(
                     f"hf: checkpoint {folder}: no weights for {lacking}: not a whole causal language model"
                 )
-            if model.config.vocab_size <= alphabet:
-                model.resize_token_embeddings(alphabet + 1, mean_resizing=False)
+            _grow(model, alphabet)
         else:
-            # No padding token: its embedding would never be trained.
-            ids = {"bos_token_id": alphabet, "eos_token_id": alphabet, "pad_token_id": None}
-            settings = {**config.overrides(), "vocab_size": alphabet + 1, **ids}
-            made = transformers.AutoConfig.for_model(config.model_type, **settings)
-            model = transformers.AutoModelForCausalLM.from_config(made, **EXPLICIT)
+            model = transformers.AutoModelForCausalLM.from_config(_configuration(config, alphabet), **EXPLICIT)
         too_long = context_problem(model.config, config.context)
         if too_long:
             raise StackcError(f"hf: {too_long}")
@@ -137,6 +132,37 @@ def fresh(config: Hf, alphabet: int) -> Any:
         where = folder or "model_type and settings"
         raise StackcError(f"hf: transformers makes no model of {where}: {_one_line(error)}") from error
     return model
+
+
+def unmade(config: Hf, alphabet: int) -> Any:
+    """The model of `fresh` on torch's meta device, so without its numbers; of a checkpoint only config.json is read.
+
+    Raises:
+        StackcError: the checkpoint is not there; also whatever of `REFUSALS` transformers says.
+    """
+    folder = checkpoint_folder(config)
+    if folder is None:
+        made = _configuration(config, alphabet)
+    else:
+        made = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(made, **EXPLICIT)
+        _grow(model, alphabet)
+    return model.eval()
+
+
+def _configuration(config: Hf, alphabet: int) -> Any:
+    """Of a model that no checkpoint holds."""
+    # No padding token: its embedding would never be trained.
+    ids = {"bos_token_id": alphabet, "eos_token_id": alphabet, "pad_token_id": None}
+    settings = {**config.overrides(), "vocab_size": alphabet + 1, **ids}
+    return transformers.AutoConfig.for_model(config.model_type, **settings)
+
+
+def _grow(model: Any, alphabet: int) -> None:
+    """Give a checkpoint's model as many tokens as are needed, if it has fewer."""
+    if model.config.vocab_size <= alphabet:
+        model.resize_token_embeddings(alphabet + 1, mean_resizing=False)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, normalise
 from stackc_hf.making import REFUSALS
+from stackc_hf.sizes import Sizes
 
 COUNT_BITS = 30
 """Probabilities become counts below 2^30, of which `normalise` makes frequencies."""
@@ -55,7 +56,7 @@ class HfPredictor:
     """A `stackc.api.Predictor`; lanes are evaluated one at a time.
 
     Args:
-        model: in evaluation mode, of more tokens than the alphabet has symbols.
+        model: on the CPU, in evaluation mode, of more tokens than the alphabet has symbols.
         context: positions that it sees at most.
     """
 
@@ -63,15 +64,8 @@ class HfPredictor:
 
     def __init__(self, model: Any, alphabet: int, context: int) -> None:
         self.model, self.alphabet, self.context = model, alphabet, context
-        self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        # Every number of a matrix multiplies once a symbol; tables of embeddings are looked up.
-        head = model.get_output_embeddings()
-        matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2)
-        tables = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Embedding))
-        projection = 0 if head is None else head.weight.numel()
-        tied = head is not None and head.weight is model.get_input_embeddings().weight
-        self.body_ops = 2 * max(0, matrices - tables - (0 if tied else projection))
-        self.softmax_ops = 2 * projection
+        sizes = Sizes.of(model)
+        self.parameters, self.body_ops, self.softmax_ops = sizes.parameters, sizes.body_ops, sizes.softmax_ops
         names = inspect.signature(model.forward).parameters
         self._cache_name = next((name for name in ("cache", "past_key_values") if name in names), None)
         with one_thread(), torch.no_grad():

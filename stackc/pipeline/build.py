@@ -105,7 +105,8 @@ class _Build:
             cut = self._cutter(section) if isinstance(section, LevelSection) else None
             folder = self.work.folder / section.name / "model"
             with self.work.display.stage(section.name, False) as progress, self.ranks.together():
-                section.model.make().train(self._task(section, order["inputs"], folder, progress, cut, self.ranks))
+                backend = section.model.make(self.recipe.base)
+                backend.train(self._task(section, order["inputs"], folder, progress, cut, self.ranks))
         if order["do"] == "stop":
             raise RankError("rank 0 stopped", quiet=True)
 

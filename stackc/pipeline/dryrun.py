@@ -43,18 +43,19 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         if section.model is None:
             table.add_row(section.name, f"{section.alphabet:,}", "none", *["-"] * 7)
             continue
-        cost = section.model.cost(section.alphabet, section.train)
+        cost = section.model.cost(section.alphabet, section.train, recipe.base)
         total = Cost(
             parameters=total.parameters + cost.parameters,
             train_ops=total.train_ops + cost.train_ops,
             train_memory=max(total.train_memory, cost.train_memory),
         )
-        if section.train is not None and not cost.train_ops:
+        known = cost.train_ops or cost.train_memory
+        if section.train is not None and not known:
             unknown.append(section.name)
         table.add_row(
             section.name, f"{section.alphabet:,}", section.model.name, f"{cost.parameters:,}", f"{cost.body_ops:,}",
             f"{cost.softmax_ops:,}", f"{cost.train_symbols:,}" if cost.train_symbols else "-",
-            *(_training_cells(cost, rate) if cost.train_ops else ("-", "-", "-")),
+            *(_training_cells(cost, rate) if known else ("-", "-", "-")),
         )  # fmt: skip
     console.print(table)
     summary = [f"in all {total.parameters:,} parameters"]

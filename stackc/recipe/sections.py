@@ -61,10 +61,10 @@ class Chosen:
             raise PartError(f"{self.who}: {'; '.join(problems)}")
         return made
 
-    def cost(self, alphabet: int, settings: Any) -> Cost:
-        """What a model costs, by its configuration. Raises `PartError` where that says something else."""
+    def cost(self, alphabet: int, settings: Any, base: Path = Path()) -> Cost:
+        """What a model costs, by its configuration; `base` as of `make`. Raises `PartError` where it says no cost."""
         with blaming(self.who, "cost"):
-            cost = self.config.cost(alphabet, settings)
+            cost = based(self.config, base).cost(alphabet, settings)
         if not isinstance(cost, Cost):
             raise PartError(f"{self.who}: cost gave a {type(cost).__name__}, not a stackc.api.Cost")
         return cost

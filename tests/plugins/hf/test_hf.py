@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from stackc_hf.config import Hf, HfTraining
 from stackc_hf.making import arrays, fill, fresh, named
 from stackc_hf.predictor import HfPredictor
 from stackc_hf.sampler import UNSEEN, Sampler, Windows
+from stackc_hf.training import Run
 
 GPT2 = "n_layer=1 n_embd=16 n_head=2 n_positions=32"
 LLAMA = "hidden_size=16 intermediate_size=24 num_hidden_layers=1 num_attention_heads=2 max_position_embeddings=32"
@@ -371,3 +374,70 @@ def test_single_numbers_are_stored_too(tmp_path):
     other = Scaled(1.0)
     fill(other, read_tensors(tmp_path / "x"), tmp_path)
     assert float(other.scale.detach()) == 3.0
+
+
+# -- devices and precision
+
+
+def test_inputs_and_targets_are_brought_to_the_device(tmp_path, monkeypatch):
+    """A device of shapes without numbers stands for a GPU: the loss refuses targets that lie elsewhere."""
+
+    def model(input_ids, use_cache):
+        assert input_ids.device.type == "meta"
+        return SimpleNamespace(logits=torch.empty((*input_ids.shape, 6), device="meta"))
+
+    config = Hf(settings=GPT2, context=24)
+    run = Run(fresh(config, 5), config, training_task(5, TRAINING, tmp_path), torch.device("cpu"))
+    monkeypatch.setattr("torch.autocast", lambda *_, **__: contextlib.nullcontext())  # there is none for this device
+    run.model, run.device = model, torch.device("meta")
+    for inputs, targets in run.sampler.step(0, run.windows):
+        assert run._nats(inputs, targets).device == run.device
+
+
+def test_windows_are_cut_on_the_cpu_and_training_goes_on_where_it_was(tmp_path, monkeypatch):
+    """The optimiser steps the same parameters after the model was away."""
+    moved, inner = [], transformers.PreTrainedModel.to
+    monkeypatch.setattr(
+        transformers.PreTrainedModel, "to", lambda model, device: moved.append(str(device)) or inner(model, device)
+    )
+
+    def cut(predictor, symbols, offsets=None):
+        assert {p.device.type for p in predictor.model.parameters()} == {"cpu"}
+        assert all(p.grad is None for p in predictor.model.parameters())
+        moved.append("cut")
+        return every_five(predictor, symbols)
+
+    task = training_task(5, TRAINING, tmp_path, cut=cut)
+    run = Run(fresh(Hf(settings=GPT2, context=24), 5), Hf(settings=GPT2, context=24), task, torch.device("cpu:0"))
+    run.to_the_end()
+    assert moved == ["cpu:0", *["cpu", "cut", "cpu:0"] * TRAINING.recuts]
+    assert all(a is b for a, b in zip(run.parameters, run.model.parameters(), strict=True))
+
+
+def test_a_device_that_is_not_there_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(StackcError, match="torch sees no CUDA device here; use device = cpu"):
+        HfBackend(Hf(settings=GPT2, context=24)).train(training_task(5, TRAINING, tmp_path, device=Device(name="cuda")))
+
+
+def test_bf16_rounds_products_in_training_alone(tmp_path):
+    losses = {}
+
+    class Figures(Reports):
+        def log(self, step, **scalars):
+            losses.setdefault(precision, []).append(scalars)
+
+    config = Hf(settings=GPT2, context=24)
+    for precision in ("float32", "bf16"):
+        settings = HfTraining(steps=8, batch=2, row=16, precision=precision, learning_rate=1e-2)
+        HfBackend(config).train(training_task(5, settings, tmp_path / precision, progress=Figures()))
+        assert {array.dtype for array in read_tensors(tmp_path / precision / "float.safetensors").values()} == {
+            np.dtype(np.float32)
+        }
+    exact, rounded = ([row["loss"] for row in losses[name]] for name in ("float32", "bf16"))
+    assert exact != rounded
+    assert rounded == pytest.approx(exact, rel=0.02)
+    run = Run(fresh(config, 5), config, training_task(5, settings, tmp_path), torch.device("cpu"))
+    first = run._held_out()
+    run.settings = HfTraining(batch=2, precision="float32")
+    assert run._held_out() == first, "a held-out loss is that of the model that codes"
