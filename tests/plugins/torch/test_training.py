@@ -116,6 +116,23 @@ def test_rows_are_a_function_of_seed_and_step(tools, small):
     assert not torch.equal(a[0][0].targets, first.step(0, windows)[0][0].targets)
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
+def test_ranks_share_the_rows_of_one(tools, small, ranks):
+    """All rows, each once; where blocks must be alike, an idle row stands for those that a rank has not."""
+    whole = sampler(tools.english(5000), small, batch=6, accumulate=2)
+    windows = whole.guess()
+    for step in range(3):
+        expected = whole.step(step, windows)
+        for alike in (False, True):
+            shares = [whole.step(step, windows, rank, ranks, alike) for rank in range(ranks)]
+            if alike:
+                assert len({tuple(map(len, share)) for share in shares}) == 1, "as many blocks on every rank"
+            for part, blocks in enumerate(expected):
+                found = [rows.targets for share in shares for rows in share[part] if not rows.idle]
+                wanted = [line.tolist() for rows in blocks for line in rows.targets]
+                assert sorted(line.tolist() for targets in found for line in targets) == sorted(wanted)
+
+
 def test_contexts_restart_where_documents_and_windows_do(tools, small):
     symbols = np.arange(100, dtype=np.uint8)
     text = Text(symbols=symbols, offsets=np.array([0, 10, 10, 37, 100], np.int64), source_bytes=100)
