@@ -38,10 +38,12 @@ def fit(first: Row, second: Row | None, marks: int, limits: Limits) -> list[Pair
     Raises:
         StackcError: no room, a stride that fills it, or an overflow of both texts of a pair.
     """
-    if limits.overflow and second is not None and limits.length is not None and limits.strategy == "longest_first":
+    if limits.length is None:
+        return [(first, second)]
+    if limits.overflow and second is not None and limits.strategy == "longest_first":
         raise StackcError("an overflow of both texts of a pair: say truncation='only_first' or 'only_second'")
     sizes = len(first.ids), 0 if second is None else len(second.ids)
-    if limits.length is None or sum(sizes) + marks <= limits.length:
+    if sum(sizes) + marks <= limits.length:
         return [(first, second)]
     room = limits.length - marks
     if limits.strategy == "only_first" or (limits.strategy == "longest_first" and second is None):

@@ -28,7 +28,7 @@ class OpenedLevel:
 
     def __init__(self, folder: Path, name: str | None) -> None:
         self.folder = folder.resolve()  # it stays the same folder where the process changes its own
-        self.stack = open_levels(folder, name)
+        self.stack = open_levels(self.folder, name)
         self.name = name or self.stack.recipe.levels[-1].name
         self.alphabet = self.stack.token_alphabet(self.name)
 

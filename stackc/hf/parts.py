@@ -20,10 +20,12 @@ class Part:
     Attributes:
         text: an added token, or text between.
         at: for each character, its number in the whole text; a range where none was left out in between.
+        id: of an added token; None: text.
     """
 
     text: str
     at: range | list[int]
+    id: int | None = None
 
     def __add__(self, other: Part) -> Part:
         return Part(self.text + other.text, [*self.at, *other.at])
@@ -52,7 +54,8 @@ NOTHING = Part("", range(0))
 def cut(text: str, trie: Trie, ids: Mapping[str, int], tokens: Mapping[int, AddedToken]) -> list[Part]:
     """The parts of a text, none empty: the rule of `PreTrainedTokenizer.tokenize`, to the letter.
 
-    `ids` are those of the added tokens that `trie` finds, `tokens` says how each is found.
+    No two parts of text follow one another: ids between added tokens are decoded as one document, so they are coded
+    as one. `ids` are those of the added tokens that `trie` finds, `tokens` says how each is found.
 
     A token with lstrip or rstrip takes the blanks beside it away. One with single_word that touches anything but a
     space is text, and goes to the part that it touches.
@@ -76,7 +79,16 @@ def cut(text: str, trie: Trie, ids: Mapping[str, int], tokens: Mapping[int, Adde
             parts[i - 1], parts[i] = parts[i - 1] + part, NOTHING
         elif token.single_word and right.text and right.text[0] != " ":
             parts[i + 1], parts[i] = part + parts[i + 1], NOTHING
-    return [part for part in parts if part.text]
+    made: list[Part] = []
+    for part in parts:
+        number = ids.get(part.text)
+        if not part.text:
+            continue
+        if number is None and made and made[-1].id is None:
+            made[-1] += part
+        else:
+            made.append(part if number is None else Part(part.text, part.at, number))
+    return made
 
 
 def char_starts(text: str) -> Int64:

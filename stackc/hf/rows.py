@@ -70,7 +70,7 @@ class Coder:
 
     def _coded(self, texts: list[str], spans: bool) -> list[Row]:
         cuts = [self._parts(text) for text in texts]
-        plain = [_utf8(part.text) for parts in cuts for part in parts if part.text not in self.added]
+        plain = [_utf8(part.text) for parts in cuts for part in parts if part.id is None]
         batch = encode_batch(self.levels, plain, spans)
         tokens, bounds = batch.tokens.tolist(), batch.offsets.tolist()
         rows = []
@@ -80,15 +80,14 @@ class Coder:
             where: list[Int64] = []
             starts = char_starts(text) if spans else None
             for part in parts:
-                own = self.added.get(part.text)
-                if own is None:
+                if part.id is None:
                     low, high = bounds[number], bounds[number + 1]
                     number += 1
                     ids += tokens[low:high]
                 else:
-                    ids.append(own)
+                    ids.append(part.id)
                 if starts is not None and batch.spans is not None:
-                    inner = batch.spans[low:high] if own is None else np.array([[0, len(part.text.encode())]])
+                    inner = batch.spans[low:high] if part.id is None else np.array([[0, len(part.text.encode())]])
                     where.append(part.places(inner, starts))
             places = np.concatenate(where).tolist() if where else []
             rows.append(Row(ids, [(low, high) for low, high in places]))

@@ -131,7 +131,7 @@ class StackTokenizer(LevelVocabulary):
         )
         if not batched and return_tensors is None and not return_overflowing_tokens:
             return BatchEncoding({key: value[0] for key, value in padded.items()})
-        return BatchEncoding(padded, tensor_type=return_tensors)
+        return padded.convert_to_tensors(return_tensors)
 
     def _fitted(
         self, coder: Coder, pairs: list[tuple[Any, Any]], spans: bool, add: bool, limits: Limits
@@ -181,11 +181,11 @@ class StackTokenizer(LevelVocabulary):
         placed = self._joined(Row(marks[:size], []), None if second is None else Row(marks[size:], []), add)
         return [every[-1 - one] if one < 0 else (0, 0) for one in placed]
 
-    def _padded(self, columns: dict[str, list[Any]], **options: Any) -> dict[str, list[Any]]:
+    def _padded(self, columns: dict[str, list[Any]], **options: Any) -> BatchEncoding:
         """`pad`, offsets too; it passes over a batch of nothing."""
         if not columns["input_ids"]:
-            return columns | {"attention_mask": []}
-        padded = dict(self.pad(columns, **options))
+            return BatchEncoding(columns | {"attention_mask": []})
+        padded = self.pad(columns, **options)
         if "offset_mapping" in padded:
             left = options["padding_side"] == "left"
             for i, (ids, own) in enumerate(zip(padded["input_ids"], columns["offset_mapping"], strict=True)):

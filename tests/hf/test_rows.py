@@ -96,7 +96,7 @@ def test_what_is_left_over_comes_in_rows_as_of_fast_tokenizers(stack: Path, patt
     own.truncation_side = fast.truncation_side = own.padding_side = fast.padding_side = side
     sizes = st.lists(st.integers(0, 12), min_size=1, max_size=4)
 
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, derandomize=True, max_examples=60)
     @given(st.data(), sizes, st.integers(1, 6), st.booleans(), st.booleans())
     def check(data: st.DataObject, firsts: list[int], room: int, paired: bool, tensors: bool) -> None:
         seconds = [data.draw(st.integers(0, 4)) for _ in firsts] if paired else None
@@ -143,8 +143,10 @@ def test_rows_of_one_text_overlap_and_keep_their_places(stack: Path, side: str) 
     assert [*rows[0], *(one for row in rows[1:] for one in row[3:])] == whole
 
 
-def test_truncation_of_pairs_is_that_of_the_base_class(tokenizer: StackTokenizer) -> None:
-    @settings(deadline=None)
+def test_truncation_of_pairs_is_that_of_the_base_class(stack: Path) -> None:
+    tokenizer = StackTokenizer.from_stack(stack)
+
+    @settings(deadline=None, derandomize=True)
     @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 18), st.sampled_from(["left", "right"]))
     def check(first: int, second: int, length: int, side: str) -> None:
         tokenizer.truncation_side = side
@@ -153,7 +155,6 @@ def test_truncation_of_pairs_is_that_of_the_base_class(tokenizer: StackTokenizer
         assert tokenizer([one], [two], truncation=True, max_length=length).input_ids == [cut[0] + (cut[1] or [])]
 
     check()
-    tokenizer.truncation_side = "right"
 
 
 @pytest.mark.parametrize(
