@@ -16,6 +16,9 @@ from stackc.stack import Stack
 SUBFOLDER = "stack"
 """Where a tokenizer's folder keeps its levels."""
 
+CONFIG = "tokenizer_config.json"
+"""Beside `SUBFOLDER`: what transformers wrote of the tokenizer."""
+
 
 def open_levels(folder: Path, level: str | None) -> Stack:
     """The stack in `folder`, of which only the levels up to `level` need to be there.
@@ -32,7 +35,16 @@ def open_levels(folder: Path, level: str | None) -> Stack:
         made = read_json(folder / MANIFEST, "manifest").get("levels")
         if isinstance(made, list) and made and isinstance(made[-1], dict) and isinstance(made[-1].get("name"), str):
             level = made[-1]["name"]
-    stack = Stack(folder, upto=level)
+    try:
+        stack = Stack(folder, upto=level)
+    except ArtifactError as error:
+        saved = _saved_level(folder)
+        if saved in (None, level):
+            raise
+        raise StackcError(
+            f"{folder}: a tokenizer's, saved with the levels up to {saved}; take level={saved!r}, or save one of "
+            f"{level} from the stack itself"
+        ) from error
     if not stack.recipe.levels:
         raise StackcError(f"{folder}: a stack without levels makes no tokens; its top model reads bytes")
     for made in stack.manifest["levels"][: stack.level_index(level)]:
@@ -46,6 +58,15 @@ def open_levels(folder: Path, level: str | None) -> Stack:
         if one.dictionary is None and one.coder.needs_model:
             _ = one.predictor
     return stack
+
+
+def _saved_level(folder: Path) -> str | None:
+    """The level that a tokenizer's folder was saved for; None: `folder` is no part of one."""
+    config = folder.resolve().parent / CONFIG
+    if folder.resolve().name != SUBFOLDER or not config.is_file():
+        return None
+    level = read_json(config, "tokenizer").get("level")
+    return level if isinstance(level, str) else None
 
 
 def copy_levels(source: Path, level: str, target: Path) -> list[Path]:

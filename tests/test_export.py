@@ -61,7 +61,8 @@ def test_parquet_has_a_row_a_document(stack: Path, tmp_path: Path) -> None:
 def test_a_tokenizer_folder(stack: Path, tmp_path: Path) -> None:
     hf = pytest.importorskip("stackc.hf", reason="needs the extra hf", exc_type=stackc.StackcError)
     assert export(stack, "--to", "hf-tokenizer", "-o", tmp_path / "t").exit_code == 0
-    assert hf.StackTokenizer.from_pretrained(tmp_path / "t").vocab_size == 1024
+    tokenizer = hf.StackTokenizer.from_pretrained(tmp_path / "t")
+    assert (tokenizer.vocab_size, tokenizer.eos_token_id) == (1024, 1024)  # the id of --eos
 
 
 @pytest.mark.parametrize(

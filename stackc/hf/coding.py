@@ -49,7 +49,7 @@ def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -
         if spans:
             starts = coded.starts
             # Documents lie end to end, so a window ends where the next one starts, in the next document too.
-            lasts = np.append(starts[1:], len(symbols)) - 1
+            lasts = np.append(starts, len(symbols))[1:] - 1
             per = level.window_tokens or 1
             begins, ends = np.repeat(begins[starts], per), np.repeat(ends[lasts], per)
         symbols, offsets = coded.tokens, coded.offsets

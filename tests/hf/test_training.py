@@ -1,0 +1,99 @@
+"""Data sets and the Trainer of Hugging Face over a stack's tokens."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+from recipes_of_tests import TEXT
+
+transformers = pytest.importorskip("transformers", reason="needs the extra hf")
+datasets = pytest.importorskip("datasets", reason="needs the extra datasets")
+
+from stackc.hf import StackTokenizer  # noqa: E402
+
+LINES = [TEXT[: 40 + i] for i in range(16)]
+
+
+@pytest.fixture(scope="module")
+def ending(stack: Path) -> StackTokenizer:
+    return StackTokenizer.from_stack(stack, special_tokens_pattern="eos")
+
+
+def loaded(folder: Path, kind: str) -> datasets.Dataset:
+    """`LINES` from a file."""
+    path = folder / f"lines.{kind}"
+    if kind == "parquet":
+        datasets.Dataset.from_dict({"text": LINES}).to_parquet(path)
+    else:
+        path.write_text("\n".join(LINES))
+    return datasets.load_dataset(kind, data_files=str(path), split="train", cache_dir=str(folder / "cache"))
+
+
+def mapped(tokenizer: StackTokenizer, rows: datasets.Dataset) -> datasets.Dataset:
+    """By two processes."""
+    return rows.map(
+        lambda batch: tokenizer(batch["text"], truncation=True, max_length=24),
+        batched=True, batch_size=4, num_proc=2, remove_columns=["text"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["text", "parquet"])
+def test_processes_map_a_data_set_and_once_only(ending: StackTokenizer, tmp_path: Path, kind: str) -> None:
+    own = copy.deepcopy(ending)
+    rows = loaded(tmp_path, kind)
+    made = mapped(own, rows)
+    assert made["input_ids"][:] == own(LINES, truncation=True, max_length=24).input_ids
+    assert own.convert_tokens_to_ids(own.tokenize(TEXT))  # fills caches
+    assert mapped(own, rows).cache_files == made.cache_files != []
+
+
+def test_use_does_not_change_what_is_hashed(stack: Path) -> None:
+    hashed = datasets.fingerprint.Hasher.hash
+    own = StackTokenizer.from_stack(stack)
+    fresh, pickled = hashed(own), pickle.dumps(own)
+    assert len(own.get_vocab()) == len(own)
+    assert own.convert_tokens_to_ids(own.tokenize(TEXT)) == own(TEXT).input_ids
+    assert hashed(own) == hashed(pickle.loads(pickled)) == hashed(copy.deepcopy(own)) == fresh
+    assert len(pickle.dumps(own)) < len(pickled) + 100
+    own.add_tokens(["<new>"])
+    assert hashed(own) != fresh
+
+
+def test_a_collator_leaves_the_ends_of_texts(ending: StackTokenizer) -> None:
+    made = ending(LINES)
+    assert {ids[-1] for ids in made.input_ids} == {ending.eos_token_id}
+    collate = transformers.DataCollatorForLanguageModeling(ending, mlm=False)
+    batch = collate([{"input_ids": ids} for ids in made.input_ids])
+    assert ending.pad_token_id != ending.eos_token_id
+    assert (batch["labels"] == ending.eos_token_id).sum() == len(LINES)
+    assert ((batch["labels"] == -100) == (batch["input_ids"] == ending.pad_token_id)).all()
+
+
+def test_a_model_learns_on_it_and_writes(ending: StackTokenizer, tokenizer: StackTokenizer, tmp_path: Path) -> None:
+    transformers.set_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    model = transformers.LlamaForCausalLM(config)
+    trainer = transformers.Trainer(
+        model=model,
+        args=transformers.TrainingArguments(
+            str(tmp_path), max_steps=12, learning_rate=1e-2, logging_steps=1, use_cpu=True, report_to="none",
+            disable_tqdm=True, save_strategy="no",
+        ),
+        train_dataset=mapped(ending, loaded(tmp_path, "text")),
+        processing_class=tokenizer,
+        data_collator=transformers.DataCollatorForLanguageModeling(tokenizer, mlm=False),
+    )  # fmt: skip
+    trainer.train()
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    assert losses[-1] < 0.7 * losses[0]
+    write = transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device="cpu")
+    assert write("It is", max_new_tokens=8)[0]["generated_text"].startswith("It is")
+    prompt = tokenizer("It is", return_tensors="pt")
+    model.generate(**prompt, max_new_tokens=8, do_sample=True, streamer=transformers.TextStreamer(tokenizer))
