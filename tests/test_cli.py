@@ -67,7 +67,7 @@ def test_tokens_of_an_incomplete_code_are_ignored_and_that_is_said(stack: Path, 
     np.save(tmp_path / "t.npy", np.concatenate([tokens, [1]]).astype(tokens.dtype))
     result = stackc("decode", stack, tmp_path / "t.npy", "-o", tmp_path / "out")
     assert result.exit_code == 0
-    assert "1 tokens of incomplete last codes were ignored" in result.stderr
+    assert "; ignored 1 token of incomplete last codes\n" in result.stderr
     assert (tmp_path / "out").read_bytes() == b"some text of no great length"
 
 

@@ -301,7 +301,7 @@ def test_errors_are_one_line_and_write_nothing(
         ([str(tmp_path)], "not a stack"),
         ([str(tmp_path / "nothing")], "not a stack"),
         ([str(stacks[0]), "-o", str(tmp_path / "no" / "page.html")], "make it first"),
-        ([str(stacks[0]), "-o", str(tmp_path)], "a folder is there"),
+        ([str(stacks[0]), "-o", str(tmp_path)], "is a folder; name a file"),
         ([str(stacks[0]), "-o", str(there)], "--force"),
         ([str(stacks[0]), "--text", str(tmp_path / "no.txt")], "cannot read"),
         ([str(stacks[0]), "--text", str(there)], "no text in it"),

@@ -14,6 +14,7 @@ from stackc.hf.pieces import numbered, token_pieces
 from stackc.level import Level
 from stackc.stack import Stack
 from stackc.subset import SUBFOLDER, copy_levels, open_levels
+from stackc.words import amount
 
 MODULE = "tokenization_stackc"
 """The file that `AutoTokenizer` imports from a saved folder (with ``trust_remote_code=True``)."""
@@ -218,7 +219,7 @@ class StackTokenizer(PreTrainedTokenizer):  # type: ignore[misc]
         firsts = list(text) if batched else [text]
         seconds = [None] * len(firsts) if text_pair is None else list(text_pair) if batched else [text_pair]
         if len(seconds) != len(firsts):
-            raise StackcError(f"{len(firsts)} texts and {len(seconds)} text pairs: one pair a text")
+            raise StackcError(f"{amount(len(firsts), 'text')} and {amount(len(seconds), 'text pair')}: one pair a text")
         for i, one in enumerate(firsts):  # a pair may come as one entry of the batch
             if isinstance(one, list | tuple) and len(one) == 2 and isinstance(one[0], str) and seconds[i] is None:
                 firsts[i], seconds[i] = one

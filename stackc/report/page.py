@@ -12,6 +12,7 @@ from stackc.report.facts import Facts
 from stackc.report.plots import Plot
 from stackc.report.svg import legend, svg
 from stackc.table import COLUMNS, NOTE
+from stackc.words import amount
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -93,12 +94,12 @@ def _table(facts: list[Facts]) -> str:
 
 
 def _summary(fact: Facts) -> str:
-    own = f"{fact.coding_bytes:,} bytes of its own that coding needs"
+    own = f"{amount(fact.coding_bytes, 'byte')} of its own that coding needs"
     if fact.evaluation is None:
         return f"no report; {own}"
     restored = "every level decoded back" if fact.evaluation.get("round_trip") is True else "NOT RESTORED"
     size, count = fact.evaluation["source_bytes"], fact.evaluation["documents"]
-    return f"{size:,} source bytes in {count:,} document{'s' * (count != 1)}, {restored}; {own}"
+    return f"{amount(size, 'source byte')} in {amount(count, 'document')}, {restored}; {own}"
 
 
 def _cell(value: Any, form: str) -> str:

@@ -270,4 +270,5 @@ def _sampled(facts: list[Facts]) -> str:
     if not sizes:
         return ""
     span = f"{min(sizes):,} to {max(sizes):,}" if min(sizes) < max(sizes) else f"{max(sizes):,}"
-    return f"Over the first {span} bytes of {' / '.join(dict.fromkeys(f.split for f in facts if f.cuttings))}."
+    noun = "byte" if max(sizes) == 1 else "bytes"
+    return f"Over the first {span} {noun} of {' / '.join(dict.fromkeys(f.split for f in facts if f.cuttings))}."
