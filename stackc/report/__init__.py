@@ -3,8 +3,9 @@
 facts.py     what is known of a stack          cutting.py   a sample of text through all levels
 plots.py     facts to plots, as data           ticks.py     where axes have their numbers
 svg.py       a plot, drawn                     png.py       the same plot as an image
-labels.py    where the names of points go      page.py      the page
-browser.py   text cut into its tokens          assets.py    style and script
+sameness.py  whether texts are the same        labels.py    where the names of points go
+page.py      the page                          browser.py   text cut into its tokens
+assets.py    style and script
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def write_report(
     Raises:
         ArtifactError: a folder that holds no stack; a place that cannot be written.
         StackcError: the page or an image is there already; the text cannot be read; images are wanted and matplotlib
-            is not installed.
+            is not installed; a stack is named twice.
     """
     from stackc.errors import ArtifactError
     from stackc.files import storage_error, write_atomically
