@@ -406,7 +406,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Path, width: int) -> None:
     page = tmp_path / "page.html"
     write_report(stacks, page)
     hover = """<script>
@@ -422,25 +423,41 @@ def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Pa
         document.getElementById("s0l1").click();
         document.body.dataset.switched = getComputedStyle(document.querySelectorAll(".pane")[1]).display;
         document.body.dataset.hidden = getComputedStyle(document.querySelectorAll(".pane")[0]).display;
+        var count = 0, touching = [];
+        document.querySelectorAll("figure").forEach(figure => {
+            var texts = [...figure.querySelectorAll("div>svg text.tick,div>svg text.label")];
+            texts.forEach((one, i) => texts.slice(0, i).forEach(other => {
+                var a = one.getBoundingClientRect(), b = other.getBoundingClientRect();
+                var x = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+                var y = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+                count++;
+                if (x > 0 && y > 0) touching.push(figure.id + " " + other.textContent + " " + one.textContent);
+            }));
+        });
+        document.body.dataset.texts = count > 100;
+        document.body.dataset.touching = touching.join() || "none";
         document.body.dataset.wide = document.documentElement.scrollWidth > window.innerWidth;
     </script>"""
     page.write_text(page.read_text().replace("</body>", hover + "</body>"))
     result = subprocess.run(
         [
             str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=390,800",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            f"--window-size={width},800",
             "--enable-logging=stderr", "--v=0", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri(),
         ],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "CONSOLE" not in result.stderr
-    body = dict(re.findall(r'data-(\w+)="(\w+)"', re.search(r"<body[^>]*>", result.stdout)[0]))  # type: ignore[index]
+    body = dict(re.findall(r'data-(\w+)="([^"]+)"', re.search(r"<body[^>]*>", result.stdout)[0]))  # type: ignore[index]
     assert body == {
         "told": "true",
         "next": "true",
         "gone": "none",
         "switched": "block",
         "hidden": "none",
+        "texts": "true",
+        "touching": "none",
         "wide": "false",
     }
