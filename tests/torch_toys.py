@@ -12,7 +12,7 @@ WORDS = b"the of and to in that it was he for his with as her had on at by which
 
 
 class Quiet:
-    """A `stackc.api.Progress` that keeps the last figures and the logged ones, and may end the training as Ctrl-C does."""
+    """A `stackc.api.Progress` that keeps the last figures and the logged ones, and may end training as Ctrl-C does."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.stop_at = stop_at
