@@ -1,6 +1,7 @@
 """What commands may write over. One rule: never an input, and what is there already only with ``--force``.
 
-Devices, pipes and streams such as ``/dev/null`` and ``/dev/stdout`` are written to, not replaced, so no rule is needed.
+Devices, pipes and streams such as ``/dev/null`` and ``/dev/stdout`` are written to, not replaced: they may be there. A
+stream that leads to a file which is read is refused as that file is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
     Raises:
         StackcError: `out` is one of the inputs; it is a folder; it is there already, and not `force`.
     """
-    if is_special(out):
+    special = is_special(out)
+    if special and not out.is_file():
         return
     if out.is_dir():
         raise StackcError(f"{out}: is a folder; name a file")
@@ -35,7 +37,7 @@ def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
                 raise StackcError(f"{out}: the output would replace a part of the stack {one}; name another with -o")
         elif one is not None and _same(out, one):
             raise StackcError(f"{out}: the output would replace its own source; name another with -o")
-    if not force and os.path.lexists(out):
+    if not force and not special and os.path.lexists(out):
         raise StackcError(f"{out}: exists already; --force overwrites it")
 
 

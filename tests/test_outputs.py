@@ -180,6 +180,11 @@ def test_a_stream_goes_on_where_its_file_ends(here: Path) -> None:
         arguments = [sys.executable, "-c", code, "decode", "S", "tokens.txt", "-o", "/dev/stdout"]
         assert subprocess.run(arguments, stdout=log, stderr=subprocess.PIPE, check=False).returncode == 0
     assert Path("log").read_bytes() == b"before " + DATA
+    before = Path("tokens.txt").read_bytes()
+    with Path("tokens.txt").open("ab") as log:  # it would read what it writes
+        done = subprocess.run(arguments, stdout=log, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, b"would replace its own source" in done.stderr) == (2, True)
+    assert Path("tokens.txt").read_bytes() == before
     assert Path("/dev/stdout").is_symlink()
 
 
