@@ -19,7 +19,7 @@ from stackc.words import amount
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [(0, "0 source bytes"), (1, "1 source byte"), (2, "2 source bytes"), (1024, "1,024 source bytes")],
+    [(0, "0 bytes"), (1, "1 byte"), (2, "2 bytes"), (1024, "1,024 bytes")],
 )
 def test_amounts(count: int, said: str) -> None:
     assert amount(count, "byte") == said
