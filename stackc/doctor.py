@@ -23,6 +23,7 @@ from stackc.host import Runtime
 from stackc.parts import Device
 from stackc.registry import Registry, installed
 from stackc.stack import Stack
+from stackc.words import amount
 
 SYMBOLS = 10_000
 """Symbols that the small stack's models are trained on: enough to have something to compress with."""
@@ -101,7 +102,7 @@ def _plugins() -> str:
     registry = Registry(installed())
     if registry.broken:
         raise StackcError("; ".join(str(broken) for broken in registry.broken))
-    return f"{len(registry.sources)} plugins, {len(registry.parts())} parts, none set aside"
+    return f"{amount(len(registry.sources), 'plugin')}, {amount(len(registry.parts()), 'part')}, none set aside"
 
 
 class _SmallStack:
@@ -115,7 +116,9 @@ class _SmallStack:
     def build(self) -> str:
         short = tuple(f"{path}.train.symbols={SYMBOLS}" for path in ("level.1", "level.2", "top"))
         self._stack = stackc.build("smoke", self.folder, overrides=short, device=self._device)
-        return f"trained, frozen, compiled, encoded and decoded {len(self._stack.levels)} levels and a top model"
+        return (
+            f"trained, frozen, compiled, encoded and decoded {amount(len(self._stack.levels), 'level')} and a top model"
+        )
 
     def tokens(self) -> str:
         """The same tokens in one lane and in many, on one thread and on two."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from stackc.errors import ArtifactError
 from stackc.extras import need
-from stackc.files import read_pieces, write_atomically
+from stackc.files import is_special, read_pieces, write_atomically
 from stackc.stack import Stack
 from stackc.store import Chunk, Store
 
@@ -25,11 +25,20 @@ Report = Callable[[int], None]
 
 @attrs.frozen(kw_only=True)
 class Exported:
-    """What was written: documents, tokens (without end-of-document ids) and the bytes that they stand for."""
+    """What was written.
+
+    Attributes:
+        documents, tokens: how many, end-of-document ids not counted.
+        source_bytes: that they stand for.
+        dtype: of a token: "uint16" or "uint32".
+        ids: different ids that there may be, with that of the end of a document.
+    """
 
     documents: int
     tokens: int
     source_bytes: int
+    dtype: str
+    ids: int
 
 
 @attrs.frozen(kw_only=True)
@@ -96,11 +105,12 @@ def export_bin(tokens: Tokens, out: Path, *, eos: bool = False, report: Report =
     """Write all tokens end to end, little-endian, and ``OUT.json`` beside them, which says what they are.
 
     Args:
-        out: uint16 where every id is below 2^16, else uint32.
+        out: uint16 where every id is below 2^16, else uint32; a device or a pipe gets no ``OUT.json``.
         eos: after each document, the id one past the alphabet: the first special token of a `StackTokenizer`.
     """
     end = tokens.alphabet if eos else None
-    kind = np.dtype("<u2" if tokens.alphabet + eos <= 1 << 16 else "<u4")
+    ids = tokens.alphabet + eos
+    kind = np.dtype("<u2" if ids <= 1 << 16 else "<u4")
     documents = count = size = 0
     with write_atomically(out) as file:
         for chunk, ended in tokens.chunks():
@@ -113,7 +123,7 @@ def export_bin(tokens: Tokens, out: Path, *, eos: bool = False, report: Report =
     meta = {
         "format": 1,
         "dtype": kind.name,
-        "vocab_size": tokens.alphabet + eos,
+        "vocab_size": ids,
         "eos": end,
         "documents": documents,
         "tokens": count + (documents if eos else 0),
@@ -121,9 +131,15 @@ def export_bin(tokens: Tokens, out: Path, *, eos: bool = False, report: Report =
         "stack": tokens.stack.sha256,
         "level": levels[-1].name if levels else None,
     }
-    with write_atomically(out.with_name(f"{out.name}.json")) as file:
-        file.write(json.dumps(meta, indent=1).encode())
-    return Exported(documents=documents, tokens=count, source_bytes=size)
+    if (beside := meta_name(out)) is not None:
+        with write_atomically(beside) as file:
+            file.write(json.dumps(meta, indent=1).encode())
+    return Exported(documents=documents, tokens=count, source_bytes=size, dtype=kind.name, ids=ids)
+
+
+def meta_name(out: Path) -> Path | None:
+    """Where `export_bin` says what it wrote: ``OUT.json``; None beside a device or a pipe."""
+    return None if is_special(out) else out.with_name(f"{out.name}.json")
 
 
 def export_parquet(tokens: Tokens, out: Path, *, report: Report = lambda done: None) -> Exported:
@@ -151,7 +167,9 @@ def export_parquet(tokens: Tokens, out: Path, *, report: Report = lambda done: N
                 documents + number, count + len(chunk.symbols), size + int(chunk.source_bytes.sum())
             )  # fmt: skip
             report(int(chunk.source_bytes.sum()))
-    return Exported(documents=documents, tokens=count, source_bytes=size)
+    return Exported(
+        documents=documents, tokens=count, source_bytes=size, dtype=np.dtype(kind).name, ids=tokens.alphabet
+    )
 
 
 def _whole(chunks: Iterator[tuple[Chunk, bool]]) -> Iterator[Chunk]:

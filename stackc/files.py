@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -21,15 +22,35 @@ from stackc.errors import ArtifactError, StackcError
 Tensors = dict[str, npt.NDArray[Any]]
 
 
+def is_special(path: Path) -> bool:
+    """Whether `path` is a device, a pipe or an open stream (``/dev/stdout``), which cannot be replaced by a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    # Streams are links to whatever they were opened on, perhaps a file.
+    folder = os.path.realpath(path.parent)
+    stream = path.is_symlink() and (folder == "/dev" or folder.startswith("/proc/"))
+    return stream or stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
 @contextlib.contextmanager
 def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of `path` for writing; it takes the name `path` when the block ends well.
 
-    On an error, Ctrl-C included, the temporary file is removed and `path` is as it was.
+    On an error, Ctrl-C included, the temporary file is removed and `path` is as it was. What `is_special` is written
+    to straight away.
 
     Raises:
         ArtifactError: the folder cannot be written, or the disk is full.
     """
+    if is_special(path):
+        try:
+            with path.open("ab") as file:  # a stream may be a file that has content: go on at its end
+                yield file
+        except OSError as error:
+            raise storage_error(path, error) from error
+        return
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from stackc.words import amount
+
 WIDTH = 118
 """Columns of the table where there is no terminal to ask."""
 
@@ -47,7 +49,7 @@ def print_evaluation(evaluation: dict[str, Any], console: Console | None = None,
     console.print(table)
     verdict = "restored byte for byte" if evaluation["round_trip"] else "NOT RESTORED"
     console.print(
-        f"{evaluation['source_bytes']:,} source bytes in {evaluation['documents']:,} documents; "
+        f"{amount(evaluation['source_bytes'], 'source byte')} in {amount(evaluation['documents'], 'document')}; "
         f"every level decoded back: {verdict}"
     )
     for row in evaluation["levels"]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from stackc.errors import ArtifactError, StackcError
 from stackc.files import write_atomically
 from stackc.store import symbol_dtype
+from stackc.words import amount
 
 SUFFIXES = (".npy", ".bin", ".txt")
 
@@ -86,14 +87,14 @@ def _npy(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
         raise ValueError(f"shape {shape} and type {kind}; tokens are a row of integers")
     left = os.fstat(file.fileno()).st_size - file.tell()
     if shape[0] * kind.itemsize != left:
-        raise ValueError(f"{left} bytes for {shape[0]} numbers of {kind}")
+        raise ValueError(f"{amount(left, 'byte')} for {amount(shape[0], 'number')} of {kind}")
     yield from _raw(file, kind)
 
 
 def _raw(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     while data := file.read(PIECE_TOKENS * kind.itemsize):
         if len(data) % kind.itemsize:
-            raise ValueError(f"{len(data)} bytes at its end are no whole number of {kind.itemsize}-byte tokens")
+            raise ValueError(f"{amount(len(data), 'byte')} at its end: no whole number of {kind.itemsize}-byte tokens")
         yield np.frombuffer(data, kind)
 
 

@@ -20,7 +20,6 @@ SCRIPT = """
 import os, signal, sys
 from stackc.cli import run
 from stackc_torch import training
-training.REPORT_SECONDS = 0.0  # every step is logged
 rank, step = int(sys.argv[1]), int(sys.argv[2])
 inner = training.Run.one_step
 def one_step(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
@@ -22,7 +23,7 @@ from stackc.cli import main
 from stackc.report import write_report
 from stackc.report.browser import MAX_PIECES, shown
 from stackc.report.cutting import cut
-from stackc.report.facts import gather
+from stackc.report.facts import gather, labels_of
 from stackc.report.labels import place
 from stackc.report.plots import Plot, Series, plots_of
 from stackc.report.svg import legend, svg
@@ -172,6 +173,87 @@ def test_plots_of_several_stacks(stacks: list[Path]) -> None:
     assert {one.colour for one in plots["learning-1"].series} == {1}  # the only ones that were trained by steps
 
 
+APART = "different texts: no comparison of stacks."
+
+
+def warnings(text: str) -> dict[str, str]:
+    """The warnings of a page, by figure; that of the table has no name."""
+    found = {}
+    for part in re.split(r'(?=<figure id=")', text):
+        key = re.match(r'<figure id="([^"]+)"', part)
+        if said := re.search(r'<p class="warning">(.*?)</p>', part):
+            found[key[1] if key else ""] = html.unescape(re.sub("<[^>]*>", "", said[1]))
+    return found
+
+
+def test_figures_of_different_texts_are_no_comparison_and_it_is_said(stacks: list[Path], tmp_path: Path) -> None:
+    write_report([stacks[0], stacks[2]], tmp_path / "page.html")
+    found = warnings((tmp_path / "page.html").read_text())
+    both = {"", "bits-by-bytes", "window-symbols-1", "window-bytes-1"}
+    assert set(found) == both, "one of the two has a second level: nothing is compared there"
+    assert found["bits-by-bytes"] == f"Measured on {APART}"
+    assert found["window-symbols-1"] == f"Windows of {APART}"
+    for folder in (stacks[0], stacks[2]):
+        text = stackc.load(folder).folder / "corpus" / "test" / "symbols.bin"
+        digest = hashlib.sha256(text.read_bytes()).hexdigest()
+        assert f"{text.stat().st_size:,} bytes, SHA-256 {digest[:8]}…" in found[""]
+    # Their corpora are not needed, and one text for the windows does not make the figures comparable.
+    bare = [Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in (stacks[0], stacks[2])]
+    for folder in bare:
+        shutil.rmtree(folder / "corpus")
+    (tmp_path / "notes.txt").write_bytes(HOSTILE)
+    write_report(bare, tmp_path / "bare.html", text=tmp_path / "notes.txt")
+    found = warnings((tmp_path / "bare.html").read_text())
+    assert found["bits-by-bytes"] == f"Measured on {APART}"
+    assert "window-symbols-1" not in found
+
+
+def test_figures_of_one_text_stand_without_a_warning(stacks: list[Path], tmp_path: Path) -> None:
+    for chosen in ([stacks[2]], stacks[:2]):
+        write_report(chosen, tmp_path / "page.html", force=True)
+        assert warnings((tmp_path / "page.html").read_text()) == {}
+
+
+def test_a_text_that_is_not_known_is_said(stacks: list[Path], tmp_path: Path) -> None:
+    old = Path(shutil.copytree(stacks[1], tmp_path / "old"))
+    manifest = json.loads((old / "manifest.json").read_text())
+    manifest["parts"] = {name: part for name, part in manifest["parts"].items() if not name.startswith("corpus/")}
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    write_report([stacks[0], old], tmp_path / "page.html")
+    found = warnings((tmp_path / "page.html").read_text())
+    assert found["bits-by-bytes"] == "Measured on texts that may differ: perhaps no comparison of stacks."
+    assert "no SHA-256 known" in found[""]
+
+
+def test_curves_of_different_training_texts_are_no_comparison(stacks: list[Path], tmp_path: Path) -> None:
+    corpus(tmp_path)
+    with (tmp_path / "train-a.txt").open("a") as file:
+        file.write("One more line.")
+    (tmp_path / "recipe.toml").write_text(four_level())
+    other = stackc.build(tmp_path / "recipe.toml", tmp_path / "other").folder
+    plots = {plot.key: plot for plot in plots_of(gather([stacks[1], other], 100))}
+    assert plots["learning-1"].warning == f"Trained on {APART}"
+    assert plots["bits-by-bytes"].warning == ""
+
+
+def test_a_stack_is_shown_once(stacks: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(stacks[0])
+    for again in (stacks[0], stacks[0] / ".." / stacks[0].name, tmp_path / "link"):
+        with pytest.raises(stackc.StackcError, match="named twice"):
+            write_report([stacks[0], again], tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_stacks_of_one_name_have_labels_of_their_own(stacks: list[Path], tmp_path: Path) -> None:
+    same = [Path(shutil.copytree(stacks[0], tmp_path / one / "runs" / "twice")) for one in ("a", "b")]
+    assert [fact.label for fact in gather(same, 100)] == ["twice (a/runs/twice)", "twice (b/runs/twice)"]
+    assert labels_of(["x", "y"], [Path("1"), Path("2")]) == ["x", "y"]
+    long = "d" * 60
+    assert labels_of(["x", "x"], [Path(f"{long}1"), Path(f"{long}2")]) == [f"1: x ({long}1)", f"2: x ({long}2)"]
+    assert labels_of([f"{long}1", f"{long}2"], [Path("1"), Path("2")]) == [f"1: {long}1", f"2: {long}2"]
+    assert labels_of(["\u4e2d", "\u56fd"], [Path("1"), Path("2")]) == ["1: \u4e2d", "2: \u56fd"]
+
+
 def test_what_is_missing_is_said_and_the_rest_is_shown(stacks: list[Path], tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     shutil.copytree(stacks[0], bare)
@@ -254,7 +336,8 @@ def test_another_text_is_cut(stacks: list[Path], tmp_path: Path) -> None:
 
 def test_a_page_holds_so_many_pieces_and_no_more(stacks: list[Path], tmp_path: Path) -> None:
     (tmp_path / "dear.bin").write_bytes(np.random.default_rng(1).integers(0, 256, 9000, np.uint8).tobytes())
-    write_report([stacks[1]] * 3, tmp_path / "page.html", text=tmp_path / "dear.bin")
+    same = [shutil.copytree(stacks[1], tmp_path / name) for name in "abc"]
+    write_report(same, tmp_path / "page.html", text=tmp_path / "dear.bin")
     page = Page((tmp_path / "page.html").read_text())
     pieces = len([tag for tag, _ in page.elements if tag == "b"])
     assert MAX_PIECES // 3 < pieces <= MAX_PIECES
@@ -301,7 +384,7 @@ def test_errors_are_one_line_and_write_nothing(
         ([str(tmp_path)], "not a stack"),
         ([str(tmp_path / "nothing")], "not a stack"),
         ([str(stacks[0]), "-o", str(tmp_path / "no" / "page.html")], "make it first"),
-        ([str(stacks[0]), "-o", str(tmp_path)], "a folder is there"),
+        ([str(stacks[0]), "-o", str(tmp_path)], "is a folder; name a file"),
         ([str(stacks[0]), "-o", str(there)], "--force"),
         ([str(stacks[0]), "--text", str(tmp_path / "no.txt")], "cannot read"),
         ([str(stacks[0]), "--text", str(there)], "no text in it"),
@@ -323,7 +406,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Path, width: int) -> None:
     page = tmp_path / "page.html"
     write_report(stacks, page)
     hover = """<script>
@@ -339,25 +423,41 @@ def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Pa
         document.getElementById("s0l1").click();
         document.body.dataset.switched = getComputedStyle(document.querySelectorAll(".pane")[1]).display;
         document.body.dataset.hidden = getComputedStyle(document.querySelectorAll(".pane")[0]).display;
+        var count = 0, touching = [];
+        document.querySelectorAll("figure").forEach(figure => {
+            var texts = [...figure.querySelectorAll("div>svg text.tick,div>svg text.label")];
+            texts.forEach((one, i) => texts.slice(0, i).forEach(other => {
+                var a = one.getBoundingClientRect(), b = other.getBoundingClientRect();
+                var x = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+                var y = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+                count++;
+                if (x > 0 && y > 0) touching.push(figure.id + " " + other.textContent + " " + one.textContent);
+            }));
+        });
+        document.body.dataset.texts = count > 100;
+        document.body.dataset.touching = touching.join() || "none";
         document.body.dataset.wide = document.documentElement.scrollWidth > window.innerWidth;
     </script>"""
     page.write_text(page.read_text().replace("</body>", hover + "</body>"))
     result = subprocess.run(
         [
             str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=390,800",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            f"--window-size={width},800",
             "--enable-logging=stderr", "--v=0", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri(),
         ],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "CONSOLE" not in result.stderr
-    body = dict(re.findall(r'data-(\w+)="(\w+)"', re.search(r"<body[^>]*>", result.stdout)[0]))  # type: ignore[index]
+    body = dict(re.findall(r'data-(\w+)="([^"]+)"', re.search(r"<body[^>]*>", result.stdout)[0]))  # type: ignore[index]
     assert body == {
         "told": "true",
         "next": "true",
         "gone": "none",
         "switched": "block",
         "hidden": "none",
+        "texts": "true",
+        "touching": "none",
         "wide": "false",
     }

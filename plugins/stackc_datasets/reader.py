@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -32,14 +33,24 @@ class DatasetsReader(TableReader):
             patterns = getattr(config, f"{split}_files")
             if not patterns:
                 return None
-            files = [str(path) for path in files_of(f"{split}_files", patterns)]
-            return self._rows(f"corpus.{split}_files", lambda: self._local(files))
+            return self._of_files(f"corpus.{split}_files", [str(path) for path in files_of(f"{split}_files", patterns)])
         name = getattr(config, split)
         if name is None:
             return None
         if config.name is not None:
             return self._rows(f"{config.name}, split {name}", lambda: self._hub(name))
         return self._rows(f"{self._folder()}, split {name}", lambda: self._saved(name))
+
+    def _of_files(self, where: str, files: list[str]) -> Iterator[bytes]:
+        """The rows of local files, read as one dataset; what is wrong is said of the file where it is found."""
+        try:
+            yield from self._rows(where, lambda: self._local(files))
+        except CorpusError:
+            # The library does not say where it was: look at the files one by one.
+            for file in files:
+                for _ in self._rows(file, lambda: self._local([file])):  # noqa: B023  called at once
+                    pass
+            raise
 
     def _local(self, files: list[str]) -> Any:
         return datasets.load_dataset(self._config.format, data_files={"all": files}, split="all", streaming=True)
@@ -64,6 +75,10 @@ class DatasetsReader(TableReader):
         return parts[split]
 
     def _rows(self, where: str, load: Any) -> Iterator[bytes]:
+        with _without_log():
+            yield from self._values(where, load)
+
+    def _values(self, where: str, load: Any) -> Iterator[bytes]:
         column = self._config.column
         try:
             data = load()
@@ -84,6 +99,17 @@ class DatasetsReader(TableReader):
                 yield value
             elif value is not None:
                 raise wrong_type(f"{where}, row {number}", column, type(value).__name__)
+
+
+@contextlib.contextmanager
+def _without_log() -> Iterator[None]:
+    """The library logs what it raises as well; once is enough."""
+    before = datasets.logging.get_verbosity()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(before)
 
 
 def _read(where: str, data: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,9 @@ HELD_OUT_SYMBOLS = 4096
 HELD_OUT_TIMES = 8
 """how many times."""
 
+LOGGED_TIMES = 200
+"""Points of a learning curve, each the mean since the last one, at steps that nothing else decides."""
+
 
 def train(config: Hf, task: TrainingTask) -> None:
     """Train to the end and leave the model in the task's folder; a finished training is left as it is.
@@ -95,6 +98,7 @@ class Run:
         self.sampler = Sampler(task, settings.row_symbols(config.context))
         self.windows = self.sampler.guess()
         self.step = 0
+        self.losses: list[float] = []  # of steps that are not logged yet
         if (task.folder / STATE).exists():
             self._restore()
         check_same(self.step, task)
@@ -111,14 +115,16 @@ class Run:
             self.step += 1
             if self.task.rank:
                 continue  # rank 0 saves and speaks
+            self.losses.append(loss)
+            measured = self.step % max(1, total // HELD_OUT_TIMES) == 0 or self.step == total
+            held_out = self._held_out() if measured else {}
+            if measured or self.step % math.ceil(total / LOGGED_TIMES) == 0:
+                self.task.progress.log(self.step, loss=sum(self.losses) / len(self.losses), **held_out)
+                self.losses = []
+            self.task.progress.update(self.step, total, loss=loss, **held_out)
             if time.monotonic() - saved >= self.settings.checkpoint_seconds and self.step < total:
                 self._save()
                 saved = time.monotonic()
-            figures = {"loss": loss}
-            if self.step % max(1, total // HELD_OUT_TIMES) == 0 or self.step == total:
-                figures |= self._held_out()
-                self.task.progress.log(self.step, **figures)
-            self.task.progress.update(self.step, total, **figures)
 
     def _one_step(self) -> float:
         """One optimiser step; bits a symbol before it."""
@@ -185,7 +191,7 @@ class Run:
         return {"valid_loss": nats / int((targets != UNSEEN).sum()) / math.log(2)}
 
     def _save(self) -> None:
-        """Write everything that the next step depends on."""
+        """Write everything that the next step depends on, and what is not logged yet."""
         found = {f"model.{name}": array for name, array in arrays(self.model).items()}
         for number, parameter in enumerate(self.parameters):
             state = self.optimiser.state.get(parameter, {})  # none where no gradient reached it
@@ -193,6 +199,7 @@ class Run:
         found["windows.symbols"] = np.asarray(self.windows.symbols)
         found["windows.starts"] = self.windows.starts
         found["steps"] = np.array([self.step, self.windows.cuts])
+        found["losses"] = np.array(self.losses, np.float64)
         write_tensors(self.task.folder / STATE, found)
 
     def _restore(self) -> None:
@@ -210,5 +217,6 @@ class Run:
                     self.optimiser.state[parameter] = {**state, **moved}
             self.step, cuts = (int(number) for number in found["steps"])
             self.windows = Windows(symbols=found["windows.symbols"], starts=found["windows.starts"], cuts=cuts)
+            self.losses = found.get("losses", np.zeros(0)).tolist()  # states of older versions lack it
         except KeyError as error:
             raise ArtifactError(f"{path}: {error} is missing; remove it to train from the start") from error

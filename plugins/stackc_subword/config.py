@@ -31,7 +31,9 @@ class BpeConfig:
     pieces: ClassVar[bool] = True
 
     vocabulary: int = bits(
-        32_768, check=and_(ge(BYTES + 1), le(MAX_ALPHABET)), help="V, the tokens: every byte, and the merges"
+        32_768,
+        check=and_(ge(BYTES + 1), le(MAX_ALPHABET)),
+        help="V, the tokens: every byte, and the merges; 257 or more",
     )
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
@@ -53,7 +55,7 @@ class SentencePieceConfig:
     vocabulary: int = bits(
         8_192,
         check=and_(ge(BYTES + 2), le(MAX_ALPHABET)),
-        help="V, the tokens: one for what is unknown, every byte, every common character, and pieces",
+        help="V, the tokens: one for what is unknown, every byte, every common character, and pieces; 258 or more",
     )
     model: Literal["unigram", "bpe"] = bits(
         "unigram", check=in_(("unigram", "bpe")), help="how pieces are found; unigram takes several times as long"

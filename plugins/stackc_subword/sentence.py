@@ -79,10 +79,9 @@ class SentencePieceCoder:
                 minloglevel=3,
             )
         except (RuntimeError, OSError) as error:
-            reason = " ".join(str(error).split())
+            said = _why_not(" ".join(str(error).split()))
             raise CodingError(
-                f"sentencepiece cannot be trained to {self.vocabulary} tokens on this text ({reason}); try another "
-                "vocabulary, or the coder bpe, which needs no characters"
+                f"sentencepiece cannot be trained to {self.vocabulary:,} tokens on this text: {said}"
             ) from error
         with write_atomically(folder / FILE) as file:
             file.write(model.getvalue())
@@ -135,6 +134,19 @@ class SentencePieceCoder:
     def _spelt(self, data: bytes) -> list[int]:
         """Byte pieces."""
         return [self._bytes[byte] for byte in data]
+
+
+def _why_not(reason: str) -> str:
+    """What the library means, and what to do: it tells of places and conditions in its own source."""
+    if "sentences_.empty()" in reason:
+        return "it has no characters but line ends (what is no UTF-8 is not read); take the coder bpe, which needs none"
+    if found := re.search(r"required_chars\D*\d+ vs (\d+)", reason):
+        return (
+            f"its bytes and common characters alone are {int(found[1]):,}; give a vocabulary of as many or more, or a "
+            "lower coverage"
+        )
+    own = re.sub(r"^.*\.cc\(\d+\)( \[.*?\])? *", "", reason)
+    return f"{own.rstrip('. ') or 'it does not say why'}; try another vocabulary, or the coder bpe"
 
 
 def _text(processor: Any, token: int) -> bytes:

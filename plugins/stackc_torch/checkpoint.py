@@ -1,6 +1,6 @@
 """What a training leaves on disk: its state while it runs, the float model when it is done. Safetensors only.
 
-state.safetensors    everything that the next step depends on; gone when training is done
+state.safetensors    everything that the next step and the next line of the logs depend on; gone when training is done
 float.safetensors    the weights by name and, as scale.NAME, the 8-bit scales
 """
 

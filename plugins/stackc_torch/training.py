@@ -35,7 +35,11 @@ HELD_OUT_TIMES = 8
 HELD_OUT_PASS = 2048
 """Symbols scored at once."""
 
+LOGGED_TIMES = 200
+"""Points of a learning curve, each the mean since the last one, at steps that nothing else decides."""
+
 REPORT_SECONDS = 0.5
+"""Between two figures on the screen."""
 
 
 def train(architecture: Architecture, task: TrainingTask) -> None:
@@ -82,10 +86,11 @@ class Run:
         self.step = 0
         self.scales: Any = None
         self.windows = self.sampler.guess()
+        logged = _Mean()
         if (task.folder / STATE).exists():
-            self._restore()
+            logged = self._restore()
         check_same(self.step, task)
-        self._report = _Report(task, self.total, self.step)
+        self._report = _Report(task, self.total, logged)
         if settings.precision == "bf16" and device.type == "cpu" and not has_bfloat16():
             task.progress.say('precision = "bf16": this CPU has no bfloat16 products; training in float32')
 
@@ -159,7 +164,7 @@ class Run:
         return nats / targets.numel() / math.log(2)
 
     def save(self) -> None:
-        """Write everything that the next step depends on."""
+        """Write everything that the next step depends on, and what is not logged yet."""
         learned = self.learner.state()
         if self.task.rank:
             return
@@ -168,11 +173,12 @@ class Run:
             "windows.symbols": np.asarray(self.windows.symbols),
             "windows.starts": self.windows.starts.astype(np.uint8),
             "windows.cuts": np.array([self.windows.cuts], np.int64),
+            "logged": np.array([float(self._report.logged.nats), self._report.logged.symbols]),
         }
         write_tensors(self.task.folder / STATE, arrays | learned | scales_to_arrays(self.scales), format="1")
 
-    def _restore(self) -> None:
-        """Go on from `save`."""
+    def _restore(self) -> _Mean:
+        """Go on from `save`; what is to be logged next."""
         path = self.task.folder / STATE
         arrays = read_tensors(path)
         try:
@@ -183,6 +189,7 @@ class Run:
                 cuts=int(arrays["windows.cuts"][0]),
             )
             self.step = int(arrays["step"][0])
+            nats, symbols = arrays.get("logged", np.zeros(2)).tolist()  # states of older versions lack it
         except KeyError as error:
             raise ArtifactError(f"{path}: {error} is missing; remove it to train from the start") from error
         except ValueError as error:
@@ -190,36 +197,63 @@ class Run:
         self.scales = scales_from_arrays(arrays, self.architecture)
         if self.scales is not None:
             self.learner.round_from_now(self.scales)
+        return _Mean(nats, int(symbols))
+
+
+class _Mean:
+    """The loss of some steps, and their speed.
+
+    Args:
+        nats, symbols: of steps before a restart.
+    """
+
+    def __init__(self, nats: float = 0.0, symbols: int = 0) -> None:
+        self.nats: Tensor | float = nats
+        self.symbols = self._before = symbols
+        self.since = time.monotonic()
+
+    def add(self, nats: Tensor, symbols: int) -> None:
+        self.nats = self.nats + nats
+        self.symbols += symbols
+
+    def figures(self) -> dict[str, float]:
+        return {
+            "loss": float(self.nats) / self.symbols / math.log(2),
+            "symbols_per_second": (self.symbols - self._before) / max(1e-9, time.monotonic() - self.since),
+        }
 
 
 class _Report:
-    """Tells `task.progress` how training goes; nothing here changes a weight."""
+    """Tells `task.progress` how training goes; nothing here changes a weight.
 
-    def __init__(self, task: TrainingTask, total: int, step: int) -> None:
+    What is shown comes by the clock. What is logged comes by steps alone, so that a learning curve does not depend on
+    the machine, on how many ranks there are, or on where a training was killed.
+
+    Args:
+        logged: what is to be logged next, of steps before a restart.
+    """
+
+    def __init__(self, task: TrainingTask, total: int, logged: _Mean) -> None:
         self.progress = task.progress
         self.total = total
-        self.every = max(1, math.ceil(total / HELD_OUT_TIMES))
-        self._reset(step)
-
-    def _reset(self, step: int) -> None:
-        self.nats: Tensor | float = 0.0
-        self.symbols = 0
-        self.since = time.monotonic()
-        self.held_out: dict[str, float] = getattr(self, "held_out", {})
+        self.measure_every = max(1, math.ceil(total / HELD_OUT_TIMES))
+        self.log_every = max(1, math.ceil(total / LOGGED_TIMES))
+        self.held_out: dict[str, float] = {}
+        self.shown, self.logged = _Mean(), logged
 
     def add(self, step: int, nats: Tensor, symbols: int, held_out: Any) -> None:
-        """Note one step; report now and then."""
-        self.nats = self.nats + nats
-        self.symbols += symbols
-        due = step % self.every == 0 or step == self.total
-        if not due and time.monotonic() - self.since < REPORT_SECONDS:
-            return
-        figures = {
-            "loss": float(self.nats) / self.symbols / math.log(2),
-            "symbols_per_second": self.symbols / max(1e-9, time.monotonic() - self.since),
-        }
-        if due and not math.isnan(valid := held_out()):
+        """Note one step; show and log now and then."""
+        self.shown.add(nats, symbols)
+        self.logged.add(nats, symbols)
+        measured = step % self.measure_every == 0 or step == self.total
+        log = self.logged.figures() if measured or step % self.log_every == 0 else None
+        late = time.monotonic() - self.shown.since >= REPORT_SECONDS
+        show = self.shown.figures() if measured or late else None
+        if measured and not math.isnan(valid := held_out()):
             self.held_out = {"valid_loss": valid}
-        self.progress.update(step, self.total, **figures, **self.held_out)
-        self.progress.log(step, **figures, **(self.held_out if due else {}))
-        self._reset(step)
+        if show is not None:
+            self.progress.update(step, self.total, **show, **self.held_out)
+            self.shown = _Mean()
+        if log is not None:
+            self.progress.log(step, **log, **(self.held_out if measured else {}))
+            self.logged = _Mean()

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from stackc.words import amount
+
 WIDTH = 118
 """Columns of the table where there is no terminal to ask."""
 
@@ -46,9 +48,9 @@ def _heading(figures: dict[str, Any]) -> list[str]:
     packages = ", ".join(f"{name} {one}" for name, one in here["packages"].items())
     what = f"{figures['level']} of {figures['stack']}" if figures["level"] else figures["stack"]
     lines = [
-        f"{what}, vocabulary {figures['vocabulary']:,}, on {figures['file']} ({figures['bytes']:,} bytes); "
+        f"{what}, vocabulary {figures['vocabulary']:,}, on {figures['file']} ({amount(figures['bytes'], 'byte')}); "
         f"interleaved rounds: {figures['repeats']}",
-        f"{here['cpu']}, {here['cores']} cores, {here['system']}, Python {here['python']}, {packages}",
+        f"{here['cpu']}, {amount(here['cores'], 'core')}, {here['system']}, Python {here['python']}, {packages}",
     ]
     if trained is not None:
         lines.append(

@@ -34,6 +34,7 @@ def command(
     from stackc.cli.progress import bar
     from stackc.container.paths import compress_file, compressed_name
     from stackc.stack import Stack
+    from stackc.words import amount
 
     opened = Stack(stack)
 
@@ -47,10 +48,12 @@ def command(
             )
         if not quiet:
             rate = f", {8 * made.written / made.size:.3f} bits a byte" if made.size else ""
-            stored = f"; {made.raw} of {made.blocks} blocks stored as they are" if made.raw else ""
-            click.echo(f"{out or 'standard output'}: {made.size:,} bytes as {made.written:,}{rate}{stored}", err=True)
+            stored = f"; {made.raw:,} of {amount(made.blocks, 'block')} stored as is" if made.raw else ""
+            click.echo(
+                f"{out or 'standard output'}: {amount(made.size, 'byte')} as {made.written:,}{rate}{stored}", err=True
+            )
         if made.failed:
-            text = f"warning: {file}: {made.failed} blocks did not decode back and were stored as they are"
+            text = f"warning: {file}: {amount(made.failed, 'block')} did not decode back, stored as is"
             click.echo(f"{text}; please report this", err=True)
         return WARNING if made.failed else 0
 

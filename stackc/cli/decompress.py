@@ -74,6 +74,7 @@ def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force:
     from stackc.cli.progress import bar
     from stackc.container.paths import salvage_file
     from stackc.errors import StackcError
+    from stackc.words import amount
 
     if out is None:
         raise StackcError("--salvage puts blocks where they stood: name a file with -o")
@@ -87,5 +88,5 @@ def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force:
         where = f"bytes {start:,} to {end - 1:,}" if end is not None else f"from byte {start:,} on, if there was more"
         click.echo(f"{file}: missing: {where}", err=True)
     if not quiet:
-        click.echo(f"{out}: {found.recovered:,} bytes recovered", err=True)
+        click.echo(f"{out}: {amount(found.recovered, 'byte')} recovered", err=True)
     return 0 if found.whole else WARNING

@@ -19,13 +19,17 @@ import click
     default="local",
     help="Encode here, or on a Ray cluster.  [default: local]",
 )
-def command(stack: Path, file: Path, output: Path, level: str | None, engine: str) -> None:
+@click.option("--force", is_flag=True, help="Overwrite.")
+def command(stack: Path, file: Path, output: Path, level: str | None, engine: str, force: bool) -> None:
     """Turn FILE into tokens of STACK. Any bytes; the file is one document."""
     from stackc.files import read_pieces
+    from stackc.outputs import check_output
     from stackc.stack import Stack
     from stackc.tokens_file import check_suffix, write_tokens
+    from stackc.words import amount
 
     check_suffix(output)
+    check_output(output, file, stack, force=force)
     opened = Stack(stack)
     names = [one.name for one in opened.levels[: opened.level_index(level)]] or ["no level"]
     size = 0
@@ -38,4 +42,4 @@ def command(stack: Path, file: Path, output: Path, level: str | None, engine: st
 
     tokens = write_tokens(output, opened.encode_stream(counted(), level, engine), opened.token_alphabet(level))
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
-    click.echo(f"{output}: {size:,} bytes as {tokens:,} tokens of {names[-1]}{rate}", err=True)
+    click.echo(f"{output}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}", err=True)

@@ -19,6 +19,7 @@ import click
     help="Of the stack's own text, where no files are named.  [default: train]",
 )
 @click.option("--eos", is_flag=True, help="After each document, an id of its own: one past the tokens (bin).")
+@click.option("--force", is_flag=True, help="Overwrite.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def command(
     stack: Path,
@@ -28,6 +29,7 @@ def command(
     level: str | None,
     split: str | None,
     eos: bool,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Write the tokens of STACK, or STACK as a tokenizer, for other programs.
@@ -36,8 +38,10 @@ def command(
     """
     from stackc.cli.progress import bar
     from stackc.errors import StackcError
-    from stackc.export import Tokens, export_bin, export_parquet
+    from stackc.export import Tokens, export_bin, export_parquet, meta_name
+    from stackc.outputs import check_output, check_output_folder
     from stackc.stack import Stack
+    from stackc.words import amount
 
     if eos and to != "bin":
         raise StackcError(f"--eos: only for --to bin; {to} keeps documents apart")
@@ -48,13 +52,15 @@ def command(
             raise StackcError("--to hf-tokenizer: a tokenizer holds no text; leave out --split and files")
         from stackc.hf import StackTokenizer
 
-        if output.is_file():
-            raise StackcError(f"-o {output}: a file; a tokenizer is a folder")
+        check_output_folder(output, stack, force=force)
         tokenizer = StackTokenizer.from_stack(stack, level)
         tokenizer.save_pretrained(str(output))
         if not quiet:
             click.echo(f"{output}: a tokenizer of {len(tokenizer):,} ids", err=True)
         return
+    check_output(output, *files, stack, force=force)
+    if to == "bin" and (meta := meta_name(output)) is not None:
+        check_output(meta, *files, stack, force=force)
     tokens = Tokens(stack=Stack(stack), level=level, split=split or "train", files=files)
     with bar(str(output), tokens.source_bytes, quiet) as report:
         if to == "bin":
@@ -62,5 +68,6 @@ def command(
         else:
             made = export_parquet(tokens, output, report=report)
     if not quiet:
-        text = f"{made.documents:,} documents, {made.source_bytes:,} bytes as {made.tokens:,} tokens"
-        click.echo(f"{output}: {text}", err=True)
+        sizes = f"{amount(made.source_bytes, 'byte')} as {amount(made.tokens, 'token')}"
+        text = f"{amount(made.documents, 'document')}, {sizes}, {made.dtype}"
+        click.echo(f"{output}: {text} ({made.ids:,} ids{' with the end of a document' if eos else ''})", err=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from stackc.words import amount
+
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
@@ -46,7 +48,7 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
         return
     recipe = manifest["recipe"]
     count = len(manifest["levels"])
-    click.echo(f"{manifest['name']}: {count} level{'s' * (count != 1)}, built by stackc {manifest['stackc']}")
+    click.echo(f"{manifest['name']}: {amount(count, 'level')}, built by stackc {manifest['stackc']}")
     click.echo(f"sha256: {stack_sha256(manifest)}")
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
         click.echo(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
@@ -58,14 +60,16 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
         click.echo(f"  {'on disk':10} {_size(manifest, made['name'])}")
     top = recipe["top"]
     click.echo(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_size(manifest, top['name'])}")
-    trained = {name: f"{one['device']}, {one['threads']} threads" for name, one in manifest["trained"].items()}
+    trained = {
+        name: f"{one['device']}, {amount(one['threads'], 'thread')}" for name, one in manifest["trained"].items()
+    }
     click.echo("\ntrained: " + "; ".join(f"{name} on {where}" for name, where in trained.items()))
     click.echo(
         "parts: "
         + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in manifest["plugins"].items())
     )
     if verify:
-        click.echo(f"verified: {len(manifest['parts'])} parts are what the manifest says")
+        click.echo(f"verified: {amount(len(manifest['parts']), 'part')}, as the manifest says")
     click.echo()
     print_report(path)
 
@@ -91,10 +95,10 @@ def _show_file(path: Path, as_json: bool) -> None:
             time = f"{said['modified_ns']} ns after 1970"
     where = click.format_filename(said["stack"]) if said["stack"] else "not found in STACKC_PATH and ./runs"
     raw = said["raw_blocks"]
-    sizes = f"{said['size']:,} bytes as {said['written']:,}{rate}"
+    sizes = f"{amount(said['size'], 'byte')} as {said['written']:,}{rate}"
     click.echo(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
     click.echo(f"original:    sha256 {said['sha256']}, modified {time}")
-    click.echo(f"blocks:      {said['blocks']:,} of {said['block_size']:,} bytes, {raw:,} of them stored as they are")
+    click.echo(f"blocks:      {said['blocks']:,} of {amount(said['block_size'], 'byte')}, {raw:,} of them stored as is")
     click.echo(f"stack:       {said['stack_sha256']} ({where})")
     click.echo(f"decodes on:  {said['host'] or 'any machine'} ({said['portability']})")
 
@@ -111,4 +115,4 @@ def _size(manifest: dict[str, object], name: str) -> str:
     for path, part in parts.items():
         if path.startswith(f"{name}/"):
             total["/tokens/" in path] += part["bytes"]
-    return f"{total[False]:,} bytes of model and tables, {total[True]:,} of tokens"
+    return f"{amount(total[False], 'byte')} of model and tables, {total[True]:,} of tokens"

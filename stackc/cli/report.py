@@ -33,10 +33,11 @@ def command(
     from rich.console import Console
 
     from stackc.report import write_report
+    from stackc.words import amount
 
     with Console(stderr=True).status("reading") as status:
         missing = write_report(stacks, output, png=png, text=text, sample=sample, force=force, tell=status.update)
     for line in missing:
         click.echo(f"left out: {line}", err=True)
     images = f" and {click.format_filename(png)}/*.png" if png is not None else ""
-    click.echo(f"{click.format_filename(output)}{images}: {len(stacks)} stack{'s' * (len(stacks) != 1)}")
+    click.echo(f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stackc.words import amount
+
 if TYPE_CHECKING:
     from stackc.texts import TextOfCode
 
@@ -28,7 +30,7 @@ def print_texts(path: Path, name: str, limit: int | None, as_json: bool) -> None
         click.echo(json.dumps([_plain(text) for text in texts], indent=1))
         return
     click.echo(
-        f"{name}: {len(counts):,} codes, of which the training text has {(counts > 0).sum():,}, "
+        f"{name}: {amount(len(counts), 'code')}, of which the training text has {(counts > 0).sum():,}, "
         f"{counts.sum():,} times in all"
     )
     first = stack.level_index(name) == 1
@@ -53,6 +55,6 @@ def _shown(text: TextOfCode, first: bool) -> str:
         rest = " ..." if len(text.symbols) > SHOWN else ""
         parts.append(" ".join(map(str, text.symbols[:SHOWN])) + rest)
     if text.data is not None:
-        rest = f" ... ({len(text.data):,} bytes)" if len(text.data) > SHOWN else ""
+        rest = f" ... ({amount(len(text.data), 'byte')})" if len(text.data) > SHOWN else ""
         parts.append(repr(text.data[:SHOWN])[1:] + rest)
     return "  ".join(parts)

@@ -14,6 +14,7 @@ from stackc.container.format import PORTABILITIES
 from stackc.errors import CodingError, PartError
 from stackc.level import Level
 from stackc.parts import Portability
+from stackc.words import amount
 
 Int64 = npt.NDArray[np.int64]
 
@@ -102,7 +103,7 @@ class BlockCodec:
         return [
             data[offsets[i] : offsets[i + 1]]
             if found[i] == sizes[i]
-            else CodingError(f"it decodes to {found[i]} bytes instead of {sizes[i]}")
+            else CodingError(f"it decodes to {amount(int(found[i]), 'byte')} instead of {sizes[i]}")
             for i in range(len(payloads))
         ]
 

@@ -11,6 +11,7 @@ from stackc.container.format import Header, Report, check
 from stackc.container.reader import Block, Index, Reader
 from stackc.container.writer import BATCH_BLOCKS, BATCH_BYTES
 from stackc.errors import CodingError, ContainerError, StackcError
+from stackc.words import amount
 
 Opener = Callable[[Header], BlockCodec]
 """Gives the codec of the stack that wrote a file; raises `StackcError` where there is none, or not on this machine."""
@@ -59,7 +60,7 @@ def decompress_range(
     size, block = index.trailer.size, index.header.block_size
     start, end = 0 if start is None else start, size if end is None else end
     if not 0 <= start <= end <= size:
-        raise StackcError(f"no bytes {start}:{end} in a file of {size} bytes")
+        raise StackcError(f"no bytes {start}:{end} in a file of {amount(size, 'byte')}")
     if start == end:
         return 0
     codec = opener(index.header)

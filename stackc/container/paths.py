@@ -1,7 +1,7 @@
 """Compressing and decompressing files by name, with gzip's manners.
 
-The source is kept, nothing is overwritten unless forced, the output has the source's time and permissions and
-appears under its name only when it is whole. A name of None stands for standard input or output.
+The source is kept, nothing is overwritten unless forced (`stackc.outputs`), the output has the source's time and
+permissions and appears under its name only when it is whole. A name of None stands for standard input or output.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from stackc.container.reader import Index
 from stackc.container.salvage import Salvaged, salvage
 from stackc.container.writer import BLOCK_SIZE, Written
 from stackc.errors import ContainerError, StackcError
-from stackc.files import write_atomically
+from stackc.files import is_special, write_atomically
+from stackc.outputs import check_output
 from stackc.stack import Stack
 
 SUFFIX = ".stk"
@@ -79,7 +80,7 @@ def compress_file(
     Raises:
         StackcError: it cannot be read or written, exists already, or changed while it was read.
     """
-    with _source(path) as source, _target(path, out, force) as target:
+    with _source(path) as source, _target(out, force, path, stack) as target:
         before = os.fstat(source.fileno()) if path is not None else None
         regular = before is not None and stat.S_ISREG(before.st_mode)
         modified = before.st_mtime_ns if before and regular else None
@@ -115,7 +116,7 @@ def decompress_file(
     def opener(header: Header) -> Any:
         return open_codec(header, stack)
 
-    with _named(path), _source(path) as source, _target(path, out, force) as target:
+    with _named(path), _source(path) as source, _target(out, force, path, stack) as target:
         if span is None:
             modified = decompress(source, target, opener, report).modified
         else:
@@ -133,7 +134,7 @@ def salvage_file(
         stack: needed where the header is damaged; None: found as in `decompress_file`.
     """
     fallback = stack.codec if stack is not None else None
-    with _named(path), _source(path) as source, _target(path, out, force) as target:
+    with _named(path), _source(path) as source, _target(out, force, path, stack) as target:
         found = salvage(_on_disk(path, source), target, lambda header: open_codec(header, stack), fallback, report)
     _finish(path, out, found.modified)
     return found
@@ -240,26 +241,21 @@ def _source(path: Path | None) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _target(source: Path | None, out: Path | None, force: bool) -> Iterator[IO[bytes]]:
+def _target(out: Path | None, force: bool, source: Path | None, stack: Stack | None) -> Iterator[IO[bytes]]:
     if out is None:
         if sys.stdout.isatty() and not force:
             raise StackcError("the output would go to the terminal; name a file with -o, or force it with --force")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    if source is not None and out.exists() and source.exists() and out.samefile(source):
-        raise StackcError(f"{out}: the output would replace its own source; name another with -o")
-    if (out.exists() or out.is_symlink()) and not force:
-        raise StackcError(f"{out}: exists already; --force overwrites it")
-    if out.is_dir():
-        raise StackcError(f"{out}: is a folder")
+    check_output(out, source, stack.folder if stack is not None else None, force=force)
     with write_atomically(out) as file:
         yield file
 
 
 def _finish(source: Path | None, out: Path | None, modified: int | None) -> None:
     """Give the output its source's permissions and the original's time, as far as the system lets."""
-    if out is None:
+    if out is None or is_special(out):
         return
     with contextlib.suppress(OSError):
         if source is not None:

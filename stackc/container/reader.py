@@ -36,6 +36,7 @@ from stackc.container.format import (
 )
 from stackc.container.writer import read_up_to
 from stackc.errors import ContainerError
+from stackc.words import amount
 
 _MARKER_SIZE = 4
 
@@ -111,7 +112,7 @@ class Reader:
         head = marker + read_up_to(self._file, INDEX_HEAD_SIZE - len(marker))
         file_id, said = unpack_index_head(head)
         if file_id != self.header.file_id or said != blocks:
-            raise ContainerError(f"the index is of {said} blocks of file {file_id.hex()}; {blocks} were here")
+            raise ContainerError(f"the index is of {amount(said, 'block')} of file {file_id.hex()}; {blocks} were here")
         whole = hashlib.sha256(head)
         found = hashlib.sha256()
         left = 4 * blocks
@@ -210,5 +211,6 @@ def check_trailer(trailer: Trailer, header: Header, blocks: int, size: int) -> N
         raise ContainerError("the trailer is of another file")
     if trailer.blocks != blocks or trailer.size != size:
         raise ContainerError(
-            f"the trailer tells of {trailer.blocks} blocks and {trailer.size} bytes; {blocks} and {size} were here"
+            f"the trailer tells of {amount(trailer.blocks, 'block')} and {amount(trailer.size, 'byte')}; {blocks} and "
+            f"{size} were here"
         )

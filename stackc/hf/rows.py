@@ -14,6 +14,7 @@ from stackc.errors import StackcError
 from stackc.hf.coding import encode_batch
 from stackc.hf.parts import Int64, Part, char_starts, cut
 from stackc.level import Level
+from stackc.words import amount
 
 Ids = list[int]
 Spans = list[tuple[int, int]]
@@ -111,7 +112,7 @@ def pairs_of(text: Any, text_pair: Any) -> tuple[list[tuple[Any, Any]], bool]:
     firsts = list(text) if batched else [text]
     seconds = [None] * len(firsts) if text_pair is None else list(text_pair) if batched else [text_pair]
     if len(seconds) != len(firsts):
-        raise StackcError(f"{len(firsts)} texts and {len(seconds)} text pairs: one pair a text")
+        raise StackcError(f"{amount(len(firsts), 'text')} and {amount(len(seconds), 'text pair')}: one pair a text")
     pairs: list[tuple[Any, Any]] = []
     for first, second in zip(firsts, seconds, strict=True):
         # A pair may come as one entry of the batch.

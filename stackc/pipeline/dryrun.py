@@ -15,6 +15,7 @@ from stackc.pipeline.build import SPLITS
 from stackc.pipeline.compiling import COMPILE_BITS, section_bytes
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.recipe.checks import codes_pieces
+from stackc.words import amount
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
 """Operations a second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""
@@ -32,7 +33,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     if not console.is_terminal:
         console = Console(file=console.file, width=TABLE_WIDTH, highlight=False)
     rate = RATES["cuda" if device == "cuda" else "cpu"]
-    console.print(f"{recipe.stack.name}: {len(recipe.levels)} level{'s' * (len(recipe.levels) != 1)} and the top model")
+    console.print(f"{recipe.stack.name}: {amount(len(recipe.levels), 'level')} and the top model")
     console.print("stages: " + " ".join(stages(recipe)), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:

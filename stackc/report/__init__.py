@@ -3,8 +3,9 @@
 facts.py     what is known of a stack          cutting.py   a sample of text through all levels
 plots.py     facts to plots, as data           ticks.py     where axes have their numbers
 svg.py       a plot, drawn                     png.py       the same plot as an image
-labels.py    where the names of points go      page.py      the page
-browser.py   text cut into its tokens          assets.py    style and script
+sameness.py  whether texts are the same        labels.py    where the names of points go
+page.py      the page                          browser.py   text cut into its tokens
+assets.py    style and script
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ def write_report(
     Raises:
         ArtifactError: a folder that holds no stack; a place that cannot be written.
         StackcError: the page or an image is there already; the text cannot be read; images are wanted and matplotlib
-            is not installed.
+            is not installed; a stack is named twice.
     """
     from stackc.errors import ArtifactError
     from stackc.files import storage_error, write_atomically
+    from stackc.outputs import check_output
     from stackc.report.facts import gather
     from stackc.report.page import page
     from stackc.report.plots import plots_of
@@ -57,14 +59,15 @@ def write_report(
         need_matplotlib()
     if not Path(out).parent.is_dir():
         raise ArtifactError(f"{out}: no folder {Path(out).parent}; make it first")
-    _free(Path(out), force)
+    inputs = [*(Path(folder) for folder in stacks), None if text is None else Path(text)]
+    check_output(Path(out), *inputs, force=force)
     chosen = None if text is None else (Path(text).name, _start(Path(text), sample))
     facts = gather([Path(folder) for folder in stacks], sample, tell, chosen)
     plots = plots_of(facts)
     tell("writing")
     images = {} if png is None else {Path(png) / f"{plot.key}.png": plot for plot in plots}
     for image in images:
-        _free(image, force)
+        check_output(image, *inputs, force=force)
     with write_atomically(Path(out)) as file:
         file.write(page(facts, plots).encode())
     if png is not None:
@@ -78,15 +81,6 @@ def write_report(
             with write_atomically(image) as file:
                 file.write(draw(plot))
     return [f"{fact.folder}: {line}" for fact in facts for line in fact.missing]
-
-
-def _free(path: Path, force: bool) -> None:
-    from stackc.errors import StackcError
-
-    if path.is_dir():
-        raise StackcError(f"{path}: a folder is there; name a file")
-    if path.exists() and not force:
-        raise StackcError(f"{path}: is there already; --force overwrites it")
 
 
 def _start(path: Path, size: int) -> bytes:

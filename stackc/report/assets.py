@@ -22,6 +22,7 @@ h2{font-size:1.2rem;margin:36px 0 8px;padding-top:12px;border-top:1px solid var(
 h3{font-size:1rem;margin:20px 0 6px;overflow-wrap:anywhere}
 nav{display:flex;flex-wrap:wrap;gap:4px 16px}a{color:var(--link)}
 .note{color:var(--soft);font-size:.875rem;margin:4px 0 8px;overflow-wrap:anywhere}
+.warning{font-size:.875rem;font-weight:600;margin:4px 0 8px;overflow-wrap:anywhere}
 .wide{overflow-x:auto;border:1px solid var(--rule);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
 th,td{padding:6px 10px;text-align:right;white-space:nowrap}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from stackc.report.cutting import Cutting
 from stackc.report.facts import Facts
+from stackc.words import amount
 
 SHOWN_BYTES = 3072
 """Source bytes of the sample that are shown, at most."""
@@ -44,7 +45,9 @@ def browser(fact: Facts, number: int, stacks: int = 1) -> str:
     for cutting in views:
         mean = (cutting.bytes[-1] - cutting.bytes[0]) / len(cutting.symbols)
         what = "tokens that the top model reads" if cutting.top else "windows"
-        note = f"{html.escape(cutting.name)}: {what}, {mean:.2f} bytes each; here, the first {len(data):,} bytes"
+        note = (
+            f"{html.escape(cutting.name)}: {what}, {mean:.2f} bytes each; here, the first {amount(len(data), 'byte')}"
+        )
         pieces = "".join(_pieces(cutting, data))
         text = f'<pre tabindex="0" role="group" aria-label="{READ}">{pieces}</pre>'
         out.append(f'<section class="pane"><p class="note">{note}</p>{text}</section>')
@@ -76,9 +79,9 @@ def _told(cutting: Cutting, i: int, size: int) -> str:
         " ..." if len(tokens) > SHOWN_TOKENS else ""
     )
     count = int(cutting.symbols[i])
-    parts = [f"{'token' if cutting.top else 'code'} {listed}", f"{size} byte{'s' * (size != 1)}"]
+    parts = [f"{'token' if cutting.top else 'code'} {listed}", amount(size, "byte")]
     if not cutting.top:
-        parts.append(f"{count} symbol{'s' * (count != 1)}")
+        parts.append(amount(count, "symbol"))
     if cutting.bits is not None:
         parts.append(f"{cutting.bits[i]:.2f} bits for the model")
     if not cutting.top:

@@ -22,6 +22,11 @@ from stackc.table import COLUMNS
 MAX_LINE = 1 << 12
 """Characters of a line of the logs that are read."""
 
+MAX_LABEL = 48
+"""Characters by which labels differ; what plots add still fits."""
+
+SPLITS = ("train", "valid", "test")
+
 MAX_LEVELS = 64
 """Rows of a stack's report that are shown."""
 
@@ -51,9 +56,10 @@ class Facts:
 
     Attributes:
         folder: of the stack.
-        label: its name, with the folder where two stacks have the same.
+        label: its name, with the end of its folder where two stacks have the same.
         coding_bytes: of the parts that coding needs, on disk.
         names: of its levels, lowest first, and of its top model.
+        texts: SHA-256 of its corpus by split, as its manifest has it, whether or not the text is still there.
         evaluation: its report/report.json; None where there is none.
         curves: by name of the model.
         split: what the sample is: a split of the corpus, or a file.
@@ -66,12 +72,18 @@ class Facts:
     label: str
     coding_bytes: int
     names: list[str]
+    texts: dict[str, str] = attrs.field(factory=dict)
     evaluation: dict[str, Any] | None = None
     curves: dict[str, Curve] = attrs.field(factory=dict)
     split: str = ""
     data: Symbols = attrs.field(factory=lambda: np.zeros(0, np.uint8))
     cuttings: list[Cutting] = attrs.field(factory=list)
     missing: list[str] = attrs.field(factory=list)
+
+    @property
+    def measured(self) -> str | None:
+        """SHA-256 of the text that the figures are of; None where it is not known."""
+        return self.texts.get(str(self.evaluation.get("split"))) if self.evaluation else None
 
 
 def gather(
@@ -90,16 +102,25 @@ def gather(
 
     Raises:
         ArtifactError: a folder that holds no stack. What else is missing is said in `Facts.missing`.
+        StackcError: a stack that is named twice.
     """
     manifests = [read_manifest(folder) for folder in folders]
-    names = [str(manifest["name"]) for manifest in manifests]
+    for i, folder in enumerate(folders):
+        if any(folder.samefile(other) for other in folders[:i]):
+            raise StackcError(f"{folder}: named twice; a report shows a stack once")
+    labels = labels_of([str(manifest["name"]) for manifest in manifests], folders)
     gathered = []
-    for folder, manifest, name in zip(folders, manifests, names, strict=True):
+    for folder, manifest, label in zip(folders, manifests, labels, strict=True):
         fact = Facts(
             folder=folder,
-            label=name if names.count(name) == 1 else f"{name} ({folder})",
+            label=label,
             coding_bytes=sum(manifest["parts"][part]["bytes"] for part in set(coding_parts(manifest))),
             names=[str(made["name"]) for made in manifest["levels"]] + [str(manifest["recipe"]["top"]["name"])],
+            texts={
+                split: manifest["parts"][part]["sha256"]
+                for split in SPLITS
+                if (part := f"corpus/{split}/symbols.bin") in manifest["parts"]
+            },
         )
         _own_report(fact)
         _curves(fact)
@@ -109,6 +130,28 @@ def gather(
             fact.missing.append(f"its text is not cut into tokens ({error})")
         gathered.append(fact)
     return gathered
+
+
+def labels_of(names: list[str], folders: list[Path]) -> list[str]:
+    """A label for each stack, all of them different where plots show them: cut, and in few letters.
+
+    Names that several stacks have get as much of the end of their folders as tells these apart; where that is cut off,
+    labels are numbered.
+    """
+    labels = list(names)
+    for name in {name for name in names if names.count(name) > 1}:
+        same = [i for i, other in enumerate(names) if other == name]
+        paths = [folders[i].resolve().parts for i in same]
+        least = next(n for n in range(1, max(map(len, paths)) + 1) if len({path[-n:] for path in paths}) == len(paths))
+        for i, path in zip(same, paths, strict=True):
+            labels[i] = f"{name} ({Path(*path[-least:])})"
+    shown = {plain(label[:MAX_LABEL]) for label in labels}
+    return labels if len(shown) == len(labels) else [f"{i}: {label}" for i, label in enumerate(labels, 1)]
+
+
+def plain(text: str) -> str:
+    """With "?" for what cannot be seen, or may have no glyph in a plot."""
+    return "".join(char if char.isprintable() and ord(char) < 0x250 else "?" for char in text)
 
 
 def _own_report(fact: Facts) -> None:

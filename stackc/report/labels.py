@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 Box = tuple[float, float, float, float]
 
-WIDE = 0.62
-"""Width of a character, in heights of the font: generous for what models are called."""
+WIDE, WIDEST = 0.64, 0.88
+"""Width of a character, in heights of the font, and of one of M and W, with which the names of models begin."""
 
 OFFSETS = ((0, 1), (1, 1), (-1, 1), (0, -1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 2), (1, -2))
 """Places that are tried: below first, since the lines of unigrams and uniforms are above a model."""
@@ -34,7 +34,7 @@ def place(points: Sequence[tuple[float, float, str]], size: float, bounds: Box) 
         if (twin := next(same, None)) is not None:
             found.append(found[twin])
             continue
-        width = WIDE * size * len(name)
+        width = size * sum(WIDEST if char in "MWmw" else WIDE for char in name)
         boxes = [_box(x, y, width, size, right, down) for right, down in OFFSETS]
         inside = [box for box in boxes if _inside(box, bounds)] or boxes
         box = next((box for box in inside if not any(_overlap(box, other) for other in taken)), inside[0])

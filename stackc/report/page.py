@@ -10,8 +10,10 @@ from stackc.report.assets import SCRIPT, style
 from stackc.report.browser import SHADES, browser
 from stackc.report.facts import Facts
 from stackc.report.plots import Plot
+from stackc.report.sameness import measured_apart, measured_on
 from stackc.report.svg import legend, svg
 from stackc.table import COLUMNS, NOTE
+from stackc.words import amount
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -85,20 +87,23 @@ def _table(facts: list[Facts]) -> str:
             cells = "".join(_cell(row[field], form) for _, field, form in COLUMNS[1:])
             rows.append(f'<tr><th scope="row">{_text(row["name"])}</th>{cells}</tr>')
         bodies.append(f"<tbody>{''.join(rows)}</tbody>")
+    warning = ""
+    if apart := measured_apart(facts):
+        warning = f'<p class="warning">{_text(apart)} <span class="note">{_text(measured_on(facts))}</span></p>'
     return (
-        '<div class="wide" tabindex="0" role="group" aria-label="Figures; scrolls sideways">'
+        f'{warning}<div class="wide" tabindex="0" role="group" aria-label="Figures; scrolls sideways">'
         f"<table><thead><tr>{heads}</tr></thead>{''.join(bodies)}</table></div>"
         f'<p class="note">{_text(NOTE)}</p>'
     )
 
 
 def _summary(fact: Facts) -> str:
-    own = f"{fact.coding_bytes:,} bytes of its own that coding needs"
+    own = f"{amount(fact.coding_bytes, 'byte')} of its own that coding needs"
     if fact.evaluation is None:
         return f"no report; {own}"
     restored = "every level decoded back" if fact.evaluation.get("round_trip") is True else "NOT RESTORED"
     size, count = fact.evaluation["source_bytes"], fact.evaluation["documents"]
-    return f"{size:,} source bytes in {count:,} document{'s' * (count != 1)}, {restored}; {own}"
+    return f"{amount(size, 'source byte')} in {amount(count, 'document')}, {restored}; {own}"
 
 
 def _cell(value: Any, form: str) -> str:
@@ -111,7 +116,9 @@ def _cell(value: Any, form: str) -> str:
 def _figures(plots: list[Plot], starts: str) -> str:
     chosen = [plot for plot in plots if plot.key.startswith(tuple(starts.split("|")))]
     return "".join(
-        f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption><div>{svg(plot)}{legend(plot)}</div>'
+        f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption>'
+        + (f'<p class="warning">{_text(plot.warning)}</p>' if plot.warning else "")
+        + f"<div>{svg(plot)}{legend(plot)}</div>"
         + (f'<p class="note">{_text(plot.note)}</p>' if plot.note else "")
         + "</figure>"
         for plot in chosen

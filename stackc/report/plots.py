@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.report.facts import Facts
+from stackc.report.sameness import cut_apart, measured_apart, trained_apart
 
 MAX_POINTS = 200
 """Points of a curve that are drawn."""
@@ -61,6 +62,7 @@ class Plot:
         whole_x: xs are counts: no tick stands between two whole numbers.
         from_zero: the y axis starts at 0.
         note: what a reader should know.
+        warning: why stacks cannot be compared by it; or nothing.
     """
 
     key: str
@@ -72,6 +74,7 @@ class Plot:
     whole_x: bool = False
     from_zero: bool = False
     note: str = ""
+    warning: str = ""
 
     @property
     def several(self) -> bool:
@@ -81,7 +84,8 @@ class Plot:
 
 def plots_of(facts: list[Facts]) -> list[Plot]:
     """All plots that the facts allow, in the page's order."""
-    return [plot for plot in _all(facts) if any(one.ys for one in plot.series)]
+    drawn = [plot for plot in _all(facts) if any(one.ys for one in plot.series)]
+    return [plot if plot.several else attrs.evolve(plot, warning="") for plot in drawn]
 
 
 def _all(facts: list[Facts]) -> Iterator[Plot]:
@@ -114,6 +118,7 @@ def _by_bytes(facts: list[Facts]) -> Plot:
         y_label="bits a source byte",
         series=_models(facts, _bytes_a_symbol, [MODEL, *BASELINES]),
         from_zero=True,
+        warning=measured_apart(facts),
         note="Models in contexts of a segment. One that learned nothing has the bits of its unigram or uniform line.",
     )
 
@@ -128,6 +133,7 @@ def _by_operations(facts: list[Facts]) -> Plot:
         series=_models(facts, lambda rows, k: _ops(rows, k) or None, [MODEL]),
         log_x=True,
         from_zero=True,
+        warning=measured_apart(facts),
         note="Models in contexts of a segment; operations of a model, its softmax, and those below that must run."
         + (" Models that need no operations are left out." if free else ""),
     )
@@ -198,6 +204,7 @@ def _learning(facts: list[Facts], k: int) -> Plot:
         whole_x=True,
         y_label="bits a symbol",
         series=series,
+        warning=trained_apart(facts),
     )
 
 
@@ -222,6 +229,7 @@ def _lengths(facts: list[Facts], k: int, unit: Literal["symbols", "bytes"]) -> P
         y_label="% of windows",
         series=series,
         from_zero=True,
+        warning=cut_apart(facts),
         note=_sampled(facts),
     )
 
@@ -261,6 +269,7 @@ def _positions(facts: list[Facts], k: int) -> Plot:
         y_label="bits a symbol, mean",
         series=series,
         from_zero=True,
+        warning=cut_apart(facts),
         note=f"{_sampled(facts)} Positions that {ENOUGH} windows or more reach; only probable text gets far.",
     )
 
@@ -270,4 +279,5 @@ def _sampled(facts: list[Facts]) -> str:
     if not sizes:
         return ""
     span = f"{min(sizes):,} to {max(sizes):,}" if min(sizes) < max(sizes) else f"{max(sizes):,}"
-    return f"Over the first {span} bytes of {' / '.join(dict.fromkeys(f.split for f in facts if f.cuttings))}."
+    noun = "byte" if max(sizes) == 1 else "bytes"
+    return f"Over the first {span} {noun} of {' / '.join(dict.fromkeys(f.split for f in facts if f.cuttings))}."

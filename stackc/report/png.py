@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from stackc.extras import need
+from stackc.report.facts import plain
 from stackc.report.labels import place
 from stackc.report.plots import Plot
 
@@ -54,7 +55,9 @@ def draw(plot: Plot) -> bytes:
         axes.set_xscale("log")
     if plot.from_zero:
         axes.set_ylim(0, 1.08 * max(max(one.ys) for one in plot.series if one.ys) or 1)
-    axes.set_title(_plain(plot.title), fontsize=10, loc="left")
+    axes.set_title(_plain(plot.title), fontsize=10, loc="left", pad=6 + 10 * bool(plot.warning))
+    if plot.warning:
+        axes.text(0, 1.015, plot.warning, transform=axes.transAxes, fontsize=7, fontweight="bold")
     axes.set_xlabel(_plain(plot.x_label))
     axes.set_ylabel(_plain(plot.y_label))
     axes.grid(alpha=0.25)
@@ -83,5 +86,4 @@ def _name(plot: Plot, figure: Any, axes: Any) -> None:
 
 def _plain(text: str) -> str:
     """As it stands: no dollar sign starts a formula, no character is without a glyph, no label is hidden."""
-    shown = "".join(char if char.isprintable() and ord(char) < 0x250 else "?" for char in text)
-    return shown.replace("$", r"\$").lstrip("_") or "?"
+    return plain(text).replace("$", r"\$").lstrip("_") or "?"

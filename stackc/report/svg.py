@@ -13,9 +13,11 @@ from stackc.report.labels import place
 from stackc.report.plots import Plot, Series
 from stackc.report.ticks import linear, logarithmic, written
 
-WIDTH, HEIGHT = 400, 268
-LEFT, RIGHT, TOP, BOTTOM = 50, 16, 10, 46
+WIDTH, HEIGHT = 410, 272
+LEFT, RIGHT, TOP, BOTTOM = 60, 16, 10, 50
 FONT = 13
+UNDER = 21
+"""From the axis down to the base of its numbers: in the corner they are a line below the other axis's last one."""
 MARKED = 4
 """Marks on a line, at most, that tell its stack."""
 
@@ -52,7 +54,7 @@ def svg(plot: Plot) -> str:
     for tick in x_ticks:
         at = _n(x(tick))
         out.append(f'<path class="grid" d="M{at} {TOP}V{HEIGHT - BOTTOM}"/>')
-        out.append(f'<text class="tick mid" x="{at}" y="{HEIGHT - BOTTOM + 17}">{written(tick)}</text>')
+        out.append(f'<text class="tick mid" x="{at}" y="{HEIGHT - BOTTOM + UNDER}">{written(tick)}</text>')
     out.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     middle = (LEFT + WIDTH - RIGHT) // 2
     out.append(f'<text class="label mid" x="{middle}" y="{HEIGHT - 9}">{_text(plot.x_label)}</text>')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,46 @@ def test_what_is_wrong_with_the_data(tmp_path: Path) -> None:
     assert "corpus.train: no text in it" in complaint(reader(format="json", train_files=path))
     (tmp_path / "d.jsonl").write_text('{"text": "one"}\n{"text":')
     assert "cannot be read" in complaint(reader(format="json", train_files=str(tmp_path / "d.jsonl")))
+    assert (
+        complaint(reader(format="json", train_files=(path, "nowhere"))) == "corpus.train_files: no file matches nowhere"
+    )
     (tmp_path / "saved").mkdir()
     assert "cannot be read" in complaint(reader(saved=str(tmp_path / "saved")))
     assert "one folder, not 2" in complaint(reader(saved=("a", "b")))
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "said"),
+    [
+        ("json", b'{"text": "one"}\n{"text": one\n', "cannot be read (JSON parse error"),
+        ("json", b'{"txt": "one"}\n', "no column 'text'; did you mean 'txt'?"),
+        ("text", b"one\n\xff\xfe\n", "cannot be read ('utf-8' codec can't decode byte 0xff"),
+        ("parquet", b"PAR1", "cannot be read ("),
+    ],
+)
+def test_the_file_that_is_wrong_is_named_in_one_line(form: str, content: bytes, said: str, tmp_path: Path) -> None:
+    """Also on standard error, where the library logs what it raises."""
+    good = {"json": b'{"text": "one"}\n', "text": b"one\n"}
+    names = [str(tmp_path / name) for name in ("a", "b", "c")]
+    for name in names:
+        Path(name).write_bytes(good.get(form, content))
+    wrong = names[1] if form in good else names[0]
+    Path(wrong).write_bytes(content)
+    assert complaint(reader(format=form, train_files=tuple(names))).startswith(f"{wrong}: {said}")
+    (tmp_path / "recipe.toml").write_text(counting())
+    files = ", ".join(f'"{name}"' for name in names)
+    changes = [f'corpus={{reader = "datasets", format = "{form}", train_files = [{files}]}}']
+    code = "import sys; from stackc.cli import run; run()"
+    arguments = ["build", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "out"), "--set", *changes]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert done.stderr.startswith(f"error: {wrong}: {said}")
+
+
+def test_lines_of_text_are_documents_without_their_ends(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\r\n\n two \nlast")
+    found = list(reader(format="text", train_files=str(tmp_path / "a.txt")).documents("train"))
+    assert found == [b"one", b"", b" two ", b"last"]
 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

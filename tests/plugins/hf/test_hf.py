@@ -13,7 +13,7 @@ import transformers
 
 from stackc.api import RESTART, ArtifactError, CodingError, Device, StackcError, read_tensors, write_tensors
 from stackc.testing.models import ModelContract
-from stackc.testing.training import SEGMENT, Reports, every_five, sample_text, step_rows, training_task
+from stackc.testing.training import SEGMENT, Killed, Reports, every_five, sample_text, step_rows, training_task
 from stackc_hf.backend import HfBackend
 from stackc_hf.config import Hf, HfTraining
 from stackc_hf.making import arrays, fill, fresh, named
@@ -242,10 +242,37 @@ def test_training_learns_and_reports_held_out_text(tmp_path):
             valid=sample_text(5, 500, seed=1),
         )
     )
-    assert len(figures.seen) == 8
+    assert len(figures.seen) == 120, "a short training has a point for every step"
+    measured = [scalars["valid_loss"] for scalars in figures.seen if "valid_loss" in scalars]
+    assert len(measured) == 8
     # The text: log2(5) = 2.32 bits without a model, 0.95 with the rule that made it.
-    assert figures.seen[0]["valid_loss"] > 1.5
-    assert figures.seen[-1]["valid_loss"] < 1.15
+    assert measured[0] > 1.5
+    assert measured[-1] < 1.15
+
+
+def test_a_point_of_a_curve_is_the_mean_since_the_last_one_killed_or_not(tmp_path, monkeypatch):
+    class Figures(Reports):
+        seen: dict
+
+        def log(self, step, **scalars):
+            self.seen[step] = scalars["loss"]
+            super().log(step, **scalars)
+
+    def curve(name, times, kill_at=None):
+        monkeypatch.setattr("stackc_hf.training.LOGGED_TIMES", times)
+        figures = Figures(kill_at)
+        figures.seen = {}
+        settings = HfTraining(steps=16, batch=2, row=8, recuts=0, checkpoint_seconds=0.0)
+        for _ in range(1 + (kill_at is not None)):
+            with contextlib.suppress(Killed):
+                backend = HfBackend(Hf(settings=GPT2, context=24))
+                backend.train(training_task(5, settings, tmp_path / name, progress=figures))
+        return figures.seen
+
+    every, whole = curve("every", 16), curve("whole", 3)
+    assert list(whole) == [2, 4, 6, 8, 10, 12, 14, 16]
+    assert list(whole.values()) == pytest.approx([(every[step - 1] + every[step]) / 2 for step in whole])
+    assert curve("parts", 3, kill_at=5) == whole, "killed in step 4, with step 3 in the checkpoint"
 
 
 def test_a_loss_that_is_not_finite_ends_training(tmp_path, monkeypatch):

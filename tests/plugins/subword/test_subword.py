@@ -144,14 +144,44 @@ def test_not_fitted_or_not_bytes(name: str, tmp_path: Path) -> None:
 
 def test_text_without_characters(tmp_path: Path) -> None:
     raw = text_of(b"\xff\x00" * 500)
-    with pytest.raises(CodingError, match="cannot be trained to 330 tokens on this text") as caught:
+    with pytest.raises(
+        CodingError, match="cannot be trained to 330 tokens on this text: it has no characters"
+    ) as caught:
         made("unigram").fit(raw, 256, tmp_path)
     assert "\n" not in str(caught.value)
+    assert ".cc" not in str(caught.value)
     assert not list(tmp_path.iterdir())
     made("bpe").fit(raw, 256, tmp_path)
     coder = made("bpe")
     coder.load(tmp_path)
     assert decode(coder, encode(coder, b"\xff\x00\xff")) == b"\xff\x00\xff"
+
+
+@pytest.mark.parametrize("name", ["unigram", "sp-bpe"])
+def test_more_characters_than_tokens(name: str, tmp_path: Path) -> None:
+    """The least vocabulary is told, and it is enough; no line of the library's own source is quoted."""
+    text = text_of("".join(map(chr, range(0x4E00, 0x4F00))).encode() * 3)
+    with pytest.raises(CodingError) as caught:
+        made(name, vocabulary=300).fit(text, 256, tmp_path)
+    assert str(caught.value) == (
+        "sentencepiece cannot be trained to 300 tokens on this text: its bytes and common characters alone are 513; "
+        "give a vocabulary of as many or more, or a lower coverage"
+    )
+    made(name, vocabulary=513).fit(text, 256, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("INTERNAL: src/x.cc(7) [(a) <= (b)] Vocabulary size too high (9).", "Vocabulary size too high (9); try"),
+        ("INTERNAL: src/x.cc(7) [!a.empty()]", "it does not say why; try"),
+        ("Not found: no disk", "Not found: no disk; try"),
+    ],
+)
+def test_other_failures_of_sentencepiece_are_told_without_its_source(reason: str, said: str) -> None:
+    from stackc_subword.sentence import _why_not
+
+    assert _why_not(reason).startswith(said)
 
 
 @pytest.mark.parametrize(

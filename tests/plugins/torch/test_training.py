@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
+import shutil
 
 import attrs
 import numpy as np
 import pytest
 import torch
 
-from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors
+from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors, write_tensors
 from stackc_torch.architecture import hidden
 from stackc_torch.backend import TransformerBackend
 from stackc_torch.calibrate import calibrate
@@ -229,6 +231,51 @@ def test_a_killed_training_ends_in_the_same_bytes(tools, small, tmp_path, monkey
     assert (parts / "float.safetensors").read_bytes() == (whole / "float.safetensors").read_bytes()
     assert [path.name for path in parts.iterdir()] == ["float.safetensors"]
     backend.train(tools.task(parts, cut=None, progress=tools.Quiet(0), **SETTINGS))  # finished: nothing is done
+
+
+def test_what_is_logged_depends_on_steps_alone(tools, small, tmp_path, monkeypatch):
+    """Not on the clock by which figures are shown, nor on where a training was killed; old states may go on."""
+    from stackc_torch import training
+
+    monkeypatch.setattr(training, "LOGGED_TIMES", 4)
+    settings = {**SETTINGS, "rounding": 0.0, "recuts": 0}
+    curves = []
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(training, "REPORT_SECONDS", seconds)
+        curves.append(tools.Quiet())
+        TransformerBackend(small).train(tools.task(tmp_path / str(seconds), progress=curves[-1], **settings))
+    parts = tools.Quiet(5)
+    monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):  # in the middle of a point: steps 3 and 4 are in the checkpoint
+        TransformerBackend(small).train(
+            tools.task(tmp_path / "parts", progress=parts, checkpoint_seconds=0.0, **settings)
+        )
+    state = read_tensors(tmp_path / "parts" / "state.safetensors")
+    shutil.copytree(tmp_path / "parts", tmp_path / "old")
+    parts.stop_at = None
+    TransformerBackend(small).train(tools.task(tmp_path / "parts", progress=parts, **settings))
+    losses = [{step: line["loss"] for step, line in one.logged.items()} for one in (*curves, parts)]
+    assert losses[0] == losses[1] == losses[2]
+    assert list(losses[0]) == [2, 3, 4, 6, 8, 9, 10, 12], "every third step, and those with a held-out loss"
+    assert [step for step, line in curves[1].logged.items() if "valid_loss" in line] == [2, 4, 6, 8, 10, 12]
+    write_tensors(tmp_path / "old" / "state.safetensors", {k: a for k, a in state.items() if k != "logged"})
+    TransformerBackend(small).train(tools.task(tmp_path / "old", **settings))
+    made = [(tmp_path / name / "float.safetensors").read_bytes() for name in ("parts", "old")]
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(("total", "first", "points"), [(1, 1, 1), (12, 1, 12), (600, 3, 200), (100_000, 500, 200)])
+def test_a_curve_has_two_hundred_points_and_begins_early(tools, small, tmp_path, total, first, points):
+    from stackc_torch.training import _Mean, _Report
+
+    said = tools.Quiet()
+    report = _Report(tools.task(tmp_path, progress=said, steps=1), total, _Mean())
+    for step in range(1, total + 1):
+        report.add(step, torch.tensor(8 * math.log(2) * step, dtype=torch.float64), 8, lambda: math.nan)
+    steps = list(said.logged)
+    assert (steps[0], steps[-1], len(steps)) == (first, total, points)
+    for before, step in zip([0, *steps], steps, strict=False):
+        assert said.logged[step]["loss"] == pytest.approx((before + 1 + step) / 2)
 
 
 def test_accumulation_changes_only_the_order_of_sums(tools, small, tmp_path):

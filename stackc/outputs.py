@@ -1,0 +1,73 @@
+"""What commands may write over. One rule: never an input, and what is there already only with ``--force``.
+
+Devices, pipes and streams such as ``/dev/null`` and ``/dev/stdout`` are written to, not replaced: they may be there. A
+stream that leads to a file which is read is refused as that file is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from stackc.errors import ArtifactError, StackcError
+from stackc.files import is_special, read_json
+from stackc.manifest import MANIFEST
+
+
+def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
+    """Refuse a file that a command must not write, before it does anything.
+
+    Args:
+        out: what would be written.
+        inputs: what the command reads: files, and folders of stacks, which stand for their parts; None is passed over.
+        force: whether what is there may be replaced.
+
+    Raises:
+        StackcError: `out` is one of the inputs; it is a folder; it is there already, and not `force`.
+    """
+    special = is_special(out)
+    if special and not out.is_file():
+        return
+    if out.is_dir():
+        raise StackcError(f"{out}: is a folder; name a file")
+    for one in inputs:
+        if one is not None and one.is_dir():
+            if any(_same(out, part) for part in _parts(one)):
+                raise StackcError(f"{out}: the output would replace a part of the stack {one}; name another with -o")
+        elif one is not None and _same(out, one):
+            raise StackcError(f"{out}: the output would replace its own source; name another with -o")
+    if not force and not special and os.path.lexists(out):
+        raise StackcError(f"{out}: exists already; --force overwrites it")
+
+
+def check_output_folder(out: Path, *inputs: Path, force: bool) -> None:
+    """The same for a folder that several files are written into; an empty one may be there.
+
+    Raises:
+        StackcError: `out` is one of the inputs, or a file; there is something in it, and not `force`.
+    """
+    if any(_same(out, one) for one in inputs):
+        raise StackcError(f"{out}: the output would replace its own source; name another with -o")
+    if os.path.lexists(out) and not out.is_dir():
+        raise StackcError(f"{out}: is a file; name a folder")
+    if not force and out.is_dir() and any(out.iterdir()):
+        raise StackcError(f"{out}: exists already, with files in it; --force overwrites those of the same names")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return False
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    """The manifest of the stack in a folder and the files that it names."""
+    yield folder / MANIFEST
+    try:
+        parts = read_json(folder / MANIFEST, "manifest").get("parts")
+    except ArtifactError:
+        return
+    if isinstance(parts, dict):
+        yield from (folder / name for name in parts)
