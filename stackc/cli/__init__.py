@@ -96,16 +96,23 @@ def main() -> None:
     """Multi-level neural text compression with Equal-Info windows."""
 
 
+def _one_of_many() -> bool:
+    from stackc.ranks import ranks_of_environment
+
+    return ranks_of_environment()[1] > 1
+
+
 def run() -> NoReturn:
     """The installed command: `main`, and an interrupted process that says so by its exit code."""
     try:
         main()
     except SystemExit as end:
-        if end.code == INTERRUPTED:
-            # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end.
+        if end.code == INTERRUPTED or (isinstance(end.code, int) and end.code and _one_of_many()):
+            # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end; threads
+            # of a process group that lost a rank abort there.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            os._exit(end.code)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said: the exit code stands
         raise
     except KeyboardInterrupt:  # before a command was running
