@@ -86,7 +86,11 @@ class LazyGroup(click.Group):
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    click.echo(f"error: {message}" if code == USER_ERROR else message, err=True)
+    from stackc.cli.watched import tell_parent
+
+    line = f"error: {message}" if code == USER_ERROR else message
+    if not tell_parent(code, line):
+        click.echo(line, err=True)
     raise click.exceptions.Exit(code)
 
 
@@ -104,10 +108,13 @@ def _one_of_many() -> bool:
 
 def run() -> NoReturn:
     """The installed command: `main`, and an interrupted process that says so by its exit code."""
+    from stackc.cli.watched import tell_parent
+
     try:
         main()
     except SystemExit as end:
-        if end.code == INTERRUPTED or (isinstance(end.code, int) and end.code and _one_of_many()):
+        tell_parent(end.code if isinstance(end.code, int) else 0)
+        if end.code == INTERRUPTED or (end.code and isinstance(end.code, int) and _one_of_many()):
             # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end; threads
             # of a process group that lost a rank abort there.
             sys.stdout.flush()
@@ -119,4 +126,7 @@ def run() -> NoReturn:
         sys.stderr.write("interrupted\n")
         sys.stderr.flush()
         os._exit(INTERRUPTED)
+    except Exception:  # a traceback follows
+        tell_parent(1)
+        raise
     raise SystemExit(0)

@@ -21,6 +21,10 @@ import click
 )
 def command(stack: Path, file: Path, output: Path, level: str | None, engine: str) -> None:
     """Turn FILE into tokens of STACK. Any bytes; the file is one document."""
+    from stackc.cli.watched import watched
+    from stackc.engine import STARTS_OVER
+
+    click.get_current_context().with_resource(watched(engine, STARTS_OVER))
     from stackc.files import read_pieces
     from stackc.stack import Stack
     from stackc.tokens_file import check_suffix, write_tokens
@@ -36,6 +40,7 @@ def command(stack: Path, file: Path, output: Path, level: str | None, engine: st
             size += len(piece)
             yield piece
 
-    tokens = write_tokens(output, opened.encode_stream(counted(), level, engine), opened.token_alphabet(level))
+    stream = opened.encode_stream(counted(), level, engine, lambda text: click.echo(text, err=True))
+    tokens = write_tokens(output, stream, opened.token_alphabet(level))
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
     click.echo(f"{output}: {size:,} bytes as {tokens:,} tokens of {names[-1]}{rate}", err=True)

@@ -354,7 +354,8 @@ class _Build:
             if reason is not None:
                 progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
             run = self.runtime
-            shards = engine(run.engine, run.threads, gpu=run.device == "cuda" and level.dictionary is None)
+            gpu = run.device == "cuda" and level.dictionary is None
+            shards = engine(run.engine, run.threads, gpu, progress.say)
             encode_store(self.recipe, self.work.folder, level, source, stage, run, shards, progress)
 
         self.work.run(f"{section.name}/tokens/{split}", material, encode)
