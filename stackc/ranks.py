@@ -87,8 +87,7 @@ class World:
     def answers(self, number: int) -> dict[int, list[str]]:
         """Rank 0: wait for what each of the others answers to order `number`, by rank."""
         keys = {rank: f"answer/{number}/{rank}" for rank in range(1, self.ranks)}
-        if keys:
-            self.store.wait(list(keys.values()), PATIENCE)
+        self.store.wait(list(keys.values()), PATIENCE)
         return {rank: json.loads(self.store.get(key)) for rank, key in keys.items()}
 
     def lost(self) -> RankError:

@@ -113,13 +113,14 @@ def run() -> NoReturn:
     try:
         main()
     except SystemExit as end:
-        tell_parent(end.code if isinstance(end.code, int) else 0)
-        if end.code == INTERRUPTED or (end.code and isinstance(end.code, int) and _one_of_many()):
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        tell_parent(code)
+        if code == INTERRUPTED or (code and _one_of_many()):
             # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end; threads
             # of a process group that lost a rank abort there.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(end.code)
+            os._exit(code)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said: the exit code stands
         raise
     except KeyboardInterrupt:  # before a command was running

@@ -32,8 +32,8 @@ _tell: int | None = None
 def watched(engine: str, again: str) -> Iterator[None]:
     """Where the engine is "ray", do the block, and all that follows it, in a child process.
 
-    Ray ends a process by `_exit(1)`, from within any call or thread, when its raylet or the object store on this
-    machine is gone: no handler of its own runs. The parent waits, says so, and ends with the exit code of an error.
+    Ray ends a process by `_exit(1)`, from within any call or thread, when its raylet, its object store or the head of
+    the cluster is gone: no handler of its own runs. The parent waits, says so, and ends with the exit code of an error.
     Signals reach the child, and it ends with its parent.
 
     Args:
@@ -84,7 +84,8 @@ def _wait(child: int, told: int, waited: set[signal.Signals], again: str) -> NoR
     if said := _read(told):
         code, line = json.loads(said.splitlines()[0])
     elif code == OF_RAY:
-        line = f"error: Ray ended this process, as it does when its raylet or object store here is gone; {again}"
+        lost = "Ray ended this process, as it does when the raylet of this machine or the head of the cluster is gone"
+        line = f"error: {lost}; {again}"
         code = USER_ERROR
     if line:
         click.echo(line, err=True)
