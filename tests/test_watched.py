@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from stackc.cli.watched import tell_parent, watched
+
+PROCESS = os.getpid()
+
 SCRIPT = """
 import os, sys, time
-from stackc.cli.watched import tell_parent, watched
+from stackc.cli.watched import as_a_command, tell_parent, watched
+as_a_command()
 with watched("ray", "go on"):
     print(os.getpid(), flush=True)
     WORK
@@ -42,6 +47,13 @@ def test_an_end_of_its_own_is_passed_on(work: str, after: str, code: int) -> Non
     process = started(work, after)
     said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (code, "")
+
+
+def test_a_program_that_calls_a_command_is_not_forked() -> None:
+    with watched("ray", "go on"):
+        here = os.getpid()
+    assert here == PROCESS
+    assert not tell_parent(1, "nothing")
 
 
 def test_an_end_without_a_word_is_told() -> None:

@@ -108,8 +108,9 @@ def _one_of_many() -> bool:
 
 def run() -> NoReturn:
     """The installed command: `main`, and an interrupted process that says so by its exit code."""
-    from stackc.cli.watched import tell_parent
+    from stackc.cli.watched import as_a_command, tell_parent
 
+    as_a_command()
     try:
         main()
     except SystemExit as end:

@@ -24,13 +24,22 @@ PR_SET_PDEATHSIG = 1
 OF_RAY = 1
 """The exit code of a process that Ray ends."""
 
+_command = False
+"""Whether this process does nothing but one command, so that it may fork."""
+
 _tell: int | None = None
 """In the child: where the parent listens."""
 
 
+def as_a_command() -> None:
+    """Say that this process was started for one command."""
+    global _command
+    _command = True
+
+
 @contextlib.contextmanager
 def watched(engine: str, again: str) -> Iterator[None]:
-    """Where the engine is "ray", do the block, and all that follows it, in a child process.
+    """Where the engine is "ray" and this is a process of a command, do the block, and what follows, in a child.
 
     Ray ends a process by `_exit(1)`, from within any call or thread, when its raylet, its object store or the head of
     the cluster is gone: no handler of its own runs. The parent waits, says so, and ends with the exit code of an error.
@@ -40,7 +49,7 @@ def watched(engine: str, again: str) -> Iterator[None]:
         again: what to do when that happened, at the end of the line.
     """
     global _tell
-    if engine != "ray" or sys.platform != "linux":
+    if engine != "ray" or not _command or sys.platform != "linux":
         yield
         return
     told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
