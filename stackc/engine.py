@@ -8,10 +8,12 @@ pickles, and opens what it needs where it runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from stackc.errors import StackcError
-from stackc.level import Level
+
+if TYPE_CHECKING:  # numpy, which a process that forks has no use for
+    from stackc.level import Level
 
 ENGINES = ("local", "ray")
 
@@ -41,8 +43,23 @@ class Local:
         return map(work, items)
 
 
-def engine(name: str, threads: int = 1, gpu: bool = False) -> Engine:
+KEPT = "finished shards are kept, the same command goes on with the rest"
+
+STARTS_OVER = "no tokens are kept, the same command starts over"
+
+
+def engine(
+    name: str,
+    threads: int = 1,
+    gpu: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+    again: str = KEPT,
+) -> Engine:
     """The engine of that name, for shards that take so many threads, and a GPU or none.
+
+    Args:
+        say: told where the shards go, if not here.
+        again: the end of the error for a shard that was lost: what is kept, and what to do.
 
     Raises:
         StackcError: no such engine, or one that is not installed.
@@ -53,7 +70,7 @@ def engine(name: str, threads: int = 1, gpu: bool = False) -> Engine:
         return Local()
     from stackc.ray_engine import Ray
 
-    return Ray(threads, gpu)
+    return Ray(threads, gpu, say, again)
 
 
 def travels(level: Level) -> bool:

@@ -18,6 +18,7 @@ import os
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,7 +30,11 @@ PATIENCE = datetime.timedelta(days=365)
 """How long a rank waits for the others: stages that rank 0 does alone take as long as they take."""
 
 GRACE_SECONDS = 2.0
-"""Between torchrun's request to end and the end: an error that is already on its way is printed first."""
+"""Between torchrun's request to end and the end: an error that is already on its way is printed first. And between the
+turns in which ranks speak of an error that all may have."""
+
+MEETING_SECONDS = 0.05
+"""Between two looks of rank 0 at who has come."""
 
 LOST = "another rank of this build was lost; nothing half-done was kept, the same command goes on where it was"
 
@@ -46,7 +51,7 @@ class RankError(StackcError):
 
 @attrs.frozen(kw_only=True)
 class World:
-    """Which of how many processes this is. `store` carries orders; None in a world of one.
+    """Which of how many processes this is. `store` carries orders and answers; None in a world of one.
 
     Attributes:
         rank: 0 .. ranks - 1.
@@ -75,6 +80,16 @@ class World:
             raise self.lost() from error
         return order
 
+    def answer(self, number: int, what: list[str]) -> None:
+        """The others: answer order `number`."""
+        self.store.set(f"answer/{number}/{self.rank}", json.dumps(what))
+
+    def answers(self, number: int) -> dict[int, list[str]]:
+        """Rank 0: wait for what each of the others answers to order `number`, by rank."""
+        keys = {rank: f"answer/{number}/{rank}" for rank in range(1, self.ranks)}
+        self.store.wait(list(keys.values()), PATIENCE)
+        return {rank: json.loads(self.store.get(key)) for rank, key in keys.items()}
+
     def lost(self) -> RankError:
         """What this rank says where another is gone: rank 0 speaks, and rank 1 in case that rank 0 is the one."""
         return RankError(quiet=self.rank > 1)
@@ -95,6 +110,25 @@ def ranks_of_environment() -> tuple[int, int]:
     if not all(os.environ.get(name) for name in ENVIRONMENT):
         return 0, 1
     return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
+@contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """Around the work of a process that torchrun may have started with others: an error that all have is said once.
+
+    Rank 0 speaks at once. Each other one waits for its turn: the first that ends makes torchrun end the rest. So what
+    only one rank, or one machine, has is said too, and nobody waits for another.
+    """
+    try:
+        yield
+    except RankError:
+        raise
+    except StackcError as error:
+        rank, _ = ranks_of_environment()
+        if not rank:
+            raise
+        time.sleep(GRACE_SECONDS * (1 + int(os.environ.get("LOCAL_RANK", "0"))))
+        raise StackcError(f"rank {rank}: {error}") from error
 
 
 @contextlib.contextmanager
@@ -125,12 +159,37 @@ def world(device: str) -> Iterator[World]:
         torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl"
     store, _, _ = next(iter(dist.rendezvous("env://")))
-    group = dist.PrefixStore("group", store)
-    dist.init_process_group(backend, store=group, rank=rank, world_size=ranks, timeout=PATIENCE)
-    yield World(rank=rank, ranks=ranks, store=dist.PrefixStore("stackc", store))
+    with World(rank=rank, ranks=ranks).together():
+        start = _start(store, rank, ranks)
+        group = dist.PrefixStore(f"group/{start}", store)
+        dist.init_process_group(backend, store=group, rank=rank, world_size=ranks, timeout=PATIENCE)
+    yield World(rank=rank, ranks=ranks, store=dist.PrefixStore(f"stackc/{start}", store))
     # Only where all went well: the group of a world that lost a rank cannot be parted from.
     dist.barrier()
     dist.destroy_process_group()
+
+
+def _start(store: Any, rank: int, ranks: int) -> str:
+    """A name for this start of all ranks, the same on each: the store may still hold what an earlier start wrote.
+
+    torchrun's store outlives the ranks that it restarts, and two machines need not count the same restarts. So each
+    rank draws a name and calls rank 0 by it; rank 0 answers every call that it finds, old ones too, until all ranks
+    have got their answer.
+    """
+    mine = uuid.uuid4().hex
+    if rank:
+        store.set(f"call/{rank}", mine)
+        store.wait([f"start/{mine}"], PATIENCE)
+        start: str = store.get(f"start/{mine}").decode()
+        store.set(f"came/{start}/{rank}", "")
+        return start
+    away = list(range(1, ranks))
+    while away := [other for other in away if not store.check([f"came/{mine}/{other}"])]:
+        for other in away:
+            if store.check([f"call/{other}"]):
+                store.set(f"start/{store.get(f'call/{other}').decode()}", mine)
+        time.sleep(MEETING_SECONDS)
+    return mine
 
 
 def _of_a_lost_rank(error: RuntimeError) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.engine import engine, travels
+from stackc.engine import STARTS_OVER, engine, travels
 from stackc.host import Runtime
 from stackc.level import Level
 from stackc.stack import Stack
@@ -36,11 +36,11 @@ def _opened(folder: str, runtime: Runtime) -> Stack:
     return Stack(Path(folder), runtime)
 
 
-def encoding_on(name: str, stack: Stack) -> Encode:
+def encoding_on(name: str, stack: Stack, say: Callable[[str], None]) -> Encode:
     """What `stackc.streaming.encode_stream` encodes by: tasks of the engine of that name, for a level whose tokens
     are the same on any machine; any other is encoded here."""
     run = stack.runtime
-    tasks = functools.cache(lambda: engine(name, run.threads, gpu=run.device == "cuda"))
+    tasks = functools.cache(lambda: engine(name, run.threads, run.device == "cuda", say, STARTS_OVER))
 
     def encode(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:
         if not travels(level):

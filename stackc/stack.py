@@ -176,19 +176,24 @@ class Stack:
         return symbols
 
     def encode_stream(
-        self, pieces: Iterable[bytes], level: str | None = None, engine: str = "local"
+        self,
+        pieces: Iterable[bytes],
+        level: str | None = None,
+        engine: str = "local",
+        say: Callable[[str], None] = lambda text: None,
     ) -> Iterator[npt.NDArray[Any]]:
         """The tokens of one document that comes in pieces, in flat memory: those that `encode` gives all of it.
 
         Args:
             engine: "local", or "ray" for the workers of a Ray cluster (speed only).
+            say: told which cluster that is.
         """
         levels = self.levels[: self.level_index(level)]
         if engine == "local":
             return encode_stream(levels, pieces)
         from stackc.remote import encoding_on
 
-        return encode_stream(levels, pieces, encoding_on(engine, self))
+        return encode_stream(levels, pieces, encoding_on(engine, self, say))
 
     def decode_stream(
         self, pieces: Iterable[npt.NDArray[np.integer]], level: str | None = None, ignored: list[int] | None = None

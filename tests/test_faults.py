@@ -303,7 +303,7 @@ def test_ctrl_c(whole: Path, tmp_path: Path, name: str, moments: int) -> None:
         "build": ["build", whole / "recipe.toml", "--out", tmp_path / "out"],
         "compress": ["compress", text, "--stack", stack, "-o", tmp_path / "out", "--force"],
         "decompress": ["decompress", packed, "--stack", stack, "-o", tmp_path / "out", "--force"],
-        "encode": ["encode", stack, text, "-o", tmp_path / "out.npy"],
+        "encode": ["encode", stack, text, "-o", tmp_path / "out.npy", "--force"],
         "bench": ["bench", stack, text, "--against", "gzip", "--repeats", "3"],
     }[name]
     command = [sys.executable, "-m", "stackc", *map(str, arguments)]

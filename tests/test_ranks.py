@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch.distributed
 
 import stackc
 from recipes_of_tests import HEAD, TINY_MODEL, TINY_TRAIN, corpus, two_level
-from stackc.ranks import LOST, World, ranks_of_environment
+from stackc.ranks import LOST, World, _start, ranks_of_environment
 
 SCRIPT = """
 import os, signal, sys
@@ -23,7 +24,8 @@ from stackc_torch import training
 rank, step = int(sys.argv[1]), int(sys.argv[2])
 inner = training.Run.one_step
 def one_step(self):
-    if self.step == step and int(os.environ.get("RANK", "0")) == rank:
+    first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+    if first and self.step == step and int(os.environ.get("RANK", "0")) == rank:
         os.kill(os.getpid(), signal.SIGKILL)
     return inner(self)
 training.Run.one_step = one_step
@@ -42,20 +44,35 @@ SHARDED = ("lanes = 8", "lanes = 8\nshard_from = 1")
 """What turns a recipe of here into one whose models are shared out among the ranks; no hash changes."""
 
 
-def build(folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)) -> tuple[int, str]:
-    """`stackc build` by `ranks` processes, where rank `killed[0]` dies before step `killed[1]`: (exit code, stderr)."""
+def build(
+    folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1), restarts: int = 0
+) -> tuple[int, str]:
+    """`stackc build` by `ranks` processes, where rank `killed[0]` dies before step `killed[1]`: (exit code, stderr).
+
+    After a restart, of which torchrun allows so many, no rank dies.
+    """
     if not (folder / "valid.txt").exists():
         corpus(folder)
     (folder / "recipe.toml").write_text(recipe)
     (folder / "script.py").write_text(SCRIPT)
     start = [sys.executable]
     if ranks > 1:
-        start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+        start += [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            f"--nproc-per-node={ranks}",
+            f"--max-restarts={restarts}",
+        ]
     arguments = [*start, "script.py", *map(str, killed), "build", "recipe.toml", "--out", out]
     done = subprocess.run(
         arguments, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=200
     )
     return done.returncode, done.stderr
+
+
+def errors(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith("error: ")]
 
 
 def losses(folder: Path) -> dict[tuple[str, int], float]:
@@ -95,7 +112,8 @@ def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
     sharded = TOP_ONLY.replace(*SHARDED)
     code, said = build(tmp_path, sharded, "parts", 2, (1, 6))
     assert code not in (0, -signal.SIGKILL)
-    assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {LOST}"]
+    assert errors(said) == [f"error: {LOST}"]
+    assert "exitcode  : 2 " in said, "what a rank leaves by, after the line, is not an abort"
     assert not (tmp_path / "parts" / "manifest.json").exists()
     assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 9))[0] == -signal.SIGKILL
     code, said = build(tmp_path, sharded, "parts", 3)
@@ -104,32 +122,56 @@ def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
 
 
-def test_an_error_of_rank_0_is_said_once(tmp_path: Path) -> None:
+def test_torchrun_restarts_a_build_that_lost_a_rank(tmp_path: Path) -> None:
+    """Its store still holds the addresses and the orders of the ranks that are gone."""
+    code, said = build(tmp_path, TOP_ONLY, "out", 2, (1, 6), restarts=1)
+    assert code == 0, said
+    assert errors(said) == [f"error: {LOST}"]
+    assert "going on where it was" in said
+    assert (tmp_path / "out/manifest.json").exists()
+    assert len(losses(tmp_path / "out")) == 12
+
+
+def test_each_start_of_all_ranks_has_a_name_of_its_own() -> None:
+    """In one store, where a rank of an earlier start has called and died, and others have come."""
+    store = torch.distributed.HashStore()
+    store.set("call/2", "one that died")
+    with ThreadPoolExecutor() as pool:
+        names = [set(pool.map(lambda rank: _start(store, rank, 4), (1, 0, 3, 2))) for _ in range(3)]
+    assert [len(name) for name in names] == [1, 1, 1]
+    assert len(set.union(*names)) == 3
+
+
+@pytest.mark.parametrize("what", ["recipe", "corpus"])
+def test_an_error_of_all_ranks_is_said_once(tmp_path: Path, what: str) -> None:
     corpus(tmp_path)
     (tmp_path / "valid.txt").unlink()
     (tmp_path / "valid.txt").mkdir()
-    code, said = build(tmp_path, TOP_ONLY, "out", 2)
+    code, said = build(tmp_path, TOP_ONLY.replace("seed = 3", 'seed = "3"') if what == "recipe" else TOP_ONLY, "out", 2)
     assert code != 0
-    assert len([line for line in said.splitlines() if line.startswith("error: ")]) == 1, said
+    assert len(errors(said)) == 1, said
+    assert ("stack.seed" if what == "recipe" else "valid.txt") in errors(said)[0]
 
 
 @pytest.mark.parametrize(
     ("says", "wrong"),
-    [("recipe.toml=other.toml", "rank 1: not the recipe of rank 0"), ("out=elsewhere", "all ranks need one folder")],
+    [
+        ("recipe.toml=other.toml", "rank 1: not the recipe of rank 0"),
+        ("recipe.toml=gone.toml", "rank 1: gone.toml"),
+        ("out=elsewhere", "rank 1: not the folder of rank 0; all ranks need one folder"),
+    ],
 )
 def test_a_rank_that_is_started_otherwise_ends_the_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, wrong: str
 ) -> None:
-    """Rank 1 has another recipe, or another folder, in which no half-done training lies."""
-    assert build(tmp_path, TOP_ONLY, "out", 1, (0, 6))[0] == -signal.SIGKILL
-    shutil.copytree(tmp_path / "out", tmp_path / "elsewhere")
-    (tmp_path / "elsewhere/M1/model/state.safetensors").unlink()
+    """Rank 1 has another recipe, or none, or another folder: before anything is read."""
+    (tmp_path / "elsewhere").mkdir()
     (tmp_path / "other.toml").write_text(TOP_ONLY.replace("seed = 3", "seed = 4"))
     monkeypatch.setenv("RANK_1_SAYS", says)
     code, said = build(tmp_path, TOP_ONLY, "out", 2)
     assert code != 0
-    assert len([line for line in said.splitlines() if line.startswith("error: ") and wrong in line]) == 1, said
-    assert not (tmp_path / "out/manifest.json").exists()
+    assert [wrong in line for line in errors(said) if line != f"error: {LOST}"] == [True], said
+    assert not (tmp_path / "out/corpus").exists()
 
 
 def test_a_process_alone_is_a_world_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

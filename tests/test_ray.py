@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,29 @@ import pytest
 import stackc
 import stackc.store
 from recipes_of_tests import corpus, counting_twice
-from stackc.engine import engine
+from stackc.engine import STARTS_OVER, engine
 from stackc.errors import CodingError, StackcError
 from stackc.extras import need
 from stackc.files import sha256_file
 from stackc.pipeline import encoding
 
 SPLIT = "M1/tokens/train"
+
+LOSING = """
+import os, signal
+from stackc import ray_engine, streaming
+from stackc.cli import run
+streaming.PIECE_SYMBOLS = 1 << 18  # through the object store
+inner = ray_engine.Ray._result
+def result(self, number, task):
+    value = inner(self, number, task)
+    if number == 0:
+        for raylet in self.ray._private.worker.global_worker.node.all_processes["raylet"]:
+            os.kill(raylet.process.pid, signal.SIGKILL)
+    return value
+ray_engine.Ray._result = result
+run()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +156,93 @@ def test_results_come_in_order_and_items_are_taken_as_needed(cluster: Path) -> N
     assert next(results) == "0"
     assert len(taken) < 10
     assert list(results) == [str(number) for number in range(1, 40)]
+
+
+def listening() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def closed_port() -> int:
+    with listening() as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_cluster_that_is_gone_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named: an error. Noted by `ray start`: a line, and a cluster of this machine; Ray would try for minutes."""
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+    started: list[str] = []
+    said: list[str] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda address, **_: started.append(address))
+    monkeypatch.setattr(ray, "cluster_resources", dict)
+    for wrong in (f"127.0.0.1:{closed_port()}", f"ray://127.0.0.1:{closed_port()}", "127.0.0.1:99999", "nonsense"):
+        monkeypatch.setenv("RAY_ADDRESS", wrong)
+        with pytest.raises(StackcError, match=f"^--engine ray: no cluster answers at RAY_ADDRESS={wrong}; "):
+            engine("ray", say=said.append)
+    assert not started
+    assert not said
+    monkeypatch.delenv("RAY_ADDRESS")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    note = tmp_path / "ray" / "ray_current_cluster"
+    note.parent.mkdir()
+    note.write_text(gone := f"127.0.0.1:{closed_port()}")
+    engine("ray", say=said.append)
+    assert [line.split(",")[0] for line in said] == [
+        f"no Ray cluster answers at {gone}",
+        "on a Ray cluster of this machine alone",
+    ]
+    with listening() as server:
+        note.write_text(there := f"127.0.0.1:{server.getsockname()[1]}")
+        engine("ray", say=said.append)
+        assert said[2:] == [f"on the Ray cluster at {there}, that `ray start` noted here"]
+        monkeypatch.setenv("RAY_ADDRESS", "local")
+        engine("ray")
+        monkeypatch.setenv("RAY_ADDRESS", there)
+        note.unlink()
+        engine("ray", say=said.append)
+        assert said[3:] == [f"on the Ray cluster at {there}, of RAY_ADDRESS"]
+    assert started == ["local", there, "local", there]
+
+
+def test_only_workers_that_died_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "cluster_resources", dict)
+    errors = ray.exceptions
+    here: Any = engine("ray", again=STARTS_OVER)
+    for error, said in (
+        (errors.WorkerCrashedError(), "shard 7: its worker died 4 times "),
+        (errors.LocalRayletDiedError(), "shard 7: a machine of the Ray cluster was lost, or the raylet on it "),
+        (errors.NodeDiedError("node 3"), "shard 7: a machine of the Ray cluster was lost, or the raylet on it "),
+        (errors.RaySystemError("broken"), "shard 7: System error: broken; "),
+    ):
+        with pytest.raises(StackcError) as raised, here._told(7):
+            raise error
+        assert str(raised.value).startswith(said)
+        assert str(raised.value).endswith(STARTS_OVER)
+
+
+def test_a_lost_raylet_is_told_in_a_line(recipe: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    stackc.build(recipe, tmp_path / "s")
+    (tmp_path / "big.txt").write_bytes((tmp_path / "test.txt").read_bytes() * 1000)
+    (tmp_path / "losing.py").write_text(LOSING)
+    noticed = {"RAY_health_check_initial_delay_ms": "0", "RAY_health_check_period_ms": "300"}
+    temporary = Path(tempfile.mkdtemp(prefix="ray"))  # short: Ray's sockets lie in it
+    try:
+        done = subprocess.run(
+            [sys.executable, "losing.py", "encode", "s", "big.txt", "--engine", "ray", "-o", "big.npy"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=200,
+            env={**os.environ, **noticed, "OMP_NUM_THREADS": "1", "RAY_TMPDIR": str(temporary)},
+        )  # fmt: skip
+    finally:
+        shutil.rmtree(temporary)
+    assert done.returncode == 2, done.stderr
+    started, lost = [line for line in done.stderr.splitlines() if line.startswith(("error: ", "on a Ray"))]
+    assert started == "on a Ray cluster of this machine alone, for as long as this runs"
+    assert "raylet" in lost
+    assert lost.endswith(STARTS_OVER)
+    assert not (tmp_path / "big.npy").exists()
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,11 @@ class LazyGroup(click.Group):
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    click.echo(f"error: {message}" if code == USER_ERROR else message, err=True)
+    from stackc.cli.watched import tell_parent
+
+    line = f"error: {message}" if code == USER_ERROR else message
+    if not tell_parent(code, line):
+        click.echo(line, err=True)
     raise click.exceptions.Exit(code)
 
 
@@ -100,20 +104,35 @@ def main() -> None:
     """Multi-level neural text compression with Equal-Info windows."""
 
 
+def _one_of_many() -> bool:
+    from stackc.ranks import ranks_of_environment
+
+    return ranks_of_environment()[1] > 1
+
+
 def run() -> NoReturn:
     """The installed command: `main`, and an interrupted process that says so by its exit code."""
+    from stackc.cli.watched import as_a_command, tell_parent
+
+    as_a_command()
     try:
         main()
     except SystemExit as end:
-        if end.code == INTERRUPTED:
-            # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end.
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        tell_parent(code)
+        if code == INTERRUPTED or (code and _one_of_many()):
+            # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end; threads
+            # of a process group that lost a rank abort there.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            os._exit(code)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said: the exit code stands
         raise
     except KeyboardInterrupt:  # before a command was running
         sys.stderr.write("interrupted\n")
         sys.stderr.flush()
         os._exit(INTERRUPTED)
+    except Exception:  # a traceback follows
+        tell_parent(1)
+        raise
     raise SystemExit(0)

@@ -37,9 +37,15 @@ def command(
 
     What is done already is reused; a build that was killed goes on where it was.
     """
+    from stackc.cli.watched import watched
+    from stackc.engine import KEPT
+
+    click.get_current_context().with_resource(watched("local" if dry_run else engine, KEPT))
+    from stackc.ranks import RankError, one_voice, ranks_of_environment
     from stackc.recipe import load_recipe
 
-    plan = load_recipe(recipe, overrides)
+    with one_voice():
+        plan = load_recipe(recipe, overrides)
     if dry_run:
         from stackc.pipeline.dryrun import print_plan
 
@@ -48,10 +54,10 @@ def command(
     import stackc
     from stackc.cli import USER_ERROR
     from stackc.cli.show import print_report
-    from stackc.ranks import RankError, ranks_of_environment
 
     try:
-        stack = stackc.build(plan, out, device=device, engine=engine, show="quiet" if quiet else "auto")
+        with one_voice():
+            stack = stackc.build(plan, out, device=device, engine=engine, show="quiet" if quiet else "auto")
     except RankError as error:
         if error.quiet:  # another rank says why
             raise click.exceptions.Exit(USER_ERROR) from error

@@ -22,6 +22,10 @@ import click
 @click.option("--force", is_flag=True, help="Overwrite.")
 def command(stack: Path, file: Path, output: Path, level: str | None, engine: str, force: bool) -> None:
     """Turn FILE into tokens of STACK. Any bytes; the file is one document."""
+    from stackc.cli.watched import watched
+    from stackc.engine import STARTS_OVER
+
+    click.get_current_context().with_resource(watched(engine, STARTS_OVER))
     from stackc.files import read_pieces
     from stackc.outputs import check_output
     from stackc.stack import Stack
@@ -40,6 +44,7 @@ def command(stack: Path, file: Path, output: Path, level: str | None, engine: st
             size += len(piece)
             yield piece
 
-    tokens = write_tokens(output, opened.encode_stream(counted(), level, engine), opened.token_alphabet(level))
+    stream = opened.encode_stream(counted(), level, engine, lambda text: click.echo(text, err=True))
+    tokens = write_tokens(output, stream, opened.token_alphabet(level))
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
     click.echo(f"{output}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}", err=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from stackc.blame import blaming
 from stackc.engine import engine
 from stackc.errors import CorpusError, PartError
 from stackc.evaluate import evaluate
-from stackc.files import write_atomically, write_tensors
+from stackc.files import kept_in, write_atomically, write_tensors
 from stackc.guard import GuardedReader, not_restored
 from stackc.host import Runtime, host
 from stackc.level import Level, segments
@@ -78,9 +79,15 @@ class _Build:
     # ---- ranks
 
     def lead(self) -> None:
-        """Build, and tell the other ranks when it is over, whichever way."""
+        """Build, and tell the other ranks when it is over, whichever way.
+
+        Raises:
+            RankError: another rank was given another recipe, device or folder.
+        """
         try:
             with held(self.work.folder):
+                if self.ranks.ranks > 1:
+                    self._compare()
                 self.run()
         except BaseException:
             self._order({"do": "stop"})
@@ -92,15 +99,15 @@ class _Build:
 
         Raises:
             RankError: rank 0 stopped or is gone.
-            StackcError: this rank was given another recipe, device or folder.
         """
-        while (order := self._receive())["do"] == "train":
+        while (order := self._receive())["do"] in ("compare", "train"):
+            if order["do"] == "compare":
+                other = [what for what, value in self._given().items() if order[what] != value]
+                if not (self.work.folder / order["sign"]).exists():
+                    other.append("folder")
+                self.ranks.answer(self.orders - 1, other)
+                continue
             section = [*self.recipe.levels, self.recipe.top][order["section"]]
-            device = self.runtime.resolve()
-            mine = {"recipe": stage_key(self.recipe.key()), "device": device.name}
-            for what, value in mine.items():
-                if order[what] != value:
-                    raise RankError(f"rank {self.ranks.rank}: not the {what} of rank 0; start all ranks alike")
             assert section.model is not None
             cut = self._cutter(section) if isinstance(section, LevelSection) else None
             folder = self.work.folder / section.name / "model"
@@ -109,6 +116,31 @@ class _Build:
                 backend.train(self._task(section, order["inputs"], folder, progress, cut, self.ranks))
         if order["do"] == "stop":
             raise RankError("rank 0 stopped", quiet=True)
+
+    def _compare(self) -> None:
+        """Ask the other ranks whether they were given the same, before anything is read.
+
+        A folder has other paths on other machines; a file of a new name is in one folder alone.
+        """
+        sign = self.work.folder / f".ranks-{uuid.uuid4().hex}"
+        with kept_in(self.work.folder), self.ranks.together():
+            sign.touch()
+            try:
+                self._order({"do": "compare", "sign": sign.name, **self._given()})
+                answers = self.ranks.answers(self.orders - 1)
+            finally:
+                sign.unlink(missing_ok=True)
+        for what, remedy in (
+            ("recipe", "start all ranks alike"),
+            ("device", "start all ranks alike"),
+            ("folder", f"all ranks need one folder, {self.work.folder}, on a file system that their machines share"),
+        ):
+            others = [str(rank) for rank, other in answers.items() if what in other]
+            if others:
+                raise RankError(f"rank {', '.join(others)}: not the {what} of rank 0; {remedy}")
+
+    def _given(self) -> dict[str, str]:
+        return {"recipe": stage_key(self.recipe.key()), "device": self.runtime.resolve().name}
 
     def _order(self, what: dict[str, Any]) -> None:
         with contextlib.suppress(RuntimeError):  # nobody is left to hear it
@@ -255,8 +287,7 @@ class _Build:
             if ranks.ranks > 1:
                 record.update(ranks=ranks.ranks)
                 number = [*self.recipe.levels, self.recipe.top].index(section)
-                key = stage_key(self.recipe.key())
-                self._order({"do": "train", "section": number, "inputs": inputs, "recipe": key, "device": device.name})
+                self._order({"do": "train", "section": number, "inputs": inputs})
             with blaming(who, "train"), ranks.together():
                 backend.train(self._task(section, inputs, stage, progress, cut, ranks))
 
@@ -337,7 +368,8 @@ class _Build:
             if reason is not None:
                 progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
             run = self.runtime
-            shards = engine(run.engine, run.threads, gpu=run.device == "cuda" and level.dictionary is None)
+            gpu = run.device == "cuda" and level.dictionary is None
+            shards = engine(run.engine, run.threads, gpu, progress.say)
             encode_store(self.recipe, self.work.folder, level, source, stage, run, shards, progress)
 
         self.work.run(f"{section.name}/tokens/{split}", material, encode)

@@ -1,0 +1,108 @@
+"""Work in a child process that Ray may end without a word, and a parent that says how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+import click
+
+from stackc.cli import USER_ERROR
+
+PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+FROM_A_TERMINAL = 0x80
+"""`si_code` of a signal that the kernel sends, to the child as well."""
+
+PR_SET_PDEATHSIG = 1
+
+OF_RAY = 1
+"""The exit code of a process that Ray ends."""
+
+_command = False
+"""Whether this process does nothing but one command, so that it may fork."""
+
+_tell: int | None = None
+"""In the child: where the parent listens."""
+
+
+def as_a_command() -> None:
+    """Say that this process was started for one command."""
+    global _command
+    _command = True
+
+
+@contextlib.contextmanager
+def watched(engine: str, again: str) -> Iterator[None]:
+    """Where the engine is "ray" and this is a process of a command, do the block, and what follows, in a child.
+
+    Ray ends a process by `_exit(1)`, from within any call or thread, when its raylet, its object store or the head of
+    the cluster is gone: no handler of its own runs. The parent waits, says so, and ends with the exit code of an error.
+    Signals reach the child, and it ends with its parent.
+
+    Args:
+        again: what to do when that happened, at the end of the line.
+    """
+    global _tell
+    if engine != "ray" or not _command or sys.platform != "linux":
+        yield
+        return
+    told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    waited = {*PASSED_ON, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        os.close(tell)
+        _wait(child, told, waited, again)
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was faster
+        os._exit(USER_ERROR)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, waited)
+    _tell = tell
+    yield
+
+
+def tell_parent(code: int, line: str = "") -> bool:
+    """In the child: what to say and to end with, whatever happens from here on; the first time counts.
+
+    Returns:
+        Whether there is a parent, which says the line.
+    """
+    if _tell is not None:
+        os.write(_tell, json.dumps([code, line]).encode() + b"\n")
+    return _tell is not None
+
+
+def _wait(child: int, told: int, waited: set[signal.Signals], again: str) -> NoReturn:
+    ended, status = 0, 0
+    while not ended:
+        info = signal.sigwaitinfo(waited)
+        if info.si_signo == signal.SIGCHLD:
+            ended, status = os.waitpid(child, os.WNOHANG)
+        elif info.si_code != FROM_A_TERMINAL:
+            os.kill(child, info.si_signo)
+    code, line = os.waitstatus_to_exitcode(status), ""
+    if said := _read(told):
+        code, line = json.loads(said.splitlines()[0])
+    elif code == OF_RAY:
+        lost = "Ray ended this process, as it does when the raylet of this machine or the head of the cluster is gone"
+        line = f"error: {lost}; {again}"
+        code = USER_ERROR
+    if line:
+        click.echo(line, err=True)
+    os._exit(code if code >= 0 else 128 - code)  # a signal's work, as a shell says it
+
+
+def _read(told: int) -> bytes:
+    try:
+        return os.read(told, 1 << 16)
+    except BlockingIOError:  # nothing, and a process of Ray's holds the other end
+        return b""
