@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import stackc
-from recipes_of_tests import corpus, four_level, mixed, two_level
+from recipes_of_tests import corpus, counting, four_level, mixed, two_level
 from stackc.errors import ArtifactError, CorpusError
 from stackc.files import sha256_file
 
@@ -92,16 +92,16 @@ KILLS = [
     ("encoding", ("stackc.store", "StoreWriter", "keep"), 2),
     ("joining", ("stackc.store", "StoreWriter", "finish"), 1),
     ("finishing a stage", ("stackc.pipeline.stages", "Workspace", "_finish"), 4),
-    ("writing the manifest", ("stackc.pipeline.build", "_Build", "_write_manifest"), 1),
+    ("writing the manifest", ("stackc.pipeline.build", "", "write_manifest"), 1),
 ]
 
 KILLER = """
-import importlib, os, signal, sys
+import functools, importlib, os, signal, sys
 import stackc, stackc.store
 stackc.store.CHUNK_SYMBOLS = 2000
 recipe, out, module, owner, method, call = sys.argv[1:]
-if owner:
-    owner = getattr(importlib.import_module(module), owner)
+if module:
+    owner = functools.reduce(getattr, filter(None, [owner]), importlib.import_module(module))
     inner, calls = getattr(owner, method), [0]
     def patched(*args, **kwargs):
         calls[0] += 1
@@ -159,6 +159,19 @@ def test_kills_at_random_moments(recipe: Callable[[str], Path], tmp_path: Path, 
     assert parts(out) == expected
     assert not list(out.rglob("*.partial"))
     print(f"{killed} kills, {finished + 1} builds finished")
+
+
+@pytest.mark.parametrize("left", [[], ["..pending.partial"]])
+def test_a_build_that_was_killed_as_it_marked_a_stage_goes_on(
+    recipe: Callable[[str], Path], tmp_path: Path, left: list[str]
+) -> None:
+    """Between making the folder and writing the mark."""
+    folder = tmp_path / "out" / "corpus" / "train"
+    folder.mkdir(parents=True)
+    for name in left:
+        (folder / name).write_bytes(b"half a k")
+    stackc.build(recipe(counting()), tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.partial"))
 
 
 def started(recipe: Path, out: Path) -> tuple[subprocess.Popen[bytes], float]:

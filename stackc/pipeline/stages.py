@@ -136,7 +136,8 @@ def clear(folder: Path) -> None:
     if not folder.exists():
         return
     ours = folder.is_dir() and any((folder / mark).is_file() for mark in (".pending", "stage.json"))
-    if not ours and (not folder.is_dir() or any(folder.iterdir())):
+    # A build that was killed as it began a stage leaves an empty folder, or the mark under its temporary name.
+    if not ours and (not folder.is_dir() or any(path.name != "..pending.partial" for path in folder.iterdir())):
         raise ArtifactError(f"{folder}: holds files that no build wrote; move them, or give the stack another --out")
     with kept_in(folder):
         shutil.rmtree(folder)
