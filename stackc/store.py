@@ -89,6 +89,11 @@ class Store:
             raise ArtifactError(f"{path}: not an index of {count} symbols; build the stack again")
         return offsets, source_bytes
 
+    @property
+    def content(self) -> str:
+        """A hash of the symbols and where documents lie."""
+        return self.sha256[FILES[0]] + self.sha256[FILES[1]]
+
     def text(self) -> Text:
         """All of it, as parts are handed it."""
         return Text(symbols=self.symbols, offsets=self.offsets, source_bytes=int(self.source_bytes.sum()))

@@ -5,41 +5,33 @@ corpus ─► M1: counts, model, frozen, coder, dictionary, tokens ─► M2: �
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-import stackc
 from stackc.blame import blaming
 from stackc.engine import engine
-from stackc.errors import CorpusError, PartError
-from stackc.evaluate import evaluate
-from stackc.files import kept_in, write_atomically, write_tensors
-from stackc.guard import GuardedReader, not_restored
+from stackc.errors import CorpusError
+from stackc.files import write_tensors
+from stackc.guard import GuardedReader
 from stackc.host import Runtime, host
 from stackc.level import Level, segments
-from stackc.manifest import FORMAT, MANIFEST
-from stackc.parts import Cut, Predictor, Progress, Symbols, Text, TrainingTask
+from stackc.parts import Cut, Predictor, Progress, Symbols, TrainingTask
 from stackc.pipeline.compiling import COMPILE_BITS, check_vocabularies, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.encoding import encode_store
-from stackc.pipeline.second import SAMPLE, check_second_process
+from stackc.pipeline.ending import report, write_manifest
+from stackc.pipeline.orders import Orders
 from stackc.pipeline.stages import Done, Parts, Workspace, clear, held, stage_key
-from stackc.ranks import RankError, World, world
+from stackc.ranks import World, world
 from stackc.recipe import LevelSection, Recipe, TopSection
-from stackc.stack import Stack, measured, open_level, open_predictor
+from stackc.stack import Stack, open_level
 from stackc.store import Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
-
-CHECKED = 1 << 16
-"""Bytes of the training text that are decoded back where there is no other text to measure."""
 
 
 def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
@@ -72,41 +64,26 @@ class _Build:
         self.work = work
         self.runtime = runtime
         self.ranks = ranks
-        self.orders = 0
+        self.orders = Orders(ranks, work.folder, self._given)
         self.splits: list[str] = []
         self.not_compiled: dict[str, str] = {}  # reasons that were not said yet, by level
 
     # ---- ranks
 
     def lead(self) -> None:
-        """Build, and tell the other ranks when it is over, whichever way.
-
-        Raises:
-            RankError: another rank was given another recipe, device or folder.
-        """
+        """Build, and tell the other ranks when it is over, whichever way."""
         try:
             with held(self.work.folder):
-                if self.ranks.ranks > 1:
-                    self._compare()
+                self.orders.compare()
                 self.run()
         except BaseException:
-            self._order({"do": "stop"})
+            self.orders.give({"do": "stop"})
             raise
-        self._order({"do": "end"})
+        self.orders.give({"do": "end"})
 
     def follow(self) -> None:
-        """Train when rank 0 does, until it is done.
-
-        Raises:
-            RankError: rank 0 stopped or is gone.
-        """
-        while (order := self._receive())["do"] in ("compare", "train"):
-            if order["do"] == "compare":
-                other = [what for what, value in self._given().items() if order[what] != value]
-                if not (self.work.folder / order["sign"]).exists():
-                    other.append("folder")
-                self.ranks.answer(self.orders - 1, other)
-                continue
+        """Train when rank 0 does, until it is done. Raises `RankError` where rank 0 stopped or is gone."""
+        for order in self.orders.received():
             section = [*self.recipe.levels, self.recipe.top][order["section"]]
             assert section.model is not None
             cut = self._cutter(section) if isinstance(section, LevelSection) else None
@@ -114,42 +91,9 @@ class _Build:
             with self.work.display.stage(section.name, False) as progress, self.ranks.together():
                 backend = section.model.make(self.recipe.base)
                 backend.train(self._task(section, order["inputs"], folder, progress, cut, self.ranks))
-        if order["do"] == "stop":
-            raise RankError("rank 0 stopped", quiet=True)
-
-    def _compare(self) -> None:
-        """Ask the other ranks whether they were given the same, before anything is read.
-
-        A folder has other paths on other machines; a file of a new name is in one folder alone.
-        """
-        sign = self.work.folder / f".ranks-{uuid.uuid4().hex}"
-        with kept_in(self.work.folder), self.ranks.together():
-            sign.touch()
-            try:
-                self._order({"do": "compare", "sign": sign.name, **self._given()})
-                answers = self.ranks.answers(self.orders - 1)
-            finally:
-                sign.unlink(missing_ok=True)
-        for what, remedy in (
-            ("recipe", "start all ranks alike"),
-            ("device", "start all ranks alike"),
-            ("folder", f"all ranks need one folder, {self.work.folder}, on a file system that their machines share"),
-        ):
-            others = [str(rank) for rank, other in answers.items() if what in other]
-            if others:
-                raise RankError(f"rank {', '.join(others)}: not the {what} of rank 0; {remedy}")
 
     def _given(self) -> dict[str, str]:
         return {"recipe": stage_key(self.recipe.key()), "device": self.runtime.resolve().name}
-
-    def _order(self, what: dict[str, Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # nobody is left to hear it
-            self.ranks.order(self.orders, what)
-        self.orders += 1
-
-    def _receive(self) -> dict[str, Any]:
-        self.orders += 1
-        return self.ranks.receive(self.orders - 1)
 
     # ---- all stages
 
@@ -179,8 +123,8 @@ class _Build:
             )
             inputs = f"{section.name}/tokens"
         self._model(self.recipe.top, inputs, None)
-        self._report(levels)
-        self._write_manifest(made)
+        report(self.work, self.recipe, self.runtime, levels)
+        write_manifest(self.work, self.recipe, self.runtime, made)
 
     # ---- corpus
 
@@ -211,15 +155,12 @@ class _Build:
     def _store(self, inputs: str, split: str) -> Store:
         return Store(self.work.folder / inputs / split)
 
-    def _content(self, inputs: str, split: str) -> str:
-        return self._store(inputs, split).sha256["symbols.bin"] + self._store(inputs, split).sha256["index.safetensors"]
-
     # ---- one level
 
     def _level(self, section: LevelSection, inputs: str) -> Level:
         """Fit, freeze and compile; the level is ready to encode."""
         folder = self.work.folder / section.name
-        content = self._content(inputs, "train")
+        content = self._store(inputs, "train").content
         coder = section.coder.make()
         if hasattr(coder, "fit"):
 
@@ -254,7 +195,7 @@ class _Build:
 
     def _model(self, section: LevelSection | TopSection, inputs: str, cut: Cut | None) -> Done | None:
         """Counts, float model, frozen model. None where the level needs no model."""
-        content = self._content(inputs, "train")
+        content = self._store(inputs, "train").content
 
         def count(stage: Path, progress: Progress) -> None:
             write_tensors(stage / "counts.safetensors", {"counts": self._store(inputs, "train").counts()})
@@ -287,7 +228,7 @@ class _Build:
             if ranks.ranks > 1:
                 record.update(ranks=ranks.ranks)
                 number = [*self.recipe.levels, self.recipe.top].index(section)
-                self._order({"do": "train", "section": number, "inputs": inputs})
+                self.orders.give({"do": "train", "section": number, "inputs": inputs})
             with blaming(who, "train"), ranks.together():
                 backend.train(self._task(section, inputs, stage, progress, cut, ranks))
 
@@ -360,7 +301,7 @@ class _Build:
             "level": section.key(),
             "segment": self.recipe.corpus.segment,
             "parts": sorted(part["sha256"] for part in parts.values()),
-            "source": self._content(inputs, split),
+            "source": self._store(inputs, split).content,
         }
 
         def encode(stage: Path, progress: Progress) -> None:
@@ -373,74 +314,6 @@ class _Build:
             encode_store(self.recipe, self.work.folder, level, source, stage, run, shards, progress)
 
         self.work.run(f"{section.name}/tokens/{split}", material, encode)
-
-    # ---- the end
-
-    def _report(self, levels: list[Level]) -> None:
-        """Figures of the test text (of the valid text where there is none), kept in the stack."""
-        split = next((name for name in ("test", "valid") if len(self._store("corpus", name).symbols)), None)
-        if split is None:
-            self.work.display.line("no test text and no valid text: nothing is measured")
-            self._check_round_trip(levels)
-            return
-        content: dict[str, str] = {}
-        for name, done in self.work.done.items():
-            if name.endswith(("/frozen", "/dictionary", "/coder", "/counts")):
-                content |= done.content
-        material = {"recipe": self.recipe.key(), "parts": content, "text": self._content("corpus", split)}
-
-        def measure(stage: Path, progress: Progress) -> None:
-            top = open_predictor(self.recipe.top, self.work.folder / self.recipe.top.name, self.runtime)
-            rows = measured(self.recipe, self.work.folder, levels, lambda: top)
-            text: Text = self._store("corpus", split).text()
-            documents = [document.tobytes() for document in text.documents()]
-            steps = 2 * len(rows)
-            said = iter(range(steps))
-            evaluation = evaluate(rows, documents, lambda what: progress.update(next(said), steps))
-            if evaluation.failure is not None:
-                raise PartError(f"{evaluation.failure}; the {split} text does not come back: no stack is written")
-            with write_atomically(stage / "report.json") as file:
-                file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
-
-        self.work.run("report", material, measure)
-
-    def _check_round_trip(self, levels: list[Level]) -> None:
-        """Raise `PartError` where the beginning of the training text does not come back."""
-        symbols: Symbols = self._store("corpus", "train").symbols[:CHECKED]
-        for level in levels:
-            coded = level.encode(symbols)
-            failure = not_restored(level, coded, symbols, np.array([0, len(symbols)], np.int64))
-            if failure is not None:
-                raise PartError(f"{failure}; no stack is written")
-            symbols = coded.tokens
-
-    def _write_manifest(self, levels: list[dict[str, Any]]) -> None:
-        parts: Parts = {}
-        for done in self.work.done.values():
-            parts |= done.parts
-        manifest = {
-            "format": FORMAT,
-            "stackc": stackc.__version__,
-            "name": self.recipe.stack.name,
-            "recipe": self.recipe.to_dict(),
-            "plugins": {
-                f"{one.part.kind} {one.name}": {
-                    "plugin": one.part.plugin,
-                    "distribution": one.part.distribution,
-                    "version": one.part.version,
-                    "bits_version": one.part.bits_version,
-                }
-                for one in self.recipe.chosen()
-            },
-            "levels": levels,
-            "trained": {name: done.record for name, done in self.work.done.items() if done.record},
-            "parts": parts,
-        }
-        split = next(name for name in ("test", "valid", "train") if len(self._store("corpus", name).symbols))
-        sample = self._store("corpus", split).symbols[:SAMPLE].tobytes()
-        check_second_process(self.work.folder, manifest, self.recipe, self.runtime, sample)
-        with write_atomically(self.work.folder / MANIFEST) as file:
-            file.write(json.dumps(manifest, indent=1, sort_keys=True).encode())
 
 
 def fixed_starts(offsets: npt.NDArray[np.int64], segment: int, size: int) -> npt.NDArray[np.int64]:
