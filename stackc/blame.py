@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ def blame(where: str, part: Part) -> str:
     """
     package = f", {part.distribution} {part.version}" if part.distribution else ""
     return f"{where}: {part.kind} '{part.name}' (plugin '{part.plugin}'{package})"
+
+
+def wants_traceback() -> bool:
+    """Whether the user asked where errors come from."""
+    return os.environ.get(TRACEBACK, "") not in ("", "0")
 
 
 @contextlib.contextmanager

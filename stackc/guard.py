@@ -17,7 +17,7 @@ from stackc.adapt import lane_decoder, lane_encoder
 from stackc.blame import blaming
 from stackc.errors import CodingError, PartError
 from stackc.frequencies import check_frequencies
-from stackc.parts import IDLE, RESTART, Frequencies, Portability, Predictor, Reader, Symbols
+from stackc.parts import IDLE, RESTART, Frequencies, Portability, Predictor, Reader, Symbols, Windowing
 
 if TYPE_CHECKING:
     from stackc.level import Encoding, Level
@@ -207,6 +207,32 @@ def not_restored(level: Level, coded: Encoding, symbols: Symbols, offsets: npt.N
     if not np.array_equal(back.offsets, offsets):
         return f"{level.coder_name}: documents of other lengths come back"
     return None
+
+
+def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> npt.NDArray[np.bool_]:
+    """Where a windowing forces windows to start in a segment: bool[n]. It must have `cuts`.
+
+    Args:
+        who: `stackc.blame.blame` of its part.
+        twice: ask again, and hold the answers against each other.
+
+    Raises:
+        PartError: an answer that is none, or not the same again; an attempt to change the segment.
+    """
+    assert windowing.cuts is not None
+    given = segment.view()
+    given.flags.writeable = False
+    answers = []
+    for _ in range(2 if twice else 1):
+        with blaming(who, "cuts"):
+            forced = windowing.cuts(given)
+        if not isinstance(forced, np.ndarray) or forced.dtype != np.bool_ or forced.shape != segment.shape:
+            said = f"{forced.dtype}{list(forced.shape)}" if isinstance(forced, np.ndarray) else type(forced).__name__
+            raise PartError(f"{who}: cuts of {len(segment)} symbols are {said}, not bool[n]")
+        answers.append(forced)
+    if not np.array_equal(answers[0], answers[-1]):
+        raise PartError(f"{who}: cuts of a segment are others when asked again; they must be a function of its symbols")
+    return answers[0]
 
 
 class GuardedReader:

@@ -19,9 +19,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.blame import blaming
 from stackc.errors import CodingError, PartError
-from stackc.guard import prove
+from stackc.guard import cuts_of, prove
 from stackc.parts import Coder, Predictor, Symbols, Window, Windowing
 from stackc.store import outside, symbol_dtype
 
@@ -291,16 +290,9 @@ class Level:
             return None
         cuts = np.zeros(len(symbols), np.bool_)
         for start, end in segments(offsets, self.segment):
-            segment = symbols[start:end].view()
-            segment.flags.writeable = False
-            with blaming(self.windowing_name, "cuts"):
-                forced = self.windowing.cuts(segment)
-            if not isinstance(forced, np.ndarray) or forced.dtype != np.bool_ or forced.shape != (end - start,):
-                said = (
-                    f"{forced.dtype}{list(forced.shape)}" if isinstance(forced, np.ndarray) else type(forced).__name__
-                )
-                raise PartError(f"{self.windowing_name}: cuts of {end - start} symbols are {said}, not bool[n]")
-            cuts[start:end] = forced
+            cuts[start:end] = cuts_of(
+                self.windowing, symbols[start:end], self.windowing_name, twice=start == offsets[0]
+            )
         return cuts
 
     def _check_tokens(self, coded: Encoding) -> None:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from stackc.errors import StackcError
-from stackc.guard import GuardedPredictor, not_restored
+from stackc.guard import GuardedPredictor, cuts_of, not_restored
 from stackc.level import Level
 from stackc.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.partrules import made_problems
@@ -19,10 +19,11 @@ from stackc.registry import Part
 
 @attrs.define
 class Verdict:
-    """Problems, each a broken promise, and notes on what could not be tried."""
+    """Problems, each a broken promise, and notes on what could not be tried; what was raised, for a traceback."""
 
     problems: list[str] = attrs.Factory(list)
     notes: list[str] = attrs.Factory(list)
+    raised: list[Exception] = attrs.Factory(list)
 
 
 def check_part(part: Part) -> Verdict:
@@ -37,15 +38,16 @@ def check_part(part: Part) -> Verdict:
         made = part.factory(config)
     except Exception as error:  # whatever a plugin raises is its verdict
         verdict.problems.append(f"its factory fails on the default configuration ({type(error).__name__}: {error})")
+        verdict.raised.append(error)
         return verdict
     verdict.problems += made_problems(part, config, made)
     if not verdict.problems:
         try:
             _TRIALS[part.kind](part, config, made, verdict)
-        except StackcError as error:
-            verdict.problems.append(str(error))
         except Exception as error:
-            verdict.problems.append(f"{type(error).__name__} when tried: {error}")
+            known = isinstance(error, StackcError)
+            verdict.problems.append(str(error) if known else f"{type(error).__name__} when tried: {error}")
+            verdict.raised.append(error)
     return verdict
 
 
@@ -69,7 +71,7 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
         verdict.notes.append("no window coded: it needs a model to make its dictionary of")
         return
     text = np.random.default_rng(1).integers(0, 7, 300)
-    for bits in (16, 256) if made.budget else (None,):
+    for bits in (16, 256, None) if made.budget else (None,):
         level = Level(
             name="check",
             alphabet=7,
@@ -106,9 +108,7 @@ def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None
     if made.symbols is not None and not 1 <= made.symbols <= MAX_WINDOW_SYMBOLS:
         verdict.problems.append(f"a symbol budget of {made.symbols}; allowed: 1 to {MAX_WINDOW_SYMBOLS}")
     if made.cuts is not None:
-        cuts = np.asarray(made.cuts(np.arange(100, dtype=np.uint8)))
-        if cuts.shape != (100,) or cuts.dtype != np.bool_:
-            verdict.problems.append(f"cuts of 100 symbols are {cuts.dtype}{list(cuts.shape)}, not bool[100]")
+        cuts_of(made, np.arange(100, dtype=np.uint8), part.name, twice=True)
 
 
 def _try_reader(part: Part, config: Any, made: Any, verdict: Verdict) -> None:

@@ -61,7 +61,7 @@ class Ray:
             try:
                 if not _takes_connections(address):
                     raise ConnectionError
-                self.ray.init(address=address, **quiet)
+                self._init(address=address, **quiet)
             except ConnectionError:
                 if address == named:
                     raise StackcError(
@@ -73,7 +73,17 @@ class Ray:
                 say(f"on the Ray cluster at {address}, {whose}")
                 return
         say("on a Ray cluster of this machine alone, for as long as this runs")
-        self.ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+        self._init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+
+    def _init(self, **how: Any) -> None:
+        """`ray.init`, which raises plain exceptions where a part of the cluster does not come up."""
+        try:
+            self.ray.init(**how)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise StackcError(f"--engine ray: Ray did not start ({text}); try again, or leave --engine out") from error
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         handed: deque[tuple[int, Any]] = deque()

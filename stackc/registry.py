@@ -91,6 +91,7 @@ class Broken:
     source: Source
     reason: str
     fatal: bool
+    error: BaseException | None = attrs.field(default=None, eq=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"
@@ -121,7 +122,7 @@ class Registry:
             except _ContractBroken as error:
                 self.broken += (Broken(source=source, reason=str(error), fatal=True),)
             except (Exception, SystemExit) as error:  # whatever a plugin does must not stop the others
-                self.broken += (Broken(source=source, reason=_one_line(error), fatal=False),)
+                self.broken += (Broken(source=source, reason=_one_line(error), fatal=False, error=error),)
             else:
                 self._parts |= {(part.kind, part.name): part for part in added}
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import attrs
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -84,7 +85,7 @@ def fails(config: Any) -> Windowing:
         (fails, "its factory fails on the default configuration (ImportError: no cupy)"),
         (lambda config: 7, "its factory makes a int, not a stackc.api.Windowing"),
         (lambda config: Windowing(symbols=70_000), "a symbol budget of 70000; allowed: 1 to 65535"),
-        (lambda config: Windowing(cuts=lambda segment: segment), "cuts of 100 symbols are uint8[100], not bool[100]"),
+        (lambda config: Windowing(cuts=lambda segment: segment), "cuts of 100 symbols are uint8[100], not bool[n]"),
     ],
 )
 def test_check_finds_broken_promises(monkeypatch: pytest.MonkeyPatch, factory: Any, line: str) -> None:
@@ -107,6 +108,41 @@ def test_check_says_what_was_not_tried_and_what_the_module_does_not_say(monkeypa
     done = CliRunner().invoke(main, ["plugins", "check", "transformer"])
     assert "not trained, frozen or loaded: stackc.testing.ModelContract does that" in done.stdout
     assert "STACKC_CONTRACT" not in done.stdout, "stackc's own parts are of its own contract"
+
+
+def test_check_asks_for_cuts_twice_and_guards_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+
+    def writing(segment: Any) -> Any:
+        segment[:] = 0
+        return np.zeros(len(segment), np.bool_)
+
+    for cuts, line in (
+        (lambda segment: rng.random(len(segment)) < 0.5, "cuts of a segment are others when asked again"),
+        (lambda segment: [False] * len(segment), "cuts of 100 symbols are list, not bool[n]"),
+        (writing, "cuts raised ValueError: assignment destination is read-only"),
+    ):
+        sources = [
+            Source(plugin="toy", distribution="", version="", load=lambda c=cuts: toy(lambda _: Windowing(cuts=c)))
+        ]
+        monkeypatch.setattr("stackc.cli.plugins.installed", lambda s=sources: s)
+        done = CliRunner().invoke(main, ["plugins", "check", "blank"])
+        assert done.exit_code == 2
+        assert line in done.stdout
+
+
+def test_check_shows_where_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load() -> object:
+        raise RuntimeError("torn")
+
+    monkeypatch.setenv("STACKC_TRACEBACK", "1")
+    for name, source in (
+        ("blank", Source(plugin="toy", distribution="", version="", load=lambda: toy(fails))),
+        ("toy", Source(plugin="toy", distribution="", version="", load=load)),
+    ):
+        monkeypatch.setattr("stackc.cli.plugins.installed", lambda s=source: [s])
+        done = CliRunner().invoke(main, ["plugins", "check", name])
+        assert ('raise ImportError("no cupy")' if name == "blank" else 'raise RuntimeError("torn")') in done.stderr
 
 
 def test_check_of_a_plugin_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -172,6 +173,40 @@ def test_a_rank_that_is_started_otherwise_ends_the_build(
     assert code != 0
     assert [wrong in line for line in errors(said) if line != f"error: {LOST}"] == [True], said
     assert not (tmp_path / "out/corpus").exists()
+
+
+LEAVING = """
+import os, signal, sys
+import torch.distributed as dist
+from stackc.cli import run
+if os.environ["RANK"] == "1":
+    dist.barrier = lambda: os.kill(os.getpid(), signal.SIGKILL)
+run()
+"""
+
+
+def test_a_rank_that_is_lost_when_all_is_done_is_not_missed(tmp_path: Path) -> None:
+    """Ranks that are started by hand: nobody ends rank 0 because of rank 1."""
+    corpus(tmp_path)
+    (tmp_path / "recipe.toml").write_text(TOP_ONLY)
+    (tmp_path / "script.py").write_text(LEAVING)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = []
+    for rank in (0, 1):
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+        place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "script.py", "build", "recipe.toml", "--out", "out", "--quiet"]
+        started.append(
+            subprocess.Popen(
+                command, cwd=tmp_path, env={**os.environ, **meeting, **place}, stderr=subprocess.PIPE, text=True
+            )
+        )
+    said = [process.communicate(timeout=120)[1] for process in started]
+    assert [process.returncode for process in started] == [0, -signal.SIGKILL], said
+    assert "Traceback" not in said[0]
+    assert (tmp_path / "out/manifest.json").exists()
 
 
 def test_a_process_alone_is_a_world_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,3 +252,20 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         engine("slurm")
     code = "import sys, stackc.cli.build, stackc.cli.encode, stackc.pipeline; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False).returncode == 0
+
+
+def test_a_cluster_that_does_not_come_up_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray raises a plain `Exception` where its raylet or its store of names is too slow, or was killed."""
+    ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+
+    def init(**how: object) -> None:
+        raise Exception("The current node timed out\n during startup.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    with pytest.raises(StackcError) as caught:
+        engine("ray", 1, gpu=False, say=lambda line: None)
+    assert str(caught.value) == (
+        "--engine ray: Ray did not start (The current node timed out during startup.); try again, or leave --engine out"
+    )

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from stackc.blame import TRACEBACK
+from stackc.blame import wants_traceback
 from stackc.errors import StackcError
 
 COMMANDS = {
@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except StackcError as error:
-            if os.environ.get(TRACEBACK, "") not in ("", "0"):
+            if wants_traceback():
                 traceback.print_exception(error)
             _stop(str(error), USER_ERROR)
         except click.UsageError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 
 import click
 
+from stackc.blame import wants_traceback
 from stackc.contract import DECLARATION
 from stackc.errors import PluginError
 from stackc.registry import HOOKS, Broken, Part, Registry, installed
@@ -56,12 +58,15 @@ def check(name: str) -> None:
     failed = bool(broken)
     for one in broken:
         click.echo(f"FAILED  {one}")
+        _show(one.error)
     for part in parts:
         verdict = check_part(part)
         failed = failed or bool(verdict.problems)
         click.echo(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
         for line in [*verdict.problems, *verdict.notes, *_undeclared(part, found)]:
             click.echo(f"        {line}")
+        for error in verdict.raised:
+            _show(error)
     if failed:
         raise PluginError(f"{name} failed the check")
 
@@ -82,6 +87,12 @@ def new(name: str, kind: str, out: Path) -> None:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(str(path))
     click.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")
+
+
+def _show(error: BaseException | None) -> None:
+    """Where it was raised, for whoever asked for that."""
+    if error is not None and wants_traceback():
+        traceback.print_exception(error)
 
 
 def _undeclared(part: Part, found: Registry) -> list[str]:
