@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from fresh import Environment
 from stackc import hookspecs
 from stackc.registry import HOOKS
+from stackc.scaffold import write
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "how-to" / "write-a-plugin.md").read_text()
@@ -41,6 +43,19 @@ def test_the_tests_that_the_page_shows_are_the_package_s() -> None:
     shown = fragments("tests/test_stackc_rans.py")
     assert shown
     assert all(block in (PACKAGE / "tests" / "test_stackc_rans.py").read_text() for block in shown)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("stackc-rans", "coder"), ("my-lines", "windowing")])
+def test_a_scaffold_with_the_page_s_blocks_in_its_files_passes_its_tests(name: str, kind: str, tmp_path: Path) -> None:
+    """Every file that the scaffold's code is in is one that the page says to replace: none keeps the old names."""
+    folder = write(name, kind, tmp_path / "new")
+    written = [path.relative_to(folder).as_posix() for path in folder.rglob("*.py")]
+    assert len(written) == 2
+    for path in written:
+        assert f"Replace `{path}` by " in PAGE
+        (folder / path).write_text("\n\n".join(fragments(path)))
+    environment = Environment(tmp_path / "venv")
+    assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
 
 
 def signatures(source: str) -> dict[str, str]:

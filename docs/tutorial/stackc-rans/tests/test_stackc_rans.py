@@ -27,6 +27,11 @@ def code(symbols: list[int], rows: Frequencies) -> tuple[int, int]:
     return encoder.close(False)
 
 
+def test_known_bits() -> None:
+    flat = np.full((4, 4), TOTAL // 4, np.uint32)
+    assert code([3, 0, 2, 1], flat) == (29 << 29 | 0x18C0_0000, LENGTH_BITS + 29)
+
+
 def plain(symbols: list[int], rows: Frequencies) -> int:
     """The same numeral system on one integer: the slow twin that the library is held against."""
     state, words = 0, []
@@ -56,11 +61,6 @@ def test_the_library_gives_the_bits_of_the_numeral_system() -> None:
             value, bits = code(symbols, freqs)
             length, stack = value >> bits - LENGTH_BITS, value & (1 << bits - LENGTH_BITS) - 1
             assert (length, stack) == (bits - LENGTH_BITS, plain(symbols, freqs))
-
-
-def test_known_bits() -> None:
-    flat = np.full((4, 4), TOTAL // 4, np.uint32)
-    assert code([3, 0, 2, 1], flat) == (29 << 29 | 0x18C0_0000, LENGTH_BITS + 29)
 
 
 def test_a_window_costs_what_its_frequencies_say_and_a_state_and_a_length() -> None:
