@@ -6,12 +6,13 @@ stream that leads to a file which is read is refused as that file is.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from stackc.errors import ArtifactError, StackcError
-from stackc.files import is_special, read_json
+from stackc.files import is_special, read_json, storage_error
 from stackc.manifest import MANIFEST
 
 
@@ -45,14 +46,37 @@ def check_output_folder(out: Path, *inputs: Path, force: bool) -> None:
     """The same for a folder that several files are written into; an empty one may be there.
 
     Raises:
-        StackcError: `out` is one of the inputs, or a file; there is something in it, and not `force`.
+        ArtifactError: `out` cannot be written into.
+        StackcError: `out` is one of the inputs; it, or what it would be made in, is a file; there is something in it,
+            and not `force`.
     """
     if any(_same(out, one) for one in inputs):
         raise StackcError(f"{out}: the output would replace its own source; name another with -o")
-    if os.path.lexists(out) and not out.is_dir():
-        raise StackcError(f"{out}: is a file; name a folder")
+    check_folder(out)
     if not force and out.is_dir() and any(out.iterdir()):
         raise StackcError(f"{out}: exists already, with files in it; --force overwrites those of the same names")
+
+
+def check_folder(out: Path, *beside: Path) -> None:
+    """Refuse a folder that cannot be made, or that is there and cannot be written into. Makes nothing.
+
+    Args:
+        out: the folder.
+        beside: files that will be written too.
+
+    Raises:
+        ArtifactError: the system refuses it.
+        StackcError: it, or what it would be made in, is a file or one of `beside`.
+    """
+    try:
+        out.is_dir()  # raises where the name is too long or the way there is closed
+        place = next(one for one in (out, *out.parents) if one in beside or os.path.lexists(one))
+        if place in beside or not place.is_dir():
+            raise StackcError(f"{place}: is a file; name a folder")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise storage_error(out, error) from error
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +81,29 @@ def test_what_cannot_be_is_one_line(stack: Path, tmp_path: Path, options: list[s
     done = export(stack, *options, "-o", tmp_path / "out")
     assert (done.exit_code, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("bin", "name a file (/dev/stdout is standard output) with -o"),
+        ("parquet", "name a file (/dev/stdout is standard output) with -o"),
+        ("hf-tokenizer", "name a folder with -o"),
+    ],
+)
+def test_a_dash_is_no_name(stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, said: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for force in [], ["--force"]:
+        done = export(stack, "--to", to, "-o", "-", *force)
+        assert (done.exit_code, done.stderr) == (2, f"error: -: --to {to} needs a name; {said}\n")
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("to", ["bin", "parquet"])
+def test_standard_output_gets_what_a_file_gets(stack: Path, tmp_path: Path, to: str) -> None:
+    if to == "parquet":
+        pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    assert export(stack, "--to", to, "-o", tmp_path / "file").exit_code == 0
+    arguments = [sys.executable, "-m", "stackc", "export", str(stack), "--to", to, "-o", "/dev/stdout", "--quiet"]
+    piped = subprocess.run(arguments, stdout=subprocess.PIPE, check=True).stdout
+    assert piped == (tmp_path / "file").read_bytes()

@@ -18,6 +18,7 @@ import stackc
 from recipes_of_tests import TEXT, corpus, counting
 from stackc.cli import main
 from stackc.files import is_special, write_atomically
+from stackc.outputs import check_folder
 
 DATA = TEXT.encode()
 
@@ -119,6 +120,35 @@ def test_what_is_written_beside_the_output_is_kept_too(here: Path) -> None:
     done = run("report", "S", "--png", "plots", "--sample", "100")
     assert "plots/bits-by-bytes.png: exists already; --force overwrites it" in done.stderr
     assert not Path("report.html").exists()
+
+
+@pytest.mark.parametrize("page", [["-o", "r.html"], ["-o", "r.html", "--force"]])
+def test_images_without_a_place_leave_no_page(here: Path, page: list[str]) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra report")
+    Path("dangling").symlink_to("nowhere")
+    before = sorted(here.rglob("*"))
+    for folder, said in (
+        ("t.txt", "t.txt: is a file; name a folder"),
+        ("t.txt/a/b", "t.txt: is a file; name a folder"),
+        ("dangling", "dangling: is a file; name a folder"),
+        ("./r.html", "r.html: is a file; name a folder"),
+        ("r.html/plots", "r.html: is a file; name a folder"),
+        ("n" * 300, f"{'n' * 300}: cannot write (File name too long); check the folder and its permissions"),
+    ):
+        done = run("report", "S", "--sample", "100", *page, "--png", folder)
+        assert (done.exit_code, done.stderr) == (2, f"error: {said}\n"), done.output
+        assert sorted(here.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_written_into_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked of the system: this test may run as root, who may write anywhere."""
+    asked = []
+    monkeypatch.setattr(os, "access", lambda place, mode: asked.append((place, mode)))
+    for folder in (tmp_path, tmp_path / "a" / "b"):
+        with pytest.raises(stackc.errors.ArtifactError, match=f"^{folder}: cannot write .Permission denied"):
+            check_folder(folder)
+    assert asked == [(tmp_path, os.W_OK | os.X_OK)] * 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_export_twice_is_refused(here: Path) -> None:

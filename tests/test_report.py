@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -23,7 +24,7 @@ from stackc.cli import main
 from stackc.report import write_report
 from stackc.report.browser import MAX_PIECES, shown
 from stackc.report.cutting import cut
-from stackc.report.facts import gather, labels_of
+from stackc.report.facts import Curve, gather, labels_of
 from stackc.report.labels import place
 from stackc.report.plots import Plot, Series, plots_of
 from stackc.report.svg import legend, svg
@@ -234,6 +235,31 @@ def test_curves_of_different_training_texts_are_no_comparison(stacks: list[Path]
     plots = {plot.key: plot for plot in plots_of(gather([stacks[1], other], 100))}
     assert plots["learning-1"].warning == f"Trained on {APART}"
     assert plots["bits-by-bytes"].warning == ""
+
+
+def test_a_figure_speaks_of_the_stacks_that_it_shows(stacks: list[Path]) -> None:
+    """Two stacks of one text, and a third of another that has points in some of their figures only."""
+    one, low = (gather([folder], 2000)[0] for folder in (stacks[1], stacks[2]))
+    two = attrs.evolve(one, label="two")
+    low.curves["M2"] = Curve(name="M2", train=[(1, 8.0)], valid=[])
+    low.texts["train"] = "another"
+    small, large = len(low.data), len(one.data)
+    assert small < large
+    measured, cut_up = f"Measured on {APART}", f"Windows of {APART}"
+    both, alone = f"Over the first {small} to {large} bytes", f"Over the first {large} bytes"
+    for facts in ([one, two, low], [low, one, two]):
+        plots = {plot.key: plot for plot in plots_of(facts)}
+        for key, count, warning, note in (
+            ("bits-by-bytes", 3, measured, ""),
+            ("bits-by-operations", 2, "", ""),  # counts need none
+            ("learning-1", 2, "", ""),
+            ("window-symbols-1", 3, cut_up, both),
+            ("positions-1", 2, "", alone),  # no model
+            ("window-bytes-2", 2, "", alone),
+        ):
+            assert len({series.colour for series in plots[key].series if series.ys}) == count
+            assert plots[key].warning == warning, key
+            assert plots[key].note.startswith(note), key
 
 
 def test_a_stack_is_shown_once(stacks: list[Path], tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ def command(
         raise StackcError(f"--eos: only for --to bin; {to} keeps documents apart")
     if files and split is not None:
         raise StackcError("--split: not with files; name the one or the other")
+    if str(output) == "-":
+        other = "a folder" if to == "hf-tokenizer" else "a file (/dev/stdout is standard output)"
+        raise StackcError(f"-: --to {to} needs a name; name {other} with -o")
     if to == "hf-tokenizer":
         if files or split is not None:
             raise StackcError("--to hf-tokenizer: a tokenizer holds no text; leave out --split and files")

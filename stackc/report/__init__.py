@@ -43,12 +43,12 @@ def write_report(
 
     Raises:
         ArtifactError: a folder that holds no stack; a place that cannot be written.
-        StackcError: the page or an image is there already; the text cannot be read; images are wanted and matplotlib
-            is not installed; a stack is named twice.
+        StackcError: the page or an image is there already; `png` is or is in a file; the text cannot be read; images
+            are wanted and matplotlib is not installed; a stack is named twice.
     """
     from stackc.errors import ArtifactError
     from stackc.files import storage_error, write_atomically
-    from stackc.outputs import check_output
+    from stackc.outputs import check_folder, check_output
     from stackc.report.facts import gather
     from stackc.report.page import page
     from stackc.report.plots import plots_of
@@ -61,6 +61,8 @@ def write_report(
         raise ArtifactError(f"{out}: no folder {Path(out).parent}; make it first")
     inputs = [*(Path(folder) for folder in stacks), None if text is None else Path(text)]
     check_output(Path(out), *inputs, force=force)
+    if png is not None:
+        check_folder(Path(png), Path(out))
     chosen = None if text is None else (Path(text).name, _start(Path(text), sample))
     facts = gather([Path(folder) for folder in stacks], sample, tell, chosen)
     plots = plots_of(facts)
@@ -68,15 +70,16 @@ def write_report(
     images = {} if png is None else {Path(png) / f"{plot.key}.png": plot for plot in plots}
     for image in images:
         check_output(image, *inputs, force=force)
+    if png is not None:
+        try:
+            Path(png).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(Path(png), error) from error
     with write_atomically(Path(out)) as file:
         file.write(page(facts, plots).encode())
     if png is not None:
         from stackc.report.png import draw
 
-        try:
-            Path(png).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(Path(png), error) from error
         for image, plot in images.items():
             with write_atomically(image) as file:
                 file.write(draw(plot))

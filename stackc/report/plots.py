@@ -110,30 +110,38 @@ def _ops(rows: list[dict[str, Any]], k: int) -> float | None:
     return None if body is None or softmax is None else body + softmax
 
 
+def _drawn(facts: list[Facts], series: list[Series]) -> list[Facts]:
+    """The stacks that have points in a plot. What it says of texts is said of these alone."""
+    colours = {one.colour for one in series if one.ys}
+    return [fact for colour, fact in enumerate(facts) if colour in colours]
+
+
 def _by_bytes(facts: list[Facts]) -> Plot:
+    series = _models(facts, _bytes_a_symbol, [MODEL, *BASELINES])
     return Plot(
         key="bits-by-bytes",
         title="Bits a byte against bytes a token",
         x_label="source bytes a token that the model reads",
         y_label="bits a source byte",
-        series=_models(facts, _bytes_a_symbol, [MODEL, *BASELINES]),
+        series=series,
         from_zero=True,
-        warning=measured_apart(facts),
+        warning=measured_apart(_drawn(facts, series)),
         note="Models in contexts of a segment. One that learned nothing has the bits of its unigram or uniform line.",
     )
 
 
 def _by_operations(facts: list[Facts]) -> Plot:
     free = any(_ops(rows, k) == 0 for rows in map(_rows, facts) for k in range(len(rows)))
+    series = _models(facts, lambda rows, k: _ops(rows, k) or None, [MODEL])
     return Plot(
         key="bits-by-operations",
         title="Bits a byte against operations a byte",
         x_label="operations a source byte (logarithmic)",
         y_label="bits a source byte",
-        series=_models(facts, lambda rows, k: _ops(rows, k) or None, [MODEL]),
+        series=series,
         log_x=True,
         from_zero=True,
-        warning=measured_apart(facts),
+        warning=measured_apart(_drawn(facts, series)),
         note="Models in contexts of a segment; operations of a model, its softmax, and those below that must run."
         + (" Models that need no operations are left out." if free else ""),
     )
@@ -204,7 +212,7 @@ def _learning(facts: list[Facts], k: int) -> Plot:
         whole_x=True,
         y_label="bits a symbol",
         series=series,
-        warning=trained_apart(facts),
+        warning=trained_apart(_drawn(facts, series)),
     )
 
 
@@ -220,6 +228,7 @@ def _lengths(facts: list[Facts], k: int, unit: Literal["symbols", "bytes"]) -> P
         mean = float(lengths.mean())
         label = f"{fact.label}: mean {mean:.2f}"
         series.append(Series(label=label, colour=colour, kind="steps", xs=edges, ys=shares))
+    drawn = _drawn(facts, series)
     what = "symbols" if unit == "symbols" else "source bytes"
     return Plot(
         key=f"window-{unit}-{k + 1}",
@@ -229,8 +238,8 @@ def _lengths(facts: list[Facts], k: int, unit: Literal["symbols", "bytes"]) -> P
         y_label="% of windows",
         series=series,
         from_zero=True,
-        warning=cut_apart(facts),
-        note=_sampled(facts),
+        warning=cut_apart(drawn),
+        note=_sampled(drawn),
     )
 
 
@@ -261,6 +270,7 @@ def _positions(facts: list[Facts], k: int) -> Plot:
                 ys=cutting.by_position[chosen].tolist(),
             )
         )
+    drawn = _drawn(facts, series)
     return Plot(
         key=f"positions-{k + 1}",
         title=f"{_title(facts, k)}: bits by position in the window",
@@ -269,15 +279,16 @@ def _positions(facts: list[Facts], k: int) -> Plot:
         y_label="bits a symbol, mean",
         series=series,
         from_zero=True,
-        warning=cut_apart(facts),
-        note=f"{_sampled(facts)} Positions that {ENOUGH} windows or more reach; only probable text gets far.",
+        warning=cut_apart(drawn),
+        note=f"{_sampled(drawn)} Positions that {ENOUGH} windows or more reach; only probable text gets far.",
     )
 
 
 def _sampled(facts: list[Facts]) -> str:
-    sizes = [len(fact.data) for fact in facts if fact.cuttings]
-    if not sizes:
+    """The texts of the stacks that are drawn, in words."""
+    if not facts:
         return ""
+    sizes = [len(fact.data) for fact in facts]
     span = f"{min(sizes):,} to {max(sizes):,}" if min(sizes) < max(sizes) else f"{max(sizes):,}"
     noun = "byte" if max(sizes) == 1 else "bytes"
-    return f"Over the first {span} {noun} of {' / '.join(dict.fromkeys(f.split for f in facts if f.cuttings))}."
+    return f"Over the first {span} {noun} of {' / '.join(dict.fromkeys(fact.split for fact in facts))}."
