@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from processes_of_tests import heard
 from recipes_of_tests import corpus, four_level, two_level
 from stackc.cli import main
 
@@ -202,7 +203,7 @@ def test_ctrl_c_ends_in_one_line_and_keeps_finished_stages(tmp_path: Path) -> No
     corpus(tmp_path)
     (tmp_path / "long.toml").write_text(two_level(steps=500_000))
     command = [sys.executable, "-m", "stackc", "build", str(tmp_path / "long.toml"), "--out", str(tmp_path / "long")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     while not (tmp_path / "long" / "M1" / "model" / ".pending").exists():
         assert process.poll() is None
         time.sleep(0.05)

@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 import stackc
+from processes_of_tests import heard
 from recipes_of_tests import TEXT, corpus, counting, mixed
 from stackc.cli import main
 from stackc.errors import ArtifactError, CorpusError, StackcError
@@ -274,11 +275,6 @@ def test_clocks_that_jump(whole: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 # --------------------------------------------------------------------------------------------------
 # Ctrl-C
-
-
-def heard() -> None:
-    """Tests that run in the background of a shell ignore it, and their children would."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 LONG = [pytest.mark.long, pytest.mark.timeout(1800)]
