@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stackc.errors import PartError, StackcError
@@ -31,11 +29,11 @@ def wants_traceback() -> bool:
     return os.environ.get(TRACEBACK, "") not in ("", "0")
 
 
-@contextlib.contextmanager
-def blaming(who: str, what: str) -> Iterator[None]:
+class blaming:
     """Around a call of a part: an exception that no part should raise becomes an error that names it.
 
-    Errors that the part may raise pass, and so does what the machine is to blame for: files and memory.
+    Errors that the part may raise pass, and so does what the machine is to blame for: files and memory. A class and no
+    generator, since it stands around every step of a model and a coder.
 
     Args:
         who: as `blame` says it.
@@ -44,13 +42,20 @@ def blaming(who: str, what: str) -> Iterator[None]:
     Raises:
         PartError: with the exception as its cause.
     """
-    try:
-        yield
-    except (StackcError, OSError, MemoryError):
-        raise
-    except Exception as error:
+
+    __slots__ = ("_what", "_who")
+
+    def __init__(self, who: str, what: str) -> None:
+        self._who, self._what = who, what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, StackcError | OSError | MemoryError):
+            return
         raised = f"{type(error).__name__}: {said(error)}".removesuffix(": ")
-        raise PartError(f"{who}: {what} raised {raised} ({TRACEBACK}=1 shows where)") from error
+        raise PartError(f"{self._who}: {self._what} raised {raised} ({TRACEBACK}=1 shows where)") from error
 
 
 def said(error: BaseException) -> str:
