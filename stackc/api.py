@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from stackc.files import read_tensors, write_atomically, write_tensors
     from stackc.frequencies import cost_bits, normalise
     from stackc.kernel import kernel, kernel_of
+    from stackc.names import corpus_files
+    from stackc.unpacking import unpacked
 
 __all__ = [
     "CONTRACT",
@@ -83,6 +85,7 @@ __all__ = [
     "WindowEncoder",
     "Windowing",
     "bits",
+    "corpus_files",
     "cost_bits",
     "globs",
     "hookimpl",
@@ -92,16 +95,19 @@ __all__ = [
     "read_tensors",
     "require",
     "speed",
+    "unpacked",
     "write_atomically",
     "write_tensors",
 ]
 
 _LATE = {
+    "corpus_files": "stackc.names",
     "cost_bits": "stackc.frequencies",
     "kernel": "stackc.kernel",
     "kernel_of": "stackc.kernel",
     "normalise": "stackc.frequencies",
     "read_tensors": "stackc.files",
+    "unpacked": "stackc.unpacking",
     "write_atomically": "stackc.files",
     "write_tensors": "stackc.files",
 }

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 import attrs
 
+from stackc.names import expanded
+
 SPEED_ONLY = "stackc.speed_only"
 GLOBS = "stackc.globs"
 
@@ -56,10 +58,10 @@ def based(config: Config, folder: Path, only: Collection[str] | None = None) -> 
 
 
 def _absolute(pattern: str, folder: Path) -> str:
-    path = folder.absolute() / Path(pattern).expanduser()
+    path = folder.absolute() / expanded(pattern)
     if path.is_file():  # a name with glob characters in it still names that file
         return glob.escape(str(path))
-    if Path(pattern).expanduser().is_absolute():
+    if expanded(pattern).is_absolute():
         return str(path)
     return str(Path(glob.escape(str(folder.absolute()))) / pattern)
 

@@ -209,11 +209,11 @@ def test_a_corpus_that_changes_while_it_is_read(whole: Path, tmp_path: Path, mon
 
     pieces = reader.open_pieces
 
-    def open_pieces(path: Path, size: int) -> Iterator[bytes]:
+    def open_pieces(path: Path, *more: int) -> Iterator[bytes]:
         opened.append(path)
         if opened.count(tmp_path / "train-b.txt") == 2:
             (tmp_path / "train-b.txt").write_text("other text")
-        yield from pieces(path, size)
+        yield from pieces(path, *more)
 
     monkeypatch.setattr(reader, "open_pieces", open_pieces)
     with pytest.raises(CorpusError, match=r"corpus\.train: its files changed while they were read; run the command"):

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import attrs
 from attrs.validators import ge, in_, le, optional
 
-from stackc.api import bits, globs
+from stackc.api import bits, globs, speed
 
 FORMATS = ("json", "csv", "text", "parquet", "arrow")
 
@@ -51,6 +51,11 @@ class DatasetsConfig:
     test: str | None = bits(None, help="the held-out split to evaluate on")
     column: str = bits("text", help="the column of text or bytes: a row is a document; rows that are null are left out")
     document_bytes: int = bits(1 << 20, check=_SIZE, help=_SIZE_HELP)
+    zst_window: int = speed(
+        30,
+        check=[ge(27), le(31)],
+        help="2^this bytes, 27 to 31, are the longest window of a .zst file that is read, and the memory it may take",
+    )
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
         """Sources that are missing or too many, and settings without effect."""

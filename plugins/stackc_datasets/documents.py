@@ -1,16 +1,14 @@
-"""What the readers share: documents of at most a size, their fingerprint, files by pattern, values as bytes."""
+"""What the readers share: documents of at most a size, their fingerprint, and what is wrong with a table."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-import glob
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
-from stackc.api import CorpusError
+from stackc.api import CorpusError, StackcError
 
 
 class TableReader:
@@ -68,25 +66,31 @@ def _add(digest: Any, document: bytes) -> None:
     digest.update(document)
 
 
-def files_of(key: str, patterns: str | tuple[str, ...]) -> list[Path]:
-    """The files of patterns, one pattern after another, sorted, each once.
+@contextlib.contextmanager
+def reading(where: str, what: str = "") -> Iterator[None]:
+    """Around the calls of a library: whatever it raises for data that it cannot read is a `CorpusError` that says where.
 
-    Raises:
-        CorpusError: a pattern without a file.
+    Libraries document no full list of what they raise, so this takes all. `CorpusError`, whatever the library made of
+    it, passes as it is.
     """
-    found: dict[str, Path] = {}
-    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
-        files = [Path(match) for match in sorted(glob.glob(pattern, recursive=True)) if os.path.isfile(match)]
-        if not files:
-            raise CorpusError(f"corpus.{key}: no file matches {pattern}")
-        for path in files:
-            found.setdefault(os.path.realpath(path), path)
-    return list(found.values())
+    try:
+        yield
+    except (StackcError, MemoryError):
+        raise
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, CorpusError):
+            cause = cause.__cause__
+        if cause is not None:
+            raise cause from error
+        raise CorpusError(f"{where}: cannot be read{what} ({one_line(error)}); repair it or leave it out") from error
 
 
 def check_column(where: str, column: str, columns: Iterable[str]) -> None:
-    """Raise `CorpusError`, with the nearest name, unless there is such a column."""
+    """Raise `CorpusError`, with the nearest name, unless there is one such column."""
     names = list(columns)
+    if names.count(column) > 1:
+        raise CorpusError(f"{where}: {names.count(column)} columns are named {column!r}; rename all but one")
     if column in names:
         return
     near = difflib.get_close_matches(column, names, n=1)

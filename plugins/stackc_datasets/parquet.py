@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackc.api import CorpusError
+from stackc.api import corpus_files
 from stackc_datasets.config import ParquetConfig
-from stackc_datasets.documents import TableReader, check_column, files_of, one_line, wrong_type
+from stackc_datasets.documents import TableReader, check_column, reading, wrong_type
 
 BATCH = 256
 """Rows that are held at once."""
@@ -28,17 +28,15 @@ class ParquetReader(TableReader):
 
     def rows(self, split: str) -> Iterator[bytes] | None:
         patterns = getattr(self._config, split)
-        return self._rows(files_of(split, patterns)) if patterns else None
+        return self._rows(corpus_files(split, patterns)) if patterns else None
 
     def _rows(self, paths: list[Path]) -> Iterator[bytes]:
         for path in paths:
-            try:
-                with pq.ParquetFile(
-                    path, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True
-                ) as file:
-                    yield from self._column(path, file)
-            except (pa.ArrowException, OSError) as error:
-                raise CorpusError(f"{path}: cannot be read as parquet ({one_line(error)})") from error
+            with (
+                reading(str(path), " as parquet"),
+                pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True) as file,
+            ):
+                yield from self._column(path, file)
 
     def _column(self, path: Path, file: pq.ParquetFile) -> Iterator[bytes]:
         column = self._config.column

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import datasets
 
-from stackc.api import CorpusError
+from stackc.api import CorpusError, corpus_files
 from stackc_datasets.config import DatasetsConfig
-from stackc_datasets.documents import TableReader, check_column, files_of, one_line, wrong_type
-
-_ERRORS = (OSError, ValueError, TypeError, KeyError, datasets.exceptions.DatasetsError)
-"""What the library raises for data that is missing, out of reach or damaged (pyarrow's errors are ValueErrors)."""
+from stackc_datasets.documents import TableReader, check_column, reading, wrong_type
+from stackc_datasets.opening import unpacking
 
 _TYPES = ("string", "large_string", "binary", "large_binary")
 
@@ -33,7 +32,8 @@ class DatasetsReader(TableReader):
             patterns = getattr(config, f"{split}_files")
             if not patterns:
                 return None
-            return self._of_files(f"corpus.{split}_files", [str(path) for path in files_of(f"{split}_files", patterns)])
+            files = corpus_files(f"{split}_files", patterns)
+            return self._of_files(f"corpus.{split}_files", [str(path) for path in files])
         name = getattr(config, split)
         if name is None:
             return None
@@ -45,15 +45,21 @@ class DatasetsReader(TableReader):
         """The rows of local files, read as one dataset; what is wrong is said of the file where it is found."""
         try:
             yield from self._rows(where, lambda: self._local(files))
-        except CorpusError:
-            # The library does not say where it was: look at the files one by one.
-            for file in files:
-                for _ in self._rows(file, lambda: self._local([file])):  # noqa: B023  called at once
-                    pass
-            raise
+            return
+        except CorpusError as error:
+            found = error
+        # The library does not say where it was: look at the files one by one.
+        for file in files:
+            for _ in self._rows(file, lambda: self._local([file])):  # noqa: B023  called at once
+                pass
+        raise found
 
     def _local(self, files: list[str]) -> Any:
-        return datasets.load_dataset(self._config.format, data_files={"all": files}, split="all", streaming=True)
+        config = self._config
+        # Their rows as they are: what pandas would guess from them is no text (1.50), or nothing at all (NA).
+        options: dict[str, Any] = {"converters": {config.column: str}} if config.format == "csv" else {}
+        names = {"all": [glob.escape(file) for file in files]}  # the library takes names for patterns
+        return datasets.load_dataset(config.format, data_files=names, split="all", streaming=True, **options)
 
     def _hub(self, split: str) -> Any:
         config = self._config
@@ -75,15 +81,13 @@ class DatasetsReader(TableReader):
         return parts[split]
 
     def _rows(self, where: str, load: Any) -> Iterator[bytes]:
-        with _without_log():
+        with _without_log(), unpacking(self._config.zst_window):
             yield from self._values(where, load)
 
     def _values(self, where: str, load: Any) -> Iterator[bytes]:
         column = self._config.column
-        try:
+        with reading(where):
             data = load()
-        except _ERRORS as error:
-            raise CorpusError(f"{where}: cannot be read ({one_line(error)})") from error
         if data.features is not None:
             check_column(where, column, data.features)
             kind = getattr(data.features[column], "dtype", type(data.features[column]).__name__)
@@ -113,13 +117,5 @@ def _without_log() -> Iterator[None]:
 
 
 def _read(where: str, data: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows, with what the library raises as a `CorpusError`."""
-    rows = iter(data)
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except _ERRORS as error:
-            raise CorpusError(f"{where}: cannot be read ({one_line(error)})") from error
-        yield row
+    with reading(where):
+        yield from data

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import attrs
 from attrs.validators import ge, le
 
-from stackc.api import Reader, Register, bits, globs, hookimpl
+from stackc.api import Reader, Register, bits, globs, hookimpl, speed
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +23,11 @@ class TextConfig:
         1 << 20,
         check=[ge(1 << 10), le(1 << 30)],
         help="a longer document is handed on in pieces of this size, 2^10 to 2^30 bytes, so that memory stays flat",
+    )
+    zst_window: int = speed(
+        30,
+        check=[ge(27), le(31)],
+        help="2^this bytes, 27 to 31, are the longest window of a .zst file that is read, and the memory it may take",
     )
 
 

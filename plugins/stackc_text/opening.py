@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import enum
-import gzip
-import lzma
-import sys
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import attrs
 
-from stackc.api import CorpusError
+from stackc.api import CorpusError, unpacked
 
 COMPRESSED = (".gz", ".xz", ".zst")
 TEXT = (".txt", ".md")
 JSON_LINES = (".jsonl", ".json")  # C4 ships JSON lines as .json.gz
 ARCHIVES = (".tar", ".zip", ".7z")
-
-_ZSTD_PIECES = (1 << 6, 1 << 12)
-_ZSTD_UNPACKED = 1 << 19
 
 
 class Kind(enum.Enum):
@@ -58,8 +51,8 @@ def kind_of(path: Path) -> FileKind:
     )
 
 
-def open_pieces(path: Path, size: int) -> Iterator[bytes]:
-    """The content of a file, unpacked, in pieces of about `size` bytes.
+def open_pieces(path: Path, size: int, zst_window: int) -> Iterator[bytes]:
+    """The content of a file, unpacked, in pieces: of `size` bytes, or those of `stackc.api.unpacked`.
 
     Raises:
         CorpusError: it is missing, unreadable or damaged, or needs a package that is not installed.
@@ -67,9 +60,7 @@ def open_pieces(path: Path, size: int) -> Iterator[bytes]:
     compression = kind_of(path).compression
     try:
         with path.open("rb") as raw:
-            yield from _UNPACK[compression](raw, size)
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise CorpusError(f"{path}: damaged {compression} file ({error})") from error
+            yield from unpacked(raw, compression, str(path), zst_window) if compression else _plain(raw, size)
     except OSError as error:
         raise CorpusError(f"{path}: cannot read ({error.strerror or error})") from error
 
@@ -77,59 +68,3 @@ def open_pieces(path: Path, size: int) -> Iterator[bytes]:
 def _plain(raw: IO[bytes], size: int) -> Iterator[bytes]:
     while piece := raw.read(size):
         yield piece
-
-
-def _gz(raw: IO[bytes], size: int) -> Iterator[bytes]:
-    with gzip.open(raw, "rb") as file:
-        yield from _plain(file, size)  # type: ignore[arg-type]
-
-
-def _xz(raw: IO[bytes], size: int) -> Iterator[bytes]:
-    with lzma.open(raw, "rb") as file:
-        yield from _plain(file, size)
-
-
-def _zst(raw: IO[bytes], size: int) -> Iterator[bytes]:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-
-        try:
-            with zstd.open(raw, "rb") as file:
-                yield from _plain(file, size)
-        except zstd.ZstdError as error:
-            raise EOFError(str(error)) from error
-        return
-    try:
-        import zstandard
-    except ImportError:
-        raise CorpusError(f"{raw.name}: reading .zst needs a package: pip install 'stackc[zstd]'") from None
-    try:
-        yield from _zstandard_frames(raw, zstandard)
-    except zstandard.ZstdError as error:
-        raise EOFError(str(error)) from error
-
-
-def _zstandard_frames(raw: IO[bytes], zstandard: Any) -> Iterator[bytes]:
-    """Frames end to end. zstandard's own stream reader takes a truncated file for a short one; this does not.
-
-    A piece unpacks at once, and may unpack to much: pieces shrink where the text is dense and grow where not.
-    """
-    frame = None
-    least, most = _ZSTD_PIECES
-    size = least
-    while packed := raw.read(size):
-        size = min(most, 2 * size)
-        while packed:
-            frame = frame or zstandard.ZstdDecompressor().decompressobj()
-            unpacked = frame.decompress(packed)
-            if len(unpacked) > _ZSTD_UNPACKED:
-                size = max(least, size // 4)
-            yield unpacked
-            packed = frame.unused_data if frame.eof else b""
-            if frame.eof:
-                frame = None
-    if frame is not None:
-        raise EOFError("it ends in the middle of a frame")
-
-
-_UNPACK = {"": _plain, ".gz": _gz, ".xz": _xz, ".zst": _zst}

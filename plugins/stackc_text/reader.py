@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackc.api import CorpusError
+from stackc.api import CorpusError, corpus_files
 from stackc_text.lines import json_texts
 from stackc_text.opening import Kind, kind_of, open_pieces
 
@@ -65,24 +63,17 @@ class TextReader:
 
     def files(self, split: str) -> list[Path]:
         """The files of a split. Raises `CorpusError` for a pattern that matches none."""
-        patterns = getattr(self.config, split)
-        found: dict[str, Path] = {}
-        for pattern in (patterns,) if isinstance(patterns, str) else patterns:
-            matches = sorted(glob.glob(pattern, recursive=True))
-            files = [Path(match) for match in matches if os.path.isfile(match)]
-            if not files:
-                raise CorpusError(_no_match(split, pattern, matches))
-            for path in files:
-                kind_of(path)  # an unknown suffix is told before the first file is read
-                found.setdefault(os.path.realpath(path), path)
-        return list(found.values())
+        found = corpus_files(split, getattr(self.config, split))
+        for path in found:
+            kind_of(path)  # an unknown suffix is told before the first file is read
+        return found
 
     def _file(self, path: Path) -> Iterator[bytes]:
-        size = self.config.document_bytes
+        size, window = self.config.document_bytes, self.config.zst_window
         if kind_of(path).kind is Kind.TEXT:
-            yield from _regroup(open_pieces(path, size), size)
+            yield from _regroup(open_pieces(path, size, window), size)
             return
-        for text in json_texts(path, open_pieces(path, 1 << 16)):
+        for text in json_texts(path, open_pieces(path, 1 << 16, window)):
             yield from _regroup([text], size)
 
 
@@ -93,27 +84,16 @@ def _add(digest: Any, document: bytes) -> None:
 
 def _regroup(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     """The same bytes in pieces of exactly `size` and a rest; one empty piece where there is nothing."""
-    held = b""
+    held = bytearray()
     first = True
     for piece in pieces:
         held += piece
-        start = 0
-        while len(held) - start > size:
-            yield held[start : start + size]
-            start, first = start + size, False
-        held = held[start:]
+        while len(held) > size:
+            yield bytes(held[:size])
+            first = False
+            del held[:size]
     if held or first:
-        yield held
-
-
-def _no_match(split: str, pattern: str, matches: list[str]) -> str:
-    if matches and not any(os.path.isdir(match) for match in matches):
-        return f"corpus.{split}: {pattern} is not an ordinary file"
-    if matches:
-        return f"corpus.{split}: {pattern} is a folder; name its files, such as {pattern.rstrip(os.sep)}{os.sep}*.txt"
-    if glob.has_magic(pattern):
-        return f"corpus.{split}: no file matches {pattern}"
-    return f"corpus.{split}: no such file: {pattern}"
+        yield bytes(held)
 
 
 def _count(paths: list[Path]) -> str:

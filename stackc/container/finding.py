@@ -11,6 +11,7 @@ from stackc.container.format import MAX_HOST, Header
 from stackc.errors import ArtifactError, ContainerError
 from stackc.host import host
 from stackc.manifest import MANIFEST, read_manifest, stack_sha256
+from stackc.names import expanded
 from stackc.stack import Stack
 
 PATH_VARIABLE = "STACKC_PATH"
@@ -19,7 +20,7 @@ PATH_VARIABLE = "STACKC_PATH"
 def places() -> list[Path]:
     """Folders that are stacks or hold stacks: those of STACKC_PATH, then ``runs`` here."""
     named = os.environ.get(PATH_VARIABLE, "").split(os.pathsep)
-    return [*(Path(name).expanduser() for name in named if name), Path("runs")]
+    return [*(expanded(name) for name in named if name), Path("runs")]
 
 
 def stacks(folders: list[Path]) -> Iterator[Path]:

@@ -15,6 +15,7 @@ import attrs
 import stackc
 from stackc.config import based
 from stackc.errors import RecipeError
+from stackc.names import expanded
 from stackc.recipe.assemble import assemble
 from stackc.recipe.overrides import Override, apply_override, parse_override
 from stackc.recipe.sections import Recipe
@@ -72,7 +73,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 def find_recipe(source: str | Path) -> Path:
     """The file of a recipe. Raises `RecipeError` where there is none, naming the nearest shipped one."""
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_file():
         return path
     shipped = shipped_recipes()
@@ -94,7 +95,7 @@ def _families(names: Iterable[str]) -> str:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(str(path), [f"not valid TOML: {error}"]) from error
     except RecursionError as error:

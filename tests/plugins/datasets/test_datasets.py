@@ -87,7 +87,7 @@ def test_what_is_wrong_with_the_data(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").write_text('{"text": "one"}\n{"text":')
     assert "cannot be read" in complaint(reader(format="json", train_files=str(tmp_path / "d.jsonl")))
     assert (
-        complaint(reader(format="json", train_files=(path, "nowhere"))) == "corpus.train_files: no file matches nowhere"
+        complaint(reader(format="json", train_files=(path, "nowhere"))) == "corpus.train_files: no such file: nowhere"
     )
     (tmp_path / "saved").mkdir()
     assert "cannot be read" in complaint(reader(saved=str(tmp_path / "saved")))
