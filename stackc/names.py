@@ -50,7 +50,7 @@ def _no_match(key: str, pattern: str, matches: list[str]) -> str:
 
 
 def _matches(pattern: str) -> set[str]:
-    """As `glob.glob(pattern, recursive=True)`, except that ``**`` enters each folder once, whatever links lead there."""
+    """As `glob.glob` with `recursive`, except that ``**`` enters each folder once, however many links lead to it."""
     parts = pattern.split(os.sep)
     if "**" not in parts:
         return set(glob.glob(pattern))

@@ -20,7 +20,8 @@ UNPACKED = 1 << 20
 ZST_WINDOW = 31
 """zstd itself reads windows of at most 2^31 bytes."""
 
-_XZ = b"\xfd7zXZ\x00"
+_XZ = b"\xfd"
+"""How a .xz begins; a .lzma, which the tool takes under this name too, does not."""
 
 
 class _Damage(Exception):
@@ -40,13 +41,15 @@ def unpacked(raw: IO[bytes], packing: str, name: str, zst_window: int = ZST_WIND
         zst_window: 2^this bytes are the longest window of a .zst file that is read, and the memory that it may take.
 
     Raises:
-        CorpusError: the file is empty, cut off or damaged, or needs a package that is not installed.
+        CorpusError: the file is empty, cut off or damaged, or needs a package or memory that is not there.
     """
     source, number, start = _Source(raw), 0, 0
     try:
         while _begins(source, packing, number):
             number, start = number + 1, source.at
             yield from _content(source, _decompressor(packing, source.held, name, number, zst_window))
+    except MemoryError as error:  # files of .xz and .zst say how much it takes
+        raise CorpusError(f"{name}: unpacking it takes more memory than there is; pack it anew with less") from error
     except _Damage as damage:
         if "too much memory" in str(damage):  # libzstd has no other way to tell it
             raise CorpusError(_long_window(name, zst_window)) from damage
@@ -60,14 +63,14 @@ def _long_window(name: str, limit: int) -> str:
 
 
 class _Source:
-    """A file, read ahead of what is used: `held` was read and not used, `at` is the place in the file where it begins."""
+    """A file that is read ahead: `held` is what was read and not yet used, `at` its place in the file."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
         self._read = 0
         self.held = b""
         self.more()
-        self.magic = self.held[: len(_XZ)]
+        self.first = self.held[:1]
 
     @property
     def at(self) -> int:
@@ -102,8 +105,8 @@ def _begins(source: _Source, packing: str, number: int) -> bool:
         if not source.more():
             raise _Damage("it has no bytes")
         return True
-    if packing == ".xz" and source.magic != _XZ and source.more():
-        raise _Damage(f"something follows its end, from byte {source.at}")  # the older format .lzma is one stream
+    if packing == ".xz" and source.first != _XZ and source.more():
+        raise _Damage(f"something follows its end, from byte {source.at}")  # a .lzma is one stream
     # Blocks of zeros: xz has them in its format, tapes leave them behind .gz files.
     zeros = source.skip_zeros() if packing in (".xz", ".gz") else 0
     if packing == ".xz" and zeros % 4:
@@ -125,7 +128,7 @@ def _content(source: _Source, stream: Any) -> Iterator[bytes]:
             piece = stream.decompress(packed, UNPACKED)
         except MemoryError:
             raise
-        except Exception as error:  # each library has its own
+        except Exception as error:  # each library has a class of its own for damage
             raise _Damage(" ".join(str(error).split())) from error
         if piece:
             yield piece
@@ -139,7 +142,6 @@ def _decompressor(packing: str, begin: bytes, name: str, number: int, zst_window
     if packing == ".bz2":
         return bz2.BZ2Decompressor()
     if packing == ".xz":
-        # As `xz -dc`, which takes .lzma under this name.
         return lzma.LZMADecompressor(lzma.FORMAT_AUTO if number == 1 else lzma.FORMAT_XZ)
     if sys.version_info >= (3, 14):
         from compression import zstd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import pathlib
 import types
@@ -17,6 +18,7 @@ import stackc_coders
 import stackc_counted
 import stackc_text
 import stackc_windows
+from recipes_of_tests import counting
 from stackc.api import Cost, RecipeError, Register, Windowing, bits, hookimpl, speed
 from stackc.recipe import Recipe, load_recipe, recipe_from_dict, shipped_recipes
 from stackc.recipe.structure import Problems, table
@@ -603,6 +605,17 @@ def test_file_that_is_no_recipe(tmp_path: pathlib.Path, content: bytes, problem:
     with pytest.raises(RecipeError) as caught:
         load_recipe(path, [], PARTS)
     assert caught.value.problems[0].startswith(problem)
+
+
+def test_a_recipe_that_begins_with_a_byte_order_mark(tmp_path: pathlib.Path) -> None:
+    plain, marked = tmp_path / "plain.toml", tmp_path / "marked.toml"
+    plain.write_text(counting())
+    marked.write_bytes(codecs.BOM_UTF8 + plain.read_bytes())
+    assert load_recipe(marked) == load_recipe(plain)
+    assert load_recipe(marked).key() == load_recipe(plain).key()
+    marked.write_bytes(codecs.BOM_UTF8 * 2 + plain.read_bytes())
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        load_recipe(marked)
 
 
 def test_empty_recipe(tmp_path: pathlib.Path) -> None:

@@ -68,14 +68,14 @@ def _add(digest: Any, document: bytes) -> None:
 
 @contextlib.contextmanager
 def reading(where: str, what: str = "") -> Iterator[None]:
-    """Around the calls of a library: whatever it raises for data that it cannot read is a `CorpusError` that says where.
+    """Around the calls of a library: whatever it raises becomes a `CorpusError` that says where.
 
-    Libraries document no full list of what they raise, so this takes all. `CorpusError`, whatever the library made of
-    it, passes as it is.
+    No library lists all that it raises for data that it cannot read. A `CorpusError` passes, also from inside an error
+    that the library made of it.
     """
     try:
         yield
-    except (StackcError, MemoryError):
+    except StackcError:
         raise
     except Exception as error:
         cause: BaseException | None = error

@@ -12,7 +12,7 @@ import datasets
 from stackc.api import CorpusError, corpus_files
 from stackc_datasets.config import DatasetsConfig
 from stackc_datasets.documents import TableReader, check_column, reading, wrong_type
-from stackc_datasets.opening import unpacking
+from stackc_datasets.opening import check_packed, unpacking
 
 _TYPES = ("string", "large_string", "binary", "large_binary")
 
@@ -50,14 +50,14 @@ class DatasetsReader(TableReader):
             found = error
         # The library does not say where it was: look at the files one by one.
         for file in files:
+            check_packed(file, self._config.zst_window)
             for _ in self._rows(file, lambda: self._local([file])):  # noqa: B023  called at once
                 pass
         raise found
 
     def _local(self, files: list[str]) -> Any:
         config = self._config
-        # Their rows as they are: what pandas would guess from them is no text (1.50), or nothing at all (NA).
-        options: dict[str, Any] = {"converters": {config.column: str}} if config.format == "csv" else {}
+        options = _csv_options(config.column) if config.format == "csv" else {}
         names = {"all": [glob.escape(file) for file in files]}  # the library takes names for patterns
         return datasets.load_dataset(config.format, data_files=names, split="all", streaming=True, **options)
 
@@ -103,6 +103,11 @@ class DatasetsReader(TableReader):
                 yield value
             elif value is not None:
                 raise wrong_type(f"{where}, row {number}", column, type(value).__name__)
+
+
+def _csv_options(column: str) -> dict[str, Any]:
+    """For pandas, which would take some texts for numbers (1.50) and others for nothing (NA, null)."""
+    return {"converters": {column: str}, "keep_default_na": False, "na_filter": False}
 
 
 @contextlib.contextmanager

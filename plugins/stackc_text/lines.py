@@ -13,17 +13,17 @@ MAX_LINE = 64 << 20
 
 
 def json_texts(path: Path, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The ``text`` of every line, in UTF-8; blank lines are passed over.
+    """The ``text`` of every line, in UTF-8; blank lines are passed over, and lines whose text is null.
 
     Raises:
         CorpusError: with ``file:line``, for a line that is no such object.
     """
     for number, line in enumerate(_lines(path, pieces), 1):
-        if line.strip():
-            yield _text(line, f"{path}:{number}")
+        if line.strip() and (text := _text(line, f"{path}:{number}")) is not None:
+            yield text
 
 
-def _text(line: bytes, where: str) -> bytes:
+def _text(line: bytes, where: str) -> bytes | None:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -31,6 +31,8 @@ def _text(line: bytes, where: str) -> bytes:
     if not isinstance(entry, dict):
         raise CorpusError(f"{where}: not a JSON object; each line must be an object with a text field")
     text = entry.get("text")
+    if text is None and "text" in entry:
+        return None  # as a row without a value of the other readers
     if not isinstance(text, str):
         found = "no text field" if "text" not in entry else f"a text field that is no string ({text!r:.40})"
         raise CorpusError(f"{where}: {found}")

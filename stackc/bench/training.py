@@ -15,15 +15,21 @@ from stackc.bench.entrants import Trainer, version
 from stackc.bench.process import ask_once
 from stackc.bench.sample import Sample
 from stackc.bench.tokenizer_codecs import BPE, RANKS, SENTENCEPIECE
+from stackc.errors import StackcError
+from stackc.names import expanded
 
 FORMAT = 1
 """Raised when a trainer's settings change: what the cache holds is then trained again."""
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/stackc/bench``, or in ``~/.cache``."""
+    """``$XDG_CACHE_HOME/stackc/bench``, or in ``~/.cache``. Raises `StackcError` if there is no home folder."""
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (root if root.is_absolute() else Path.home() / ".cache") / "stackc" / "bench"
+    if not root.is_absolute():
+        root = expanded("~/.cache")
+    if not root.is_absolute():
+        raise StackcError("bench: no home folder to keep trained tokenizers in; set XDG_CACHE_HOME to a folder")
+    return root / "stackc" / "bench"
 
 
 def trained(

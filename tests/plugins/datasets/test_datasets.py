@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import glob
+import gzip
 import json
+import lzma
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import datasets
+import fsspec.compression
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from packed_files import packed_files
 from recipes_of_tests import TEXT, counting
 from stackc.api import CorpusError, PluginError, RecipeError
 from stackc.pipeline.build import build
@@ -126,6 +135,86 @@ def test_lines_of_text_are_documents_without_their_ends(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one\r\n\n two \nlast")
     found = list(reader(format="text", train_files=str(tmp_path / "a.txt")).documents("train"))
     assert found == [b"one", b"", b" two ", b"last"]
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".bz2", ".zst"])
+def test_packed_files_whole_or_refused(packing: str, tmp_path: Path) -> None:
+    for name, (data, content) in packed_files(packing).items():
+        path = tmp_path / (name + ".txt" + packing)
+        path.write_bytes(data)
+        made = reader(format="text", train_files=str(path))
+        if content is None:
+            assert complaint(made).startswith(f"{path}: damaged {packing} file ("), name
+        elif content:
+            assert b"".join(row + b"\n" for row in made.documents("train")) == content, name
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_packed_file_that_is_damaged_is_named_not_its_text(form: str, tmp_path: Path) -> None:
+    rows = [os.urandom(40).hex() for _ in range(20_000)]
+    text = "text\n" + "\n".join(rows) if form == "csv" else "".join(json.dumps({"text": row}) + "\n" for row in rows)
+    data = bytearray(gzip.compress(text.encode()))
+    (tmp_path / "a.gz").write_bytes(data)
+    made = reader(format=form, train_files=str(tmp_path / "*.gz"))
+    assert list(made.documents("train")) == [row.encode() for row in rows]
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "b.gz").write_bytes(data)
+    assert complaint(made).startswith(f"{tmp_path / 'b.gz'}: damaged .gz file (")
+
+
+def test_readers_that_end_in_any_order_leave_the_library_as_it_was(tmp_path: Path) -> None:
+    before = dict(fsspec.compression.compr)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl.xz").write_bytes(lzma.compress(b'{"text": "one"}\n') + bytes(4) + lzma.compress(
+            b'{"text": "two"}\n'
+        ))  # fmt: skip
+    made = reader(format="json", train_files=str(tmp_path / "*.xz"))
+    first, second = made.documents("train"), made.documents("train")
+    assert (next(first), next(second)) == (b"one", b"one")
+    first.close()  # type: ignore[attr-defined]
+    assert list(second) == [b"two", b"one", b"two"]
+    assert fsspec.compression.compr == before
+
+
+def test_rows_of_csv_are_text_as_they_stand(tmp_path: Path) -> None:
+    values = ["NA", "null", "", "nan", "1.50", "007", "True", "None", "-inf", " x "]
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["id", "text"], *enumerate(values)])
+    found = list(reader(format="csv", train_files=str(tmp_path / "a.csv")).documents("train"))
+    assert found == [value.encode() for value in values]
+    (tmp_path / "b.csv").write_text("text\n007\n1.50\n")
+    assert list(reader(format="csv", train_files=str(tmp_path / "b.csv")).documents("train")) == [b"007", b"1.50"]
+
+
+@pytest.mark.parametrize("name", ["a[1].jsonl", "a*.jsonl", "a?.jsonl", "~a.jsonl", ".a.jsonl", "config.json"])
+def test_a_name_is_no_pattern(name: str, tmp_path: Path) -> None:
+    lines(tmp_path / "a1.jsonl", {"text": "another file"})
+    path = lines(tmp_path / name, {"text": "this one"})
+    assert list(reader(format="json", train_files=glob.escape(path)).documents("train")) == [b"this one"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_two_columns_of_one_name(form: str, tmp_path: Path) -> None:
+    table = pa.table([["one"], ["two"]], names=["text", "text"])
+    path = tmp_path / "a"
+    if form == "parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_stream(str(path), table.schema) as file:
+            file.write_table(table)
+    assert complaint(reader(format=form, train_files=str(path))).startswith(f"{path}: cannot be read (")
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, AttributeError, OverflowError, MemoryError])
+def test_whatever_the_library_raises(kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = lines(tmp_path / "a.jsonl", {"text": "one"})
+
+    def load_dataset(*args: Any, **kwargs: Any) -> Any:
+        raise kind("some words\nof its own")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    text = complaint(reader(format="json", train_files=path))
+    assert text == f"{path}: cannot be read (some words of its own); repair it or leave it out"
 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

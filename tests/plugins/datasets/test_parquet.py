@@ -78,6 +78,25 @@ def test_what_is_wrong(tmp_path: Path) -> None:
     assert "corpus.train: no text in it" in complaint(write(tmp_path / "b.parquet", [None, ""], pa.string()))
 
 
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table([["one"], ["two"], ["x"]], names=["text", "text", "id"]), path)
+    assert complaint(path) == f"{path}: 2 columns are named 'text'; rename all but one"
+    pq.write_table(pa.table([["one"], ["two"], ["x"]], names=["text", "id", "id"]), path)
+    assert read(path) == [b"one"]
+
+
+@pytest.mark.parametrize("kind", [OverflowError, RuntimeError, KeyError, pa.ArrowMemoryError])
+def test_whatever_the_library_raises(kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.parquet", ["one"])
+
+    def opened(*args: Any, **kwargs: Any) -> Any:
+        raise kind("words")
+
+    monkeypatch.setattr(pq, "ParquetFile", opened)
+    assert complaint(path).startswith(f"{path}: cannot be read as parquet (")
+
+
 def test_damaged_files(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.parquet", [f"row {i} " * 20 for i in range(2000)], row_group_size=500, write_page_checksum=True

@@ -17,8 +17,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from packed_files import packed_files
 from stackc.api import CorpusError
+from stackc.config import hashed
 from stackc.testing.readers import ReaderContract
+from stackc_datasets.config import DatasetsConfig
 from stackc_text import TextConfig
 from stackc_text.lines import json_texts
 from stackc_text.reader import TextReader, _regroup
@@ -103,6 +106,32 @@ def test_patterns_in_their_order_files_sorted_and_each_once(tmp_path: pathlib.Pa
 def test_split_without_patterns_has_no_documents(tmp_path: pathlib.Path) -> None:
     assert list(reader(train="x").documents("valid")) == []
     assert reader(train="x").fingerprint("valid") == hashlib.sha256().hexdigest()
+
+
+def test_lines_whose_text_is_null_are_left_out(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": null, "id": 2}\n{"text": "null"}\n')
+    assert read(tmp_path / "a.jsonl") == [b"one", b"null"]
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".zst"])
+def test_packed_files_whole_or_refused(tmp_path: pathlib.Path, packing: str) -> None:
+    for name, (data, content) in packed_files(packing).items():
+        path = tmp_path / (name + ".txt" + packing)
+        path.write_bytes(data)
+        if content is None:
+            assert complaint(path).startswith(f"{path}: damaged {packing} file (")
+        elif content:
+            assert read(path) == [content]
+
+
+def test_the_window_of_zst_decides_no_bits(tmp_path: pathlib.Path) -> None:
+    assert hashed(TextConfig(train="x", zst_window=31)) == hashed(TextConfig(train="x"))
+    assert "zst_window" not in hashed(DatasetsConfig(saved="x"))
+    parameters = zstandard.ZstdCompressionParameters(window_log=28, write_content_size=False)
+    maker = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    (tmp_path / "a.txt.zst").write_bytes(maker.compress(b"text") + maker.flush())
+    assert read(tmp_path / "a.txt.zst") == [b"text"]
+    assert "set corpus.zst_window to 28 or more" in complaint(tmp_path / "a.txt.zst", zst_window=27)
 
 
 @pytest.mark.parametrize(("length", "lengths"), [(1024, [1024]), (1025, [1024, 1]), (3000, [1024, 1024, 952])])
