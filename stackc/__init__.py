@@ -86,7 +86,7 @@ def build(
     from stackc.pipeline import build as run
 
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
-    folder = Path(out) if out is not None else Path("runs") / plan.stack.name
+    folder = (Path(out) if out is not None else Path("runs") / plan.stack.name).absolute()
     runtime = Runtime.of(plan.run, device=device or plan.run.device, engine=engine)
     mode: Any = show
     return run(plan, folder, runtime=runtime, display=Display(folder / "logs", mode))
