@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from stackc.files import kept_in
+from stackc.words import literal, shown
 
 Mode = Literal["auto", "plain", "quiet"]
 
@@ -42,7 +43,7 @@ class Display:
     def line(self, text: str) -> None:
         """One line for the user, unless quiet."""
         if not self.quiet:
-            self.console.print(text, markup=False, soft_wrap=True)
+            self.console.print(literal(text), soft_wrap=True)
 
     def reused(self, name: str) -> None:
         self.line(f"[{self._clock()}] {name}: done before, reused")
@@ -65,10 +66,10 @@ class Display:
 
     def _bar(self) -> Progress:
         return Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("elapsed,"),
             TimeRemainingColumn(),
@@ -88,7 +89,7 @@ class StageProgress:
 
     def __init__(self, display: Display, name: str, bar: Progress | None) -> None:
         self._display, self._name, self._bar = display, name, bar
-        self._task = bar.add_task(name, total=None, figures="") if bar else None
+        self._task = bar.add_task(shown(name), total=None, figures="") if bar else None
         self._said = self._begun = time.monotonic()
         self._first: int | None = None
         self._events: _Events | None = None
@@ -99,7 +100,7 @@ class StageProgress:
         self.last = "  ".join(f"{_label(name)} {_short(value)}" for name, value in figures.items())
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, figures=self.last)
+            self._bar.update(self._task, completed=done, total=total, figures=shown(self.last))
         elif now - self._said >= PLAIN_INTERVAL_S and done:
             self._first = done if self._first is None else self._first
             self._said = now
