@@ -81,11 +81,11 @@ def test_half_a_line_and_half_an_event_are_dropped(tmp_path: Path, cut: int) -> 
 
 def test_another_seed_in_the_same_folder_has_a_curve_of_its_own(tmp_path: Path) -> None:
     corpus(tmp_path)
-    (tmp_path / "recipe.toml").write_text(two_level(steps=4))
+    (tmp_path / "recipe.toml").write_text(two_level(steps=2))
     curves = []
-    for seed in (1, 2, 1):
+    for seed in (1, 2):
         stackc.build(tmp_path / "recipe.toml", tmp_path / "out", overrides=(f"stack.seed={seed}",))
         curves.append(lines(tmp_path / "out" / "logs"))
-    (tmp_path / "alone").mkdir()
     assert all(len({line[:2] for line in curve}) == len(curve) for curve in curves)
-    assert curves[0] == curves[2] != curves[1]
+    assert [line[:2] for line in curves[0]] == [line[:2] for line in curves[1]]
+    assert all(first[2] != second[2] for first, second in zip(*curves, strict=True))
