@@ -11,6 +11,7 @@ Plugins import from `stackc.api`; everything else here is for users of stacks.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from stackc.stack import Stack
 
 __version__ = "0.1.0"
+
+IMPORTED_NS = time.time_ns()
+"""Source files that changed later may not be what this process runs (`stackc.kernel`)."""
 
 __all__ = [
     "ArtifactError",
@@ -82,7 +86,7 @@ def build(
     from stackc.pipeline import build as run
 
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
-    folder = Path(out) if out is not None else Path("runs") / plan.stack.name
+    folder = (Path(out) if out is not None else Path("runs") / plan.stack.name).absolute()
     runtime = Runtime.of(plan.run, device=device or plan.run.device, engine=engine)
     mode: Any = show
     return run(plan, folder, runtime=runtime, display=Display(folder / "logs", mode))

@@ -9,7 +9,6 @@ Routes, fastest first; all give the same tokens:
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable
 from functools import cached_property
@@ -19,6 +18,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from stackc.blame import said
 from stackc.errors import CodingError, PartError
 from stackc.guard import cuts_of, prove
 from stackc.parts import Coder, Predictor, Symbols, Window, Windowing
@@ -85,6 +85,7 @@ class Level:
         threads: of a compiled level (speed only).
         coder_name: who the coder is, for messages (`stackc.blame.blame`); "": the level's.
         windowing_name: likewise.
+        again: gives the same level in another process, where it was pickled; None: it cannot be.
 
     Raises:
         CodingError: a coder, windowing and sizes that cannot work together.
@@ -106,6 +107,7 @@ class Level:
         threads: int = 1,
         coder_name: str = "",
         windowing_name: str = "",
+        again: Callable[[], Level] | None = None,
     ) -> None:
         self.name = name
         self.coder_name = coder_name or f"{name}: its coder"
@@ -119,6 +121,7 @@ class Level:
         self.lanes = lanes
         self.threads = threads
         self._load_predictor = load_predictor
+        self._again = again
         self._proved = False  # of the parts, before the first symbols that are encoded
         budget = segment if windowing.symbols is None else windowing.symbols
         self.window = Window(alphabet=alphabet, bits=windowing.bits, symbols=budget, token_bits=token_bits)
@@ -132,6 +135,10 @@ class Level:
             raise CodingError(f"{name}: windows of {windowing.bits} bits cannot hold {alphabet} symbols and an end")
         if windowing.bits is not None and windowing.bits % token_bits:
             raise CodingError(f"{name}: tokens of {token_bits} bits do not divide windows of {windowing.bits} bits")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickled it is where it came from: parts need not pickle."""
+        return super().__reduce_ex__(protocol) if self._again is None else (self._again, ())
 
     @property
     def token_bits(self) -> int:
@@ -180,7 +187,8 @@ class Level:
 
     def without_cuts(self) -> Level:
         """The same parts where windows end only as their budgets say: what forced cuts cost is measured against it."""
-        uncut = copy.copy(self)
+        uncut = Level.__new__(Level)
+        vars(uncut).update(vars(self), _again=None)
         uncut.windowing = attrs.evolve(self.windowing, cuts=None)
         return uncut
 
@@ -207,6 +215,7 @@ class Level:
             CodingError: a symbol outside the alphabet; a predictor that does not reproduce what it wrote.
             PartError: a part that breaks a rule of the contract (`stackc.guard`).
         """
+        symbols = row_of_integers(symbols, self.name, "symbols")
         bounds = _bounds(symbols, offsets)
         if outside(symbols, self.alphabet) is not None:
             raise CodingError(f"{self.name}: a symbol outside its alphabet of {self.alphabet}")
@@ -250,6 +259,7 @@ class Level:
             CodingError: a token outside the alphabet, tokens that decode to nothing (coders that are not total), or
                 more than `most` symbols, found before they take up memory.
         """
+        tokens = row_of_integers(tokens, self.name, "tokens")
         bounds = _bounds(tokens, offsets)
         if outside(tokens, self.token_alphabet) is not None:
             raise CodingError(f"{self.name}: a token outside its alphabet of {self.token_alphabet}")
@@ -338,6 +348,31 @@ class Level:
                 f"{self.name}: its model ({self.predictor.portability}) did not give the same frequencies twice; "
                 "nothing was kept"
             )
+
+
+def row_of_integers(values: object, who: str, what: str) -> npt.NDArray[np.integer]:
+    """Values as an array of one dimension, in this machine's order of bytes.
+
+    Args:
+        values: an array, or what numpy makes one of.
+        who: the level or the stack, for the message.
+        what: for the message, e.g. "tokens".
+
+    Raises:
+        CodingError: anything else, such as 626.5, or a batch of rows.
+    """
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # of rows of several lengths, of a tensor on a GPU
+        raise CodingError(f"{who}: {what} that are not a row of integers ({said(error)})") from error
+    if array.ndim == 1 and not array.size and array.dtype.kind == "f":  # of an empty list
+        return np.empty(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise CodingError(
+            f"{who}: {what} of type {array.dtype} and shape {array.shape}; they are integers in one dimension: "
+            "give rows one by one, as integers"
+        )
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def check_room(name: str, symbols: int, most: int | None) -> None:

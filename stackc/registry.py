@@ -18,7 +18,9 @@ import functools
 import importlib.metadata
 import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -36,6 +38,9 @@ HOOKS = {
     "reader": "stackc_register_readers",
 }
 """The hook of every kind of part."""
+
+GROUP = "stackc"
+"""Of entry points."""
 
 STRICT_VARIABLE = "STACKC_STRICT_PLUGINS"
 
@@ -286,23 +291,49 @@ def _hook_problem(hook: str, function: Callable[..., Any], marked: bool) -> str 
     return None
 
 
-def _is_own(point: importlib.metadata.EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == "stackc"
-
-
 def installed() -> list[Source]:
-    """The entry points of the group ``stackc``, its own first, then by name; none of them is imported yet."""
-    found = importlib.metadata.entry_points(group="stackc")
-    return [
-        Source(
-            plugin=point.name,
-            distribution=point.dist.name if point.dist else "",
-            version=point.dist.version if point.dist else "",
-            load=point.load,
-        )
-        # So that of two parts with one name the newcomer is to blame.
-        for point in sorted(found, key=lambda point: (not _is_own(point), point.name, point.value))
-    ]
+    """The entry points of the group ``stackc``, its own first, then by name; none of them is imported yet.
+
+    A package whose metadata cannot be read, whoever's it is, is a source that does not load.
+    """
+    try:
+        points = [(point, point.dist) for point in importlib.metadata.entry_points(group=GROUP)]
+        sources = [_source(point, dist) for point, dist in points]
+    except Exception:  # one damaged package in the environment is enough
+        sources = list(_one_by_one())
+    # Its own first, so that of two parts with one name the newcomer is to blame.
+    return sorted(sources, key=lambda source: (source.distribution != "stackc", source.plugin, source.distribution))
+
+
+def _source(point: importlib.metadata.EntryPoint, dist: importlib.metadata.Distribution | None) -> Source:
+    return Source(
+        plugin=point.name,
+        distribution=(dist and dist.name) or "",  # None where its metadata is missing
+        version=(dist and dist.version) or "",
+        load=point.load,
+    )
+
+
+def _one_by_one() -> Iterator[Source]:
+    """As `importlib.metadata.entry_points`, which a single damaged package stops: of two of one name the first."""
+    seen = set()
+    for dist in importlib.metadata.distributions():
+        try:
+            name = re.sub(r"[-_.]+", "-", dist.name).lower()
+            if name in seen:
+                continue
+            seen.add(name)
+            found = [_source(point, dist) for point in dist.entry_points if point.group == GROUP]
+        except Exception as error:
+            where = Path(str(getattr(dist, "_path", dist.locate_file(""))))
+            reason = f"{where}: its metadata or entry_points.txt cannot be read ({_one_line(error)})"
+            yield Source(plugin=where.name, distribution="", version="", load=functools.partial(_unreadable, reason))
+        else:
+            yield from found
+
+
+def _unreadable(reason: str) -> object:
+    raise PluginError(f"{reason}; install that package again, or remove it")
 
 
 @functools.lru_cache(maxsize=1)

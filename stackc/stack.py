@@ -23,17 +23,18 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.blame import blaming
-from stackc.errors import ArtifactError, PluginError, StackcError
+from stackc.errors import ArtifactError, CodingError, PluginError, StackcError
 from stackc.evaluate import Evaluation, Measured, evaluate
 from stackc.files import read_tensors
 from stackc.generate import generate
 from stackc.guard import GuardedPredictor
 from stackc.host import Runtime, host
-from stackc.level import Level
+from stackc.level import Level, row_of_integers
 from stackc.manifest import check_parts, read_manifest, stack_sha256
 from stackc.parts import Predictor, Windowing
 from stackc.recipe import LevelSection, Recipe, TopSection, recipe_from_dict
 from stackc.registry import registry
+from stackc.store import outside
 from stackc.streaming import decode_stream, encode_stream
 
 if TYPE_CHECKING:
@@ -61,13 +62,18 @@ class Stack:
     """
 
     def __init__(self, folder: Path | str, runtime: Runtime | None = None, upto: str | None = None) -> None:
-        self.folder = Path(folder)
-        self.manifest = read_manifest(self.folder, upto)
+        self.manifest = read_manifest(Path(folder), upto)
+        self.folder = Path(folder).absolute()  # models are read later, when the process may have changed its own
         _check_plugins(self.folder, self.manifest)
         self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
         _check_levels(self.folder, self.manifest, self.recipe)
+        self._upto = upto
         self._opened = self.level_index(upto)
         self.runtime = runtime or Runtime.of(self.recipe.run)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled it is a folder and a hash; another process opens the stack again, and no other in its place."""
+        return _reopened, (type(self), self.folder, self.runtime, self._upto, self.sha256)
 
     @property
     def name(self) -> str:
@@ -93,6 +99,7 @@ class Stack:
                 compiled=made["compiled"],
                 written_on=made["host"],
                 check=functools.partial(check_parts, self.folder, self.manifest, section.name, "frozen"),
+                again=functools.partial(_level_again, self.folder, self.runtime, section.name, self.sha256),
             )
             for section, made in zip(self.recipe.levels[: self._opened], made_levels, strict=True)
         ]
@@ -216,11 +223,14 @@ class Stack:
 
     def decode_counting(self, tokens: npt.NDArray[np.integer], level: str | None = None) -> tuple[bytes, int]:
         """As `decode`, and how many tokens of incomplete last codes were ignored, at all levels."""
-        symbols: npt.NDArray[Any] = np.asarray(tokens)
+        levels = self.levels[: self.level_index(level)]
+        symbols = row_of_integers(tokens, str(self.folder), "tokens")
         ignored = 0
-        for one in reversed(self.levels[: self.level_index(level)]):
+        for one in reversed(levels):
             back = one.decode(symbols)
             symbols, ignored = back.symbols, ignored + back.ignored
+        if not levels and (strange := outside(symbols, 256)) is not None:
+            raise CodingError(f"{self.folder}: {strange} is not a byte, and without levels tokens are bytes")
         return symbols.astype(np.uint8, copy=False).tobytes(), ignored
 
     def generate(self, prompt: bytes, *, tokens: int = 64, temperature: float = 1.0, seed: int = 0) -> bytes:
@@ -235,6 +245,18 @@ class Stack:
 
     def _measured(self) -> list[Measured]:
         return measured(self.recipe, self.folder, self.levels, lambda: self.top)
+
+
+def _reopened(kind: type[Stack], folder: Path, runtime: Runtime, upto: str | None, sha256: str) -> Stack:
+    """A stack that was pickled. Raises `ArtifactError` where there is another now."""
+    stack = kind(folder, runtime, upto)
+    if stack.sha256 != sha256:
+        raise ArtifactError(f"{folder}: was {sha256[:16]}… when it was pickled, is {stack.sha256[:16]}…: load it again")
+    return stack
+
+
+def _level_again(folder: Path, runtime: Runtime, name: str, sha256: str) -> Level:
+    return _reopened(Stack, folder, runtime, name, sha256).levels[-1]
 
 
 def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
@@ -273,6 +295,7 @@ def open_level(
     compiled: bool,
     written_on: str = "",
     check: Callable[[], None] = lambda: None,
+    again: Callable[[], Level] | None = None,
 ) -> Level:
     """A level from its section of the recipe and its parts in `folder`.
 
@@ -280,6 +303,7 @@ def open_level(
         compiled: whether it has a dictionary.
         written_on: where its tokens are from, if its model's answers do not travel.
         check: called before the model is loaded, which a compiled level does only to be measured.
+        again: as of `Level`.
     """
     coder = section.coder.make()
     if hasattr(coder, "load"):
@@ -318,6 +342,7 @@ def open_level(
         threads=runtime.threads,
         coder_name=section.coder.who,
         windowing_name=section.windowing.who,
+        again=again,
     )
 
 

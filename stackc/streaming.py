@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.level import Level
+from stackc.level import Level, row_of_integers
 
 Symbols = npt.NDArray[Any]
 
@@ -47,7 +47,8 @@ def decode_stream(levels: list[Level], pieces: Iterable[Symbols], ignored: list[
     Raises:
         CodingError: as `Level.decode`.
     """
-    stream: Iterator[Symbols] = iter(pieces)
+    who = levels[-1].name if levels else "tokens"
+    stream: Iterator[Symbols] = (row_of_integers(piece, who, "tokens") for piece in pieces)
     for level in reversed(levels):
         stream = _decoded(level, stream, ignored)
     return (piece.astype(np.uint8, copy=False).tobytes() for piece in stream)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stackc.words import amount
+from stackc.words import amount, literal
 
 WIDTH = 118
 """Columns of the table where there is no terminal to ask."""
@@ -41,21 +41,24 @@ def print_evaluation(evaluation: dict[str, Any], console: Console | None = None,
     console = console or Console(highlight=False)
     if not console.is_terminal:
         console = Console(file=console.file, width=max(console.width, WIDTH), highlight=False)
-    table = Table(title=title, title_justify="left", caption=NOTE, caption_justify="left", box=None, pad_edge=False)
-    for heading, field, _ in COLUMNS:
-        table.add_column(heading, justify="left" if field == "name" else "right", no_wrap=True, vertical="bottom")
+    heading = None if title is None else literal(title)
+    table = Table(title=heading, title_justify="left", caption=NOTE, caption_justify="left", box=None, pad_edge=False)
+    for column, field, _ in COLUMNS:
+        table.add_column(column, justify="left" if field == "name" else "right", no_wrap=True, vertical="bottom")
     for row in evaluation["levels"]:
-        table.add_row(*[_cell(row[field], form) for _, field, form in COLUMNS])
+        table.add_row(*[literal(_cell(row[field], form)) for _, field, form in COLUMNS])
     console.print(table)
     verdict = "restored byte for byte" if evaluation["round_trip"] else "NOT RESTORED"
-    console.print(
+    said = (
         f"{amount(evaluation['source_bytes'], 'source byte')} in {amount(evaluation['documents'], 'document')}; "
         f"every level decoded back: {verdict}"
     )
+    console.print(literal(said))
     for row in evaluation["levels"]:
         if uncut := row.get("uncut_bytes_per_token"):  # reports of older builds lack it
             cost = 1 - row["bytes_per_token"] / uncut
-            console.print(f"{row['name']}: {uncut:.3f} bytes a token without its forced cuts, which cost {cost:.1%}")
+            text = f"{row['name']}: {uncut:.3f} bytes a token without its forced cuts, which cost {cost:.1%}"
+            console.print(literal(text))
 
 
 def _cell(value: Any, form: str) -> str:

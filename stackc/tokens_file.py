@@ -101,7 +101,7 @@ def _raw(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
 def _text(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     while lines := file.readlines(4 * PIECE_TOKENS):
         words = [word for line in lines for word in line.split()]
-        strange = next((word for word in words if not word.removeprefix(b"-").isdigit()), None)
+        strange = next((word for word in words if len(word) > 18 or not word.removeprefix(b"-").isdigit()), None)
         if strange is not None:
             raise ValueError(f"{strange[:20].decode(errors='replace')!r} is no token; a .txt holds one number a line")
         yield np.array([int(word) for word in words], np.int64)

@@ -1,8 +1,36 @@
-"""Numbers in messages."""
+"""Numbers and names in messages."""
 
 from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 def amount(count: int, noun: str) -> str:
     """A number and what it counts: ``1 byte``, ``0 bytes``, ``1,024 documents``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def shown(text: str) -> str:
+    """A message for a terminal: what in it a terminal would obey, and not show, is escaped as Python does.
+
+    Names of files, stacks, levels and parts may hold anything: escape sequences, changes of direction, bytes that are
+    not text. New lines stay: messages of several lines have them.
+    """
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    kept = char in "\n\t" or unicodedata.category(char)[0] != "C"
+    return char if kept else char.encode("unicode_escape").decode()
+
+
+def literal(text: str) -> Text:
+    """As `shown`, for rich, which would take ``[bold]`` and ``:bug:`` in a name for its own. All that rich prints and
+    that is not a constant goes through here."""
+    from rich.text import Text
+
+    return Text(shown(text))

@@ -424,3 +424,35 @@ def test_a_register_that_is_called_wrongly_is_told_so_without_names_of_ours() ->
     vars(module).update(stackc_register_windowings=stackc_register_windowings)
     reason = Registry([Source(plugin="toy", distribution="", version="", load=lambda: module)]).broken[0].reason
     assert reason == "TypeError: register() missing 2 required positional arguments: 'config' and 'summary'"
+
+
+# -- packages of others whose metadata is damaged
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"METADATA": b"Metadata-Version: 2.1\nName: other\nVersion: 1\n", "entry_points.txt": b"[a.b]\nnot a line\n"},
+        {"METADATA": b"Metadata-Version: 2.1\nName: other\nVersion: 1\n", "entry_points.txt": b"[stackc]\nx = \xff\n"},
+        {"entry_points.txt": b"[other-1.dist-info]\nnot a line\n"},
+        {"entry_points.txt": b"[stackc]\nother-1.dist-info = nowhere\n"},
+    ],
+    ids=["a line", "no UTF-8", "no name", "no name but a plugin"],
+)
+def test_a_damaged_package_is_set_aside_and_named(
+    files: dict[str, bytes], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "other-1.dist-info"
+    info.mkdir()
+    for name, content in files.items():
+        (info / name).write_bytes(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = Registry(installed())
+    found.check()
+    assert {(part.kind, part.name) for part in found.parts()} >= {("coder", "arithmetic"), ("reader", "text")}
+    own = [part for part in found.parts() if part.distribution == "stackc"]
+    assert len(own) == len({(part.kind, part.name) for part in registry().parts() if part.distribution == "stackc"})
+    [broken] = found.broken
+    assert "other-1.dist-info" in str(broken)
+    assert "(None None)" not in str(broken)
+    assert "\n" not in str(broken)

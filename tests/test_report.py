@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -426,6 +427,23 @@ def test_errors_are_one_line_and_write_nothing(
     assert result.exit_code == 2
     assert 'pip install "stackc[report]"' in result.output
     assert not page.exists()
+
+
+def test_images_depend_on_no_setting_of_matplotlib(stacks: list[Path], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\ntext.usetex: True\n")
+    images = []
+    for more in ({}, {"MPLBACKEND": "module://nowhere.inline", "MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}):
+        out = tmp_path / f"images{len(images)}"
+        arguments = ["report", str(stacks[0]), "-o", str(tmp_path / f"{out.name}.html"), "--png", str(out)]
+        code = f"import sys; sys.argv[1:] = {arguments!r}; from stackc.cli import run; run()"
+        ended = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **more}, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        images.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert images[0]
+    assert images[0] == images[1]
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stackc.words import amount
+from stackc.words import amount, literal
 
 WIDTH = 118
 """Columns of the table where there is no terminal to ask."""
@@ -34,13 +34,13 @@ def print_benchmark(figures: dict[str, Any], console: Console | None = None) -> 
     if not console.is_terminal:
         console = Console(file=console.file, width=max(console.width, WIDTH), highlight=False)
     for line in _heading(figures):
-        console.print(line, markup=False)
+        console.print(literal(line))
     console.print()
     console.print(_table(figures, wide=console.width >= WIDE))
-    console.print(NOTE.format(interpreter=figures["interpreter_s"]), markup=False)
+    console.print(literal(NOTE.format(interpreter=figures["interpreter_s"])))
     for row in figures["rows"]:
         for remark in _remarks(row):
-            console.print(f"{row['name']}: {remark}", markup=False)
+            console.print(literal(f"{row['name']}: {remark}"))
 
 
 def _heading(figures: dict[str, Any]) -> list[str]:
@@ -68,7 +68,7 @@ def _table(figures: dict[str, Any], wide: bool) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in figures["rows"]:
         if row["skipped"] is None:
-            table.add_row(*_cells(row, wide))
+            table.add_row(*map(literal, _cells(row, wide)))
     return table
 
 

@@ -15,6 +15,7 @@ import click
 
 from stackc.blame import wants_traceback
 from stackc.errors import StackcError
+from stackc.words import shown
 
 COMMANDS = {
     "build": "Build a stack from a recipe.",
@@ -89,10 +90,15 @@ class LazyGroup(click.Group):
             _stop(f"{where}{error.strerror or error}", USER_ERROR)
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print a message that has names in it (`stackc.words.shown`)."""
+    click.echo(shown(text), err=err)
+
+
 def _stop(message: str, code: int) -> NoReturn:
     from stackc.cli.watched import tell_parent
 
-    line = f"error: {message}" if code == USER_ERROR else message
+    line = shown(f"error: {message}" if code == USER_ERROR else message)
     if not tell_parent(code, line):
         click.echo(line, err=True)
     raise click.exceptions.Exit(code)

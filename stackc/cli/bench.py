@@ -56,13 +56,12 @@ def command(
     Rounds are interleaved, every round trip is checked. Tokenizers are trained on the stack's own training text, at the
     vocabulary of its level, and kept in ~/.cache/stackc. A peer that fails or is not installed is named and skipped.
     """
-    from rich.console import Console
-
     from stackc.bench import benchmark
     from stackc.bench.table import print_benchmark
+    from stackc.cli.progress import status
     from stackc.errors import CodingError
 
-    with Console(stderr=True, quiet=as_json).status("reading") as status:
+    with status(quiet=as_json) as tell:
         figures = benchmark(
             stack,
             file,
@@ -72,7 +71,7 @@ def command(
             threads=threads,
             peer_bytes=peer_bytes,
             timeout=timeout,
-            report=status.update,
+            report=tell,
         )
     if as_json:
         click.echo(json.dumps(figures, indent=1))

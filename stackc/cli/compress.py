@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import say
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -49,12 +51,10 @@ def command(
         if not quiet:
             rate = f", {8 * made.written / made.size:.3f} bits a byte" if made.size else ""
             stored = f"; {made.raw:,} of {amount(made.blocks, 'block')} stored as is" if made.raw else ""
-            click.echo(
-                f"{out or 'standard output'}: {amount(made.size, 'byte')} as {made.written:,}{rate}{stored}", err=True
-            )
+            say(f"{out or 'standard output'}: {amount(made.size, 'byte')} as {made.written:,}{rate}{stored}", err=True)
         if made.failed:
             text = f"warning: {file}: {amount(made.failed, 'block')} did not decode back, stored as is"
-            click.echo(f"{text}; please report this", err=True)
+            say(f"{text}; please report this", err=True)
         return WARNING if made.failed else 0
 
     for_each(files, output, work)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import say
+
 
 @click.command("decode")
 @click.argument("stack", type=click.Path(path_type=Path))
@@ -31,4 +33,4 @@ def command(stack: Path, tokens: Path, output: Path, level: str | None, force: b
             file.write(data)
             size += len(data)
     said = f"; ignored {amount(sum(ignored), 'token')} of incomplete last codes" if sum(ignored) else ""
-    click.echo(f"{output}: {amount(size, 'byte')}{said}", err=True)
+    say(f"{output}: {amount(size, 'byte')}{said}", err=True)

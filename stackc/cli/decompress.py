@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from stackc.cli import say
+
 
 class Span(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
     """``A:B``, bytes A to B - 1; either may be left out."""
@@ -81,12 +83,12 @@ def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force:
     with bar(file, path.stat().st_size if path is not None and path.is_file() else None, quiet) as report:
         found = salvage_file(path, out, opened, force=force, report=report)
     for problem in found.problems[:20]:
-        click.echo(f"{file}: {problem}", err=True)
+        say(f"{file}: {problem}", err=True)
     if len(found.problems) > 20:
-        click.echo(f"{file}: and {len(found.problems) - 20} more", err=True)
+        say(f"{file}: and {len(found.problems) - 20} more", err=True)
     for start, end in found.missing:
         where = f"bytes {start:,} to {end - 1:,}" if end is not None else f"from byte {start:,} on, if there was more"
-        click.echo(f"{file}: missing: {where}", err=True)
+        say(f"{file}: missing: {where}", err=True)
     if not quiet:
-        click.echo(f"{out}: {amount(found.recovered, 'byte')} recovered", err=True)
+        say(f"{out}: {amount(found.recovered, 'byte')} recovered", err=True)
     return 0 if found.whole else WARNING

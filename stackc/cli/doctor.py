@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from stackc.cli import say
+
 
 @click.command()
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -19,10 +21,10 @@ def command(device: str) -> None:
     failed = []
     total = 0.0
     for finding in examine(device):
-        click.echo(f"{'ok    ' if finding.ok else 'FAILED'}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)")
+        say(f"{'ok    ' if finding.ok else 'FAILED'}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)")
         total += finding.seconds
         if not finding.ok:
             failed.append(finding.name)
     if failed:
         raise StackcError(f"not well: {', '.join(failed)}")
-    click.echo(f"all is well ({total:.0f} s)")
+    say(f"all is well ({total:.0f} s)")

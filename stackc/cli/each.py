@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import USER_ERROR
+from stackc.cli import USER_ERROR, say
 from stackc.errors import StackcError
 
 STANDARD = "-"
@@ -39,9 +39,9 @@ def _guarded(file: str, work: Callable[[str], int]) -> int:
     try:
         return work(file)
     except StackcError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
     except OSError as error:
         if error.errno == errno.EPIPE:  # nobody reads on
             raise
-        click.echo(f"error: {file}: {error.strerror or error}", err=True)
+        say(f"error: {file}: {error.strerror or error}", err=True)
     return USER_ERROR

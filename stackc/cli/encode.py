@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import say
+
 
 @click.command("encode")
 @click.argument("stack", type=click.Path(path_type=Path))
@@ -44,7 +46,7 @@ def command(stack: Path, file: Path, output: Path, level: str | None, engine: st
             size += len(piece)
             yield piece
 
-    stream = opened.encode_stream(counted(), level, engine, lambda text: click.echo(text, err=True))
+    stream = opened.encode_stream(counted(), level, engine, lambda text: say(text, err=True))
     tokens = write_tokens(output, stream, opened.token_alphabet(level))
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
-    click.echo(f"{output}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}", err=True)
+    say(f"{output}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}", err=True)

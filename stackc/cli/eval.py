@@ -14,8 +14,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(stack: Path, files: tuple[Path, ...], as_json: bool) -> None:
     """Measure every level of STACK on FILES, each a document, and decode all of them back."""
-    from rich.console import Console
-
+    from stackc.cli.progress import status
     from stackc.errors import PartError
     from stackc.files import read_bytes
     from stackc.stack import Stack
@@ -23,8 +22,8 @@ def command(stack: Path, files: tuple[Path, ...], as_json: bool) -> None:
 
     opened = Stack(stack)
     documents = [read_bytes(path) for path in files]
-    with Console(stderr=True, quiet=as_json).status("reading") as status:
-        evaluation = opened.evaluate(documents, status.update)
+    with status(quiet=as_json) as tell:
+        evaluation = opened.evaluate(documents, tell)
     if as_json:
         click.echo(json.dumps(evaluation.to_dict(), indent=1))
     else:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import say
+
 
 @click.command("export")
 @click.argument("stack", type=click.Path(path_type=Path))
@@ -59,7 +61,7 @@ def command(
         tokenizer = StackTokenizer.from_stack(stack, level)
         tokenizer.save_pretrained(str(output))
         if not quiet:
-            click.echo(f"{output}: a tokenizer of {len(tokenizer):,} ids", err=True)
+            say(f"{output}: a tokenizer of {len(tokenizer):,} ids", err=True)
         return
     check_output(output, *files, stack, force=force)
     if to == "bin" and (meta := meta_name(output)) is not None:
@@ -73,4 +75,4 @@ def command(
     if not quiet:
         sizes = f"{amount(made.source_bytes, 'byte')} as {amount(made.tokens, 'token')}"
         text = f"{amount(made.documents, 'document')}, {sizes}, {made.dtype}"
-        click.echo(f"{output}: {text} ({made.ids:,} ids{' with the end of a document' if eos else ''})", err=True)
+        say(f"{output}: {text} ({made.ids:,} ids{' with the end of a document' if eos else ''})", err=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import say
 from stackc.words import amount
 
 
@@ -48,28 +49,28 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
         return
     recipe = manifest["recipe"]
     count = len(manifest["levels"])
-    click.echo(f"{manifest['name']}: {amount(count, 'level')}, built by stackc {manifest['stackc']}")
-    click.echo(f"sha256: {stack_sha256(manifest)}")
+    say(f"{manifest['name']}: {amount(count, 'level')}, built by stackc {manifest['stackc']}")
+    say(f"sha256: {stack_sha256(manifest)}")
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
-        click.echo(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
+        say(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
         for table in ("model", "windowing", "coder"):
             if table in section:
-                click.echo(f"  {table:10} {_setting(section[table])}")
+                say(f"  {table:10} {_setting(section[table])}")
         route = "stepping its model" if "model" in section else "its coder alone"
-        click.echo(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
-        click.echo(f"  {'on disk':10} {_size(manifest, made['name'])}")
+        say(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
+        say(f"  {'on disk':10} {_size(manifest, made['name'])}")
     top = recipe["top"]
-    click.echo(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_size(manifest, top['name'])}")
+    say(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_size(manifest, top['name'])}")
     trained = {
         name: f"{one['device']}, {amount(one['threads'], 'thread')}" for name, one in manifest["trained"].items()
     }
-    click.echo("\ntrained: " + "; ".join(f"{name} on {where}" for name, where in trained.items()))
-    click.echo(
+    say("\ntrained: " + "; ".join(f"{name} on {where}" for name, where in trained.items()))
+    say(
         "parts: "
         + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in manifest["plugins"].items())
     )
     if verify:
-        click.echo(f"verified: {amount(len(manifest['parts']), 'part')}, as the manifest says")
+        say(f"verified: {amount(len(manifest['parts']), 'part')}, as the manifest says")
     click.echo()
     print_report(path)
 
@@ -96,11 +97,11 @@ def _show_file(path: Path, as_json: bool) -> None:
     where = click.format_filename(said["stack"]) if said["stack"] else "not found in STACKC_PATH and ./runs"
     raw = said["raw_blocks"]
     sizes = f"{amount(said['size'], 'byte')} as {said['written']:,}{rate}"
-    click.echo(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
-    click.echo(f"original:    sha256 {said['sha256']}, modified {time}")
-    click.echo(f"blocks:      {said['blocks']:,} of {amount(said['block_size'], 'byte')}, {raw:,} of them stored as is")
-    click.echo(f"stack:       {said['stack_sha256']} ({where})")
-    click.echo(f"decodes on:  {said['host'] or 'any machine'} ({said['portability']})")
+    say(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
+    say(f"original:    sha256 {said['sha256']}, modified {time}")
+    say(f"blocks:      {said['blocks']:,} of {amount(said['block_size'], 'byte')}, {raw:,} of them stored as is")
+    say(f"stack:       {said['stack_sha256']} ({where})")
+    say(f"decodes on:  {said['host'] or 'any machine'} ({said['portability']})")
 
 
 def _setting(table: dict[str, object]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from stackc.blame import wants_traceback
+from stackc.cli import say
 from stackc.contract import DECLARATION
 from stackc.errors import PluginError
 from stackc.registry import HOOKS, Broken, Part, Registry, installed
@@ -36,7 +37,7 @@ def list_(as_json: bool) -> None:
         _print_plain(found.parts())
     for broken in found.broken:
         if not as_json:
-            click.echo(f"{'wrong' if broken.fatal else 'set aside'}: {broken}", err=True)
+            say(f"{'wrong' if broken.fatal else 'set aside'}: {broken}", err=True)
     found.check()
 
 
@@ -57,14 +58,14 @@ def check(name: str) -> None:
         raise PluginError(_nothing(name, found))
     failed = bool(broken)
     for one in broken:
-        click.echo(f"FAILED  {one}")
+        say(f"FAILED  {one}")
         _show(one.error)
     for part in parts:
         verdict = check_part(part)
         failed = failed or bool(verdict.problems)
-        click.echo(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
+        say(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
         for line in [*verdict.problems, *verdict.notes, *_undeclared(part, found)]:
-            click.echo(f"        {line}")
+            say(f"        {line}")
         for error in verdict.raised:
             _show(error)
     if failed:
@@ -85,8 +86,8 @@ def new(name: str, kind: str, out: Path) -> None:
 
     folder = write(name, kind, out)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        click.echo(str(path))
-    click.echo(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")
+        say(str(path))
+    say(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")
 
 
 def _show(error: BaseException | None) -> None:
@@ -139,14 +140,16 @@ def _print_plain(parts: list[Part]) -> None:
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     for row in rows:
         cells = [text.ljust(width) for text, width in zip(row[:4], widths, strict=True)]
-        click.echo("  ".join([*cells, row[4]]))
+        say("  ".join([*cells, row[4]]))
 
 
 def _print_table(parts: list[Part]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from stackc.words import literal
+
     table = Table("kind", "name", "plugin", "version", "summary", box=None, header_style="bold", pad_edge=False)
     for part in parts:
-        table.add_row(part.kind, part.name, part.plugin, part.version, part.summary)
+        table.add_row(*map(literal, (part.kind, part.name, part.plugin, part.version, part.summary)))
     Console().print(table)

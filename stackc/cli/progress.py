@@ -1,11 +1,12 @@
-"""A bar for long work on files: on a terminal only, on standard error."""
+"""What shows long work, on standard error and on a terminal only: a bar for files, a line for the rest."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from stackc.container.format import Report
+from stackc.words import literal, shown
 
 
 @contextlib.contextmanager
@@ -25,7 +26,22 @@ def bar(title: str, total: int | None, quiet: bool) -> Iterator[Report]:
     if quiet or not console.is_terminal:
         yield lambda done: None
         return
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns, console=console, transient=True) as progress:
-        task = progress.add_task(title, total=total)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(shown(title), total=total)
         yield lambda done: progress.advance(task, done)
+
+
+@contextlib.contextmanager
+def status(quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Shows what is being done while the block runs; yields what to tell of that."""
+    from rich.console import Console
+
+    with Console(stderr=True, quiet=quiet).status("reading") as line:
+        yield lambda text: line.update(literal(text))

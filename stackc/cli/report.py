@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import say
+
 
 @click.command()
 @click.argument("stacks", metavar="STACK...", type=click.Path(path_type=Path), nargs=-1, required=True)
@@ -30,14 +32,13 @@ def command(
 
     Figures, learning curves, lengths of windows, bits by position, and held-out text cut into its tokens.
     """
-    from rich.console import Console
-
+    from stackc.cli.progress import status
     from stackc.report import write_report
     from stackc.words import amount
 
-    with Console(stderr=True).status("reading") as status:
-        missing = write_report(stacks, output, png=png, text=text, sample=sample, force=force, tell=status.update)
+    with status() as tell:
+        missing = write_report(stacks, output, png=png, text=text, sample=sample, force=force, tell=tell)
     for line in missing:
-        click.echo(f"left out: {line}", err=True)
+        say(f"left out: {line}", err=True)
     images = f" and {click.format_filename(png)}/*.png" if png is not None else ""
-    click.echo(f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}")
+    say(f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}")

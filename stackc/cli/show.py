@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import click
+from stackc.cli import say
 
 
 def print_report(folder: Path) -> None:
@@ -17,4 +17,4 @@ def print_report(folder: Path) -> None:
         report = json.loads(path.read_text())
         print_evaluation(report, title=f"{folder}: held-out text ({report['split']})")
     else:
-        click.echo(f"{folder}: built; there was no test text to measure")
+        say(f"{folder}: built; there was no test text to measure")

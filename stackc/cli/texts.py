@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stackc.cli import say
 from stackc.words import amount
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ def print_texts(path: Path, name: str, limit: int | None, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps([_plain(text) for text in texts], indent=1))
         return
-    click.echo(
+    say(
         f"{name}: {amount(len(counts), 'code')}, of which the training text has {(counts > 0).sum():,}, "
         f"{counts.sum():,} times in all"
     )
     first = stack.level_index(name) == 1
-    click.echo(f"{'code':>8} {'count':>12}  text")
+    say(f"{'code':>8} {'count':>12}  text")
     for text in texts:
-        click.echo(f"{text.code:>8} {text.count:>12,}  {_shown(text, first)}")
+        say(f"{text.code:>8} {text.count:>12,}  {_shown(text, first)}")
 
 
 def _plain(text: TextOfCode) -> dict[str, object]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import say
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
@@ -33,9 +35,7 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
         with bar(file, original_size(path), quiet) as report:
             verify_file(path, opened, quick=quick, report=report)
         if not quiet:
-            click.echo(
-                f"{click.format_filename(file)}: {'every checksum holds' if quick else 'decodes to its original'}"
-            )
+            say(f"{click.format_filename(file)}: {'every checksum holds' if quick else 'decodes to its original'}")
         return 0
 
     for_each(files, None, work)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from transformers import BatchEncoding
 from transformers.tokenization_utils_base import PaddingStrategy, TruncationStrategy
 
-from stackc.errors import StackcError
+from stackc.errors import CodingError, StackcError
 from stackc.hf.coding import decode_run
 from stackc.hf.fitting import Limits, Pair, fit
 from stackc.hf.rows import Coder, Ids, Row, Spans, pairs_of
@@ -197,7 +199,11 @@ class StackTokenizer(LevelVocabulary):
 
     def _decode(self, token_ids: int | Ids, skip_special_tokens: bool = False, **options: Any) -> str:
         """Text of any ids whatever: what is no UTF-8, or no text, becomes U+FFFD."""
-        ids = [token_ids] if isinstance(token_ids, int) else list(token_ids)
+        given = token_ids if isinstance(token_ids, Iterable) else [token_ids]
+        try:
+            ids = [operator.index(number) for number in given]  # numpy would round 626.5
+        except TypeError as error:
+            raise CodingError(f"{self._opened.name}: ids that are not a row of integers ({error})") from error
         special = set(self.all_special_ids) if skip_special_tokens else set()
         out: list[bytes] = []
         run: Ids = []

@@ -87,7 +87,9 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         number = known.get(token)
         if number is None and token.endswith("\u27e9"):  # the piece that an added token has taken
             number = known.get(token[: token.rfind("\u27e8")])
-        return self.unk_token_id if number is None else number
+        if number is None and token != str(self.unk_token):  # whose id is asked for right here
+            number = self.unk_token_id
+        return number
 
     # ---- added tokens
 

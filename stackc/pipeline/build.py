@@ -48,6 +48,7 @@ def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display:
     Raises:
         StackcError: anything a user can cause; finished stages are kept.
     """
+    out = out.absolute()  # parts may change the process's own folder
     runtime = runtime or Runtime.of(recipe.run)
     display = display or Display(out / "logs", "quiet")
     with world(runtime.device) as ranks:

@@ -15,7 +15,7 @@ from stackc.pipeline.build import SPLITS
 from stackc.pipeline.compiling import COMPILE_BITS, section_bytes
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.recipe.checks import codes_pieces
-from stackc.words import amount
+from stackc.words import amount, literal
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
 """Operations a second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""
@@ -33,8 +33,8 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     if not console.is_terminal:
         console = Console(file=console.file, width=TABLE_WIDTH, highlight=False)
     rate = RATES["cuda" if device == "cuda" else "cpu"]
-    console.print(f"{recipe.stack.name}: {amount(len(recipe.levels), 'level')} and the top model")
-    console.print("stages: " + " ".join(stages(recipe)), soft_wrap=True)
+    console.print(literal(f"{recipe.stack.name}: {amount(len(recipe.levels), 'level')} and the top model"))
+    console.print(literal("stages: " + " ".join(stages(recipe))), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
@@ -42,7 +42,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
     for section in sections:
         if section.model is None:
-            table.add_row(section.name, f"{section.alphabet:,}", "none", *["-"] * 7)
+            table.add_row(literal(section.name), f"{section.alphabet:,}", "none", *["-"] * 7)
             continue
         cost = section.model.cost(section.alphabet, section.train, recipe.base)
         total = Cost(
@@ -54,8 +54,8 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         if section.train is not None and not known:
             unknown.append(section.name)
         table.add_row(
-            section.name, f"{section.alphabet:,}", section.model.name, f"{cost.parameters:,}", f"{cost.body_ops:,}",
-            f"{cost.softmax_ops:,}", f"{cost.train_symbols:,}" if cost.train_symbols else "-",
+            literal(section.name), f"{section.alphabet:,}", literal(section.model.name), f"{cost.parameters:,}",
+            f"{cost.body_ops:,}", f"{cost.softmax_ops:,}", f"{cost.train_symbols:,}" if cost.train_symbols else "-",
             *(_training_cells(cost, rate) if known else ("-", "-", "-")),
         )  # fmt: skip
     console.print(table)
@@ -67,9 +67,9 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         )
     if unknown:
         summary.append(f"what the training of {', '.join(unknown)} takes is not known beforehand")
-    console.print("; ".join([*summary, "encoding the corpus comes on top"]), soft_wrap=True)
+    console.print(literal("; ".join([*summary, "encoding the corpus comes on top"])), soft_wrap=True)
     for line in _missing_text(recipe):
-        console.print(f"not there yet: {line}", markup=False, soft_wrap=True)
+        console.print(literal(f"not there yet: {line}"), soft_wrap=True)
 
 
 def _training_cells(cost: Cost, rate: float) -> tuple[str, str, str]:

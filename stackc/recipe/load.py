@@ -46,7 +46,7 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Reg
     recipe = assemble(data, path.parent.absolute(), registry or installed_parts(), problems)
     if problems.lines or recipe is None:
         raise RecipeError(str(path), problems.lines)
-    return attrs.evolve(_based_here(recipe, parsed), source=path)
+    return attrs.evolve(_based_here(recipe, parsed), source=path.absolute())
 
 
 def recipe_from_dict(data: Mapping[str, Any], base: Path, registry: Registry | None = None) -> Recipe:

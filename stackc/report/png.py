@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from typing import Any
 
 from stackc.extras import need
@@ -25,12 +26,30 @@ STYLES = {"line": "-", "dashes": "--", "dots": ":"}
 
 
 def need_matplotlib() -> None:
-    """Raise `StackcError` where matplotlib is not installed."""
-    need("matplotlib", "report", "--png")
+    """Import matplotlib. Raises `StackcError` where it is not installed.
+
+    MPLBACKEND, which notebooks hand on to their subprocesses, may name what is not installed here: importing fails
+    over that, though no backend of a screen is used.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        need("matplotlib", "report", "--png")
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
 
 
 def draw(plot: Plot) -> bytes:
-    """The plot as a PNG image."""
+    """The plot as a PNG image, the same whatever the user's own matplotlibrc says."""
+    need_matplotlib()
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        return _drawn(plot)
+
+
+def _drawn(plot: Plot) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

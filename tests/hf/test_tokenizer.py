@@ -137,3 +137,28 @@ def test_without_transformers_the_extra_is_named() -> None:
     code = "import sys; sys.modules['transformers'] = None\nimport stackc.hf"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert 'pip install "stackc[hf]"' in done.stderr
+
+
+def test_an_unknown_token_that_is_no_token_has_no_id(stack: Path) -> None:
+    tokenizer = StackTokenizer.from_stack(stack)
+    for name in ("unk_token", "mask_token"):
+        setattr(tokenizer, name, "<nowhere>")
+    assert tokenizer.unk_token_id is None
+    assert tokenizer.mask_token_id is None
+    assert tokenizer.convert_tokens_to_ids(["no such piece"]) == [None]
+    tokenizer.add_special_tokens({"unk_token": "<nowhere>"})
+    assert tokenizer.convert_tokens_to_ids("no such piece") == tokenizer.unk_token_id >= tokenizer.vocab_size
+
+
+def test_ids_that_are_no_integers_are_refused(stack: Path) -> None:
+    tokenizer = StackTokenizer.from_stack(stack)
+    for ids in ([626.5], ["a"]):
+        with pytest.raises(StackcError, match="integers"):
+            tokenizer.decode(ids)
+
+
+def test_a_tokenizer_pickles_before_and_after_its_use(stack: Path) -> None:
+    tokenizer = StackTokenizer.from_stack(stack)
+    for _ in range(2):
+        again = pickle.loads(pickle.dumps(tokenizer))
+        assert again.decode(tokenizer.encode("some text")) == "some text"

@@ -1,0 +1,139 @@
+"""The logs of a stack, no part of it: `metrics.jsonl`, a line a point, and TensorBoard events, a run a stage.
+
+A stage has one curve. One that begins anew, perhaps with another seed, drops the curve that stood there; one that goes
+on after a kill logs the steps since its last checkpoint again, and what the killed process said of them is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stackc.files import kept_in, write_atomically
+
+METRICS = "metrics.jsonl"
+
+
+class StageLog:
+    """The curve of one stage.
+
+    Args:
+        folder: of the logs.
+        stage: its name, e.g. "M1/model".
+        resumed: whether an earlier process began it.
+    """
+
+    def __init__(self, folder: Path, stage: str, resumed: bool) -> None:
+        self._folder, self._stage = folder, stage
+        self._run = folder / "tensorboard" / stage.replace("/", "-")
+        self._events: _Events | None = None
+        if not resumed:
+            self._drop(None)
+
+    def add(self, step: int, scalars: dict[str, float]) -> None:
+        """Scalars at a step."""
+        record = {"time": round(time.time(), 3), "stage": self._stage, "step": step, **scalars}
+        with kept_in(self._folder):
+            if self._events is None:
+                self._drop(step)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._events = _Events(self._run)
+            with (self._folder / METRICS).open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            self._events.add(step, scalars)
+
+    def close(self) -> None:
+        if self._events is not None:
+            self._events.close()
+
+    def _drop(self, step: int | None) -> None:
+        """Forget what was logged of this stage at `step` and later; None: all of it."""
+        with kept_in(self._folder):
+            path = self._folder / METRICS
+            lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+            # A killed process may have left half a line, which the next one would be added to.
+            kept = [line for line in lines if line.endswith(b"\n") and not _is_of(line, self._stage, step)]
+            if len(kept) < len(lines):
+                with write_atomically(path) as file:
+                    file.write(b"".join(kept))
+            for events in self._run.glob("events.out.tfevents.*"):
+                if step is None:
+                    events.unlink()
+                else:
+                    _cut_off(events, step)
+
+
+def _is_of(line: bytes, stage: str, step: int | None) -> bool:
+    """Whether a line is of the stage, at the step or a later one."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(entry, dict) or entry.get("stage") != stage:
+        return False
+    return step is None or not isinstance(entry.get("step"), int) or entry["step"] >= step
+
+
+def _cut_off(path: Path, step: int) -> None:
+    """Cut TensorBoard events off where they reach the step, or where a killed process left half of one."""
+    with path.open("r+b") as file:
+        end = 0
+        for last, event in _read(file, path.stat().st_size):
+            if event.HasField("summary") and event.step >= step:
+                break
+            end = last
+        file.truncate(end)
+
+
+def _read(file: Any, size: int) -> Iterator[tuple[int, Any]]:
+    """The whole events of a file, each with where it ends. A record: length, checksum, event, checksum."""
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    while len(head := file.read(12)) == 12:
+        length = struct.unpack("<Q", head[:8])[0]
+        if file.tell() + length + 4 > size:
+            return
+        try:
+            event = Event.FromString(file.read(length))
+        except DecodeError:
+            return
+        file.read(4)
+        yield file.tell(), event
+
+
+class _Events:
+    """TensorBoard events of one run, in a file of their own, written at once: a writer with a thread of its own, such
+    as torch's, says there what a full disk told it."""
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{int(time.time())}.{platform.node()}.{os.getpid()}"
+        self._file = (folder / name).open("ab")
+        self._records = RecordWriter(self._file)
+        self._write(file_version="brain.Event:2")
+
+    def add(self, step: int, scalars: dict[str, float]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        self._write(step=step, summary=Summary(value=values))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written was said when it was
+            self._file.close()
+
+    def _write(self, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._records.write(Event(wall_time=time.time(), **content).SerializeToString())
+        self._records.flush()
