@@ -8,9 +8,9 @@ well, which finds them every time.
 from __future__ import annotations
 
 import contextlib
+import random
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -24,15 +24,19 @@ Job = Callable[[], Any]
 
 THREADS = 4
 
-PLACES, LEAST_PLACES = 32, 8
-"""Lines of a job, evenly spread, at which another job is run; fewer of them where that would take longer than"""
-SECONDS = 0.2
-"""so many seconds."""
+PLACES, LEAST_PLACES = 200, 3
+"""Lines of a job at which another job is run: the most, and the least where a job is long."""
 
-PATIENCE = 0.2
+EFFORT = 400_000
+"""Lines that are run for one pair of jobs, about."""
+
+TRACED = 5
+"""Times as long as another line takes one that is looked at."""
+
+PATIENCE = 0.02
 """Seconds that a job in another thread may take; one that waits for a lock goes on when the part has given it back."""
 
-ROUNDS = 3
+ROUNDS = 2
 """Times that threads begin together on a fresh part."""
 
 SWITCH = 1e-5
@@ -48,29 +52,47 @@ def check_shared(make: Callable[[], list[Job]]) -> None:
         make: two jobs or more on a fresh part, on other states and other data each. What a part returns must be used
             or copied in a later line than the call's.
     """
-    expected, seconds = [], []
-    for job in make():
-        began = time.perf_counter()
-        expected.append(job())
-        seconds.append(time.perf_counter() - began)
+    expected = [job() for job in make()]
+    opening, sizes = _lines(make, True), [_lines(job, True) for job in make()]
     for number in range(len(expected)):
-        other = (number + 1) % len(expected)
-        places = max(LEAST_PLACES, min(PLACES, int(SECONDS / seconds[other])))
-        for how, comes_between in (("between two calls", _Here), ("in another thread", _Elsewhere)):
-            lines = _lines(make()[number], comes_between.everywhere)
-            chosen = {lines * place // places for place in range(places)}
-            jobs = make()
-            with comes_between(jobs[other]) as intruder:
-                found = _interrupted(jobs[number], intruder, chosen)
-            said = f"job {number} answers otherwise when job {other} comes in {how}: a part may be shared by callers"
-            assert _same(found, expected[number]), said
-            assert all(_same(one, expected[other]) for one in intruder.found), said
+        pair = number, (number + 1) % len(expected)
+        own, others = (sizes[one] for one in pair)
+        for intruder in (_Here, _Elsewhere):
+            lines = _lines(make()[number], intruder.everywhere)
+            _check_pair(make, expected, pair, intruder, _places(lines, PLACES, others))
+        # The first to come opens what is opened on first use; so that one finds it half open, one place at a time.
+        for place in _places(own, PLACES // 4, opening + TRACED * own + others):
+            _check_pair(make, expected, pair, _Elsewhere, {place})
     _check_together(make, expected)
+
+
+def _places(lines: int, most: int, cost: int) -> set[int]:
+    """Some of so many lines, the same ones every time, where something is done that takes `cost` lines."""
+    count = min(lines, most, max(LEAST_PLACES, EFFORT // cost))
+    return set(random.Random(0).sample(range(lines), count))  # evenly spread ones may miss every line of a loop but one
+
+
+def _check_pair(
+    make: Callable[[], list[Job]],
+    expected: list[Any],
+    pair: tuple[int, int],
+    intruder: type[_Here],
+    places: set[int],
+) -> None:
+    """Assert it of two jobs on a fresh part, the second of which comes into the first at these lines."""
+    jobs = make()
+    number, other = pair
+    how = f"job {number} of the suite, into which job {other} comes {intruder.how}"
+    with _blaming(how), intruder(jobs[other]) as coming:
+        found = _interrupted(jobs[number], coming, places)
+    assert _same(found, expected[number]), _said(number, f"when job {other} comes in {intruder.how}")
+    assert all(_same(one, expected[other]) for one in coming.found), _said(other, f"in job {number}, {intruder.how}")
 
 
 class _Here:
     """Runs a job in the same thread, between two calls of the suite."""
 
+    how = "between two calls"
     everywhere = False
 
     def __init__(self, job: Job) -> None:
@@ -90,6 +112,7 @@ class _Here:
 class _Elsewhere(_Here):
     """Runs a job in another thread, at any line of the part."""
 
+    how = "in another thread"
     everywhere = True
 
     def __enter__(self) -> _Elsewhere:
@@ -162,10 +185,10 @@ def _check_together(make: Callable[[], list[Job]], expected: list[Any]) -> None:
             for _ in range(ROUNDS):
                 jobs, barrier = make(), threading.Barrier(THREADS)
                 running = [pool.submit(_in_turn, jobs, barrier, first) for first in range(THREADS)]
-                for number, answer in (found for one in running for found in one.result()):
-                    assert _same(answer, expected[number]), (
-                        f"job {number} answers otherwise in one of {THREADS} threads: a part may be shared by threads"
-                    )
+                with _blaming(f"jobs in {THREADS} threads"):
+                    answers = [found for one in running for found in one.result()]
+                for number, answer in answers:
+                    assert _same(answer, expected[number]), _said(number, f"in one of {THREADS} threads")
     finally:
         sys.setswitchinterval(interval)
 
@@ -175,6 +198,20 @@ def _in_turn(jobs: list[Job], barrier: threading.Barrier, first: int) -> list[tu
     barrier.wait()
     order = [(first + i) % len(jobs) for i in range(len(jobs))]
     return [(number, jobs[number]()) for number in order]
+
+
+def _said(number: int, how: str) -> str:
+    return f"job {number} of the suite answers otherwise {how}: a part may be shared by callers and their threads"
+
+
+@contextlib.contextmanager
+def _blaming(what: str) -> Iterator[None]:
+    """An exception in jobs that raise none alone is a failure too."""
+    try:
+        yield
+    except Exception as error:
+        said = f"{what}: {type(error).__name__}: {error}; a part may be shared by callers and their threads"
+        raise AssertionError(said) from error
 
 
 def _same(one: Any, other: Any) -> bool:
