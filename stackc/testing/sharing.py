@@ -24,10 +24,10 @@ Job = Callable[[], Any]
 
 THREADS = 4
 
-PLACES, LEAST_PLACES = 200, 3
+PLACES, LEAST_PLACES = 100, 2
 """Lines of a job at which another job is run: the most, and the least where a job is long."""
 
-EFFORT = 400_000
+EFFORT = 100_000
 """Lines that are run for one pair of jobs, about."""
 
 TRACED = 5
@@ -61,7 +61,7 @@ def check_shared(make: Callable[[], list[Job]]) -> None:
             lines = _lines(make()[number], intruder.everywhere)
             _check_pair(make, expected, pair, intruder, _places(lines, PLACES, others))
         # The first to come opens what is opened on first use; so that one finds it half open, one place at a time.
-        for place in _places(own, PLACES // 4, opening + TRACED * own + others):
+        for place in _places(own, PLACES // 8, opening + TRACED * own + others):
             _check_pair(make, expected, pair, _Elsewhere, {place})
     _check_together(make, expected)
 
