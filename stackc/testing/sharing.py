@@ -8,11 +8,12 @@ well, which finds them every time.
 from __future__ import annotations
 
 import contextlib
+import queue
 import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -115,21 +116,40 @@ class _Elsewhere(_Here):
     how = "in another thread"
     everywhere = True
 
+    # Queues of its own: the part may be at a line of `concurrent.futures` and hold a lock of that module.
+
     def __enter__(self) -> _Elsewhere:
-        self._pool = ThreadPoolExecutor(1)
-        self._begun: list[Future[Any]] = []
+        self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._busy = False
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._pool.shutdown()
-        if error == (None, None, None):
-            self.found = [one.result() for one in self._begun]
+        self._asked.put(False)
+        self._thread.join()
+        if error == (None, None, None) and self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while self._asked.get():
+            try:
+                self.found.append(self._job())
+            except Exception as error:
+                self._error = error
+            self._done.put(None)
 
     def come(self) -> None:
-        if self._begun and not self._begun[-1].done():
-            return  # it waits for a lock that the part holds here
-        self._begun.append(self._pool.submit(self._job))
-        wait(self._begun[-1:], PATIENCE)
+        with contextlib.suppress(queue.Empty):
+            if self._busy:  # it may wait for a lock that the part holds here
+                self._done.get_nowait()
+            else:
+                self._asked.put(True)
+                self._busy = True
+                self._done.get(timeout=PATIENCE)
+            self._busy = False
 
 
 def _lines(job: Job, everywhere: bool) -> int:
