@@ -13,7 +13,6 @@ The kernels are in `stackc.preorder`, `stackc.walk` and `stackc.spell`; `stackc.
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from stackc.errors import ArtifactError, CodingError
 from stackc.files import read_tensors, tensor, write_tensors
 from stackc.limits import MAX_WINDOW_SYMBOLS
 from stackc.parts import Symbols
-from stackc.shares import even_shares, segment_shares, shared
+from stackc.shares import even_shares, once, segment_shares, shared
 from stackc.store import outside, symbol_dtype
 
 Int32 = npt.NDArray[np.int32]
@@ -247,7 +246,7 @@ class Dictionary:
             roots[self.symbol[ones]] = ones.astype(np.uint64) << np.uint64(walk.SYMBOL_BITS)
         return table if used else None, roots
 
-    @cached_property
+    @once
     def _texts(self) -> tuple[Int64, npt.NDArray[np.uint8] | None]:
         """Where each code's text stands, and the texts as bytes; None where they take too much."""
         kind = symbol_dtype(self.alphabet)

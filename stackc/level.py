@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,6 +21,7 @@ from stackc.blame import said
 from stackc.errors import CodingError, PartError
 from stackc.guard import cuts_of, prove
 from stackc.parts import Coder, Predictor, Symbols, Window, Windowing
+from stackc.shares import once
 from stackc.store import outside, symbol_dtype
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Level:
         alone = self.texts is not None or (self.restarts_with_window and self.step_lanes > 1)
         return self.window_tokens is not None and alone
 
-    @cached_property
+    @once
     def pieces(self) -> PieceTable | None:
         """What the tokens of a piece coder stand for; None of any other coder."""
         if self.vocabulary is None or not hasattr(self.coder, "pieces"):
@@ -192,7 +192,7 @@ class Level:
         uncut.windowing = attrs.evolve(self.windowing, cuts=None)
         return uncut
 
-    @cached_property
+    @once
     def predictor(self) -> Predictor:
         """The frozen model, loaded on first use."""
         if self._load_predictor is None:

@@ -6,6 +6,10 @@
 Legend of array shapes: L lanes, A alphabet size, n symbols, K chosen lanes.
 A part is made by the factory that its plugin registers (see `stackc.hookspecs`), from a configuration
 class that the part owns. Nothing here imports torch or numba.
+
+Callers and their threads share a part once it is opened (made, loaded): nothing of it changes any more. What a call
+works with and what it returns belongs to what the part made for that caller alone: a predictor's state, a window's
+encoder, the lanes. What is opened on first use is either guarded or the same whoever comes first.
 """
 
 from __future__ import annotations
@@ -91,6 +95,9 @@ class Window:
 class Predictor(Protocol):
     """A frozen model: integer frequencies for the next symbol of many lanes that advance together.
 
+    Threads share it, each with states of its own: it is read-only once opened. All scratch, returned rows included,
+    belongs to the state, or is made for one call of `score` or `pick`.
+
     `step` with RESTART must follow `start`: the first call is all RESTART. Optional methods, found by
     `hasattr`:
 
@@ -116,7 +123,7 @@ class Predictor(Protocol):
         """A state of `lanes` lanes, each to be restarted before its first answer."""
 
     def step(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
-        """Advance each lane by one symbol and answer uint32[L, A]; the array may be reused by the next call.
+        """Advance each lane by one symbol: uint32[L, A]. The next call with the same state may reuse the array.
 
         Args:
             state: what `start` or `take` returned; changed in place.
@@ -336,6 +343,9 @@ class LaneDecoder(Protocol):
 @runtime_checkable
 class Coder(Protocol):
     """Turns symbols and their frequencies into codes and back, exactly. Integers only.
+
+    Threads share it: nothing of it changes after `load`. Encoders, decoders and lanes belong to one caller; arrays that
+    `encode`, `pieces` and `dictionary` return are not written to again.
 
     Class attributes say what it can do:
 

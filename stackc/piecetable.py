@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from functools import cached_property
 from typing import Any
 
 import attrs
@@ -19,6 +18,7 @@ from stackc.constraint import Constraint, Option
 from stackc.errors import ArtifactError
 from stackc.limits import MAX_WINDOW_SYMBOLS
 from stackc.parts import Symbols
+from stackc.shares import once
 from stackc.store import symbol_dtype
 
 Int64 = npt.NDArray[np.int64]
@@ -95,7 +95,7 @@ class PieceTable:
             out[low:high] = self._symbols[np.repeat(shifts, self.length[block]) + np.arange(high - low)]
         return out, ends[offsets]
 
-    @cached_property
+    @once
     def ordered(self) -> tuple[list[tuple[int, ...]], list[int]]:
         """The pieces in the order of their symbols, without the empty ones, and their tokens."""
         tokens = [token for token, length in enumerate(self.length.tolist()) if length]

@@ -1,11 +1,13 @@
-"""Work shared among threads: contiguous pieces, whose results do not depend on how many there are."""
+"""Threads: work shared among them, in contiguous pieces, and what they all use, made once."""
 
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,25 @@ Int64 = npt.NDArray[np.int64]
 
 SHARE = 1 << 20
 """Symbols or codes that a thread of its own is worth: about 2 ms of work; starting one takes up to 1."""
+
+
+_MAKING = threading.RLock()
+"""One lock for every `once`: two could each be held by a thread that waits for the other. Held by no object, so that
+those who have such attributes can be copied and pickled."""
+
+
+class once(cached_property[Result]):
+    """A `cached_property` that one thread makes while the others wait: a model is not read twice into memory."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> once[Result]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Result: ...
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> once[Result] | Result:
+        with _MAKING:
+            return super().__get__(instance, owner)
 
 
 def even_shares(count: int, threads: int) -> list[tuple[int, int]]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from stackc.manifest import check_parts, read_manifest, stack_sha256
 from stackc.parts import Predictor, Windowing
 from stackc.recipe import LevelSection, Recipe, TopSection, recipe_from_dict
 from stackc.registry import registry
+from stackc.shares import once
 from stackc.store import outside
 from stackc.streaming import decode_stream, encode_stream
 
@@ -84,7 +84,7 @@ class Stack:
         """The stack's name in `.stk` files: the hash of all that decoding needs (`stackc.manifest.stack_sha256`)."""
         return stack_sha256(self.manifest)
 
-    @cached_property
+    @once
     def levels(self) -> list[Level]:
         """The levels, lowest first. Raises `ArtifactError` where a part is not what the manifest says."""
         made_levels = self.manifest["levels"][: self._opened]
@@ -104,7 +104,7 @@ class Stack:
             for section, made in zip(self.recipe.levels[: self._opened], made_levels, strict=True)
         ]
 
-    @cached_property
+    @once
     def top(self) -> Predictor:
         """The frozen top model. Raises `ArtifactError` where a part is not what the manifest says."""
         check_parts(self.folder, self.manifest, self.recipe.top.name, "frozen")
@@ -115,7 +115,7 @@ class Stack:
         """`bits_version` of the coder of `.stk` files."""
         return registry().get("coder", FILE_CODER).bits_version
 
-    @cached_property
+    @once
     def codec(self) -> BlockCodec:
         """Codes the blocks of `.stk` files: the levels, then the top model as a level with tokens of eight bits."""
         from stackc.container.codec import BlockCodec

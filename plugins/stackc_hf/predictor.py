@@ -10,7 +10,9 @@ decoder makes the same calls.
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,15 +35,41 @@ PROBE = 32
 """Positions that a model's cache is tried on."""
 
 
+class _OneThread:
+    """torch's number of threads, which a thread sets for itself and for all threads that first use torch later.
+
+    Attributes:
+        users: callers that work with one thread now.
+        before: the number that they found.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.users, self.before = threading.Lock(), 0, 1
+
+
+_ONE_THREAD = _OneThread()
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """The number of threads decides in which order a matrix product adds up."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    with _ONE_THREAD.lock:
+        if not _ONE_THREAD.users:
+            _ONE_THREAD.before = torch.get_num_threads()
+        _ONE_THREAD.users += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        with _ONE_THREAD.lock:
+            _ONE_THREAD.users -= 1
+            # Of this thread and of those to come; the others that are at work keep the one that they set.
+            torch.set_num_threads(_ONE_THREAD.before)
+
+
+def own(model: Any) -> Any:
+    """A copy of a model that shares the weights: modules write to themselves while they run (rotary tables do)."""
+    return copy.deepcopy(model, {id(weights): weights for weights in model.parameters()})
 
 
 @attrs.define
@@ -52,8 +80,16 @@ class Lane:
     cache: Any = None
 
 
+@attrs.define
+class State:
+    """Lanes in the middle of their texts, and the copy of the model (`own`) that runs for them."""
+
+    lanes: list[Lane]
+    model: Any
+
+
 class HfPredictor:
-    """A `stackc.api.Predictor`; lanes are evaluated one at a time.
+    """A `stackc.api.Predictor`; lanes are evaluated one at a time. Its model never runs: every state has a copy.
 
     Args:
         model: on the CPU, in evaluation mode, of more tokens than the alphabet has symbols.
@@ -71,17 +107,17 @@ class HfPredictor:
         with one_thread(), torch.no_grad():
             self._caches = self._cache_name is not None and self._cache_is_right()
 
-    def start(self, lanes: int) -> list[Lane]:
-        return [Lane([]) for _ in range(lanes)]
+    def start(self, lanes: int) -> State:
+        return State([Lane([]) for _ in range(lanes)], own(self.model))
 
-    def step(self, state: list[Lane], symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
         """See `stackc.api.Predictor.step`. Raises `CodingError` for a symbol outside the alphabet."""
-        out = np.zeros((len(state), self.alphabet), np.uint32)
+        out = np.zeros((len(state.lanes), self.alphabet), np.uint32)
         with one_thread(), torch.no_grad():
             for number, symbol in enumerate(np.asarray(symbols).tolist()):
                 if symbol != IDLE:
-                    self._advance(state[number], symbol)
-                    out[number] = self._answer(state[number])
+                    self._advance(state.lanes[number], symbol)
+                    out[number] = self._answer(state.model, state.lanes[number])
         return out
 
     def _advance(self, lane: Lane, symbol: int) -> None:
@@ -96,36 +132,39 @@ class HfPredictor:
         if len(lane.inputs) > self.context:
             lane.inputs, lane.cache = [self.alphabet, *lane.inputs[-(self.context // 2) :]], None
 
-    def _answer(self, lane: Lane) -> Frequencies:
-        logits = self._logits(lane)[: self.alphabet].double()
+    def _answer(self, model: Any, lane: Lane) -> Frequencies:
+        logits = self._logits(model, lane, self._caches)[: self.alphabet].double()
         if not torch.isfinite(logits).all():
             raise CodingError(
                 "the hf model answers with numbers that are not finite; train it at a lower learning rate"
             )
         return normalise(torch.floor(torch.softmax(logits, -1) * (1 << COUNT_BITS)).long().numpy())
 
-    def _logits(self, lane: Lane) -> Tensor:
+    def _logits(self, model: Any, lane: Lane, caches: bool) -> Tensor:
         """Of the lane's next symbol; its cache, if there is one, is that of all inputs but the last."""
-        if not self._caches:
-            return self._forward(lane.inputs, use_cache=False)
+        if not caches:
+            return _forward(model, lane.inputs, use_cache=False)
         new = lane.inputs if lane.cache is None else lane.inputs[-1:]
         if lane.cache is None:
             lane.cache = transformers.DynamicCache(config=self.model.config)
-        return self._forward(new, use_cache=True, **{str(self._cache_name): lane.cache})
-
-    def _forward(self, inputs: list[int], **options: Any) -> Tensor:
-        return self.model(input_ids=torch.tensor([inputs]), **options).logits[0, -1]
+        return _forward(model, new, use_cache=True, **{str(self._cache_name): lane.cache})
 
     def _cache_is_right(self) -> bool:
         """Whether the model goes on from a cache as it does from the start; if not, it is run anew for every symbol."""
         inputs = [self.alphabet, *(i % self.alphabet for i in range(min(PROBE, self.context) - 1))]
-        lane, self._caches = Lane([]), True
+        lane, model = Lane([]), own(self.model)
         try:
-            whole = self.model(input_ids=torch.tensor([inputs]), use_cache=False).logits[0]
+            whole = model(input_ids=torch.tensor([inputs]), use_cache=False).logits[0]
             for place, symbol in enumerate(inputs):
                 lane.inputs.append(symbol)
-                if not torch.allclose(self._logits(lane), whole[place], rtol=1e-3, atol=1e-4):
+                if not torch.allclose(self._logits(model, lane, True), whole[place], rtol=1e-3, atol=1e-4):
                     return False
         except REFUSALS:
             return False
         return True
+
+
+def _forward(model: Any, inputs: list[int], **options: Any) -> Tensor:
+    """The logits after the last of the inputs."""
+    logits: Tensor = model(input_ids=torch.tensor([inputs]), **options).logits[0, -1]
+    return logits

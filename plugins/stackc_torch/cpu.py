@@ -43,11 +43,13 @@ class State:
         kv: int8[layers, L, S, 2, H, D], keys then values; position p of a lane lies in slot p % S. S is less
             than C only while no lane has come that far.
         answer: uint32[L, A], reused by every step.
+        buffers: the working memory of matrix products; made by the first step that has any.
     """
 
     positions: npt.NDArray[np.int64]
     kv: Array
     answer: Frequencies
+    buffers: Buffers | None = None
 
     @property
     def slots(self) -> int:
@@ -56,7 +58,7 @@ class State:
 
 
 class CpuPredictor:
-    """A `stackc.api.Predictor` over a frozen network. One thread at a time: its working memory is shared.
+    """A `stackc.api.Predictor` over a frozen network. Nothing of it changes: working memory is the state's.
 
     Args:
         frozen: the integers.
@@ -77,10 +79,9 @@ class CpuPredictor:
         self._norms = [int(multiplier) for multiplier in frozen.norms]
         self._qkv_shift = frozen.qkv_shift.reshape(frozen.layers, 3, frozen.heads, frozen.head_size)
         self._gate_up_shift = frozen.gate_up_shift.reshape(frozen.layers, 2, frozen.hidden)
-        self._few: tuple[Array, ...] = ()
+        self._few = few_arguments(frozen)
         self._dense = product is best_product and int8_is_exact(37, frozen.head_size)
         self._answer_rows = min(PASS, max(ANSWER_ROWS, ANSWER_ELEMENTS // self.alphabet))
-        self._buffers = Buffers(frozen, PASS, self._answer_rows)
 
     def start(self, lanes: int) -> State:
         """A state of `lanes` lanes; the first step must restart each."""
@@ -97,18 +98,22 @@ class CpuPredictor:
         inputs = symbols if whole else symbols[lanes]
         positions = self._advance(state, lanes, inputs)
         inputs = np.where(inputs == RESTART, self.alphabet, inputs)
+        if state.buffers is None:
+            state.buffers = self._buffers(len(symbols))
+        buffers = state.buffers
         for start in range(0, len(lanes), PASS):
             part = slice(start, start + PASS)
             at = positions[part]
             first = np.maximum(at - self.frozen.context + 1, 0)
-            y = self._body(inputs[part], state.kv, lanes[part], at % state.slots, first, at, [])
+            y = self._body(buffers, inputs[part], state.kv, lanes[part], at % state.slots, first, at, [])
             for begin in range(0, len(y), self._answer_rows):
                 rows = y[begin : begin + self._answer_rows]
                 chosen = lanes[part][begin : begin + self._answer_rows]
                 if whole:
-                    self._answer(rows, state.answer[chosen[0] : chosen[-1] + 1])
+                    self._answer(buffers, rows, state.answer[chosen[0] : chosen[-1] + 1])
                 else:
-                    state.answer[chosen] = self._answer(rows, np.empty((len(rows), self.alphabet), np.uint32))
+                    answer = np.empty((len(rows), self.alphabet), np.uint32)
+                    state.answer[chosen] = self._answer(buffers, rows, answer)
         return state.answer
 
     def take(self, state: State, lanes: npt.NDArray[np.int64]) -> State:
@@ -128,6 +133,7 @@ class CpuPredictor:
         if not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
         size = min(PASS, count)
+        buffers = self._buffers(size)
         history = min(frozen.context - 1, count)
         # One lane without a ring: slot `history` is a pass's first position, what came before lies below it.
         kv = self._state(np.zeros(1, np.int64), history + size).kv
@@ -138,10 +144,10 @@ class CpuPredictor:
             at = history + np.arange(len(inputs), dtype=np.int64)
             first = np.maximum(starts + (history - start), at - frozen.context + 1)
             blocks = dense_blocks(first, at) if self._dense else []
-            y = self._body(inputs, kv, np.zeros_like(at), at, first, at, blocks)
+            y = self._body(buffers, inputs, kv, np.zeros_like(at), at, first, at, blocks)
             for begin in range(0, len(y), self._answer_rows):
                 rows = y[begin : begin + self._answer_rows]
-                yield self._answer(rows, np.empty((len(rows), self.alphabet), np.uint32))
+                yield self._answer(buffers, rows, np.empty((len(rows), self.alphabet), np.uint32))
             kv[:, 0, :history] = kv[:, 0, len(inputs) : len(inputs) + history].copy()
 
     def _step_few(self, state: State, symbols: npt.NDArray[np.int64]) -> Frequencies:
@@ -149,7 +155,6 @@ class CpuPredictor:
         # Imported here: it takes seconds to compile, once a machine, and building a stack does without it.
         from stackc_torch import few
 
-        self._few = self._few or few.arguments(self.frozen)
         while True:
             outcome = few.step_few(symbols, state.positions, self.frozen.context, state.kv, *self._few, state.answer)
             if outcome == few.DONE:
@@ -160,8 +165,13 @@ class CpuPredictor:
                 raise CodingError("a lane was stepped before it was restarted")
             self._grow(state, 2 * state.slots)
 
+    def _buffers(self, rows: int) -> Buffers:
+        """Working memory for passes over at most so many positions."""
+        return Buffers(self.frozen, min(PASS, rows), min(self._answer_rows, rows))
+
     def _body(
         self,
+        buffers: Buffers,
         inputs: Array,
         kv: Array,
         lanes: Array,
@@ -173,12 +183,13 @@ class CpuPredictor:
         """All but the projection to symbols: int8[n, d].
 
         Args:
+            buffers: of at least n rows; the answer lies in them.
             inputs: int64[n], the symbol before each position, A where its context is empty.
             kv: as in `State`; position n is written to slot slots[n] of lane lanes[n].
             first, last: int64[n]; position n sees its lane's positions first .. last.
             blocks: runs of positions that attend by matrix products.
         """
-        frozen, b = self.frozen, self._buffers.of(len(inputs))
+        frozen, b = self.frozen, buffers.of(len(inputs))
         np.take(frozen.embed, inputs, axis=0, out=b.x, mode="clip")
         for layer in range(frozen.layers):
             kernels.norm_rows(b.x, self._norms[2 * layer], b.y)
@@ -212,9 +223,9 @@ class CpuPredictor:
                 attend_block(b.q[part], kv[0], first[part], last[part], bias, score, table, b.mixed[part])
             done = end
 
-    def _answer(self, y: torch.Tensor, out: Frequencies) -> Frequencies:
+    def _answer(self, buffers: Buffers, y: torch.Tensor, out: Frequencies) -> Frequencies:
         """The last product and its frequencies, for up to `_answer_rows` positions."""
-        sums = self._buffers.head[: len(y)]
+        sums = buffers.head[: len(y)]
         self._head(y, sums)
         kernels.frequency_rows(sums.numpy(), self.frozen.head_shift, self.frozen.exponential, out)
         return out
@@ -248,6 +259,17 @@ class CpuPredictor:
             kv=np.zeros((frozen.layers, lanes, slots, 2, frozen.heads, frozen.head_size), np.int8),
             answer=np.zeros((lanes, self.alphabet), np.uint32),
         )
+
+
+def few_arguments(frozen: Frozen) -> tuple[Array, ...]:
+    """The network's part of the arguments of `few.step_few`."""
+    f = frozen
+    return (
+        f.embed, f.norms,
+        f.qkv, f.qkv_shift.reshape(f.layers, 3, f.heads, f.head_size), f.bias, f.score,
+        f.out, f.out_shift, f.gate_up, f.gate_up_shift.reshape(f.layers, 2, f.hidden),
+        f.down, f.down_shift, f.head, f.head_shift, f.exponential,
+    )  # fmt: skip
 
 
 def _room(needed: int, least: int, context: int) -> int:

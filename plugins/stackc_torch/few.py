@@ -10,7 +10,6 @@ import numpy as np
 
 from stackc.api import kernel_of
 from stackc_torch import kernels as K
-from stackc_torch.integers import Array, Frozen
 
 DONE, GROW, OUTSIDE, NOT_STARTED = range(4)
 """What `step_few` answers: done; a lane needs more slots; a symbol outside the alphabet; a lane never restarted."""
@@ -24,17 +23,6 @@ _SIGNATURE = numba.int64(
 )  # fmt: skip
 
 
-def arguments(frozen: Frozen) -> tuple[Array, ...]:
-    """The network's part of the arguments of `step_few`."""
-    f = frozen
-    return (
-        f.embed, f.norms,
-        f.qkv, f.qkv_shift.reshape(f.layers, 3, f.heads, f.head_size), f.bias, f.score,
-        f.out, f.out_shift, f.gate_up, f.gate_up_shift.reshape(f.layers, 2, f.hidden),
-        f.down, f.down_shift, f.head, f.head_shift, f.exponential,
-    )  # fmt: skip
-
-
 @kernel_of(_SIGNATURE)
 def step_few(
     symbols, positions, context, kv, embed, norms, qkv, qkv_shift, bias, score, out, out_shift,
@@ -43,6 +31,7 @@ def step_few(
     """`stackc.api.Predictor.step` in all lanes, one after another.
 
     Args:
+        embed .. table: `cpu.few_arguments`.
         symbols: int64[L]. positions: int64[L], as in `cpu.State`, moved on. kv: int8[layers, L, S, 2, H, D].
         answer: uint32[L, A].
 

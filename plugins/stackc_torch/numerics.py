@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import torch
@@ -34,24 +35,45 @@ def training_mode(device: Device) -> Iterator[torch.device]:
     """Settings under which a killed and resumed training ends in the same bytes (on CPU, same threads and build)."""
     target = pick(device)
     threads = torch.get_num_threads()
-    tf32 = torch.backends.cuda.matmul.allow_tf32
     # The number of threads decides in which order a matrix product adds up.
     torch.set_num_threads(device.threads)
-    # TF32 rounds operands to 10 bits: the float model would no longer be the one that is reported.
-    torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        yield target
+        # TF32 rounds operands to 10 bits: the float model would no longer be the one that is reported.
+        with exact_products():
+            yield target
     finally:
         torch.set_num_threads(threads)
-        torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+class _Exact:
+    """Who needs TF32 off: it is one switch of the whole process, and callers come and go in any order.
+
+    Attributes:
+        lock: may be taken again while it is held, by a half-read generator that is thrown away just then.
+        users: threads and half-read generators that need it off; it is given back when the last has gone.
+        before: how it stood when the first came.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.users, self.before = threading.RLock(), 0, False
+
+
+_EXACT = _Exact()
 
 
 @contextlib.contextmanager
 def exact_products() -> Iterator[None]:
     """Float32 matrix products on CUDA hold integers below 2^24 exactly only with TF32 off."""
-    tf32 = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
+    switch = torch.backends.cuda.matmul
+    with _EXACT.lock:
+        if not _EXACT.users:
+            _EXACT.before = switch.allow_tf32
+        _EXACT.users += 1
+        switch.allow_tf32 = False
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = tf32
+        with _EXACT.lock:
+            _EXACT.users -= 1
+            if not _EXACT.users:
+                switch.allow_tf32 = _EXACT.before

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stackc.hf.pieces import token_pieces
 from stackc.level import Level
+from stackc.shares import once
 from stackc.stack import Stack
 from stackc.subset import open_levels
 
@@ -32,7 +32,7 @@ class OpenedLevel:
         self.name = name or self.stack.recipe.levels[-1].name
         self.alphabet = self.stack.token_alphabet(self.name)
 
-    @cached_property
+    @once
     def stack(self) -> Stack:
         return open_levels(self.folder, self.name)
 
@@ -40,12 +40,12 @@ class OpenedLevel:
     def levels(self) -> list[Level]:
         return self.stack.levels
 
-    @cached_property
+    @once
     def pieces(self) -> list[str]:
         """The string of every token."""
         return token_pieces(self.levels, self.alphabet)
 
-    @cached_property
+    @once
     def tokens(self) -> dict[str, int]:
         """`pieces` the other way round."""
         return {piece: token for token, piece in enumerate(self.pieces)}

@@ -9,6 +9,7 @@ Everything is seeded: the same tests on every run. Class attributes narrow what 
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +29,7 @@ from stackc.testing.driving import (
     sample_text,
     table_for,
 )
+from stackc.testing.sharing import Job, check_shared
 
 Case = tuple[Window, str]
 
@@ -279,6 +281,62 @@ class CoderContract:
             assert encoder.add(row, last)
             assert encoder.interval() == parts[last]
 
+    @pytest.mark.parametrize("budget", [False, True])
+    def test_it_may_be_shared_by_threads(self, budget: bool) -> None:
+        if budget and not self.make().budget:
+            pytest.skip("obeys no bit budget")
+        cases = [case for case in self.cases() if (case[0].bits is not None) == budget]
+        # Not the first: an alphabet of one symbol has but one text.
+        window, style = cases[len(cases) // 2]
+        table = random_table(self.rng(8), window.alphabet, style)
+        check_shared(lambda: self.sharing_jobs(_fitted(type(self), window.alphabet), window, table))
+
+    def sharing_jobs(self, coder: Coder, window: Window, table: Frequencies) -> list[Job]:
+        """Calls for lanes of texts of their own, there and back, in every tier that there is."""
+        rows = table_for(coder, table)
+        jobs: list[Job] = []
+        tiers: list[tuple[Any, Any]] = [
+            (functools.partial(AdaptedLaneEncoder, coder), functools.partial(AdaptedLaneDecoder, coder))
+        ]
+        if hasattr(coder, "lane_encoder"):
+            tiers.append((_lanes(coder).lane_encoder, _lanes(coder).lane_decoder))
+        for tier in tiers:
+            for seed in (1, 2):
+                texts = [sample_text(self.rng(9, seed), table, length) for length in (6, 3)]
+                jobs.append(functools.partial(_there_and_back, *tier, window, rows, texts))
+            for seed in (1, 2):
+                text = sample_text(self.rng(9, seed), table, 6)
+                jobs.append(functools.partial(_run, tier[0], window, rows, text))
+        if hasattr(coder, "dictionary"):
+            for seed in (1, 2):
+                small = Window(alphabet=window.alphabet, bits=window.alphabet.bit_length() + 1, symbols=4, token_bits=1)
+                model = TablePredictor(random_table(self.rng(10, seed), window.alphabet, "random"))
+                jobs.append(functools.partial(_lanes(coder).dictionary, model, small, 3))
+        return jobs
+
+
+def _there_and_back(
+    encoder: Any, decoder: Any, window: Window, rows: Frequencies | None, texts: list[list[int]]
+) -> list[Any]:
+    """Lanes of texts coded, and decoded from one array of tokens."""
+    coded = encode_lanes(encoder(window, len(texts)), window, rows, texts, frozenset({4}))
+    tokens = np.array([token for one in coded for token in one.tokens], np.uint32)
+    ends = np.cumsum([len(one.tokens) for one in coded]).tolist()
+    spans = [(end - len(one.tokens), end) for end, one in zip(ends, coded, strict=True)]
+    return [coded, decode_lanes(decoder(window, len(texts), tokens), window, rows, spans)]
+
+
+def _run(encoder: Any, window: Window, rows: Frequencies | None, text: list[int]) -> list[Any]:
+    """A text coded in one run, where lanes can do that."""
+    made = encoder(window, 1)
+    if not hasattr(made, "run"):
+        return []
+    freqs = None if rows is None else rows[[row_after(rows, last) for last in [-1, *text[:-1]]]]
+    tokens, lengths = made.run(0, freqs, np.array(text), np.zeros(len(text), np.bool_))
+    found = [tokens.copy(), lengths.copy()]
+    tokens, counts = made.close(np.zeros(1, np.int64), np.zeros(1, np.bool_))
+    return [*found, tokens.copy(), counts.copy()]
+
 
 def _lanes(coder: Coder) -> Any:
     return coder
@@ -289,8 +347,13 @@ _FITTED: dict[tuple[type, int], Coder] = {}
 
 def _ready(suite: type[CoderContract], alphabet: int) -> Coder:
     """A coder of this suite, fitted where it can be; every alphabet once."""
-    if (suite, alphabet) in _FITTED:
-        return _FITTED[suite, alphabet]
+    if (suite, alphabet) not in _FITTED:
+        _FITTED[suite, alphabet] = _fitted(suite, alphabet)
+    return _FITTED[suite, alphabet]
+
+
+def _fitted(suite: type[CoderContract], alphabet: int) -> Coder:
+    """A coder of this suite that nobody has used yet."""
     coder = suite().make()
     if hasattr(coder, "fit"):
         rng = np.random.default_rng([suite.seed, 7, alphabet])
@@ -301,5 +364,4 @@ def _ready(suite: type[CoderContract], alphabet: int) -> Coder:
             coder.fit(text, alphabet, Path(folder))
             coder = suite().make()  # what is fitted travels in the folder, and only there
             coder.load(Path(folder))  # type: ignore[attr-defined]
-    _FITTED[suite, alphabet] = coder
     return coder

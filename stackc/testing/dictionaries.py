@@ -7,6 +7,7 @@ class TestMyCoder(DictionaryCoderContract):
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from stackc.dictionary import Dictionary
 from stackc.parts import Window
 from stackc.testing.driving import STYLES, TablePredictor, random_table, sample_text
+from stackc.testing.sharing import Job, check_shared
 
 
 class DictionaryCoderContract:
@@ -69,6 +71,14 @@ class DictionaryCoderContract:
                 found = coder.dictionary(predictor, window, lanes)
                 assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
 
+    def test_it_may_be_shared_by_threads(self) -> None:
+        def jobs() -> list[Job]:
+            cases = [case for case in self.cases()[:: len(STYLES)] if 1 < case[0].alphabet < 256]
+            coder = self.make(max(vocabulary for _, _, vocabulary, _ in cases))
+            return [functools.partial(_texts, coder, window, predictor) for window, predictor, _, _ in cases]
+
+        check_shared(jobs)
+
     def test_any_text_comes_back(self) -> None:
         for number, (window, predictor, _, coder) in enumerate(self.cases()):
             parent, symbol = coder.dictionary(predictor, window, 16)
@@ -80,3 +90,8 @@ class DictionaryCoderContract:
             symbols, ends = dictionary.decode(codes, offsets)
             assert symbols.tolist() == text.tolist()
             assert ends.tolist() == bounds.tolist()
+
+
+def _texts(coder: Any, window: Window, predictor: TablePredictor) -> list[Any]:
+    parent, symbol = coder.dictionary(predictor, window, 4)
+    return [parent.copy(), symbol.copy()]

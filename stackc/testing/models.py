@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from stackc.errors import ArtifactError
 from stackc.frequencies import check_frequencies
 from stackc.partrules import config_problems
 from stackc.parts import IDLE, RESTART, Cost, Device, Frequencies, ModelBackend, Predictor, Text
+from stackc.testing.sharing import Job, check_shared
 from stackc.testing.training import SEGMENT, Killed, Reports, digest, every_five, sample_text, step_rows, training_task
 
 STORED_LANES = "a predictor that is not portable is stepped in one stored lane count"
@@ -187,6 +189,23 @@ class ModelContract:
         # the state that lanes were taken from goes on as if nothing had happened
         np.testing.assert_array_equal(predictor.step(state, np.full(2, first[1])), rows[:2])
 
+    # -- callers that share it
+
+    def test_it_may_be_shared_by_threads(self, frozen_five: Path) -> None:
+        check_shared(lambda: self.sharing_jobs(self.make()[0].load(frozen_five, 5, Device())))
+
+    def sharing_jobs(self, predictor: Predictor) -> list[Job]:
+        """Calls on states of their own, in few lanes and in more, and of the optional methods."""
+        exact = self._exact(predictor)
+        counts = (1, 2, 7, 6) if exact else (1, 1)
+        jobs: list[Job] = [functools.partial(_stepping, predictor, lanes, i) for i, lanes in enumerate(counts)]
+        if exact and hasattr(predictor, "take"):
+            jobs += [functools.partial(_taking, predictor, lanes, lanes) for lanes in (1, 6)]
+        for number, name in enumerate(("score", "score", "pick") if exact else ()):
+            if hasattr(predictor, name):
+                jobs.append(functools.partial(_scoring, predictor, name, number))
+        return jobs
+
     # -- training
 
     def test_training_repeats_and_so_does_freezing(self, frozen_five: Path, tmp_path: Path) -> None:
@@ -243,3 +262,39 @@ class ModelContract:
     def _exact(predictor: Predictor) -> bool:
         """Whether any lane count and scoring must give the same bits."""
         return predictor.portability == "portable"
+
+
+def _stepping(predictor: Predictor, lanes: int, seed: int) -> list[Frequencies]:
+    """The rows of random texts, some lanes restarting and some idle on the way."""
+    rng, state = np.random.default_rng([8, seed]), predictor.start(lanes)
+    rows = predictor.step(state, np.full(lanes, RESTART))
+    found = [rows.copy()]
+    for _ in range(5):
+        symbols = np.where(rng.random(lanes) < 0.2, RESTART, rng.integers(0, predictor.alphabet, lanes))
+        symbols[1:][rng.random(lanes - 1) < 0.2] = IDLE
+        rows = predictor.step(state, symbols)
+        found.append(rows[symbols != IDLE])
+    return found
+
+
+def _taking(predictor: Any, lanes: int, seed: int) -> list[Frequencies]:
+    """The rows of a state and of one that was taken from it."""
+    state, found = predictor.start(lanes), []
+    predictor.step(state, np.full(lanes, RESTART))
+    for symbol in range(seed, seed + 4):
+        taken = predictor.take(state, np.arange(lanes)[::-1])
+        rows = predictor.step(state, np.arange(symbol, symbol + lanes) % predictor.alphabet)
+        others = predictor.step(taken, np.arange(symbol, symbol + lanes)[::-1] % predictor.alphabet)
+        found += [rows.copy(), others.copy()]
+    return found
+
+
+def _scoring(predictor: Any, name: str, seed: int) -> Frequencies:
+    """What `score` or `pick` gives for a text of which some places restart."""
+    symbols = sample_text(predictor.alphabet, seed=seed).symbols[:SEGMENT]
+    restarts = np.random.default_rng([9, seed]).random(SEGMENT) < 0.1
+    found = []
+    for block in getattr(predictor, name)(symbols, restarts):
+        kept = block.copy()
+        found.append(kept)
+    return np.concatenate(found)

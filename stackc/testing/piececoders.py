@@ -7,6 +7,7 @@ class TestMyCoder(PieceCoderContract):
 
 from __future__ import annotations
 
+import functools
 import itertools
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from stackc.errors import StackcError
 from stackc.level import Level
 from stackc.parts import Symbols, Text, Windowing
+from stackc.testing.sharing import Job, check_shared
 
 _FITTED: dict[type, Any] = {}
 
@@ -111,6 +113,17 @@ class PieceCoderContract:
             assert all(map(len, spelt)), "no token stands for nothing"
             assert np.concatenate(spelt).tolist() == symbols[low:high].tolist()
 
+    def test_it_may_be_shared_by_threads(self, tmp_path: Path) -> None:
+        self.fit(tmp_path)
+        text = self.text()
+
+        def jobs() -> list[Job]:
+            coder = self.make(self.vocabulary)
+            coder.load(tmp_path)
+            return [functools.partial(_coded, coder, text[start : start + 200]) for start in (0, 300, 900)]
+
+        check_shared(jobs)
+
     @pytest.mark.parametrize(
         "windowing",
         [
@@ -160,3 +173,11 @@ class PieceCoderContract:
             with pytest.raises(StackcError):
                 self.make(self.vocabulary).load(tmp_path)
             path.write_bytes(good)
+
+
+def _coded(coder: Any, symbols: Symbols) -> list[Any]:
+    """Two windows, and the pieces."""
+    tokens, counts = coder.encode(symbols, np.array([0, len(symbols) // 3, len(symbols)]))
+    found = [tokens.copy(), counts.copy()]
+    pieces, offsets = coder.pieces()
+    return [*found, pieces.copy(), offsets.copy()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from stackc.errors import CorpusError
 from stackc.parts import Reader
+from stackc.testing.sharing import Job, check_shared
 
 
 class ReaderContract:
@@ -51,6 +53,14 @@ class ReaderContract:
             assert list(stream) == documents
             assert list(reader.documents(split)) == documents
 
+    def test_it_may_be_shared_by_threads(self, tmp_path: Path) -> None:
+        reader, expected = self.make(tmp_path)
+
+        def jobs() -> list[Job]:
+            return [job for split in expected for job in _readings(reader, split)]
+
+        check_shared(jobs)
+
     def test_fingerprint_is_of_content(self, tmp_path: Path) -> None:
         first, second = tmp_path / "first", tmp_path / "second"
         first.mkdir()
@@ -73,3 +83,13 @@ class ReaderContract:
         assert "\n" not in str(caught.value)
         with pytest.raises(CorpusError):
             reader.fingerprint("train")
+
+
+def _readings(reader: Reader, split: str) -> list[Job]:
+    def documents() -> list[bytes]:
+        found = []
+        for document in reader.documents(split):
+            found.append(document)  # in a line of its own, where another may read
+        return found
+
+    return [documents, functools.partial(reader.fingerprint, split)]

@@ -9,6 +9,7 @@ class TestMyWindowing(WindowingContract):
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ import numpy as np
 from stackc.level import Level
 from stackc.limits import MAX_WINDOW_SYMBOLS
 from stackc.parts import BitSource, Frequencies, Symbols, Window, Windowing
+from stackc.testing.sharing import Job, check_shared
 
 
 class WindowingContract:
@@ -75,6 +77,13 @@ class WindowingContract:
             assert forced.shape == segment.shape
             assert forced.tolist() == cuts(segment).tolist()
 
+    def test_it_may_be_shared_by_threads(self) -> None:
+        def jobs() -> list[Job]:
+            made = self.make()
+            return [functools.partial(_cuts, made, segment) for segment in self.segments()[1:]]
+
+        check_shared(jobs)
+
     def test_text_is_cut_into_windows_and_comes_back(self) -> None:
         """Through a level with a plain coder: windows cover every segment, obey the budgets and start at cuts."""
         made = self.make()
@@ -101,6 +110,14 @@ class WindowingContract:
             for start in range(0, len(symbols), self.segment) if made.cuts is not None else ():
                 forced = made.cuts(symbols[start : start + self.segment]) if made.cuts else ()
                 assert set((start + np.flatnonzero(forced)).tolist()) <= set(ends.tolist())
+
+
+def _cuts(windowing: Windowing, segment: Symbols) -> list[bool]:
+    if windowing.cuts is None:
+        return []
+    forced = windowing.cuts(segment)
+    found: list[bool] = forced.tolist()
+    return found
 
 
 class PlainCoder:

@@ -42,7 +42,7 @@ class CpuArithmetic:
             for layer in range(frozen.layers)
         ]
         self._tables = G.tables()
-        self._few: tuple[Array, ...] = ()
+        self._few = few_arguments(frozen)
         self._answer_rows = max(32, ANSWER_ELEMENTS // frozen.alphabet)
 
     def embed(self, inputs: Array) -> Array:
@@ -83,7 +83,6 @@ class CpuArithmetic:
         # Imported here: it takes seconds to compile, once a machine, and building a stack does without it.
         from stackc_torch.gru import few
 
-        self._few = self._few or few.arguments(self.frozen)
         outcome = few.step_few(symbols, started, h, *self._few, answer)
         if outcome == few.OUTSIDE:
             raise CodingError(f"a symbol outside the alphabet of {self.frozen.alphabet}")
@@ -100,6 +99,16 @@ class CpuArithmetic:
         out = torch.empty((len(a), rows), dtype=torch.int32)
         product(torch.from_numpy(a), out)
         return out.numpy()
+
+
+def few_arguments(frozen: FrozenGru) -> tuple[Array, ...]:
+    """The network's part of the arguments of `few.step_few`."""
+    f = frozen
+    layers = [rules(f.enter_shift[i], f.recall_shift[i], f.bias[i]) for i in range(f.layers)]
+    return (
+        f.embed, f.norms, f.enter, f.recall, np.stack(layers), f.out, f.out_shift, f.head, f.head_shift,
+        *G.tables(), I.exponential_table(),
+    )  # fmt: skip
 
 
 def operand(h: Array) -> Array:

@@ -10,10 +10,7 @@ import numpy as np
 
 from stackc.api import kernel_of
 from stackc_torch import kernels as K
-from stackc_torch.gru import integers as G
 from stackc_torch.gru import kernels as R
-from stackc_torch.gru.integers import FrozenGru
-from stackc_torch.integers import Array, exponential_table
 
 DONE, OUTSIDE, NOT_STARTED = range(3)
 """What `step_few` answers: done; a symbol outside the alphabet; a lane never restarted."""
@@ -25,16 +22,6 @@ _SIGNATURE = numba.int64(
 )  # fmt: skip
 
 
-def arguments(frozen: FrozenGru) -> tuple[Array, ...]:
-    """The network's part of the arguments of `step_few`."""
-    f = frozen
-    rules = np.stack([R.rules(f.enter_shift[i], f.recall_shift[i], f.bias[i]) for i in range(f.layers)])
-    return (
-        f.embed, f.norms, f.enter, f.recall, rules, f.out, f.out_shift, f.head, f.head_shift,
-        *G.tables(), exponential_table(),
-    )  # fmt: skip
-
-
 @kernel_of(_SIGNATURE)
 def step_few(
     symbols, started, h, embed, norms, enter, recall, rules, out, out_shift, head, head_shift,
@@ -43,6 +30,7 @@ def step_few(
     """`stackc.api.Predictor.step` in all lanes, one after another.
 
     Args:
+        embed .. exponential: `cpu.few_arguments`.
         symbols: int64[L]. started: bool[L], changed. h: int16[layers, L, H], changed. answer: uint32[L, A].
 
     Returns:

@@ -29,6 +29,8 @@ SIDE_BY_SIDE = 8
 class Arithmetic(Protocol):
     """The rules of `stackc_torch.gru.twin` over many rows. What its methods pass on is an array type of its own.
 
+    Threads share it: what a method writes to was made in the call, or is handed in.
+
     Attributes:
         few: lanes up to which `step_few` beats the other methods; 0 where there is none.
     """
@@ -76,7 +78,7 @@ class State:
 
 
 class GruPredictor:
-    """A `stackc.api.Predictor` over a frozen recurrent network.
+    """A `stackc.api.Predictor` over a frozen recurrent network. Nothing of it changes.
 
     Args:
         positions: of a pass of scoring; 0: what suits the network. Tests pass few.
