@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from stackc import streams
 from stackc.blame import wants_traceback
 from stackc.errors import StackcError
 
@@ -41,6 +42,14 @@ USER_ERROR = 2
 INTERRUPTED = 130
 
 
+class Command(click.Command):
+    """A command: standard output is for its results alone (`stackc.streams.results`)."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with streams.kept():
+            return super().invoke(ctx)
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name; errors that a user can cause end in one line."""
 
@@ -67,6 +76,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **extra)
+        except OSError as error:  # the help, which cannot be written
+            _refused(error)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -81,12 +96,14 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             _stop("interrupted", INTERRUPTED)
         except OSError as error:
-            if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
-                raise
-            # Files are written under a name; what has none is a stream.
-            unnamed = "standard output: " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-            where = f"{error.filename}: " if error.filename else unnamed
-            _stop(f"{where}{error.strerror or error}", USER_ERROR)
+            _refused(error)
+
+
+def _refused(error: OSError) -> NoReturn:
+    """What the system refused, in one line; standard output has its name from `stackc.streams`."""
+    if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
+        raise error
+    _stop(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), USER_ERROR)
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -115,9 +132,11 @@ def run() -> NoReturn:
     from stackc.cli.watched import as_a_command, tell_parent
 
     as_a_command()
+    streams.take()
     try:
         main()
     except SystemExit as end:
+        streams.drop()
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         tell_parent(code)
         if code == INTERRUPTED or (code and _one_of_many()):

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from stackc.cli import Command
+
 
 class Span(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
     """``A:B``, bytes A to B - 1; either may be left out."""
@@ -21,7 +23,7 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic only in newer 
         return tuple(int(text) if text else None for text in found.groups())
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
 @click.option(
     "--stack",
@@ -77,7 +79,7 @@ def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force:
     from stackc.words import amount
 
     if out is None:
-        raise StackcError("--salvage puts blocks where they stood: name a file with -o")
+        raise StackcError("--salvage puts blocks where they stood; name a file with -o")
     with bar(file, path.stat().st_size if path is not None and path.is_file() else None, quiet) as report:
         found = salvage_file(path, out, opened, force=force, report=report)
     for problem in found.problems[:20]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import Command
 
-@click.command("export")
+
+@click.command("export", cls=Command)
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @click.option("--to", type=click.Choice(["hf-tokenizer", "parquet", "bin"]), required=True, help="What to write.")

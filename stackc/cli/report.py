@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import Command
 
-@click.command()
+
+@click.command(cls=Command)
 @click.argument("stacks", metavar="STACK...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
@@ -32,6 +34,12 @@ def command(
     """
     from rich.console import Console
 
+    from stackc.errors import StackcError
+    from stackc.files import is_special
+    from stackc.streams import remark
+
+    if str(output) == "-":
+        raise StackcError("-: a page needs a name; name a file with -o (/dev/stdout is standard output)")
     from stackc.report import write_report
     from stackc.words import amount
 
@@ -40,4 +48,8 @@ def command(
     for line in missing:
         click.echo(f"left out: {line}", err=True)
     images = f" and {click.format_filename(png)}/*.png" if png is not None else ""
-    click.echo(f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}")
+    said = f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}"
+    if is_special(output):  # the page may be on standard output
+        click.echo(said, err=True)
+    else:
+        remark(said)
