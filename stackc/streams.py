@@ -238,7 +238,8 @@ def kept() -> Iterator[None]:
         if (stream := _results[-1]) is not None:
             stream.flush()
     finally:
-        sys.stdout = before
+        if _taken is None:  # else a library may still print when Python ends
+            sys.stdout = before
         _results.pop()
 
 
