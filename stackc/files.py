@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from stackc.errors import ArtifactError, StackcError
+from stackc.streams import binary_input, read_up_to, special
 
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -46,8 +47,10 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     """
     if is_special(path):
         try:
-            with path.open("ab") as file:  # a stream may be a file that has content: go on at its end
+            with special(path) as file:
                 yield file
+        except BrokenPipeError:  # whoever read has what it wanted
+            raise
         except OSError as error:
             raise storage_error(path, error) from error
         return
@@ -147,30 +150,27 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     return data
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's content.
+def read_bytes(path: Path | None) -> bytes:
+    """A file's content, or that of standard input.
+
+    Raises:
+        StackcError: it cannot be read.
+    """
+    return b"".join(read_pieces(path))
+
+
+def read_pieces(path: Path | None, size: int = 1 << 24) -> Iterator[bytes]:
+    """A file's content in pieces of `size` bytes; None: that of standard input.
 
     Raises:
         StackcError: it cannot be read.
     """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StackcError(f"{path}: cannot read ({error.strerror or error})") from error
-
-
-def read_pieces(path: Path, size: int = 1 << 24) -> Iterator[bytes]:
-    """A file's content in pieces of `size` bytes.
-
-    Raises:
-        StackcError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(size):
+        with contextlib.nullcontext(binary_input()) if path is None else path.open("rb") as file:
+            while piece := read_up_to(file, size):
                 yield piece
     except OSError as error:
-        raise StackcError(f"{path}: cannot read ({error.strerror or error})") from error
+        raise StackcError(f"{path or 'standard input'}: cannot read ({error.strerror or error})") from error
 
 
 def sha256_file(path: Path) -> str:

@@ -6,14 +6,17 @@ stream that leads to a file which is read is refused as that file is.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from stackc.errors import ArtifactError, StackcError
-from stackc.files import is_special, read_json, storage_error
+from stackc.files import is_special, read_json, storage_error, write_atomically
 from stackc.manifest import MANIFEST
+from stackc.streams import binary_output, check_binary_output, moved
 
 
 def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
@@ -27,19 +30,38 @@ def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
     Raises:
         StackcError: `out` is one of the inputs; it is a folder; it is there already, and not `force`.
     """
-    special = is_special(out)
-    if special and not out.is_file():
+    special, file = is_special(out), moved(out)
+    if special and not file.is_file():
         return
     if out.is_dir():
         raise StackcError(f"{out}: is a folder; name a file")
     for one in inputs:
         if one is not None and one.is_dir():
-            if any(_same(out, part) for part in _parts(one)):
+            if any(_same(file, part) for part in _parts(one)):
                 raise StackcError(f"{out}: the output would replace a part of the stack {one}; name another with -o")
-        elif one is not None and _same(out, one):
+        elif one is not None and _same(file, one):
             raise StackcError(f"{out}: the output would replace its own source; name another with -o")
     if not force and not special and os.path.lexists(out):
         raise StackcError(f"{out}: exists already; --force overwrites it")
+
+
+def check_target(out: Path | None, *inputs: Path | None, force: bool) -> None:
+    """As `check_output`, before any work; None stands for standard output, which must be open and no terminal."""
+    if out is not None:
+        check_output(out, *inputs, force=force)
+    else:
+        check_binary_output(force)
+
+
+@contextlib.contextmanager
+def open_output(out: Path | None, force: bool) -> Iterator[IO[bytes]]:
+    """What a command writes bytes to: `write_atomically`, or standard output where `out` is None.
+
+    Args:
+        force: to a terminal too.
+    """
+    with binary_output(force) if out is None else write_atomically(out) as file:
+        yield file
 
 
 def check_output_folder(out: Path, *inputs: Path, force: bool) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 import attrs
 
 from stackc.errors import StackcError
+from stackc.streams import write_all
 
 PATIENCE = datetime.timedelta(days=365)
 """How long a rank waits for the others: stages that rank 0 does alone take as long as they take."""
@@ -221,7 +222,8 @@ def _end_with_a_line(rank: int) -> None:
             pass
         time.sleep(GRACE_SECONDS)
         if rank == 0:
-            os.write(2, f"error: {LOST}\n".encode())
+            with contextlib.suppress(OSError), open(2, "wb", buffering=0, closefd=False) as file:
+                write_all(file, f"error: {LOST}\n".encode())
         os._exit(2)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -137,8 +137,8 @@ class Stack:
         """Write what `source` holds, to its end, to `target` as a `.stk` file; memory is bounded.
 
         Args:
-            source: a binary stream; a pipe will do.
-            target: another.
+            source: a binary stream; a pipe, a raw file or a non-blocking one will do.
+            target: another. It is not flushed.
             options: of `stackc.container.writer.compress`: block_size, verify, modified, report.
         """
         from stackc.container.writer import compress

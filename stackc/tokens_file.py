@@ -1,7 +1,11 @@
-"""Tokens in files that other programs read: .npy, .bin (little-endian unsigned) or .txt (one a line)."""
+"""Tokens in files that other programs read: .npy, .bin (little-endian unsigned) or .txt (one a line).
+
+A name of None stands for standard input or output, which hold what a .bin does.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tokenize
@@ -14,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.errors import ArtifactError, StackcError
-from stackc.files import write_atomically
+from stackc.files import is_special
+from stackc.outputs import open_output
 from stackc.store import symbol_dtype
+from stackc.streams import binary_input, read_up_to, write_all
 from stackc.words import amount
 
 SUFFIXES = (".npy", ".bin", ".txt")
@@ -29,26 +35,29 @@ _UNREADABLE = (
 """What numpy raises for files that are no arrays: it reads their headers as Python."""
 
 
-def write_tokens(path: Path, pieces: Iterable[npt.NDArray[Any]], alphabet: int) -> int:
+def write_tokens(path: Path | None, pieces: Iterable[npt.NDArray[Any]], alphabet: int, *, force: bool = False) -> int:
     """Write tokens that come in pieces, in the form that the file's suffix says; how many there were.
 
     Args:
-        path: ends in .npy, .bin or .txt.
+        path: ends in .npy, .bin or .txt; None: standard output.
         pieces: integers below `alphabet`.
         alphabet: decides the width of .npy and .bin: 1, 2 or 4 bytes a token.
+        force: to a terminal too.
     """
-    check_suffix(path)
+    suffix = check_suffix(path)
+    if suffix == ".npy" and path is not None and is_special(path):
+        raise StackcError(f"{path}: a .npy begins with its length, which is known at the end; name a .bin or .txt")
     kind, count = symbol_dtype(alphabet), 0
-    with write_atomically(path) as file:
-        if path.suffix == ".npy":
+    with open_output(path, force) as file:
+        if suffix == ".npy":
             file.write(_npy_header(kind, 0))
         for piece in pieces:
             count += len(piece)
-            if path.suffix == ".txt":
+            if suffix == ".txt":
                 file.write("".join(f"{token}\n" for token in piece.tolist()).encode())
             else:
-                file.write(np.ascontiguousarray(piece, kind).data)
-        if path.suffix == ".npy":  # room is left in the header for the count, which is known only now
+                write_all(file, np.ascontiguousarray(piece, kind).data)
+        if suffix == ".npy":  # room is left in the header for the count, which is known only now
             file.seek(0)
             file.write(_npy_header(kind, count))
     return count
@@ -61,19 +70,22 @@ def _npy_header(kind: np.dtype[Any], count: int) -> bytes:
     return header.getvalue()
 
 
-def read_tokens(path: Path, alphabet: int) -> Iterator[npt.NDArray[np.integer]]:
+def read_tokens(path: Path | None, alphabet: int) -> Iterator[npt.NDArray[np.integer]]:
     """Read tokens that `write_tokens` (or anyone) wrote, in pieces.
+
+    Args:
+        path: ends in .npy, .bin or .txt; None: standard input.
 
     Raises:
         ArtifactError: no such file, or one that does not hold tokens of this alphabet.
     """
-    check_suffix(path)
+    suffix, name = check_suffix(path), str(path or "standard input")
     try:
-        with path.open("rb") as file:
-            for piece in _READERS[path.suffix](file, symbol_dtype(alphabet)):
-                yield _checked(path, piece, alphabet)
+        with contextlib.nullcontext(binary_input()) if path is None else path.open("rb") as file:
+            for piece in _READERS[suffix](file, symbol_dtype(alphabet)):
+                yield _checked(name, piece, alphabet)
     except _UNREADABLE as error:
-        raise ArtifactError(f"{path}: cannot read tokens ({error})") from error
+        raise ArtifactError(f"{name}: cannot read tokens ({error})") from error
 
 
 def _npy(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
@@ -92,7 +104,7 @@ def _npy(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
 
 
 def _raw(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
-    while data := file.read(PIECE_TOKENS * kind.itemsize):
+    while data := read_up_to(file, PIECE_TOKENS * kind.itemsize):
         if len(data) % kind.itemsize:
             raise ValueError(f"{amount(len(data), 'byte')} at its end: no whole number of {kind.itemsize}-byte tokens")
         yield np.frombuffer(data, kind)
@@ -110,14 +122,17 @@ def _text(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
 _READERS = {".npy": _npy, ".bin": _raw, ".txt": _text}
 
 
-def _checked(path: Path, values: npt.NDArray[Any], alphabet: int) -> npt.NDArray[np.integer]:
+def _checked(name: str, values: npt.NDArray[Any], alphabet: int) -> npt.NDArray[np.integer]:
     outside = values[(values < 0) | (values >= alphabet)]
     if len(outside):
-        raise ArtifactError(f"{path}: token {outside[0]} is outside the level's alphabet of {alphabet}; wrong --level?")
+        raise ArtifactError(f"{name}: token {outside[0]} is outside the level's alphabet of {alphabet}; wrong --level?")
     return values
 
 
-def check_suffix(path: Path) -> None:
-    """Raise `StackcError` unless tokens can be kept in a file of this name."""
+def check_suffix(path: Path | None) -> str:
+    """In which of the forms a file of this name keeps tokens. Raises `StackcError` where it is none of them."""
+    if path is None:
+        return ".bin"
     if path.suffix not in SUFFIXES:
         raise StackcError(f"{path}: tokens are kept as .npy, .bin or .txt; name the file so")
+    return path.suffix

@@ -9,11 +9,12 @@ from __future__ import annotations
 import gc
 import importlib
 import json
-import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from stackc import streams
 
 if TYPE_CHECKING:
     from stackc.bench.codec import Codec
@@ -69,17 +70,16 @@ class Session:
 
 
 def main() -> None:
-    # Libraries print; standard output is kept for answers, and what they say goes to standard error.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    streams.take()  # libraries print; standard output is kept for answers
     session = Session()
-    for line in sys.stdin:
-        job = json.loads(line)
-        try:
-            answer = {"ok": getattr(session, job.pop("do"))(**job)}
-        except BaseException as error:  # not Exception: a panic of a Rust extension is none
-            answer = {"error": _one_line(error)}
-        print(json.dumps(answer), file=answers, flush=True)
+    with streams.kept():
+        for line in sys.stdin:
+            job = json.loads(line)
+            try:
+                answer = {"ok": getattr(session, job.pop("do"))(**job)}
+            except BaseException as error:  # not Exception: a panic of a Rust extension is none
+                answer = {"error": _one_line(error)}
+            print(json.dumps(answer), file=streams.results(), flush=True)
 
 
 def _timed(function: Any, argument: Any, times: int) -> tuple[Any, float]:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from stackc import streams
 from stackc.blame import wants_traceback
 from stackc.errors import StackcError
 from stackc.words import shown
@@ -42,6 +43,14 @@ USER_ERROR = 2
 INTERRUPTED = 130
 
 
+class Command(click.Command):
+    """A command: standard output is for its results alone (`stackc.streams.results`)."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with streams.kept():
+            return super().invoke(ctx)
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name; errors that a user can cause end in one line."""
 
@@ -68,6 +77,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **extra)
+        except OSError as error:  # the help, which cannot be written
+            _refused(error)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -82,17 +97,19 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             _stop("interrupted", INTERRUPTED)
         except OSError as error:
-            if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
-                raise
-            # Files are written under a name; what has none is a stream.
-            unnamed = "standard output: " if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-            where = f"{error.filename}: " if error.filename else unnamed
-            _stop(f"{where}{error.strerror or error}", USER_ERROR)
+            _refused(error)
 
 
-def say(text: str, err: bool = False) -> None:
-    """Print a message that has names in it (`stackc.words.shown`)."""
-    click.echo(shown(text), err=err)
+def _refused(error: OSError) -> NoReturn:
+    """What the system refused, in one line; standard output has its name from `stackc.streams`."""
+    if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
+        raise error
+    _stop(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), USER_ERROR)
+
+
+def say(text: str) -> None:
+    """A message on standard error; names in it are printed as they are (`stackc.words.shown`)."""
+    click.echo(shown(text), err=True)
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -121,9 +138,11 @@ def run() -> NoReturn:
     from stackc.cli.watched import as_a_command, tell_parent
 
     as_a_command()
+    streams.take()
     try:
         main()
     except SystemExit as end:
+        streams.drop()
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         tell_parent(code)
         if code == INTERRUPTED or (code and _one_of_many()):

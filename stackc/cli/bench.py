@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from stackc.cli import Command
 
-@click.command("bench")
+
+@click.command("bench", cls=Command)
 @click.argument("stack", type=click.Path(path_type=Path))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option(
     "--against",
     metavar="NAMES",
@@ -42,7 +47,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     stack: Path,
-    file: Path,
+    file: str,
     against: str | None,
     level: str | None,
     repeats: int,
@@ -53,18 +58,23 @@ def command(
 ) -> None:
     """Measure STACK beside other tokenizers and compressors on FILE, a text that no one was trained on.
 
+    FILE may be - for standard input, which is kept in a temporary file.
+
     Rounds are interleaved, every round trip is checked. Tokenizers are trained on the stack's own training text, at the
     vocabulary of its level, and kept in ~/.cache/stackc. A peer that fails or is not installed is named and skipped.
     """
     from stackc.bench import benchmark
     from stackc.bench.table import print_benchmark
     from stackc.cli.progress import status
+    from stackc.cli.show import console, show
     from stackc.errors import CodingError
+    from stackc.streams import results
 
-    with status(quiet=as_json) as tell:
+    results()  # closed: an error now, not after the work
+    with _on_disk(file) as path, status(quiet=as_json) as tell:
         figures = benchmark(
             stack,
-            file,
+            path,
             against=None if against is None else [name.strip() for name in against.split(",") if name.strip()],
             level=level,
             repeats=repeats,
@@ -74,8 +84,29 @@ def command(
             report=tell,
         )
     if as_json:
-        click.echo(json.dumps(figures, indent=1))
+        show(json.dumps({**figures, "file": file}, indent=1))
     else:
-        print_benchmark(figures)
+        print_benchmark({**figures, "file": file}, console())
     if not all(row["restored"] for row in figures["rows"] if row["kind"] == "stack"):
         raise CodingError(f"{stack}: the stack did not give back what it was given; please report this")
+
+
+@contextlib.contextmanager
+def _on_disk(file: str) -> Iterator[Path]:
+    """The file by a name that the workers can open."""
+    from stackc.cli.each import named
+    from stackc.errors import StackcError
+    from stackc.files import read_pieces
+    from stackc.streams import write_all
+
+    if (path := named(file)) is not None:
+        yield path
+        return
+    with contextlib.ExitStack() as held:
+        try:
+            copy = held.enter_context(tempfile.NamedTemporaryFile(prefix="stackc-", buffering=0))
+            for piece in read_pieces(None):
+                write_all(copy, piece)
+        except OSError as error:
+            raise StackcError(f"{tempfile.gettempdir()}: cannot keep standard input ({error.strerror})") from error
+        yield Path(copy.name)

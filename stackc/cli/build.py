@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import Command
 
-@click.command()
+
+@click.command(cls=Command)
 @click.argument("recipe")
 @click.option("--out", type=click.Path(path_type=Path), help="The stack's folder.  [default: runs/<stack name>]")
 @click.option(
@@ -47,9 +49,10 @@ def command(
     with one_voice():
         plan = load_recipe(recipe, overrides)
     if dry_run:
+        from stackc.cli.show import console
         from stackc.pipeline.dryrun import print_plan
 
-        print_plan(plan, device or plan.run.device)
+        print_plan(plan, device or plan.run.device, console())
         return
     import stackc
     from stackc.cli import USER_ERROR

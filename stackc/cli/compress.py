@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command, say
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--stack", type=click.Path(path_type=Path), required=True, help="The stack's folder.")
 @click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
@@ -36,6 +36,7 @@ def command(
     from stackc.cli.progress import bar
     from stackc.container.paths import compress_file, compressed_name
     from stackc.stack import Stack
+    from stackc.streams import OUTPUT
     from stackc.words import amount
 
     opened = Stack(stack)
@@ -51,10 +52,10 @@ def command(
         if not quiet:
             rate = f", {8 * made.written / made.size:.3f} bits a byte" if made.size else ""
             stored = f"; {made.raw:,} of {amount(made.blocks, 'block')} stored as is" if made.raw else ""
-            say(f"{out or 'standard output'}: {amount(made.size, 'byte')} as {made.written:,}{rate}{stored}", err=True)
+            say(f"{out or OUTPUT}: {amount(made.size, 'byte')} as {made.written:,}{rate}{stored}")
         if made.failed:
             text = f"warning: {file}: {amount(made.failed, 'block')} did not decode back, stored as is"
-            say(f"{text}; please report this", err=True)
+            say(f"{text}; please report this")
         return WARNING if made.failed else 0
 
     for_each(files, output, work)

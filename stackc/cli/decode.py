@@ -6,31 +6,36 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command, say
 
 
-@click.command("decode")
+@click.command("decode", cls=Command)
 @click.argument("stack", type=click.Path(path_type=Path))
-@click.argument("tokens", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The text.")
+@click.argument("tokens")
+@click.option("-o", "--output", required=True, help="The text; - for standard output.")
 @click.option("--level", help="The level whose tokens they are.  [default: the last]")
-@click.option("--force", is_flag=True, help="Overwrite.")
-def command(stack: Path, tokens: Path, output: Path, level: str | None, force: bool) -> None:
-    """Turn TOKENS of STACK (.npy, .bin or .txt) back into the bytes they stand for."""
-    from stackc.files import write_atomically
-    from stackc.outputs import check_output
+@click.option("--force", is_flag=True, help="Overwrite, and write to a terminal.")
+def command(stack: Path, tokens: str, output: str, level: str | None, force: bool) -> None:
+    """Turn TOKENS of STACK back into the bytes they stand for.
+
+    TOKENS is a .npy, .bin or .txt, or - for standard input, which holds what a .bin does.
+    """
+    from stackc.cli.each import named
+    from stackc.outputs import check_target, open_output
     from stackc.stack import Stack
+    from stackc.streams import OUTPUT, write_all
     from stackc.tokens_file import read_tokens
     from stackc.words import amount
 
-    check_output(output, tokens, stack, force=force)
+    source, out = named(tokens), named(output)
+    check_target(out, source, stack, force=force)
     opened = Stack(stack)
-    pieces = read_tokens(tokens, opened.token_alphabet(level))
+    pieces = read_tokens(source, opened.token_alphabet(level))
     ignored: list[int] = []
     size = 0
-    with write_atomically(output) as file:
+    with open_output(out, force) as file:
         for data in opened.decode_stream(pieces, level, ignored):
-            file.write(data)
+            write_all(file, data)
             size += len(data)
     said = f"; ignored {amount(sum(ignored), 'token')} of incomplete last codes" if sum(ignored) else ""
-    say(f"{output}: {amount(size, 'byte')}{said}", err=True)
+    say(f"{out or OUTPUT}: {amount(size, 'byte')}{said}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command, say
 
 
 class Span(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
@@ -23,7 +23,7 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic only in newer 
         return tuple(int(text) if text else None for text in found.groups())
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
 @click.option(
     "--stack",
@@ -79,16 +79,16 @@ def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force:
     from stackc.words import amount
 
     if out is None:
-        raise StackcError("--salvage puts blocks where they stood: name a file with -o")
+        raise StackcError("--salvage puts blocks where they stood; name a file with -o")
     with bar(file, path.stat().st_size if path is not None and path.is_file() else None, quiet) as report:
         found = salvage_file(path, out, opened, force=force, report=report)
     for problem in found.problems[:20]:
-        say(f"{file}: {problem}", err=True)
+        say(f"{file}: {problem}")
     if len(found.problems) > 20:
-        say(f"{file}: and {len(found.problems) - 20} more", err=True)
+        say(f"{file}: and {len(found.problems) - 20} more")
     for start, end in found.missing:
         where = f"bytes {start:,} to {end - 1:,}" if end is not None else f"from byte {start:,} on, if there was more"
-        say(f"{file}: missing: {where}", err=True)
+        say(f"{file}: missing: {where}")
     if not quiet:
-        say(f"{out}: {amount(found.recovered, 'byte')} recovered", err=True)
+        say(f"{out}: {amount(found.recovered, 'byte')} recovered")
     return 0 if found.whole else WARNING

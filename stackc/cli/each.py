@@ -19,6 +19,12 @@ def named(file: str | None) -> Path | None:
     return None if file is None or file == STANDARD else Path(file)
 
 
+def check_once(files: tuple[str, ...]) -> None:
+    """Raise `StackcError` where ``-`` stands twice: the second would be empty."""
+    if files.count(STANDARD) > 1:
+        raise StackcError("-: standard input can be read only once; name it once")
+
+
 def for_each(files: tuple[str, ...], output: str | None, work: Callable[[str], int]) -> None:
     """Do `work` on every file; its exit code is the worst of theirs.
 
@@ -26,8 +32,9 @@ def for_each(files: tuple[str, ...], output: str | None, work: Callable[[str], i
         output: of ``-o``: with several files it must be a folder, or standard output.
 
     Raises:
-        StackcError: several files and one output.
+        StackcError: several files and one output; standard input twice.
     """
+    check_once(files)
     if len(files) > 1 and output is not None and output != STANDARD and not Path(output).is_dir():
         raise StackcError(f"-o {output}: {len(files)} files need a folder that is there")
     code = work(files[0]) if len(files) == 1 else max(_guarded(file, work) for file in files)
@@ -39,9 +46,9 @@ def _guarded(file: str, work: Callable[[str], int]) -> int:
     try:
         return work(file)
     except StackcError as error:
-        say(f"error: {error}", err=True)
+        say(f"error: {error}")
     except OSError as error:
         if error.errno == errno.EPIPE:  # nobody reads on
             raise
-        say(f"error: {file}: {error.strerror or error}", err=True)
+        say(f"error: {error.filename or file}: {error.strerror or error}")
     return USER_ERROR

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command, say
 
 
-@click.command("encode")
+@click.command("encode", cls=Command)
 @click.argument("stack", type=click.Path(path_type=Path))
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Tokens: .npy, .bin or .txt.")
+@click.argument("file")
+@click.option(
+    "-o", "--output", required=True, help="Tokens: a .npy, .bin or .txt; - for standard output, as in a .bin."
+)
 @click.option("--level", help="Stop at this level, e.g. M1.  [default: the last]")
 @click.option(
     "--engine",
@@ -21,32 +23,35 @@ from stackc.cli import say
     default="local",
     help="Encode here, or on a Ray cluster.  [default: local]",
 )
-@click.option("--force", is_flag=True, help="Overwrite.")
-def command(stack: Path, file: Path, output: Path, level: str | None, engine: str, force: bool) -> None:
-    """Turn FILE into tokens of STACK. Any bytes; the file is one document."""
+@click.option("--force", is_flag=True, help="Overwrite, and write to a terminal.")
+def command(stack: Path, file: str, output: str, level: str | None, engine: str, force: bool) -> None:
+    """Turn FILE (- for standard input) into tokens of STACK. Any bytes; the file is one document."""
     from stackc.cli.watched import watched
     from stackc.engine import STARTS_OVER
 
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
+    from stackc.cli.each import named
     from stackc.files import read_pieces
-    from stackc.outputs import check_output
+    from stackc.outputs import check_target
     from stackc.stack import Stack
+    from stackc.streams import OUTPUT
     from stackc.tokens_file import check_suffix, write_tokens
     from stackc.words import amount
 
-    check_suffix(output)
-    check_output(output, file, stack, force=force)
+    source, out = named(file), named(output)
+    check_suffix(out)
+    check_target(out, source, stack, force=force)
     opened = Stack(stack)
     names = [one.name for one in opened.levels[: opened.level_index(level)]] or ["no level"]
     size = 0
 
     def counted() -> Iterator[bytes]:
         nonlocal size
-        for piece in read_pieces(file):
+        for piece in read_pieces(source):
             size += len(piece)
             yield piece
 
-    stream = opened.encode_stream(counted(), level, engine, lambda text: say(text, err=True))
-    tokens = write_tokens(output, stream, opened.token_alphabet(level))
+    stream = opened.encode_stream(counted(), level, engine, lambda text: say(text))
+    tokens = write_tokens(out, stream, opened.token_alphabet(level), force=force)
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
-    say(f"{output}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}", err=True)
+    say(f"{out or OUTPUT}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command, say
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @click.option("--to", type=click.Choice(["hf-tokenizer", "parquet", "bin"]), required=True, help="What to write.")
@@ -61,7 +61,7 @@ def command(
         tokenizer = StackTokenizer.from_stack(stack, level)
         tokenizer.save_pretrained(str(output))
         if not quiet:
-            say(f"{output}: a tokenizer of {len(tokenizer):,} ids", err=True)
+            say(f"{output}: a tokenizer of {len(tokenizer):,} ids")
         return
     check_output(output, *files, stack, force=force)
     if to == "bin" and (meta := meta_name(output)) is not None:
@@ -75,4 +75,4 @@ def command(
     if not quiet:
         sizes = f"{amount(made.source_bytes, 'byte')} as {amount(made.tokens, 'token')}"
         text = f"{amount(made.documents, 'document')}, {sizes}, {made.dtype}"
-        say(f"{output}: {text} ({made.ids:,} ids{' with the end of a document' if eos else ''})", err=True)
+        say(f"{output}: {text} ({made.ids:,} ids{' with the end of a document' if eos else ''})")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
+from stackc.cli import Command
 
-@click.command("generate")
+
+@click.command("generate", cls=Command)
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", help="Text to go on from; the output starts with it.")
 @click.option("--tokens", type=click.IntRange(0), default=100, show_default=True, help="Tokens to draw.")
@@ -20,8 +21,10 @@ import click
 def command(stack: Path, prompt: str, tokens: int, temperature: float, seed: int) -> None:
     """Go on from a prompt: it is compressed, the top model of STACK continues, and what comes is decoded."""
     from stackc.stack import Stack
+    from stackc.streams import binary_output, results, write_all
 
+    results()  # closed: an error now, not after the work
     data = Stack(stack).generate(os.fsencode(prompt), tokens=tokens, temperature=temperature, seed=seed)
     # What is drawn may be no valid UTF-8; the bytes go out as they are.
-    sys.stdout.buffer.write(data + b"\n")
-    sys.stdout.buffer.flush()
+    with binary_output() as file:
+        write_all(file, data + b"\n")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command
 from stackc.words import amount
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest, the texts, or what the file says, as JSON.")
 @click.option("--verify", is_flag=True, help="Check the SHA-256 of every part of a stack.")
@@ -21,7 +21,7 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
     """Show the levels, models, plugins and figures of the stack in folder PATH, or what a PATH.stk says of itself."""
     import json
 
-    from stackc.cli.show import print_report
+    from stackc.cli.show import print_report, show
     from stackc.cli.texts import print_texts
     from stackc.errors import ArtifactError, StackcError
     from stackc.files import sha256_file
@@ -45,33 +45,33 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
     if level is not None or limit is not None:
         raise StackcError("--level and --limit say which texts are listed: give --texts too")
     if as_json:
-        click.echo(json.dumps(manifest, indent=1, sort_keys=True))
+        show(json.dumps(manifest, indent=1, sort_keys=True))
         return
     recipe = manifest["recipe"]
     count = len(manifest["levels"])
-    say(f"{manifest['name']}: {amount(count, 'level')}, built by stackc {manifest['stackc']}")
-    say(f"sha256: {stack_sha256(manifest)}")
+    show(f"{manifest['name']}: {amount(count, 'level')}, built by stackc {manifest['stackc']}")
+    show(f"sha256: {stack_sha256(manifest)}")
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
-        say(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
+        show(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
         for table in ("model", "windowing", "coder"):
             if table in section:
-                say(f"  {table:10} {_setting(section[table])}")
+                show(f"  {table:10} {_setting(section[table])}")
         route = "stepping its model" if "model" in section else "its coder alone"
-        say(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
-        say(f"  {'on disk':10} {_size(manifest, made['name'])}")
+        show(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
+        show(f"  {'on disk':10} {_size(manifest, made['name'])}")
     top = recipe["top"]
-    say(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_size(manifest, top['name'])}")
+    show(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_size(manifest, top['name'])}")
     trained = {
         name: f"{one['device']}, {amount(one['threads'], 'thread')}" for name, one in manifest["trained"].items()
     }
-    say("\ntrained: " + "; ".join(f"{name} on {where}" for name, where in trained.items()))
-    say(
+    show("\ntrained: " + "; ".join(f"{name} on {where}" for name, where in trained.items()))
+    show(
         "parts: "
         + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in manifest["plugins"].items())
     )
     if verify:
-        say(f"verified: {amount(len(manifest['parts']), 'part')}, as the manifest says")
-    click.echo()
+        show(f"verified: {amount(len(manifest['parts']), 'part')}, as the manifest says")
+    show()
     print_report(path)
 
 
@@ -80,11 +80,12 @@ def _show_file(path: Path, as_json: bool) -> None:
     import datetime
     import json
 
+    from stackc.cli.show import show
     from stackc.container.paths import describe_file
 
     said = describe_file(path)
     if as_json:
-        click.echo(json.dumps(said, indent=1))
+        show(json.dumps(said, indent=1))
         return
     rate = f", {8 * said['written'] / said['size']:.3f} bits a byte" if said["size"] else ""
     time = "not known"
@@ -97,11 +98,11 @@ def _show_file(path: Path, as_json: bool) -> None:
     where = click.format_filename(said["stack"]) if said["stack"] else "not found in STACKC_PATH and ./runs"
     raw = said["raw_blocks"]
     sizes = f"{amount(said['size'], 'byte')} as {said['written']:,}{rate}"
-    say(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
-    say(f"original:    sha256 {said['sha256']}, modified {time}")
-    say(f"blocks:      {said['blocks']:,} of {amount(said['block_size'], 'byte')}, {raw:,} of them stored as is")
-    say(f"stack:       {said['stack_sha256']} ({where})")
-    say(f"decodes on:  {said['host'] or 'any machine'} ({said['portability']})")
+    show(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
+    show(f"original:    sha256 {said['sha256']}, modified {time}")
+    show(f"blocks:      {said['blocks']:,} of {amount(said['block_size'], 'byte')}, {raw:,} of them stored as is")
+    show(f"stack:       {said['stack_sha256']} ({where})")
+    show(f"decodes on:  {said['host'] or 'any machine'} ({said['portability']})")
 
 
 def _setting(table: dict[str, object]) -> str:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-import sys
 import traceback
 from pathlib import Path
 
 import click
 
 from stackc.blame import wants_traceback
-from stackc.cli import say
+from stackc.cli import Command, say
+from stackc.cli.show import console, show
 from stackc.contract import DECLARATION
 from stackc.errors import PluginError
 from stackc.registry import HOOKS, Broken, Part, Registry, installed
+from stackc.streams import remark, results
 
 
-@click.group(name="plugins")
+class Plugins(click.Group):
+    """The group; what it holds are commands as all others."""
+
+    command_class = Command
+
+
+@click.group("plugins", cls=Plugins)
 def command() -> None:
     """List plugins and their parts, check one, or start one."""
 
@@ -28,16 +35,17 @@ def list_(as_json: bool) -> None:
 
     Plugins that were set aside, or break the contract, are named with the reason on standard error.
     """
+    out = results()
     found = Registry(installed())
     if as_json:
-        click.echo(json.dumps({"parts": [_row(part) for part in found.parts()], "set_aside": _broken(found)}, indent=2))
-    elif sys.stdout.isatty():
+        show(json.dumps({"parts": [_row(part) for part in found.parts()], "set_aside": _broken(found)}, indent=2))
+    elif out.isatty():
         _print_table(found.parts())
     else:
         _print_plain(found.parts())
     for broken in found.broken:
         if not as_json:
-            say(f"{'wrong' if broken.fatal else 'set aside'}: {broken}", err=True)
+            say(f"{'wrong' if broken.fatal else 'set aside'}: {broken}")
     found.check()
 
 
@@ -58,14 +66,14 @@ def check(name: str) -> None:
         raise PluginError(_nothing(name, found))
     failed = bool(broken)
     for one in broken:
-        say(f"FAILED  {one}")
+        show(f"FAILED  {one}")
         _show(one.error)
     for part in parts:
         verdict = check_part(part)
         failed = failed or bool(verdict.problems)
-        say(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
+        show(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
         for line in [*verdict.problems, *verdict.notes, *_undeclared(part, found)]:
-            say(f"        {line}")
+            show(f"        {line}")
         for error in verdict.raised:
             _show(error)
     if failed:
@@ -86,8 +94,8 @@ def new(name: str, kind: str, out: Path) -> None:
 
     folder = write(name, kind, out)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        say(str(path))
-    say(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")
+        remark(str(path))
+    remark(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")
 
 
 def _show(error: BaseException | None) -> None:
@@ -140,11 +148,10 @@ def _print_plain(parts: list[Part]) -> None:
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     for row in rows:
         cells = [text.ljust(width) for text, width in zip(row[:4], widths, strict=True)]
-        say("  ".join([*cells, row[4]]))
+        show("  ".join([*cells, row[4]]))
 
 
 def _print_table(parts: list[Part]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from stackc.words import literal
@@ -152,4 +159,4 @@ def _print_table(parts: list[Part]) -> None:
     table = Table("kind", "name", "plugin", "version", "summary", box=None, header_style="bold", pad_edge=False)
     for part in parts:
         table.add_row(*map(literal, (part.kind, part.name, part.plugin, part.version, part.summary)))
-    Console().print(table)
+    console(highlight=True).print(table)

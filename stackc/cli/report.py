@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command, say
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("stacks", metavar="STACK...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
@@ -33,12 +33,22 @@ def command(
     Figures, learning curves, lengths of windows, bits by position, and held-out text cut into its tokens.
     """
     from stackc.cli.progress import status
+    from stackc.errors import StackcError
+    from stackc.files import is_special
+    from stackc.streams import remark
+
+    if str(output) == "-":
+        raise StackcError("-: a page needs a name; name a file with -o (/dev/stdout is standard output)")
     from stackc.report import write_report
     from stackc.words import amount
 
     with status() as tell:
         missing = write_report(stacks, output, png=png, text=text, sample=sample, force=force, tell=tell)
     for line in missing:
-        say(f"left out: {line}", err=True)
+        say(f"left out: {line}")
     images = f" and {click.format_filename(png)}/*.png" if png is not None else ""
-    say(f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}")
+    said = f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}"
+    if is_special(output):  # the page may be on standard output
+        say(said)
+    else:
+        remark(said)

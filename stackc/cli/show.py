@@ -1,20 +1,53 @@
-"""What several commands print."""
+"""What several commands print on standard output: what they were asked for (`stackc.streams.results`)."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stackc.cli import say
+import click
+
+from stackc.errors import StackcError
+from stackc.streams import remark, results
+from stackc.words import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def show(text: str = "") -> None:
+    """A line of what the command was asked for.
+
+    Raises:
+        StackcError: standard output is closed.
+    """
+    click.echo(shown(text), file=results())
+
+
+def console(highlight: bool = False) -> Console:
+    """Standard output for tables. Raises `StackcError` where it is closed."""
+    from rich.console import Console
+
+    out = results()
+    width = None
+    if out.isatty() and "COLUMNS" not in os.environ:  # rich would ask for the width of number 1, which is not this one
+        width = os.get_terminal_size(out.fileno()).columns or None
+    return Console(file=out, width=width, highlight=highlight)
 
 
 def print_report(folder: Path) -> None:
-    """The figures that the build kept in a stack, if it measured any."""
+    """The figures that the build kept in a stack, if it measured any; nothing where standard output is closed."""
     from stackc.table import print_evaluation
 
     path = folder / "report" / "report.json"
+    try:
+        out = console()
+    except StackcError:  # the stack is there all the same
+        return
     if path.is_file():
         report = json.loads(path.read_text())
-        print_evaluation(report, title=f"{folder}: held-out text ({report['split']})")
+        print_evaluation(report, out, title=f"{folder}: held-out text ({report['split']})")
     else:
-        say(f"{folder}: built; there was no test text to measure")
+        remark(f"{folder}: built; there was no test text to measure")

@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from stackc.cli import say
+from stackc.cli.show import show
 from stackc.words import amount
 
 if TYPE_CHECKING:
@@ -28,16 +26,16 @@ def print_texts(path: Path, name: str, limit: int | None, as_json: bool) -> None
     counts = code_counts(stack, name)
     texts = texts_of_level(stack, name, counts, DEFAULT_LIMIT if limit is None else limit)
     if as_json:
-        click.echo(json.dumps([_plain(text) for text in texts], indent=1))
+        show(json.dumps([_plain(text) for text in texts], indent=1))
         return
-    say(
+    show(
         f"{name}: {amount(len(counts), 'code')}, of which the training text has {(counts > 0).sum():,}, "
         f"{counts.sum():,} times in all"
     )
     first = stack.level_index(name) == 1
-    say(f"{'code':>8} {'count':>12}  text")
+    show(f"{'code':>8} {'count':>12}  text")
     for text in texts:
-        say(f"{text.code:>8} {text.count:>12,}  {_shown(text, first)}")
+        show(f"{text.code:>8} {text.count:>12,}  {_shown(text, first)}")
 
 
 def _plain(text: TextOfCode) -> dict[str, object]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import say
+from stackc.cli import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
 @click.option(
     "--stack",
@@ -27,6 +27,7 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
     from stackc.cli.progress import bar
     from stackc.container.paths import original_size, verify_file
     from stackc.stack import Stack
+    from stackc.streams import remark
 
     opened = Stack(stack) if stack is not None else None
 
@@ -35,7 +36,7 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
         with bar(file, original_size(path), quiet) as report:
             verify_file(path, opened, quick=quick, report=report)
         if not quiet:
-            say(f"{click.format_filename(file)}: {'every checksum holds' if quick else 'decodes to its original'}")
+            remark(f"{click.format_filename(file)}: {'every checksum holds' if quick else 'decodes to its original'}")
         return 0
 
     for_each(files, None, work)

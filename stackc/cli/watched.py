@@ -21,6 +21,9 @@ FROM_A_TERMINAL = 0x80
 
 PR_SET_PDEATHSIG = 1
 
+LONGEST = 4096
+"""Characters that the parent is told: with what follows they fit into a pipe that nobody reads yet."""
+
 OF_RAY = 1
 """The exit code of a process that Ray ends."""
 
@@ -77,7 +80,7 @@ def tell_parent(code: int, line: str = "") -> bool:
         Whether there is a parent, which says the line.
     """
     if _tell is not None:
-        os.write(_tell, json.dumps([code, line]).encode() + b"\n")
+        os.write(_tell, json.dumps([code, line[:LONGEST]]).encode() + b"\n")
     return _tell is not None
 
 

@@ -11,6 +11,7 @@ from stackc.container.format import Header, Report, check
 from stackc.container.reader import Block, Index, Reader
 from stackc.container.writer import BATCH_BLOCKS, BATCH_BYTES
 from stackc.errors import CodingError, ContainerError, StackcError
+from stackc.streams import write_all
 from stackc.words import amount
 
 Opener = Callable[[Header], BlockCodec]
@@ -31,7 +32,7 @@ def decompress(source: IO[bytes], target: IO[bytes], opener: Opener, report: Rep
     whole = hashlib.sha256()
     for data in decoded(reader.blocks(), codec, report):
         whole.update(data)
-        target.write(data)
+        write_all(target, data)
     assert reader.trailer is not None, "blocks end with the trailer"
     if whole.digest() != reader.trailer.sha256:
         raise ContainerError("the SHA-256 of the decoded bytes is not the original's")
@@ -66,7 +67,7 @@ def decompress_range(
     codec = opener(index.header)
     at = start // block * block
     for data in decoded(index.blocks(start // block, -(-end // block)), codec, report):
-        target.write(data[max(0, start - at) : end - at])
+        write_all(target, data[max(0, start - at) : end - at])
         at += len(data)
     return end - start
 

@@ -11,7 +11,6 @@ import io
 import os
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +25,10 @@ from stackc.container.reader import Index
 from stackc.container.salvage import Salvaged, salvage
 from stackc.container.writer import BLOCK_SIZE, Written
 from stackc.errors import ContainerError, StackcError
-from stackc.files import is_special, write_atomically
-from stackc.outputs import check_output
+from stackc.files import is_special
+from stackc.outputs import check_target, open_output
 from stackc.stack import Stack
+from stackc.streams import binary_input, read_some
 
 SUFFIX = ".stk"
 
@@ -133,6 +133,8 @@ def salvage_file(
     Args:
         stack: needed where the header is damaged; None: found as in `decompress_file`.
     """
+    if is_special(out):
+        raise StackcError(f"{out}: not a file, and --salvage puts blocks where they stood; name one with -o")
     fallback = stack.codec if stack is not None else None
     with _named(path), _source(path) as source, _target(out, force, path, stack) as target:
         found = salvage(_on_disk(path, source), target, lambda header: open_codec(header, stack), fallback, report)
@@ -219,7 +221,7 @@ class _Readable:
 
     def read(self, count: int = -1) -> bytes:
         try:
-            return self._file.read(count)
+            return read_some(self._file, count)
         except OSError as error:
             raise StackcError(f"{self._name}: cannot read ({error.strerror or error})") from error
 
@@ -230,7 +232,7 @@ class _Readable:
 @contextlib.contextmanager
 def _source(path: Path | None) -> Iterator[Any]:
     if path is None:
-        yield _Readable(sys.stdin.buffer, "standard input")
+        yield _Readable(binary_input(), "standard input")
         return
     try:
         file = path.open("rb")
@@ -242,14 +244,8 @@ def _source(path: Path | None) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _target(out: Path | None, force: bool, source: Path | None, stack: Stack | None) -> Iterator[IO[bytes]]:
-    if out is None:
-        if sys.stdout.isatty() and not force:
-            raise StackcError("the output would go to the terminal; name a file with -o, or force it with --force")
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    check_output(out, source, stack.folder if stack is not None else None, force=force)
-    with write_atomically(out) as file:
+    check_target(out, source, stack.folder if stack is not None else None, force=force)
+    with open_output(out, force) as file:
         yield file
 
 

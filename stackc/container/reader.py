@@ -34,8 +34,8 @@ from stackc.container.format import (
     unpack_index_head,
     unpack_trailer,
 )
-from stackc.container.writer import read_up_to
 from stackc.errors import ContainerError
+from stackc.streams import read_some, read_up_to
 from stackc.words import amount
 
 _MARKER_SIZE = 4
@@ -127,7 +127,7 @@ class Reader:
         if whole.digest()[:CHECK_SIZE] != trailer.index_check or found.digest() != sizes:
             raise ContainerError("the index is damaged")
         check_trailer(trailer, self.header, blocks, size)
-        if self._file.read(1):
+        if read_some(self._file, 1):
             raise ContainerError("bytes follow the end of the file's content")
         self.trailer = trailer
 

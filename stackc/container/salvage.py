@@ -31,6 +31,7 @@ from stackc.container.format import (
 )
 from stackc.container.reader import Block
 from stackc.errors import ContainerError
+from stackc.streams import write_all
 
 MAX_OFFSET = 1 << 44
 """Blocks beyond this place are taken for damage: nothing of that size was ever written."""
@@ -102,7 +103,7 @@ def salvage(
                     problems.append(str(result))
                 elif places.add(block, problems):
                     target.seek(block.header.offset)
-                    target.write(result)
+                    write_all(target, result)
     known = trailer.size if trailer and trailer.file_id == file_id else None
     if not places.spans and known != 0:
         raise ContainerError("; ".join(["no undamaged block was found", *problems[:3]]))

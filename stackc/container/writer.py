@@ -23,6 +23,7 @@ from stackc.container.format import (
 )
 from stackc.errors import PartError, StackcError
 from stackc.host import host
+from stackc.streams import read_up_to, write_all
 
 BLOCK_SIZE = 1 << 16
 """Source bytes in a block, unless asked otherwise: longer blocks shrink more, shorter ones are found faster."""
@@ -97,7 +98,7 @@ def compress(
         host=host(portability),
     )
     header = attrs.evolve(bare, file_id=check(bare.pack() + pieces.begin()))
-    written = target.write(header.pack())
+    written = write_all(target, header.pack())
     sizes = array("I")
     assert sizes.itemsize == 4, "four bytes a block in the index"
     whole = hashlib.sha256()
@@ -122,7 +123,7 @@ def compress(
                 payload_check=check(stored),
                 source_check=check(block),
             )
-            written += target.write(block_header.pack()) + target.write(stored)
+            written += write_all(target, block_header.pack()) + write_all(target, stored)
             sizes.append(len(stored))
             whole.update(block)
             done += len(block)
@@ -131,7 +132,7 @@ def compress(
     trailer = Trailer(
         file_id=header.file_id, blocks=len(sizes), size=done, sha256=whole.digest(), index_check=check(index)
     )
-    written += target.write(index) + target.write(trailer.pack())
+    written += write_all(target, index) + write_all(target, trailer.pack())
     return Written(
         size=done, written=written, blocks=len(sizes), raw=raw - failed, failed=failed, sha256=whole.hexdigest()
     )
@@ -171,18 +172,6 @@ class _Pieces:
                 return
             now, held = held[:batch], held[batch:]
             yield [now[at : at + size] for at in range(0, len(now), size)]
-
-
-def read_up_to(file: IO[bytes], count: int) -> bytes:
-    """`count` bytes, fewer only at the end: pipes give less than asked for."""
-    pieces = []
-    while count > 0:
-        piece = file.read(count)
-        if not piece:
-            break
-        pieces.append(piece)
-        count -= len(piece)
-    return b"".join(pieces)
 
 
 def _little_endian(sizes: array[int]) -> bytes:

@@ -23,6 +23,7 @@ from stackc.errors import ArtifactError
 from stackc.files import kept_in, sha256_file, write_atomically
 from stackc.parts import Progress
 from stackc.pipeline.display import Display
+from stackc.streams import write_all
 
 Parts = dict[str, dict[str, Any]]
 """Of each file, by its path in the stack: sha256 and bytes."""
@@ -162,5 +163,5 @@ def held(folder: Path) -> Iterator[None]:
             raise ArtifactError(f"{folder}: another build (process {holder}) is at work here; wait for it") from error
         with kept_in(folder):
             file.truncate(0)
-            file.write(str(os.getpid()).encode())
+            write_all(file, str(os.getpid()).encode())
         yield
