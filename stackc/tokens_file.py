@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.errors import ArtifactError, StackcError
-from stackc.files import write_atomically
+from stackc.files import Inherited, write_atomically
 from stackc.store import symbol_dtype
 from stackc.words import amount
 
@@ -29,17 +29,20 @@ _UNREADABLE = (
 """What numpy raises for files that are no arrays: it reads their headers as Python."""
 
 
-def write_tokens(path: Path, pieces: Iterable[npt.NDArray[Any]], alphabet: int) -> int:
+def write_tokens(
+    path: Path, pieces: Iterable[npt.NDArray[Any]], alphabet: int, inherited: Inherited | None = None
+) -> int:
     """Write tokens that come in pieces, in the form that the file's suffix says; how many there were.
 
     Args:
         path: ends in .npy, .bin or .txt.
         pieces: integers below `alphabet`.
         alphabet: decides the width of .npy and .bin: 1, 2 or 4 bytes a token.
+        inherited: as of `write_atomically`.
     """
     check_suffix(path)
     kind, count = symbol_dtype(alphabet), 0
-    with write_atomically(path) as file:
+    with write_atomically(path, inherited) as file:
         if path.suffix == ".npy":
             file.write(_npy_header(kind, 0))
         for piece in pieces:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from stackc.cli import OutputFile
+
 
 @click.command("encode")
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Tokens: .npy, .bin or .txt.")
+@click.option("-o", "--output", type=OutputFile(), required=True, help="Tokens: .npy, .bin or .txt.")
 @click.option("--level", help="Stop at this level, e.g. M1.  [default: the last]")
 @click.option(
     "--engine",
@@ -26,7 +28,7 @@ def command(stack: Path, file: Path, output: Path, level: str | None, engine: st
     from stackc.engine import STARTS_OVER
 
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
-    from stackc.files import read_pieces
+    from stackc.files import no_wider, read_pieces
     from stackc.outputs import check_output
     from stackc.stack import Stack
     from stackc.tokens_file import check_suffix, write_tokens
@@ -45,6 +47,6 @@ def command(stack: Path, file: Path, output: Path, level: str | None, engine: st
             yield piece
 
     stream = opened.encode_stream(counted(), level, engine, lambda text: click.echo(text, err=True))
-    tokens = write_tokens(output, stream, opened.token_alphabet(level))
+    tokens = write_tokens(output, stream, opened.token_alphabet(level), no_wider(file))
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
     click.echo(f"{output}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}", err=True)

@@ -11,7 +11,7 @@ import click
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @click.option("--to", type=click.Choice(["hf-tokenizer", "parquet", "bin"]), required=True, help="What to write.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file; a tokenizer's folder.")
+@click.option("-o", "--output", "target", metavar="OUT", required=True, help="A file; a tokenizer's folder.")
 @click.option("--level", help="Whose tokens, e.g. M1.  [default: the last]")
 @click.option(
     "--split",
@@ -25,7 +25,7 @@ def command(
     stack: Path,
     files: tuple[Path, ...],
     to: str,
-    output: Path,
+    target: str,
     level: str | None,
     split: str | None,
     eos: bool,
@@ -39,7 +39,7 @@ def command(
     from stackc.cli.progress import bar
     from stackc.errors import StackcError
     from stackc.export import Tokens, export_bin, export_parquet, meta_name
-    from stackc.outputs import check_output, check_output_folder
+    from stackc.outputs import check_output, check_output_folder, output_path
     from stackc.stack import Stack
     from stackc.words import amount
 
@@ -47,7 +47,7 @@ def command(
         raise StackcError(f"--eos: only for --to bin; {to} keeps documents apart")
     if files and split is not None:
         raise StackcError("--split: not with files; name the one or the other")
-    if str(output) == "-":
+    if target == "-":
         other = "a folder" if to == "hf-tokenizer" else "a file (/dev/stdout is standard output)"
         raise StackcError(f"-: --to {to} needs a name; name {other} with -o")
     if to == "hf-tokenizer":
@@ -55,12 +55,14 @@ def command(
             raise StackcError("--to hf-tokenizer: a tokenizer holds no text; leave out --split and files")
         from stackc.hf import StackTokenizer
 
+        output = Path(target)
         check_output_folder(output, stack, force=force)
         tokenizer = StackTokenizer.from_stack(stack, level)
         tokenizer.save_pretrained(str(output))
         if not quiet:
             click.echo(f"{output}: a tokenizer of {len(tokenizer):,} ids", err=True)
         return
+    output = output_path(target)
     check_output(output, *files, stack, force=force)
     if to == "bin" and (meta := meta_name(output)) is not None:
         check_output(meta, *files, stack, force=force)
