@@ -226,6 +226,19 @@ def temporary() -> Iterator[None]:
         raise ArtifactError(f"{place}: {why}; temporary files go there, or where TMPDIR says") from error
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that is there while the block runs.
+
+    Raises:
+        ArtifactError: it cannot be made. Errors of the block pass as they are.
+    """
+    with temporary():
+        folder = tempfile.TemporaryDirectory(prefix="stackc-")
+    with folder as name:
+        yield Path(name)
+
+
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 

@@ -70,6 +70,18 @@ def manifest_alone(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a manifest of stackc's, of whatever stack; a link to one is not."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        found = read_json(path, "manifest")
+    except ArtifactError:
+        return False
+    kinds = {"format": int, "stackc": str, "name": str, "recipe": dict, "levels": list, "parts": dict}
+    return all(isinstance(found.get(key), kind) for key, kind in kinds.items())
+
+
 def coding_parts(manifest: dict[str, Any], upto: str | None = None) -> Iterator[str]:
     """The parts that decoding needs: of a compiled level its dictionary and tables, of others the frozen model.
 

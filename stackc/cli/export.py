@@ -11,7 +11,7 @@ import click
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @click.option("--to", type=click.Choice(["hf-tokenizer", "parquet", "bin"]), required=True, help="What to write.")
-@click.option("-o", "--output", "target", metavar="OUT", required=True, help="A file; a tokenizer's folder.")
+@click.option("-o", "--output", "target", metavar="PATH", required=True, help="A file; a tokenizer's folder.")
 @click.option("--level", help="Whose tokens, e.g. M1.  [default: the last]")
 @click.option(
     "--split",

@@ -112,8 +112,8 @@ def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, 
         except OSError as error:
             failed.append(StackcError(f"{error.filename or folder}: cannot read ({error.strerror or error})"))
             continue
-        for error in failed:
-            warn(f"{error}; the copy in {folder} is taken")
+        for why in failed:
+            warn(f"{why}; the copy in {folder} is taken")
         return stack
     raise failed[0]
 

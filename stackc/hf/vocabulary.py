@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import AddedToken, PreTrainedTokenizer
 
+from stackc.files import write_atomically
 from stackc.hf.opened import OpenedLevel
 from stackc.hf.pieces import numbered
 from stackc.level import Level
@@ -54,7 +55,8 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         folder = Path(save_directory)
         made = copy_levels(self._opened.folder, self._opened.name, folder / SUBFOLDER)
         module = folder / f"{MODULE}.py"
-        module.write_text('from stackc.hf import StackTokenizer\n\n__all__ = ["StackTokenizer"]\n')
+        with write_atomically(module) as file:
+            file.write(b'from stackc.hf import StackTokenizer\n\n__all__ = ["StackTokenizer"]\n')
         return (*map(str, made), str(module))
 
     # ---- ids and strings

@@ -62,7 +62,7 @@ class Orders:
             return
         sign = self._folder / f".ranks-{uuid.uuid4().hex}"
         with kept_in(self._folder), self._ranks.together():
-            sign.touch()
+            sign.touch(exist_ok=False)
             try:
                 self.give({"do": "compare", "sign": sign.name, **self._given()})
                 answers = self._ranks.answers(self._number - 1)
