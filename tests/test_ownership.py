@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,15 @@ def test_a_tokenizer_is_not_saved_over_what_is_not_a_stacks(made: Path, tmp_path
     (tmp_path / "saved" / "manifest.json").unlink()  # as if the save had been killed, or another process were at it
     assert copy_levels(stack, level, tmp_path / "saved") == made_files
     assert copy_levels(stack, level, tmp_path / "saved") == made_files
+
+
+def test_processes_that_save_one_tokenizer_into_one_folder_all_succeed(made: Path, tmp_path: Path) -> None:
+    """As the ranks of a training do."""
+    stack = made / "stack"
+    level = json.loads((stack / "manifest.json").read_text())["levels"][-1]["name"]
+    with ThreadPoolExecutor(4) as pool:
+        for saved in [pool.submit(copy_levels, stack, level, tmp_path / "saved") for _ in range(20)]:
+            saved.result()
+    for path in copy_levels(stack, level, tmp_path / "saved"):
+        assert path.read_bytes() == (stack / path.relative_to(tmp_path / "saved")).read_bytes()
+    assert not [path for path in (tmp_path / "saved").rglob("*") if path.name.startswith(".")]
