@@ -88,15 +88,16 @@ def write(name: str, kind: str, out: Path) -> Path:
     if folder.exists() or folder.is_symlink():
         raise PluginError(f"{folder} exists already; choose another name, or another folder with --out")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        if not out.exists():
+            out.mkdir(parents=True, exist_ok=True)
         with make_folder_atomically(folder) as partial:
             for path, content in files(name, kind).items():
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)
                 (partial / path).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise PluginError(f"{folder}: cannot write ({error.strerror or error}); choose another --out") from error
-    except ArtifactError as error:
-        raise PluginError(f"{error}; or choose another --out") from error
+    except (OSError, ArtifactError) as error:
+        reason = error.__cause__ if isinstance(error, ArtifactError) else error
+        said = getattr(reason, "strerror", None) or reason or error
+        raise PluginError(f"{folder}: cannot write ({said}); choose another --out") from error
     return folder
 
 
