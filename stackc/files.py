@@ -94,11 +94,11 @@ def _give_owner(descriptor: int, source: os.stat_result) -> None:
 
 
 def no_wider(*sources: Path | None) -> Inherited:
-    """For an output made from these files, of which those that are not there are passed over."""
+    """For an output made from these files; what is not there, or is a pipe or a stream, has no rights to hand on."""
     found = []
     for source in sources:
         with contextlib.suppress(OSError):
-            if source is not None:
+            if source is not None and source.is_file():
                 found.append(source.stat())
     return Inherited(tuple(found))
 

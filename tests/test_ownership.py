@@ -13,6 +13,7 @@ import pytest
 import stackc
 from recipes_of_tests import corpus, counting
 from stackc.errors import ArtifactError
+from stackc.pipeline.stages import clear
 from stackc.subset import copy_levels
 
 LINE = b'{"time": 1.5, "stage": "top/model", "step": 1}\n'
@@ -139,3 +140,28 @@ def test_processes_that_save_one_tokenizer_into_one_folder_all_succeed(made: Pat
     for path in copy_levels(stack, level, tmp_path / "saved"):
         assert path.read_bytes() == (stack / path.relative_to(tmp_path / "saved")).read_bytes()
     assert not [path for path in (tmp_path / "saved").rglob("*") if path.name.startswith(".")]
+
+
+def test_a_stage_whose_removal_was_killed_is_known_and_begun_anew(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = tmp_path / "corpus" / "train"
+    (stage / "chunks").mkdir(parents=True)
+    for name in ("a", "b", "chunks/000000.safetensors"):
+        (stage / name).write_bytes(b"half")
+    (stage / ".pending").write_text("1" * 64)
+    real, calls = Path.unlink, []
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        clear(tmp_path, stage)
+    monkeypatch.undo()
+    assert (stage / ".pending").read_text() == "0" * 64
+    stackc.build(made / "recipe.toml", tmp_path)
+    assert {path.name for path in stage.iterdir()} == {"index.safetensors", "stage.json", "store.json", "symbols.bin"}

@@ -186,6 +186,17 @@ def test_errors_of_the_output_name_it(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_pipe_that_nobody_reads_on_is_no_ones_fault() -> None:
+    """`stackc … -o /dev/stdout | head`: the command line ends quietly."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        with pytest.raises(BrokenPipeError), write_atomically(Path(f"/dev/fd/{write}")) as file:
+            file.write(b"data")
+    finally:
+        os.close(write)
+
+
 # --------------------------------------------------------------------------------------------------
 # Rights
 
@@ -214,6 +225,14 @@ def test_no_moment_gives_more_rights_than_the_source_has(tmp_path: Path, rights:
             (partial,) = partials(tmp_path)
             assert mode(partial) & ~rights == 0 or (whole and mode(partial) == 0o600)
         assert mode(tmp_path / "f") == (rights if whole else rights & 0o644)
+
+
+def test_pipes_have_no_rights_to_hand_on(tmp_path: Path) -> None:
+    """`encode S <(zcat a.gz)` makes a file like any other."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with write_atomically(tmp_path / "f", no_wider(tmp_path / "pipe", tmp_path / "nothing")):
+        pass
+    assert mode(tmp_path / "f") == 0o644
 
 
 def test_a_new_file_gets_what_the_umask_leaves(tmp_path: Path) -> None:

@@ -141,7 +141,11 @@ def clear(stack: Path, folder: Path) -> None:
     if not folder.exists():
         return
     with kept_in(folder):
-        # The marks last: what is left when this is killed is still known for a build's.
+        # The marks last, and without a stage's key: what is left when this is killed is still known for a build's, and
+        # is not gone on with.
+        if (folder / PENDING).is_file():
+            with (folder / PENDING).open("r+b") as file:  # in place: the disk may be full
+                file.write(b"0" * 64)
         for path in folder.iterdir():
             if path.name in (MARK, PENDING):
                 continue
