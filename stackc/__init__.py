@@ -130,9 +130,10 @@ def compress(
         StackcError: a file that cannot be read or written, or exists already; no such stack.
     """
     from stackc.container.paths import compress_file, compressed_name
+    from stackc.outputs import output_path
 
     path = Path(source)
-    name = compressed_name(path, None if out is None else Path(out)) or path
+    name = compressed_name(path, None if out is None else output_path(out)) or path
     opened = load(stack) if isinstance(stack, str | Path) else stack
     compress_file(path, name, opened, force=force, verify=verify, block_size=block_size)
     return name
@@ -159,9 +160,10 @@ def decompress(
         ContainerError: damage, by block; no such stack; a model that answers otherwise on this machine.
     """
     from stackc.container.paths import decompress_file, decompressed_name
+    from stackc.outputs import output_path
 
     path = Path(source)
-    name = decompressed_name(path, None if out is None else Path(out)) or path
+    name = decompressed_name(path, None if out is None else output_path(out)) or path
     opened = load(stack) if isinstance(stack, str | Path) else stack
     decompress_file(path, name, opened, span=span, force=force)
     return name

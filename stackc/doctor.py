@@ -10,7 +10,6 @@ import importlib.metadata
 import io
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import attrs
 
 import stackc
 from stackc.errors import StackcError
+from stackc.files import temporary_folder
 from stackc.host import Runtime
 from stackc.parts import Device
 from stackc.registry import Registry, installed
@@ -66,8 +66,8 @@ def examine(device: str = "auto") -> Iterator[Finding]:
         test = getattr(part.config, "doctor", None)
         if test is not None:
             checks.append((f"{part.kind} {part.name}", lambda test=test: test(found[0])))  # type: ignore[misc]
-    with tempfile.TemporaryDirectory(prefix="stackc-doctor-") as folder:
-        small = _SmallStack(Path(folder), device)
+    with temporary_folder() as folder:
+        small = _SmallStack(folder, device)
         checks += [("build", small.build), ("tokens", small.tokens), ("files", small.files)]
         for name, test in checks:
             begun = time.monotonic()

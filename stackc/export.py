@@ -15,7 +15,7 @@ import numpy as np
 
 from stackc.errors import ArtifactError
 from stackc.extras import need
-from stackc.files import is_special, read_pieces, write_atomically
+from stackc.files import is_special, no_wider, read_pieces, write_atomically
 from stackc.stack import Stack
 from stackc.store import Chunk, Store
 
@@ -112,7 +112,7 @@ def export_bin(tokens: Tokens, out: Path, *, eos: bool = False, report: Report =
     ids = tokens.alphabet + eos
     kind = np.dtype("<u2" if ids <= 1 << 16 else "<u4")
     documents = count = size = 0
-    with write_atomically(out) as file:
+    with write_atomically(out, no_wider(*tokens.files)) as file:
         for chunk, ended in tokens.chunks():
             ends = chunk.offsets[1:] if ended else chunk.offsets[1:-1]
             values = chunk.symbols.astype(kind)
@@ -155,7 +155,7 @@ def export_parquet(tokens: Tokens, out: Path, *, report: Report = lambda done: N
     item, kind = (pa.uint32(), np.uint32) if wide else (pa.uint16(), np.uint16)
     schema = pa.schema([("document", pa.int64()), ("source_bytes", pa.int64()), ("tokens", pa.list_(item))])
     documents = count = size = 0
-    with write_atomically(out) as file, pq.ParquetWriter(file, schema) as writer:
+    with write_atomically(out, no_wider(*tokens.files)) as file, pq.ParquetWriter(file, schema) as writer:
         for chunk in _whole(tokens.chunks()):
             number = len(chunk.source_bytes)
             column = pa.ListArray.from_arrays(

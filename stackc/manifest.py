@@ -37,6 +37,22 @@ def read_manifest(folder: Path, upto: str | None = None) -> dict[str, Any]:
     Raises:
         ArtifactError: no stack, a damaged one, or one of a newer format.
     """
+    manifest = manifest_alone(folder)
+    needed = set(coding_parts(manifest, upto))
+    for name, part in manifest["parts"].items():
+        file = folder / name
+        present = file.is_file()
+        if (not present and name in needed) or (present and file.stat().st_size != part["bytes"]):
+            raise ArtifactError(f"{file}: a part of the stack is missing or cut short; build the stack again")
+    return manifest
+
+
+def manifest_alone(folder: Path) -> dict[str, Any]:
+    """The manifest, whatever there is of the parts.
+
+    Raises:
+        ArtifactError: no stack, or one whose manifest is damaged or of a newer format.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         begun = (folder / "corpus").is_dir()
@@ -51,13 +67,19 @@ def read_manifest(folder: Path, upto: str | None = None) -> dict[str, Any]:
     for key, fits in _KINDS.items():
         if not fits(manifest.get(key)):
             raise ArtifactError(f"{path}: not a readable manifest (at {key!r}); build the stack again")
-    needed = set(coding_parts(manifest, upto))
-    for name, part in manifest["parts"].items():
-        file = folder / name
-        present = file.is_file()
-        if (not present and name in needed) or (present and file.stat().st_size != part["bytes"]):
-            raise ArtifactError(f"{file}: a part of the stack is missing or cut short; build the stack again")
     return manifest
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a manifest of stackc's, of whatever stack; a link to one is not."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    try:
+        found = read_json(path, "manifest")
+    except ArtifactError:
+        return False
+    kinds = {"format": int, "stackc": str, "name": str, "recipe": dict, "levels": list, "parts": dict}
+    return all(isinstance(found.get(key), kind) for key, kind in kinds.items())
 
 
 def coding_parts(manifest: dict[str, Any], upto: str | None = None) -> Iterator[str]:

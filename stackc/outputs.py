@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from stackc.errors import ArtifactError, StackcError
-from stackc.files import is_special, read_json, storage_error, write_atomically
+from stackc.files import Inherited, is_special, read_json, storage_error, write_atomically
 from stackc.manifest import MANIFEST
 from stackc.streams import binary_output, check_binary_output, moved
 
@@ -33,8 +33,11 @@ def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
     special, file = is_special(out), moved(out)
     if special and not file.is_file():
         return
-    if out.is_dir():
-        raise StackcError(f"{out}: is a folder; name a file")
+    try:
+        if out.is_dir():
+            raise StackcError(f"{out}: is a folder; name a file")
+    except OSError as error:  # a name that is too long, say
+        raise storage_error(out, error) from error
     for one in inputs:
         if one is not None and one.is_dir():
             if any(_same(file, part) for part in _parts(one)):
@@ -54,14 +57,61 @@ def check_target(out: Path | None, *inputs: Path | None, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def open_output(out: Path | None, force: bool) -> Iterator[IO[bytes]]:
+def open_output(out: Path | None, force: bool, inherited: Inherited | None = None) -> Iterator[IO[bytes]]:
     """What a command writes bytes to: `write_atomically`, or standard output where `out` is None.
 
     Args:
         force: to a terminal too.
+        inherited: what a file takes over from others, see `write_atomically`.
     """
-    with binary_output(force) if out is None else write_atomically(out) as file:
+    with binary_output(force) if out is None else write_atomically(out, inherited) as file:
         yield file
+
+
+def check_distinct(outputs: Iterable[Path | None], sources: Iterable[Path | None] = ()) -> None:
+    """Refuse outputs of one command of which one would replace another, or a file that is still to be read.
+
+    Args:
+        outputs: files; None, devices and pipes are passed over.
+        sources: all that the command reads.
+
+    Raises:
+        StackcError: two names that mean one file, as far as the system tells.
+    """
+    read = {key: one for one in sources if one is not None for key in _identities(one)}
+    taken: dict[tuple[object, ...], Path] = {}
+    for out in outputs:
+        if out is None or (is_special(out) and not out.is_file()):
+            continue
+        for key in _identities(out):
+            if key in read:
+                raise StackcError(f"{out}: the output would replace {read[key]}, which is read; name another with -o")
+            if key in taken:
+                which = f"{taken[key]} and {out}" if taken[key] != out else f"{out}, twice"
+                raise StackcError(f"{which}: outputs of one command would replace each other; run it for each")
+        taken |= dict.fromkeys(_identities(out), out)
+
+
+def _identities(path: Path) -> Iterator[tuple[object, ...]]:
+    """What two names of one file have in common: the file itself, or its name in its folder."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        yield found.st_dev, found.st_ino
+    with contextlib.suppress(OSError):
+        folder = path.parent.stat()
+        yield folder.st_dev, folder.st_ino, path.name
+
+
+def output_path(out: str | Path) -> Path:
+    """The path of an output as it was given.
+
+    Raises:
+        StackcError: it ends in a slash, so that it means a folder, and there is none.
+    """
+    text = os.fspath(out)
+    if text.endswith(os.sep) and not os.path.isdir(text):
+        raise StackcError(f"{text}: no such folder; make it first, or leave the slash out to name a file")
+    return Path(text)
 
 
 def check_output_folder(out: Path, *inputs: Path, force: bool) -> None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -76,9 +78,12 @@ class Ray:
         self._init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
 
     def _init(self, **how: Any) -> None:
-        """`ray.init`, which raises plain exceptions where a part of the cluster does not come up."""
+        """`ray.init`, which raises plain exceptions where a part of the cluster does not come up, and takes SIGTERM."""
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             self.ray.init(**how)
+            if callable(handler) and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)
         except ConnectionError:
             raise
         except Exception as error:

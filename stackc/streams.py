@@ -330,14 +330,3 @@ def is_output(path: Path) -> bool:
 def moved(path: Path) -> Path:
     """`path`, or, where it names standard output, its name since that was taken."""
     return Path(f"/dev/fd/{_taken}") if is_output(path) else path
-
-
-@contextlib.contextmanager
-def special(path: Path) -> Iterator[IO[bytes]]:
-    """A device, a pipe or a stream by its name, for writing. What a stream leads to is continued at its end."""
-    if is_output(path):
-        with binary_output() as file:  # not opened again: whoever writes after us writes after what we wrote
-            yield file
-        return
-    with path.open("ab") as file:
-        yield file

@@ -5,12 +5,13 @@ The manifest stays that of the whole stack, so that the parts are still held aga
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path
+from typing import Any
 
 from stackc.errors import ArtifactError, StackcError
-from stackc.files import read_json, storage_error, write_atomically
-from stackc.manifest import MANIFEST, coding_parts, read_manifest
+from stackc.files import read_json, read_pieces, sha256_file, storage_error, write_atomically
+from stackc.manifest import MANIFEST, coding_parts, is_manifest, read_manifest
 from stackc.stack import Stack
 
 SUBFOLDER = "stack"
@@ -73,17 +74,31 @@ def copy_levels(source: Path, level: str, target: Path) -> list[Path]:
     """Copy the manifest and the parts that the levels up to `level` need; the manifest comes last.
 
     Raises:
-        ArtifactError: the folder cannot be written.
+        ArtifactError: the folder cannot be written, or holds what is not a stack's.
     """
     manifest = read_manifest(source, upto=level)
     names = [*coding_parts(manifest, upto=level), MANIFEST]
     if source.resolve() == target.resolve():
         return [target / name for name in names]
     for name in names:
+        _check_replaceable(target, name, manifest)
+    for name in names:
         try:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(target / name, error) from error
-        with (source / name).open("rb") as read, write_atomically(target / name) as written:
-            shutil.copyfileobj(read, written)
+        with write_atomically(target / name) as written:
+            for piece in read_pieces(source / name):
+                written.write(piece)
     return [target / name for name in names]
+
+
+def _check_replaceable(target: Path, name: str, manifest: dict[str, Any]) -> None:
+    """Refuse to replace what is not a stack's. Of a save that was killed, or that another process is at, the parts are
+    there before the manifest."""
+    path = target / name
+    if not os.path.lexists(path) or (name != MANIFEST and is_manifest(target / MANIFEST)):
+        return
+    ours = is_manifest(path) if name == MANIFEST else sha256_file(path) == manifest["parts"][name]["sha256"]
+    if not ours:
+        raise ArtifactError(f"{path}: is there already, and not a stack's; move it, or save to another folder")

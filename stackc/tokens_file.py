@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.errors import ArtifactError, StackcError
-from stackc.files import is_special
+from stackc.files import Inherited, is_special
 from stackc.outputs import open_output
 from stackc.store import symbol_dtype
 from stackc.streams import binary_input, read_up_to, write_all
@@ -35,7 +35,14 @@ _UNREADABLE = (
 """What numpy raises for files that are no arrays: it reads their headers as Python."""
 
 
-def write_tokens(path: Path | None, pieces: Iterable[npt.NDArray[Any]], alphabet: int, *, force: bool = False) -> int:
+def write_tokens(
+    path: Path | None,
+    pieces: Iterable[npt.NDArray[Any]],
+    alphabet: int,
+    inherited: Inherited | None = None,
+    *,
+    force: bool = False,
+) -> int:
     """Write tokens that come in pieces, in the form that the file's suffix says; how many there were.
 
     Args:
@@ -43,12 +50,13 @@ def write_tokens(path: Path | None, pieces: Iterable[npt.NDArray[Any]], alphabet
         pieces: integers below `alphabet`.
         alphabet: decides the width of .npy and .bin: 1, 2 or 4 bytes a token.
         force: to a terminal too.
+        inherited: as of `write_atomically`.
     """
     suffix = check_suffix(path)
     if suffix == ".npy" and path is not None and is_special(path):
         raise StackcError(f"{path}: a .npy begins with its length, which is known at the end; name a .bin or .txt")
     kind, count = symbol_dtype(alphabet), 0
-    with open_output(path, force) as file:
+    with open_output(path, force, inherited) as file:
         if suffix == ".npy":
             file.write(_npy_header(kind, 0))
         for piece in pieces:

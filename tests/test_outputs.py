@@ -242,3 +242,65 @@ def test_a_flat_file_says_what_a_token_is(
     found = np.memmap("eos.bin", dtype=np.dtype(dtype), mode="r")
     tokens = int(re.search(r"as ([\d,]+) tokens", done.stderr)[1].replace(",", ""))  # type: ignore[index]
     assert (len(found), int(found[-1])) == (tokens + 3, vocabulary)
+
+
+# --------------------------------------------------------------------------------------------------
+# Outputs of one command
+
+
+def test_outputs_that_would_replace_each_other_are_refused(here: Path) -> None:
+    for folder in ("a", "b", "o"):
+        Path(folder).mkdir()
+    for folder in "ab":
+        Path(folder, "x").write_bytes(DATA)
+        shutil.copy("t.txt.stk", f"{folder}/y.stk")
+    before = content(here)
+    said = "outputs of one command would replace each other; run it for each"
+    for start, out in ((["compress", "a/x", "b/x"], "o/x.stk"), (["decompress", "a/y.stk", "b/y.stk"], "o/y")):
+        for force in ([], ["--force"]):
+            done = run(*start, "--stack", "S", "-o", "o", *force)
+            assert (done.exit_code, done.stderr) == (2, f"error: {out}, twice: {said}\n")
+            assert content(here) == before
+    done = run("compress", "a/x", "./b/../a/x", "--stack", "S", "--force")
+    assert (done.exit_code, done.stderr) == (2, f"error: a/x.stk and b/../a/x.stk: {said}\n")
+    os.symlink("o", "same")
+    Path("o/x.stk").write_bytes(b"old")
+    os.link("o/x.stk", "o/z.stk")
+    Path("c").mkdir()
+    Path("c/z").write_bytes(DATA)
+    before = content(here)
+    done = run("compress", "a/x", "c/z", "--stack", "S", "-o", "same", "--force")
+    assert (done.exit_code, done.stderr) == (2, f"error: same/x.stk and same/z.stk: {said}\n")
+    assert content(here) == before
+
+
+def test_an_output_is_held_against_all_that_a_command_reads(here: Path) -> None:
+    before = content(here)
+    done = run("compress", "t.txt", "t.txt.stk", "--stack", "S", "--force")
+    assert done.stderr == "error: t.txt.stk: the output would replace t.txt.stk, which is read; name another with -o\n"
+    assert (done.exit_code, content(here)) == (2, before)
+
+
+def test_a_page_is_none_of_its_images(here: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra report")
+    done = run("report", "S", "--sample", "100", "--png", ".", "-o", "bits-by-bytes.png")
+    assert (done.exit_code, "would replace each other" in done.stderr) == (2, True)
+    assert not list(here.glob("*.png"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_slash_at_the_end_means_a_folder_that_is_there(name: str, here: Path) -> None:
+    before = content(here)
+    done = run(*COMMANDS[name][0], "new/")
+    assert (done.exit_code, content(here)) == (2, before)
+    assert done.stderr == "error: new/: no such folder; make it first, or leave the slash out to name a file\n"
+    with pytest.raises(stackc.StackcError, match=r"^new/: no such folder"):
+        stackc.compress("t.txt", "new/", stack="S")
+
+
+@pytest.mark.parametrize("name", ["encode", "decode", "export bin", "report"])
+def test_what_is_made_of_a_private_file_is_private(name: str, here: Path) -> None:
+    start, source = COMMANDS[name]
+    Path(source).chmod(0o600)
+    assert run(*start, "out.txt").exit_code == 0
+    assert stat.S_IMODE(os.stat("out.txt").st_mode) == 0o600

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from stackc.bench.entrants import Trainer, version
 from stackc.bench.process import ask_once
 from stackc.bench.sample import Sample
 from stackc.bench.tokenizer_codecs import BPE, RANKS, SENTENCEPIECE
-from stackc.errors import StackcError
+from stackc.errors import ArtifactError, StackcError
+from stackc.files import make_folder_atomically
 from stackc.names import expanded
 
 FORMAT = 1
@@ -48,7 +48,7 @@ def trained(
 
     Raises:
         WorkerError: the peer cannot be trained so.
-        OSError: the cache cannot be written.
+        OSError, ArtifactError: the cache cannot be written.
     """
     key = [FORMAT, trainer.name, variant, version(trainer.distribution), vocabulary, text.digest]
     short = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
@@ -57,14 +57,14 @@ def trained(
     if folder.is_dir():
         return folder
     report(f"training {trainer.name}: {vocabulary:,} texts out of {text.size / 1e6:.1f} MB")
-    partial = folder.with_name(f".{name}.{os.getpid()}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        job = {"trainer": trainer.function, "vocabulary": vocabulary, "variant": variant, "folder": str(partial)}
-        ask_once("train", {**job, **source}, timeout=timeout)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        with make_folder_atomically(folder) as partial:
+            job = {"trainer": trainer.function, "vocabulary": vocabulary, "variant": variant, "folder": str(partial)}
+            ask_once("train", {**job, **source}, timeout=timeout)
+    except ArtifactError:
+        if not folder.is_dir():  # else another process trained it meanwhile
+            raise
     return folder
 
 

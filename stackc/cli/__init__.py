@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import importlib
@@ -9,12 +10,14 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from stackc import streams
 from stackc.blame import wants_traceback
+from stackc.cli.ended import SIGNALS, Ended, end_at_once, end_cleanly
 from stackc.errors import StackcError
 from stackc.words import shown
 
@@ -41,6 +44,21 @@ WARNING = 1
 
 USER_ERROR = 2
 INTERRUPTED = 130
+
+BY_SIGNAL = (INTERRUPTED, *(128 + number for number in SIGNALS))
+"""Exit codes of commands that a signal ended."""
+
+
+class OutputFile(click.Path):
+    """The name of a file to write. One that ends in a slash means a folder, and there has to be one."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from stackc.outputs import output_path
+
+        return super().convert(output_path(value), param, ctx)
 
 
 class Command(click.Command):
@@ -94,6 +112,8 @@ class LazyGroup(click.Group):
             if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: click shows its help
                 raise
             _stop(f"{error.format_message()} (see: {(error.ctx or ctx).command_path} --help)", USER_ERROR)
+        except Ended as error:
+            _stop(str(error), error.code)
         except KeyboardInterrupt:
             _stop("interrupted", INTERRUPTED)
         except OSError as error:
@@ -117,7 +137,8 @@ def _stop(message: str, code: int) -> NoReturn:
 
     line = shown(f"error: {message}" if code == USER_ERROR else message)
     if not tell_parent(code, line):
-        click.echo(line, err=True)
+        with contextlib.suppress(OSError):  # of a terminal that has hung up
+            click.echo(line, err=True)
     raise click.exceptions.Exit(code)
 
 
@@ -140,23 +161,27 @@ def run() -> NoReturn:
     as_a_command()
     streams.take()
     try:
+        end_cleanly()
         main()
     except SystemExit as end:
         streams.drop()
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         tell_parent(code)
-        if code == INTERRUPTED or (code and _one_of_many()):
+        end_at_once()
+        if code in BY_SIGNAL or (code and _one_of_many()):
             # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end; threads
             # of a process group that lost a rank abort there.
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             os._exit(code)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said: the exit code stands
         raise
-    except KeyboardInterrupt:  # before a command was running
-        sys.stderr.write("interrupted\n")
-        sys.stderr.flush()
-        os._exit(INTERRUPTED)
+    except KeyboardInterrupt as error:  # before a command was running
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{error if isinstance(error, Ended) else 'interrupted'}\n")
+            sys.stderr.flush()
+        os._exit(error.code if isinstance(error, Ended) else INTERRUPTED)
     except Exception:  # a traceback follows
         tell_parent(1)
         raise

@@ -41,10 +41,13 @@ def command(
 
     opened = Stack(stack)
 
+    def place(file: str) -> Path | None:
+        return None if output == "-" else compressed_name(named(file), named(output))
+
     def work(file: str) -> int:
-        path = named(file)
-        out = None if output == "-" else compressed_name(path, named(output))
-        total = path.stat().st_size if path is not None and path.is_file() else None
+        path, out = named(file), place(file)
+        # A file of no size may hold something all the same, as in /proc.
+        total = path.stat().st_size or None if path is not None and path.is_file() else None
         with bar(file, total, quiet) as report:
             made = compress_file(
                 path, out, opened, force=force, verify=not no_verify, block_size=block_size, report=report
@@ -58,4 +61,4 @@ def command(
             say(f"{text}; please report this")
         return WARNING if made.failed else 0
 
-    for_each(files, output, work)
+    for_each(files, output, place, work, force)

@@ -20,20 +20,21 @@ def command(stack: Path, tokens: str, output: str, level: str | None, force: boo
 
     TOKENS is a .npy, .bin or .txt, or - for standard input, which holds what a .bin does.
     """
-    from stackc.cli.each import named
+    from stackc.cli.each import named, named_output
+    from stackc.files import no_wider
     from stackc.outputs import check_target, open_output
     from stackc.stack import Stack
     from stackc.streams import OUTPUT, write_all
     from stackc.tokens_file import read_tokens
     from stackc.words import amount
 
-    source, out = named(tokens), named(output)
+    source, out = named(tokens), named_output(output)
     check_target(out, source, stack, force=force)
     opened = Stack(stack)
     pieces = read_tokens(source, opened.token_alphabet(level))
     ignored: list[int] = []
     size = 0
-    with open_output(out, force) as file:
+    with open_output(out, force, no_wider(source)) as file:
         for data in opened.decode_stream(pieces, level, ignored):
             write_all(file, data)
             size += len(data)

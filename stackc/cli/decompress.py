@@ -49,7 +49,7 @@ def command(
     A damaged file is an error that names the block, and leaves nothing behind. With --salvage every undamaged block
     is recovered, and what is missing is said; the exit code is then 1.
     """
-    from stackc.cli.each import for_each, named
+    from stackc.cli.each import for_each, named, warning
     from stackc.cli.progress import bar
     from stackc.container.paths import decompress_file, decompressed_name, original_size
     from stackc.errors import StackcError
@@ -59,20 +59,23 @@ def command(
         raise StackcError("--salvage takes the whole file; leave --range out")
     opened = Stack(stack) if stack is not None else None
 
+    def place(file: str) -> Path | None:
+        return None if output == "-" else decompressed_name(named(file), named(output))
+
     def work(file: str) -> int:
-        path = named(file)
-        out = None if output == "-" else decompressed_name(path, named(output))
+        path, out = named(file), place(file)
         if salvage:
             return _salvage(file, path, out, opened, force, quiet)
         with bar(file, original_size(path) if span is None else None, quiet) as report:
-            decompress_file(path, out, opened, span=span, force=force, report=report)
+            decompress_file(path, out, opened, span=span, force=force, report=report, warn=warning)
         return 0
 
-    for_each(files, output, work)
+    for_each(files, output, place, work, force)
 
 
 def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force: bool, quiet: bool) -> int:
     from stackc.cli import WARNING
+    from stackc.cli.each import warning
     from stackc.cli.progress import bar
     from stackc.container.paths import salvage_file
     from stackc.errors import StackcError
@@ -81,7 +84,7 @@ def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force:
     if out is None:
         raise StackcError("--salvage puts blocks where they stood; name a file with -o")
     with bar(file, path.stat().st_size if path is not None and path.is_file() else None, quiet) as report:
-        found = salvage_file(path, out, opened, force=force, report=report)
+        found = salvage_file(path, out, opened, force=force, report=report, warn=warning)
     for problem in found.problems[:20]:
         say(f"{file}: {problem}")
     if len(found.problems) > 20:

@@ -31,7 +31,7 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
 
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
     from stackc.cli.each import named
-    from stackc.files import read_pieces
+    from stackc.files import no_wider, read_pieces
     from stackc.outputs import check_target
     from stackc.stack import Stack
     from stackc.streams import OUTPUT
@@ -51,7 +51,7 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
             size += len(piece)
             yield piece
 
-    stream = opened.encode_stream(counted(), level, engine, lambda text: say(text))
-    tokens = write_tokens(out, stream, opened.token_alphabet(level), force=force)
+    stream = opened.encode_stream(counted(), level, engine, say)
+    tokens = write_tokens(out, stream, opened.token_alphabet(level), no_wider(source), force=force)
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
     say(f"{out or OUTPUT}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}")

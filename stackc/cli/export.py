@@ -13,7 +13,7 @@ from stackc.cli import Command, say
 @click.argument("stack", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
 @click.option("--to", type=click.Choice(["hf-tokenizer", "parquet", "bin"]), required=True, help="What to write.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file; a tokenizer's folder.")
+@click.option("-o", "--output", "target", metavar="PATH", required=True, help="A file; a tokenizer's folder.")
 @click.option("--level", help="Whose tokens, e.g. M1.  [default: the last]")
 @click.option(
     "--split",
@@ -27,7 +27,7 @@ def command(
     stack: Path,
     files: tuple[Path, ...],
     to: str,
-    output: Path,
+    target: str,
     level: str | None,
     split: str | None,
     eos: bool,
@@ -41,7 +41,7 @@ def command(
     from stackc.cli.progress import bar
     from stackc.errors import StackcError
     from stackc.export import Tokens, export_bin, export_parquet, meta_name
-    from stackc.outputs import check_output, check_output_folder
+    from stackc.outputs import check_output, check_output_folder, output_path
     from stackc.stack import Stack
     from stackc.words import amount
 
@@ -49,7 +49,7 @@ def command(
         raise StackcError(f"--eos: only for --to bin; {to} keeps documents apart")
     if files and split is not None:
         raise StackcError("--split: not with files; name the one or the other")
-    if str(output) == "-":
+    if target == "-":
         other = "a folder" if to == "hf-tokenizer" else "a file (/dev/stdout is standard output)"
         raise StackcError(f"-: --to {to} needs a name; name {other} with -o")
     if to == "hf-tokenizer":
@@ -57,12 +57,14 @@ def command(
             raise StackcError("--to hf-tokenizer: a tokenizer holds no text; leave out --split and files")
         from stackc.hf import StackTokenizer
 
+        output = Path(target)
         check_output_folder(output, stack, force=force)
         tokenizer = StackTokenizer.from_stack(stack, level)
         tokenizer.save_pretrained(str(output))
         if not quiet:
             say(f"{output}: a tokenizer of {len(tokenizer):,} ids")
         return
+    output = output_path(target)
     check_output(output, *files, stack, force=force)
     if to == "bin" and (meta := meta_name(output)) is not None:
         check_output(meta, *files, stack, force=force)

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import Command, say
+from stackc.cli import Command, OutputFile, say
 
 
 @click.command(cls=Command)
 @click.argument("stacks", metavar="STACK...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="The page."
-)
+@click.option("-o", "--output", type=OutputFile(), default=Path("report.html"), show_default=True, help="The page.")
 @click.option("--png", type=click.Path(path_type=Path), metavar="DIR", help="Write the plots as PNG images there too.")
 @click.option("--text", type=click.Path(path_type=Path), metavar="FILE", help="Cut this text, not the stacks' own.")
 @click.option(

@@ -23,7 +23,7 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
 
     The original is known by its SHA-256, which the file holds. Exits with 2 where a file is damaged.
     """
-    from stackc.cli.each import for_each, named
+    from stackc.cli.each import for_each, named, warning
     from stackc.cli.progress import bar
     from stackc.container.paths import original_size, verify_file
     from stackc.stack import Stack
@@ -34,9 +34,9 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
     def work(file: str) -> int:
         path = named(file)
         with bar(file, original_size(path), quiet) as report:
-            verify_file(path, opened, quick=quick, report=report)
+            verify_file(path, opened, quick=quick, report=report, warn=warning)
         if not quiet:
             remark(f"{click.format_filename(file)}: {'every checksum holds' if quick else 'decodes to its original'}")
         return 0
 
-    for_each(files, None, work)
+    for_each(files, None, lambda file: None, work)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stackc.container.codec import BlockCodec
 from stackc.container.format import MAX_HOST, Header
-from stackc.errors import ArtifactError, ContainerError
+from stackc.errors import ArtifactError, ContainerError, StackcError
 from stackc.host import host
-from stackc.manifest import MANIFEST, read_manifest, stack_sha256
+from stackc.manifest import MANIFEST, manifest_alone, stack_sha256
 from stackc.names import expanded
 from stackc.stack import Stack
 
@@ -23,56 +25,108 @@ def places() -> list[Path]:
     return [*(expanded(name) for name in named if name), Path("runs")]
 
 
-def stacks(folders: list[Path]) -> Iterator[Path]:
-    """The stacks among `folders` and directly inside them."""
+def stacks(folders: list[Path], problems: list[str]) -> Iterator[Path]:
+    """The stacks among `folders` and directly inside them.
+
+    Args:
+        problems: told of folders that cannot be read.
+    """
     for folder in folders:
-        if (folder / MANIFEST).is_file():
+        try:
+            if (folder / MANIFEST).is_file():
+                yield folder
+                continue
+            inside = sorted(Path(entry.path) for entry in os.scandir(folder))
+        except OSError as error:
+            problems.append(f"{folder}: {error.strerror or error}")
+            continue
+        for one in inside:
+            with contextlib.suppress(OSError):
+                if (one / MANIFEST).is_file():
+                    yield one
+
+
+def copies(header: Header) -> Iterator[Path]:
+    """The stacks of this hash in STACKC_PATH and ./runs, in their order.
+
+    Raises:
+        ContainerError: there is none, at the end. Names what could not be looked into.
+    """
+    wanted = header.stack.hex()
+    looked, found = 0, False
+    problems: list[str] = []
+    for folder in stacks(places(), problems):
+        looked += 1
+        try:
+            right = stack_sha256(manifest_alone(folder)) == wanted
+        except (ArtifactError, OSError) as error:  # a broken stack beside the one that is looked for
+            problems.append(str(error))
+            continue
+        if right:
+            found = True
             yield folder
-        else:
-            yield from sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if not found:
+        seen = f" ({'; '.join(problems)})" if problems else ""
+        raise ContainerError(
+            f"written with the stack {wanted[:16]}…, which is none of the {looked} in {PATH_VARIABLE} and ./runs: "
+            f"name its folder with --stack{seen}"
+        )
 
 
-def find_stack(header: Header, given: Stack | None = None) -> Stack:
-    """The stack whose hash the header names.
+Warn = Callable[[str], None]
+"""Told of a damaged copy of the right stack that was passed over."""
+
+
+def warned(text: str) -> None:
+    """A `Warn` for programs."""
+    warnings.warn(text, stacklevel=2)
+
+
+def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, whole: bool = False) -> Stack:
+    """The stack whose hash the header names: the first copy that can be opened.
 
     Args:
         given: look at this one only.
+        whole: open all parts that decoding needs, too.
 
     Raises:
         ContainerError: it is another, or there is none.
-        StackcError: it is there, and cannot be opened.
+        StackcError: it is there, and no copy can be opened: why the first cannot.
     """
-    wanted = header.stack.hex()
     if given is not None:
+        wanted = header.stack.hex()
         if given.sha256 != wanted:
             raise ContainerError(
                 f"written with the stack {wanted[:16]}…; {given.folder} is {given.sha256[:16]}…: give the one that "
                 f"wrote it, or leave --stack out to look in {PATH_VARIABLE} and ./runs"
             )
         return given
-    looked = 0
-    for folder in stacks(places()):
-        looked += 1
+    failed: list[StackcError] = []
+    for folder in copies(header):
         try:
-            found = stack_sha256(read_manifest(folder))
-        except ArtifactError:  # a broken stack beside the one that is looked for
+            stack = Stack(folder)
+            if whole:
+                _ = stack.codec.portability  # opens every model that must run
+        except StackcError as error:
+            failed.append(error)
             continue
-        if found == wanted:
-            return Stack(folder)
-    raise ContainerError(
-        f"written with the stack {wanted[:16]}…, which is none of the {looked} in {PATH_VARIABLE} and ./runs: "
-        "name its folder with --stack"
-    )
+        except OSError as error:
+            failed.append(StackcError(f"{error.filename or folder}: cannot read ({error.strerror or error})"))
+            continue
+        for why in failed:
+            warn(f"{why}; the copy in {folder} is taken")
+        return stack
+    raise failed[0]
 
 
-def open_codec(header: Header, given: Stack | None = None) -> BlockCodec:
+def open_codec(header: Header, given: Stack | None = None, warn: Warn = warned) -> BlockCodec:
     """The codec for a file, after making sure that it can give here what it gave where the file was written.
 
     Raises:
         ContainerError: no such stack; another version of the coder; a model that answers otherwise here.
         StackcError: a stack that cannot be opened.
     """
-    stack = find_stack(header, given)
+    stack = find_stack(header, given, warn, whole=True)
     version = stack.coder_version
     if header.coder != version:
         raise ContainerError(

@@ -34,6 +34,8 @@ RAW, CODED = 0, 1
 NO_TIME = -(1 << 63)
 """In the header, where the time of the source is not known."""
 
+MAX_TIME = (1 << 63) - 1
+
 PORTABILITIES: tuple[Portability, ...] = ("portable", "same-build", "same-machine")
 
 BLOCK_MARKER, INDEX_MARKER, TRAILER_MARKER = b"\xf7BK", b"\xf7IX\x00", b"\xf7EN\x00"
@@ -64,7 +66,8 @@ class Header:
         block_size: source bytes in every block but the last, 1 .. 2^20.
         file_id: eight bytes that every block repeats, so that blocks of two files are told apart.
         stack: SHA-256 of the stack, as `Stack.sha256`: 32 bytes.
-        modified: nanoseconds since 1970, UTC; None where not known.
+        modified: nanoseconds since 1970, UTC; None where not known. A time that does not fit (before 1678, after 2261)
+            is written as not known.
         portability: how far the models' answers travel.
         coder: the `bits_version` of the coder ``arithmetic``, 0 .. 255.
         host: where the file was written, as `stackc.host.host` says it; "" for portable files.
@@ -87,7 +90,7 @@ class Header:
             self.block_size,
             self.file_id,
             self.stack,
-            NO_TIME if self.modified is None else self.modified,
+            NO_TIME if self.modified is None or not NO_TIME < self.modified <= MAX_TIME else self.modified,
             PORTABILITIES.index(self.portability),
             self.coder,
             len(host),

@@ -19,13 +19,13 @@ from typing import IO, Any
 import numpy as np
 
 from stackc.container.decoder import check_blocks, decompress, decompress_range
-from stackc.container.finding import find_stack, open_codec
+from stackc.container.finding import Warn, find_stack, open_codec, warned
 from stackc.container.format import BLOCK_HEADER_SIZE, FORMAT, Header, Report
 from stackc.container.reader import Index
 from stackc.container.salvage import Salvaged, salvage
 from stackc.container.writer import BLOCK_SIZE, Written
 from stackc.errors import ContainerError, StackcError
-from stackc.files import is_special
+from stackc.files import Inherited, is_special, temporary
 from stackc.outputs import check_target, open_output
 from stackc.stack import Stack
 from stackc.streams import binary_input, read_some
@@ -33,8 +33,8 @@ from stackc.streams import binary_input, read_some
 SUFFIX = ".stk"
 
 
-def quiet(done: int) -> None:
-    """A `Report` that shows nothing."""
+def quiet(done: object) -> None:
+    """A `Report` that shows nothing, and a `Warn` that tells nobody."""
 
 
 def compressed_name(path: Path | None, out: Path | None) -> Path | None:
@@ -80,14 +80,17 @@ def compress_file(
     Raises:
         StackcError: it cannot be read or written, exists already, or changed while it was read.
     """
-    with _source(path) as source, _target(out, force, path, stack) as target:
-        before = os.fstat(source.fileno()) if path is not None else None
-        regular = before is not None and stat.S_ISREG(before.st_mode)
-        modified = before.st_mtime_ns if before and regular else None
-        written = stack.compress(source, target, block_size=block_size, verify=verify, modified=modified, report=report)
-        if before and regular and _changed(before, os.fstat(source.fileno()), written.size):
-            raise StackcError(f"{path}: changed while it was read; nothing was kept, compress it again")
-    _finish(path, out, modified)
+    with _source(path) as source:
+        inherited = _inherited(path, source)
+        with _target(out, force, path, stack, inherited) as target:
+            before = os.fstat(source.fileno()) if path is not None else None
+            regular = before is not None and stat.S_ISREG(before.st_mode)
+            modified = inherited.modified = before.st_mtime_ns if before and regular else None
+            written = stack.compress(
+                source, target, block_size=block_size, verify=verify, modified=modified, report=report
+            )
+            if before and regular and _changed(before, os.fstat(source.fileno()), written.size):
+                raise StackcError(f"{path}: changed while it was read; nothing was kept, compress it again")
     return written
 
 
@@ -99,6 +102,7 @@ def decompress_file(
     span: tuple[int | None, int | None] | None = None,
     force: bool = False,
     report: Report = quiet,
+    warn: Warn = warned,
 ) -> None:
     """Decompress one file, or a range of it.
 
@@ -108,25 +112,32 @@ def decompress_file(
         stack: the one that wrote it; None: found by the hash in the header (`stackc.container.finding`).
         span: (start, end) of the original's bytes; only the blocks that hold them are read.
         force: overwrite `out`.
+        warn: told of damaged copies of the stack that were passed over.
 
     Raises:
         StackcError: damage, by block; no such stack; the file exists already.
     """
 
     def opener(header: Header) -> Any:
-        return open_codec(header, stack)
+        return open_codec(header, stack, warn)
 
-    with _named(path), _source(path) as source, _target(out, force, path, stack) as target:
-        if span is None:
-            modified = decompress(source, target, opener, report).modified
-        else:
-            modified = None
-            decompress_range(_seekable(path, source), target, opener, *span, report)
-    _finish(path, out, modified)
+    with _named(path), _source(path) as source:
+        inherited = _inherited(path, source)
+        with _target(out, force, path, stack, inherited) as target:
+            if span is None:
+                inherited.modified = decompress(source, target, opener, report).modified
+            else:
+                decompress_range(_seekable(path, source), target, opener, *span, report)
 
 
 def salvage_file(
-    path: Path | None, out: Path, stack: Stack | None = None, *, force: bool = False, report: Report = quiet
+    path: Path | None,
+    out: Path,
+    stack: Stack | None = None,
+    *,
+    force: bool = False,
+    report: Report = quiet,
+    warn: Warn = warned,
 ) -> Salvaged:
     """Recover what is left of a damaged file; missing bytes are zeros in `out`.
 
@@ -136,13 +147,23 @@ def salvage_file(
     if is_special(out):
         raise StackcError(f"{out}: not a file, and --salvage puts blocks where they stood; name one with -o")
     fallback = stack.codec if stack is not None else None
-    with _named(path), _source(path) as source, _target(out, force, path, stack) as target:
-        found = salvage(_on_disk(path, source), target, lambda header: open_codec(header, stack), fallback, report)
-    _finish(path, out, found.modified)
+    with _named(path), _source(path) as source:
+        inherited = _inherited(path, source)
+        with _target(out, force, path, stack, inherited) as target:
+            file = _on_disk(path, source)
+            found = salvage(file, target, lambda header: open_codec(header, stack, warn), fallback, report)
+            inherited.modified = found.modified
     return found
 
 
-def verify_file(path: Path | None, stack: Stack | None = None, *, quick: bool = False, report: Report = quiet) -> None:
+def verify_file(
+    path: Path | None,
+    stack: Stack | None = None,
+    *,
+    quick: bool = False,
+    report: Report = quiet,
+    warn: Warn = warned,
+) -> None:
     """Check a file: all its checksums, and, unless `quick`, that it decodes to the original, by its SHA-256.
 
     Raises:
@@ -152,7 +173,7 @@ def verify_file(path: Path | None, stack: Stack | None = None, *, quick: bool = 
         if quick:
             check_blocks(source, report)
         else:
-            decompress(source, _Nowhere(), lambda header: open_codec(header, stack), report)
+            decompress(source, _Nowhere(), lambda header: open_codec(header, stack, warn), report)
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -165,7 +186,7 @@ def describe_file(path: Path) -> dict[str, Any]:
             lengths[-1] = trailer.size - (trailer.blocks - 1) * header.block_size
         sizes = np.diff(index.positions) - BLOCK_HEADER_SIZE
         try:
-            stack: str | None = str(find_stack(header).folder)
+            stack: str | None = str(find_stack(header, warn=quiet).folder)
         except StackcError:
             stack = None
         return {
@@ -225,6 +246,12 @@ class _Readable:
         except OSError as error:
             raise StackcError(f"{self._name}: cannot read ({error.strerror or error})") from error
 
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as error:
+            raise StackcError(f"{self._name}: cannot read ({error.strerror or error})") from error
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
@@ -243,26 +270,25 @@ def _source(path: Path | None) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _target(out: Path | None, force: bool, source: Path | None, stack: Stack | None) -> Iterator[IO[bytes]]:
+def _target(
+    out: Path | None, force: bool, source: Path | None, stack: Stack | None, inherited: Inherited
+) -> Iterator[IO[bytes]]:
     check_target(out, source, stack.folder if stack is not None else None, force=force)
-    with open_output(out, force) as file:
+    with open_output(out, force, inherited) as file:
         yield file
 
 
-def _finish(source: Path | None, out: Path | None, modified: int | None) -> None:
-    """Give the output its source's permissions and the original's time, as far as the system lets."""
-    if out is None or is_special(out):
-        return
-    with contextlib.suppress(OSError):
-        if source is not None:
-            shutil.copymode(source, out)
-    if modified is not None:
-        with contextlib.suppress(OSError, OverflowError):
-            os.utime(out, ns=(modified, modified))
+def _inherited(path: Path | None, source: Any) -> Inherited:
+    """What the output takes over from its source; nothing of standard input."""
+    return Inherited(() if path is None else (os.fstat(source.fileno()),), whole=path is not None)
 
 
 def _changed(before: os.stat_result, after: os.stat_result, read: int) -> bool:
-    return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or read != after.st_size
+    """Whether a source changed while `read` bytes of it were read. The size of one without blocks may mean nothing, as
+    in /proc and /sys."""
+    virtual = not before.st_blocks and not after.st_blocks
+    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    return not same or (read != after.st_size and not virtual)
 
 
 def _seekable(path: Path | None, source: Any) -> Any:
@@ -273,10 +299,12 @@ def _seekable(path: Path | None, source: Any) -> Any:
 
 def _on_disk(path: Path | None, source: Any) -> Any:
     """The source itself where it can be mapped, else a copy of it in a temporary file."""
-    if path is not None and path.is_file():
+    if path is not None and stat.S_ISREG(os.fstat(source.fileno()).st_mode) and source.seek(0, os.SEEK_END):
         return source
-    copy = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process's last reference
-    shutil.copyfileobj(source, copy)
+    with temporary():
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process's last reference
+        shutil.copyfileobj(source, copy)
+        copy.flush()
     return copy
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from transformers import AddedToken, PreTrainedTokenizer
 
+from stackc.errors import ArtifactError
+from stackc.files import read_bytes, write_atomically
 from stackc.hf.opened import OpenedLevel
 from stackc.hf.pieces import numbered
 from stackc.level import Level
@@ -52,9 +54,12 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
     def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Copy what the level and those below need to code, and the module for `AutoTokenizer`."""
         folder = Path(save_directory)
-        made = copy_levels(self._opened.folder, self._opened.name, folder / SUBFOLDER)
         module = folder / f"{MODULE}.py"
-        module.write_text('from stackc.hf import StackTokenizer\n\n__all__ = ["StackTokenizer"]\n')
+        if module.is_file() and b"stackc.hf" not in read_bytes(module):
+            raise ArtifactError(f"{module}: is there already, and not stackc's; move it, or save to another folder")
+        made = copy_levels(self._opened.folder, self._opened.name, folder / SUBFOLDER)
+        with write_atomically(module) as file:
+            file.write(b'from stackc.hf import StackTokenizer\n\n__all__ = ["StackTokenizer"]\n')
         return (*map(str, made), str(module))
 
     # ---- ids and strings

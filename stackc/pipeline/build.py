@@ -6,6 +6,7 @@ corpus ─► M1: counts, model, frozen, coder, dictionary, tokens ─► M2: �
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class _Build:
     def lead(self) -> None:
         """Build, and tell the other ranks when it is over, whichever way."""
         try:
-            with held(self.work.folder):
+            with held(self.work.folder, stage_folders(self.recipe)):
                 self.orders.compare()
                 self.run()
         except BaseException:
@@ -174,12 +175,12 @@ class _Build:
         frozen = self._model(section, inputs, self._cutter(section))
         level = open_level(section, folder, self.recipe.corpus.segment, self.runtime, compiled=False)
         if level.pieces is not None:
-            clear(folder / "dictionary")
+            clear(self.work.folder, folder / "dictionary")
             return level
         reason = why_not(level, self.runtime.memory)
         if reason is not None:
             self.not_compiled[section.name] = reason
-            clear(folder / "dictionary")
+            clear(self.work.folder, folder / "dictionary")
             return level
         material = {
             "windowing": section.windowing.key(),
@@ -315,6 +316,15 @@ class _Build:
             encode_store(self.recipe, self.work.folder, level, source, stage, run, shards, progress)
 
         self.work.run(f"{section.name}/tokens/{split}", material, encode)
+
+
+def stage_folders(recipe: Recipe) -> Iterator[str]:
+    """Every folder, relative to the stack's, that a build of `recipe` may write or remove."""
+    yield from (f"corpus/{split}" for split in SPLITS)
+    for name in (*(level.name for level in recipe.levels), recipe.top.name):
+        yield from (f"{name}/{kind}" for kind in ("coder", "counts", "model", "frozen", "dictionary"))
+        yield from (f"{name}/tokens/{split}" for split in SPLITS)
+    yield "report"
 
 
 def fixed_starts(offsets: npt.NDArray[np.int64], segment: int, size: int) -> npt.NDArray[np.int64]:

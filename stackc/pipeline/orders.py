@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 from stackc.files import kept_in
 from stackc.ranks import RankError, World
+
+_SIGN = re.compile(r"\.ranks-[0-9a-f]{32}")
 
 ALIKE = "start all ranks alike"
 
@@ -62,7 +65,10 @@ class Orders:
             return
         sign = self._folder / f".ranks-{uuid.uuid4().hex}"
         with kept_in(self._folder), self._ranks.together():
-            sign.touch()
+            for old in self._folder.iterdir():
+                if _SIGN.fullmatch(old.name):  # of a build that was killed: this one holds the folder
+                    old.unlink()
+            sign.touch(exist_ok=False)
             try:
                 self.give({"do": "compare", "sign": sign.name, **self._given()})
                 answers = self._ranks.answers(self._number - 1)

@@ -11,11 +11,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from stackc.errors import PartError
+from stackc.files import temporary_folder
 from stackc.host import Runtime
 from stackc.manifest import MANIFEST
 from stackc.recipe import Recipe
@@ -46,8 +46,8 @@ def check_second_process(folder: Path, manifest: dict[str, Any], recipe: Recipe,
     if not suspects or not text:
         return
     sample = text[:SAMPLE]
-    with tempfile.TemporaryDirectory() as place:
-        stack = Path(place) / "stack"
+    with temporary_folder() as place:
+        stack = place / "stack"
         stack.mkdir()
         for part in folder.resolve().iterdir():
             if part.is_dir():

@@ -8,12 +8,13 @@ every part) and `.pending` is gone. A folder with another key is emptied: its co
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ import attrs
 
 from stackc.errors import ArtifactError
 from stackc.files import kept_in, sha256_file, write_atomically
+from stackc.manifest import MANIFEST
 from stackc.parts import Progress
 from stackc.pipeline.display import Display
+from stackc.pipeline.ownership import LOCK, MARK, PENDING, check_ours, check_stage, foreign
 from stackc.streams import write_all
 
 Parts = dict[str, dict[str, Any]]
@@ -82,8 +85,9 @@ class Workspace:
             self.display.reused(name)
         else:
             with kept_in(folder):
+                check_stage(self.folder, folder)
                 # What is rebuilt no longer fits the rest of the stack: it is whole again with its manifest.
-                (self.folder / "manifest.json").unlink(missing_ok=True)
+                (self.folder / MANIFEST).unlink(missing_ok=True)
                 resumed = self._prepare(folder, key)
                 with self.display.stage(name, resumed) as progress:
                     work(folder, progress)
@@ -93,7 +97,7 @@ class Workspace:
 
     def _finished(self, folder: Path, key: str) -> Done | None:
         try:
-            record = json.loads((folder / "stage.json").read_text())
+            record = json.loads((folder / MARK).read_text())
             if record["key"] != key:
                 return None
             for path, part in record["parts"].items():
@@ -106,10 +110,10 @@ class Workspace:
         return Done(key=key, parts=record["parts"], record=record.get("record", {}))
 
     def _prepare(self, folder: Path, key: str) -> bool:
-        pending = folder / ".pending"
+        pending = folder / PENDING
         if pending.exists() and pending.read_text() == key:
             return True
-        clear(folder)
+        clear(self.folder, folder)
         folder.mkdir(parents=True)
         with write_atomically(pending) as file:
             file.write(key.encode())
@@ -120,48 +124,81 @@ class Workspace:
         parts = {
             path.relative_to(self.folder).as_posix(): {"sha256": sha256_file(path), "bytes": path.stat().st_size}
             for path in files
-            if path != folder / "stage.json"
+            if path != folder / MARK
         }
-        with write_atomically(folder / "stage.json") as file:
+        with write_atomically(folder / MARK) as file:
             file.write(json.dumps({"key": key, "parts": parts, "record": record}, indent=1, sort_keys=True).encode())
-        (folder / ".pending").unlink(missing_ok=True)
+        (folder / PENDING).unlink(missing_ok=True)
         return Done(key=key, parts=parts, record=record)
 
 
-def clear(folder: Path) -> None:
+def clear(stack: Path, folder: Path) -> None:
     """Remove a stage's folder with all that is in it, if a stage wrote it.
 
     Raises:
         ArtifactError: it holds something else.
     """
+    check_stage(stack, folder)
     if not folder.exists():
         return
-    ours = folder.is_dir() and any((folder / mark).is_file() for mark in (".pending", "stage.json"))
-    # A build that was killed as it began a stage leaves an empty folder, or the mark under its temporary name.
-    if not ours and (not folder.is_dir() or any(path.name != "..pending.partial" for path in folder.iterdir())):
-        raise ArtifactError(f"{folder}: holds files that no build wrote; move them, or give the stack another --out")
     with kept_in(folder):
+        # The marks last, and without a stage's key: what is left when this is killed is still known for a build's, and
+        # is not gone on with.
+        if (folder / PENDING).is_file():
+            with (folder / PENDING).open("r+b") as file:  # in place: the disk may be full
+                file.write(b"0" * 64)
+        for path in folder.iterdir():
+            if path.name in (MARK, PENDING):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, stages: Iterable[str] = ()) -> Iterator[None]:
     """Hold the folder for one build; released when the process ends, however it ends.
 
+    Args:
+        stages: folders of the stages that the build may do.
+
     Raises:
-        ArtifactError: another build holds it, which is named; it cannot be written.
+        ArtifactError: another build holds it, which is named; it cannot be written; what no build wrote is in the way.
     """
+    lock = folder / LOCK
     with kept_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("ab+", buffering=0)
-    with file:
+        descriptor, new = _opened_lock(lock)
+    with open(descriptor, "r+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            file.seek(0)
-            holder = file.read().decode(errors="replace").strip() or "unknown"
+            said = file.read().decode(errors="replace").split()
+            holder = said[-1] if said else "unknown"
             raise ArtifactError(f"{folder}: another build (process {holder}) is at work here; wait for it") from error
+        try:
+            check_ours(folder, stages)
+        except ArtifactError:
+            if new:
+                lock.unlink(missing_ok=True)
+            raise
         with kept_in(folder):
             file.truncate(0)
-            write_all(file, str(os.getpid()).encode())
+            file.seek(0)
+            write_all(file, f"stackc build {os.getpid()}\n".encode())
         yield
+
+
+def _opened_lock(lock: Path) -> tuple[int, bool]:
+    """The lock, opened, and whether it was made. A link is not followed, a pipe not waited for."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with contextlib.suppress(FileExistsError):
+        return os.open(lock, flags | os.O_CREAT | os.O_EXCL, 0o666), True
+    try:
+        return os.open(lock, flags), False
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):  # a link, a folder, a socket
+            raise foreign(lock) from error
+        raise

@@ -47,8 +47,8 @@ def write_report(
             are wanted and matplotlib is not installed; a stack is named twice.
     """
     from stackc.errors import ArtifactError
-    from stackc.files import storage_error, write_atomically
-    from stackc.outputs import check_folder, check_output
+    from stackc.files import no_wider, storage_error, write_atomically
+    from stackc.outputs import check_distinct, check_folder, check_output, output_path
     from stackc.report.facts import gather
     from stackc.report.page import page
     from stackc.report.plots import plots_of
@@ -57,6 +57,7 @@ def write_report(
         from stackc.report.png import need_matplotlib
 
         need_matplotlib()
+    output_path(out)
     if not Path(out).parent.is_dir():
         raise ArtifactError(f"{out}: no folder {Path(out).parent}; make it first")
     inputs = [*(Path(folder) for folder in stacks), None if text is None else Path(text)]
@@ -70,12 +71,13 @@ def write_report(
     images = {} if png is None else {Path(png) / f"{plot.key}.png": plot for plot in plots}
     for image in images:
         check_output(image, *inputs, force=force)
+    check_distinct([Path(out), *images])
     if png is not None:
         try:
             Path(png).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(Path(png), error) from error
-    with write_atomically(Path(out)) as file:
+    with write_atomically(Path(out), no_wider(None if text is None else Path(text))) as file:
         file.write(page(facts, plots).encode())
     if png is not None:
         from stackc.report.png import draw

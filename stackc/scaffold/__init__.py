@@ -11,13 +11,13 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
-import shutil
 from importlib import metadata, resources
 from pathlib import Path
 from string import Template
 
 from stackc.contract import CONTRACT
-from stackc.errors import PluginError
+from stackc.errors import ArtifactError, PluginError
+from stackc.files import make_folder_atomically
 from stackc.registry import HOOKS, Registry, installed
 
 MAX_NAME = 30
@@ -84,19 +84,20 @@ def write(name: str, kind: str, out: Path) -> Path:
     problem = name_problem(name, kind, Registry(installed()))
     if problem:
         raise PluginError(f"a {kind} plugin named {name!r}: {problem}")
-    folder, partial = out / name, out / f".{name}.partial"
+    folder = out / name
     if folder.exists() or folder.is_symlink():
         raise PluginError(f"{folder} exists already; choose another name, or another folder with --out")
     try:
-        shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
-        for path, content in files(name, kind).items():
-            (partial / path).parent.mkdir(parents=True, exist_ok=True)
-            (partial / path).write_text(content, encoding="utf-8")
-        partial.rename(folder)
-    except OSError as error:
-        raise PluginError(f"{folder}: cannot write ({error.strerror or error}); choose another --out") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if not out.exists():
+            out.mkdir(parents=True, exist_ok=True)
+        with make_folder_atomically(folder) as partial:
+            for path, content in files(name, kind).items():
+                (partial / path).parent.mkdir(parents=True, exist_ok=True)
+                (partial / path).write_text(content, encoding="utf-8")
+    except (OSError, ArtifactError) as error:
+        reason = error.__cause__ if isinstance(error, ArtifactError) else error
+        said = getattr(reason, "strerror", None) or reason or error
+        raise PluginError(f"{folder}: cannot write ({said}); choose another --out") from error
     return folder
 
 

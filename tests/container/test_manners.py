@@ -223,6 +223,97 @@ def test_the_right_stack_that_cannot_be_opened_says_why(
     assert "frequencies.safetensors: not what the manifest says (SHA-256)" in done.stderr
 
 
+def test_a_damaged_copy_of_the_right_stack_is_passed_over(
+    stack: Get, copy_of: Callable[[str, Path], Path], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of it is damaged: the next copy is taken, and the damaged one named."""
+    pack(stack)
+    good = stack("counting").folder
+    folders = []
+    for name, path, data in (
+        ("bits", "M2/frozen/frequencies.safetensors", b"x" * 4176),
+        ("cut", "M2/frozen/frequencies.safetensors", b"x"),
+    ):
+        (here / name).mkdir()
+        folders.append(copy_of("counting", here / name))
+        (folders[-1] / path).write_bytes(data)
+    monkeypatch.setenv("STACKC_PATH", os.pathsep.join(map(str, [*folders, good])))
+    for command in ("decompress text.stk -o a", "decompress --salvage text.stk -o b", "verify text.stk"):
+        done = run(*command.split())
+        assert done.exit_code == 0, done.output
+        said = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+        assert len(said) == 2
+        for line, folder in zip(said, folders, strict=True):
+            assert line.startswith(f"warning: {folder}/M2/frozen/frequencies.safetensors: ")
+            assert line.endswith(f"; the copy in {good} is taken")
+    assert (here / "a").read_bytes() == (here / "b").read_bytes() == DATA
+    with pytest.warns(UserWarning, match="is taken"):
+        stackc.decompress("text.stk", "c")
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over_and_named(
+    stack: Get, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of STACKC_PATH: no fault of the output's."""
+    pack(stack)
+    (here / "loop").symlink_to("loop")
+    strange = ["x" * 300, "text", "loop"]
+    monkeypatch.setenv("STACKC_PATH", os.pathsep.join([*strange, str(stack("counting").folder)]))
+    assert run("decompress", "text.stk", "-o", "a").exit_code == 0
+    monkeypatch.setenv("STACKC_PATH", os.pathsep.join(strange))
+    done = run("decompress", "text.stk", "-o", "b")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("error: text.stk: written with the stack")
+    for line in (
+        f"{'x' * 300}: File name too long",
+        "text: Not a directory",
+        "loop: Too many levels of symbolic links",
+    ):
+        assert line in done.stderr
+
+
+def test_temporary_files_that_have_no_room_are_named(stack: Get, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    pack(stack)
+
+    def refuse() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", "/small")
+    done = run("decompress", "-", "--salvage", "-o", "new", stdin=(here / "text.stk").read_bytes())
+    said = "error: /small: no room left on the disk; temporary files go there, or where TMPDIR says\n"
+    assert (done.exit_code, done.stderr) == (2, said)
+    assert not (here / "new").exists()
+
+
+@pytest.mark.parametrize("seconds", [10_413_792_000, -10_000_000_000, 2**63 // 10**9, -(2**63) // 10**9])
+def test_times_that_a_file_cannot_hold(stack: Get, here: Path, seconds: int) -> None:
+    """Sources dated 2300 or 1653: not known is what the file says."""
+    try:
+        os.utime("text", ns=(seconds * 10**9, seconds * 10**9))
+    except OSError:
+        pytest.skip("this file system takes no such time")
+    time = (here / "text").stat().st_mtime_ns
+    pack(stack)
+    said = json.loads(run("inspect", "text.stk", "--json").stdout)
+    assert said["modified_ns"] == (time if -(2**63) < time < 2**63 else None)
+    assert run("inspect", "text.stk").exit_code == 0
+    assert run("decompress", "text.stk", "-o", "back").exit_code == 0
+    assert (here / "back").read_bytes() == DATA
+
+
+def test_files_that_do_not_tell_their_size(stack: Get, here: Path) -> None:
+    """In /proc the size is 0, in /sys that of a page."""
+    for name in ("/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"):
+        if not os.path.exists(name):
+            continue
+        done = run("compress", name, "--stack", stack("counting").folder, "-o", "p.stk", "--force")
+        assert done.exit_code == 0, done.output
+        assert run("decompress", "p.stk", "-o", "-").stdout_bytes == Path(name).read_bytes()
+
+
 def test_the_python_api_does_the_same(stack: Get, here: Path) -> None:
     made = stackc.compress("text", stack=stack("counting").folder, block_size=300)
     assert made == Path("text.stk")

@@ -24,6 +24,7 @@ from stackc.container.salvage import salvage
 from stackc.dictionary import Dictionary
 from stackc.errors import StackcError
 from stackc.files import read_tensors
+from stackc.pipeline.ownership import check_ours
 from stackc.stack import Stack
 from stackc.store import Store
 from stackc.tokens_file import read_tokens
@@ -152,6 +153,32 @@ class Manifest(Target):
             assert stack.decode(stack.encode(text)) == text
             out = io.BytesIO()
             stack.compress(io.BytesIO(text), out)
+
+
+class Marks(Target):
+    """The files by which a build knows its folder: whoever wrote them, they are as they were afterwards."""
+
+    name = "marks"
+    PLACES = ("manifest.json", "corpus/train/stage.json", "corpus/train/.pending", ".lock", "logs/metrics.jsonl")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.stack = built(folder / "stacks", "counting", counting())
+
+    def seeds(self) -> list[bytes]:
+        kept = [self.stack.folder / name for name in self.PLACES]
+        metrics = b'{"time": 1.5, "stage": "M1/model", "step": 1}\n'
+        return [metrics, b"0" * 64, *(path.read_bytes() for path in kept if path.exists())]
+
+    def run(self, data: bytes, rng: random.Random) -> None:
+        place = self.folder / rng.choice(self.PLACES)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        try:
+            check_ours(self.folder, ["corpus/train"])
+        finally:
+            assert place.read_bytes() == data
+            place.unlink()
 
 
 class Recipe(Target):
@@ -312,7 +339,7 @@ class Tokens(Target):
 
 
 TARGETS: list[type[Target]] = [
-    Container, Payload, Manifest, Recipe, Tensors, Frozen, Dictionaries, Stores, Tokens,
+    Container, Payload, Manifest, Marks, Recipe, Tensors, Frozen, Dictionaries, Stores, Tokens,
 ]  # fmt: skip
 
 
