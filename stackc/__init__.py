@@ -15,16 +15,24 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackc.errors import ArtifactError, CodingError, ContainerError, CorpusError, PluginError, RecipeError, StackcError
+from stackc.api.errors import (
+    ArtifactError,
+    CodingError,
+    ContainerError,
+    CorpusError,
+    PluginError,
+    RecipeError,
+    StackcError,
+)
 
 if TYPE_CHECKING:
     from stackc.recipe import Recipe
-    from stackc.stack import Stack
+    from stackc.stack.stack import Stack
 
 __version__ = "0.1.0"
 
 IMPORTED_NS = time.time_ns()
-"""Source files that changed later may not be what this process runs (`stackc.kernel`)."""
+"""Source files that changed later may not be what this process runs (`stackc.api.kernels`)."""
 
 __all__ = [
     "ArtifactError",
@@ -81,9 +89,9 @@ def build(
     Raises:
         StackcError: anything that a recipe, a corpus or a disk can cause; finished stages are kept.
     """
-    from stackc.host import Runtime
     from stackc.pipeline import Display
     from stackc.pipeline import build as run
+    from stackc.stack.runtime import Runtime
 
     plan = load_recipe(recipe, overrides) if isinstance(recipe, str | Path) else recipe
     folder = (Path(out) if out is not None else Path("runs") / plan.stack.name).absolute()
@@ -99,7 +107,7 @@ def load(folder: str | Path) -> Stack:
         ArtifactError: no stack there, a damaged one, or one of a newer format.
         PluginError: a part whose plugin is not installed.
     """
-    from stackc.stack import Stack
+    from stackc.stack.stack import Stack
 
     return Stack(folder)
 
@@ -129,8 +137,8 @@ def compress(
     Raises:
         StackcError: a file that cannot be read or written, or exists already; no such stack.
     """
-    from stackc.container.paths import compress_file, compressed_name
-    from stackc.outputs import output_path
+    from stackc.stack.outputs import output_path
+    from stackc.stack.stk_files import compress_file, compressed_name
 
     path = Path(source)
     name = compressed_name(path, None if out is None else output_path(out)) or path
@@ -159,8 +167,8 @@ def decompress(
     Raises:
         ContainerError: damage, by block; no such stack; a model that answers otherwise on this machine.
     """
-    from stackc.container.paths import decompress_file, decompressed_name
-    from stackc.outputs import output_path
+    from stackc.stack.outputs import output_path
+    from stackc.stack.stk_files import decompress_file, decompressed_name
 
     path = Path(source)
     name = decompressed_name(path, None if out is None else output_path(out)) or path
@@ -171,7 +179,7 @@ def decompress(
 
 def __getattr__(name: str) -> Any:
     if name == "Stack":
-        from stackc.stack import Stack
+        from stackc.stack.stack import Stack
 
         return Stack
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

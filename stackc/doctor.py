@@ -1,6 +1,6 @@
 """The self-test of this machine and this installation: every check says in a line what it found.
 
-Parts test themselves: a configuration class may have ``doctor(device) -> str`` (see `stackc.hookspecs`). What is
+Parts test themselves: a configuration class may have ``doctor(device) -> str`` (see `stackc.api.hooks`). What is
 left to the framework is the device, a small stack from training to files, and the same tokens in any lanes.
 """
 
@@ -17,13 +17,13 @@ from pathlib import Path
 import attrs
 
 import stackc
-from stackc.errors import StackcError
-from stackc.files import temporary_folder
-from stackc.host import Runtime
-from stackc.parts import Device
-from stackc.registry import Registry, installed
-from stackc.stack import Stack
-from stackc.words import amount
+from stackc.api.errors import StackcError
+from stackc.api.files import temporary_folder
+from stackc.api.messages import amount
+from stackc.api.models import Device
+from stackc.parts.registry import Registry, installed
+from stackc.stack.runtime import Runtime
+from stackc.stack.stack import Stack
 
 SYMBOLS = 10_000
 """Symbols that the small stack's models are trained on: enough to have something to compress with."""
@@ -154,6 +154,6 @@ class _SmallStack:
         raise StackcError("a damaged file was decoded without an error; please report this")
 
     def _text(self) -> bytes:
-        from stackc.store import Store
+        from stackc.stack.store import Store
 
         return Store(self.folder / "corpus" / "test").symbols.tobytes()

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import stackc
 from recipes_of_tests import TEXT, corpus, counting, recurrent, two_level
-from stackc.manifest import MANIFEST, coding_parts
+from stackc.stack.manifest import MANIFEST, coding_parts
 
-FOLDER = Path(__file__).parent / "container" / "golden"
+FOLDER = Path(__file__).parent / "archive" / "golden"
 DATA = (TEXT * 4).encode() + bytes(range(200))
 
 RECIPES = {"counting": counting(), "two": two_level(steps=150), "recurrent": recurrent(steps=150)}

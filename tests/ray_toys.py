@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from stackc.errors import CodingError
+from stackc.api.errors import CodingError
 from stackc.pipeline.encoding import Shard, ShardEncoder
 
 

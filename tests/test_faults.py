@@ -23,9 +23,9 @@ from click.testing import CliRunner
 import stackc
 from processes_of_tests import heard
 from recipes_of_tests import TEXT, corpus, counting, mixed
+from stackc.api.errors import ArtifactError, CorpusError, StackcError
+from stackc.api.files import sha256_file
 from stackc.cli import main
-from stackc.errors import ArtifactError, CorpusError, StackcError
-from stackc.files import sha256_file
 
 Mount = Callable[..., None]
 
@@ -188,7 +188,7 @@ def test_what_cannot_be_cached_is_compiled_all_the_same(disk: tuple[Path, Mount]
     folder, mount = disk
     mount("size=16k")
     code = (
-        "import numpy as np\nfrom stackc.preorder import index\nfrom stackc_coders import kernels\n"
+        "import numpy as np\nfrom stackc.coding.dictionary.preorder import index\nfrom stackc_coders import kernels\n"
         "assert index(np.array([-1, 0], np.int32), np.array([-1, 0], np.int32))[3].tolist() == [0, 1]\n"
         "kernels.start_window(np.zeros(4, np.int64), 16)\n"
     )
@@ -226,7 +226,7 @@ def test_a_corpus_that_changes_while_it_is_read(whole: Path, tmp_path: Path, mon
 
 
 def test_a_source_that_changes_while_it_is_compressed(whole: Path, tmp_path: Path) -> None:
-    from stackc.container.paths import compress_file
+    from stackc.stack.stk_files import compress_file
 
     text, out = tmp_path / "text", tmp_path / "text.stk"
     text.write_bytes((whole / "text").read_bytes())

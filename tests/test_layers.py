@@ -9,7 +9,7 @@ import pytest
 
 import stackc
 import stackc.api
-from stackc.registry import registry
+from stackc.parts.registry import registry
 
 CORE = Path(stackc.__file__).parent
 PLUGINS = Path(__file__).parents[1] / "plugins"

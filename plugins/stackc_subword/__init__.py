@@ -9,7 +9,7 @@ from stackc_subword.config import BpeConfig, SentencePieceConfig
 
 if TYPE_CHECKING:
     from stackc_subword.bpe import BpeCoder
-    from stackc_subword.sentence import SentencePieceCoder
+    from stackc_subword.sentencepiece_coder import SentencePieceCoder
 
 __all__ = ["BpeConfig", "SentencePieceConfig"]
 
@@ -23,7 +23,7 @@ def _bpe(config: BpeConfig) -> BpeCoder:
 
 def _sentencepiece(config: SentencePieceConfig) -> SentencePieceCoder:
     require("sentencepiece", "sentencepiece", "sentencepiece")
-    from stackc_subword.sentence import SentencePieceCoder
+    from stackc_subword.sentencepiece_coder import SentencePieceCoder
 
     return SentencePieceCoder(config)
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api import ArtifactError, CodingError, Symbols, Text, read_tensors, write_tensors
+from stackc_subword.batches import encode_windows, end_to_end
 from stackc_subword.config import BYTES, BpeConfig
-from stackc_subword.windows import encode_windows, end_to_end
 
 FILE = "bpe.safetensors"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackc.api import CorpusError, corpus_files
+from stackc_text.decompress import Kind, kind_of, open_pieces
 from stackc_text.lines import json_texts
-from stackc_text.opening import Kind, kind_of, open_pieces
 
 if TYPE_CHECKING:
     from stackc_text import TextConfig

@@ -83,7 +83,7 @@ def _equal_info(config: EqualInfo) -> Windowing:
 
 
 def _aligned(config: Aligned) -> Windowing:
-    from stackc_windows.words import Cuts
+    from stackc_windows.word_starts import Cuts
 
     return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context, cuts=Cuts(config.words))
 

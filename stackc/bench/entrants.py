@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import attrs
 
-from stackc.errors import StackcError
+from stackc.api.errors import StackcError
 
 Kind = Literal["stack", "tokenizer", "compressor"]
 

@@ -11,9 +11,9 @@ from statistics import median
 
 import attrs
 
+from stackc.api.errors import StackcError
 from stackc.bench.entrants import Entrant
 from stackc.bench.process import ONE_THREAD, Worker, WorkerError
-from stackc.errors import StackcError
 
 SHORTEST = 0.05
 """Seconds: what takes less is done several times over for one measurement."""

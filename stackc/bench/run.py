@@ -10,15 +10,15 @@ from typing import Any
 
 import attrs
 
+from stackc.api.errors import ArtifactError, StackcError
+from stackc.api.files import read_bytes
 from stackc.bench.entrants import Entrant, Peer, chosen
 from stackc.bench.machine import machine
 from stackc.bench.process import WorkerError
 from stackc.bench.rounds import Report, Tally, interpreter_seconds, measure, ratio
 from stackc.bench.sample import Sample, sample
 from stackc.bench.training import trained
-from stackc.errors import ArtifactError, StackcError
-from stackc.files import read_bytes
-from stackc.stack import Stack
+from stackc.stack.stack import Stack
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from stackc.store import Store
+from stackc.stack.store import Store
 
 PIECE = 1 << 16
 

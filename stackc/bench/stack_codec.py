@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.stack import Stack
+from stackc.stack.stack import Stack
 
 
 class StackCodec:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stackc.words import amount, literal
+from stackc.api.messages import amount, literal
 
 WIDTH = 118
 """Columns of the table where there is no terminal to ask."""

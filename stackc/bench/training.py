@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from stackc.api.errors import ArtifactError, StackcError
+from stackc.api.files import make_folder_atomically
+from stackc.api.names import expanded
 from stackc.bench.entrants import Trainer, version
 from stackc.bench.process import ask_once
 from stackc.bench.sample import Sample
 from stackc.bench.tokenizer_codecs import BPE, RANKS, SENTENCEPIECE
-from stackc.errors import ArtifactError, StackcError
-from stackc.files import make_folder_atomically
-from stackc.names import expanded
 
 FORMAT = 1
 """Raised when a trainer's settings change: what the cache holds is then trained again."""

@@ -102,7 +102,7 @@ def _find(name: str) -> Any:
 
 
 def _one_line(error: BaseException) -> str:
-    from stackc.errors import StackcError
+    from stackc.api.errors import StackcError
 
     said = " ".join(str(error).split())
     if isinstance(error, StackcError | ValueError) and said:

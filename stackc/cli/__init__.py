@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import click
 
 from stackc import streams
-from stackc.blame import wants_traceback
+from stackc.api.errors import StackcError
+from stackc.api.messages import shown
 from stackc.cli.ended import SIGNALS, Ended, end_at_once, end_cleanly
-from stackc.errors import StackcError
-from stackc.words import shown
+from stackc.parts.blame import wants_traceback
 
 COMMANDS = {
     "build": "Build a stack from a recipe.",
@@ -56,13 +56,13 @@ class OutputFile(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from stackc.outputs import output_path
+        from stackc.stack.outputs import output_path
 
         return super().convert(output_path(value), param, ctx)
 
 
 class Command(click.Command):
-    """A command: standard output is for its results alone (`stackc.streams.results`)."""
+    """A command: standard output is for its results alone (`stackc.api.streams.results`)."""
 
     def invoke(self, ctx: click.Context) -> Any:
         with streams.kept():
@@ -121,19 +121,19 @@ class LazyGroup(click.Group):
 
 
 def _refused(error: OSError) -> NoReturn:
-    """What the system refused, in one line; standard output has its name from `stackc.streams`."""
+    """What the system refused, in one line; standard output has its name from `stackc.api.streams`."""
     if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
         raise error
     _stop(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), USER_ERROR)
 
 
 def say(text: str) -> None:
-    """A message on standard error; names in it are printed as they are (`stackc.words.shown`)."""
+    """A message on standard error; names in it are printed as they are (`stackc.api.messages.shown`)."""
     click.echo(shown(text), err=True)
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    from stackc.cli.watched import tell_parent
+    from stackc.cli.ray_child import tell_parent
 
     line = shown(f"error: {message}" if code == USER_ERROR else message)
     if not tell_parent(code, line):
@@ -149,14 +149,14 @@ def main() -> None:
 
 
 def _one_of_many() -> bool:
-    from stackc.ranks import ranks_of_environment
+    from stackc.pipeline.ranks.world import ranks_of_environment
 
     return ranks_of_environment()[1] > 1
 
 
 def run() -> NoReturn:
     """The installed command: `main`, and an interrupted process that says so by its exit code."""
-    from stackc.cli.watched import as_a_command, tell_parent
+    from stackc.cli.ray_child import as_a_command, tell_parent
 
     as_a_command()
     streams.take()

@@ -63,12 +63,12 @@ def command(
     Rounds are interleaved, every round trip is checked. Tokenizers are trained on the stack's own training text, at the
     vocabulary of its level, and kept in ~/.cache/stackc. A peer that fails or is not installed is named and skipped.
     """
+    from stackc.api.errors import CodingError
+    from stackc.api.streams import results
     from stackc.bench import benchmark
     from stackc.bench.table import print_benchmark
     from stackc.cli.progress import status
     from stackc.cli.show import console, show
-    from stackc.errors import CodingError
-    from stackc.streams import results
 
     results()  # closed: an error now, not after the work
     with _on_disk(file) as path, status(quiet=as_json) as tell:
@@ -94,10 +94,10 @@ def command(
 @contextlib.contextmanager
 def _on_disk(file: str) -> Iterator[Path]:
     """The file by a name that the workers can open."""
-    from stackc.cli.each import named
-    from stackc.errors import StackcError
-    from stackc.files import read_pieces
-    from stackc.streams import write_all
+    from stackc.api.errors import StackcError
+    from stackc.api.files import read_pieces
+    from stackc.api.streams import write_all
+    from stackc.cli.many_files import named
 
     if (path := named(file)) is not None:
         yield path

@@ -39,11 +39,11 @@ def command(
 
     What is done already is reused; a build that was killed goes on where it was.
     """
-    from stackc.cli.watched import watched
-    from stackc.engine import KEPT
+    from stackc.cli.ray_child import watched
+    from stackc.pipeline.engines.choose import KEPT
 
     click.get_current_context().with_resource(watched("local" if dry_run else engine, KEPT))
-    from stackc.ranks import RankError, one_voice, ranks_of_environment
+    from stackc.pipeline.ranks.world import RankError, one_voice, ranks_of_environment
     from stackc.recipe import load_recipe
 
     with one_voice():

@@ -31,13 +31,13 @@ def command(
     Every block is decoded and compared before it is kept. Exits with 1 where a block did not come back and was
     stored as it is.
     """
+    from stackc.api.messages import amount
+    from stackc.api.streams import OUTPUT
     from stackc.cli import WARNING
-    from stackc.cli.each import for_each, named
+    from stackc.cli.many_files import for_each, named
     from stackc.cli.progress import bar
-    from stackc.container.paths import compress_file, compressed_name
-    from stackc.stack import Stack
-    from stackc.streams import OUTPUT
-    from stackc.words import amount
+    from stackc.stack.stack import Stack
+    from stackc.stack.stk_files import compress_file, compressed_name
 
     opened = Stack(stack)
 

@@ -20,13 +20,13 @@ def command(stack: Path, tokens: str, output: str, level: str | None, force: boo
 
     TOKENS is a .npy, .bin or .txt, or - for standard input, which holds what a .bin does.
     """
-    from stackc.cli.each import named, named_output
-    from stackc.files import no_wider
-    from stackc.outputs import check_target, open_output
-    from stackc.stack import Stack
-    from stackc.streams import OUTPUT, write_all
-    from stackc.tokens_file import read_tokens
-    from stackc.words import amount
+    from stackc.api.files import no_wider
+    from stackc.api.messages import amount
+    from stackc.api.streams import OUTPUT, write_all
+    from stackc.cli.many_files import named, named_output
+    from stackc.interop.token_files import read_tokens
+    from stackc.stack.outputs import check_target, open_output
+    from stackc.stack.stack import Stack
 
     source, out = named(tokens), named_output(output)
     check_target(out, source, stack, force=force)

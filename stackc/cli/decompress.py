@@ -49,11 +49,11 @@ def command(
     A damaged file is an error that names the block, and leaves nothing behind. With --salvage every undamaged block
     is recovered, and what is missing is said; the exit code is then 1.
     """
-    from stackc.cli.each import for_each, named, warning
+    from stackc.api.errors import StackcError
+    from stackc.cli.many_files import for_each, named, warning
     from stackc.cli.progress import bar
-    from stackc.container.paths import decompress_file, decompressed_name, original_size
-    from stackc.errors import StackcError
-    from stackc.stack import Stack
+    from stackc.stack.stack import Stack
+    from stackc.stack.stk_files import decompress_file, decompressed_name, original_size
 
     if salvage and span is not None:
         raise StackcError("--salvage takes the whole file; leave --range out")
@@ -74,12 +74,12 @@ def command(
 
 
 def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force: bool, quiet: bool) -> int:
+    from stackc.api.errors import StackcError
+    from stackc.api.messages import amount
     from stackc.cli import WARNING
-    from stackc.cli.each import warning
+    from stackc.cli.many_files import warning
     from stackc.cli.progress import bar
-    from stackc.container.paths import salvage_file
-    from stackc.errors import StackcError
-    from stackc.words import amount
+    from stackc.stack.stk_files import salvage_file
 
     if out is None:
         raise StackcError("--salvage puts blocks where they stood; name a file with -o")

@@ -15,9 +15,9 @@ def command(device: str) -> None:
     Shows the device, its threads and how exact matrix products run on it; holds codes and networks against known
     bits; builds a small stack, and compresses and decompresses with it. Exits with 2 where anything is wrong.
     """
+    from stackc.api.errors import StackcError
     from stackc.cli.show import show
     from stackc.doctor import examine
-    from stackc.errors import StackcError
 
     failed = []
     total = 0.0

@@ -26,17 +26,17 @@ from stackc.cli import Command, say
 @click.option("--force", is_flag=True, help="Overwrite, and write to a terminal.")
 def command(stack: Path, file: str, output: str, level: str | None, engine: str, force: bool) -> None:
     """Turn FILE (- for standard input) into tokens of STACK. Any bytes; the file is one document."""
-    from stackc.cli.watched import watched
-    from stackc.engine import STARTS_OVER
+    from stackc.cli.ray_child import watched
+    from stackc.pipeline.engines.choose import STARTS_OVER
 
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
-    from stackc.cli.each import named
-    from stackc.files import no_wider, read_pieces
-    from stackc.outputs import check_target
-    from stackc.stack import Stack
-    from stackc.streams import OUTPUT
-    from stackc.tokens_file import check_suffix, write_tokens
-    from stackc.words import amount
+    from stackc.api.files import no_wider, read_pieces
+    from stackc.api.messages import amount
+    from stackc.api.streams import OUTPUT
+    from stackc.cli.many_files import named
+    from stackc.interop.token_files import check_suffix, write_tokens
+    from stackc.stack.outputs import check_target
+    from stackc.stack.stack import Stack
 
     source, out = named(file), named(output)
     check_suffix(out)

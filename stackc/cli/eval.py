@@ -16,14 +16,14 @@ from stackc.cli import Command
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(stack: Path, files: tuple[str, ...], as_json: bool) -> None:
     """Measure every level of STACK on FILES, each a document (- for standard input), and decode all of them back."""
-    from stackc.cli.each import check_once, named
+    from stackc.api.errors import PartError
+    from stackc.api.files import read_bytes
+    from stackc.api.streams import results
+    from stackc.cli.many_files import check_once, named
     from stackc.cli.progress import status
     from stackc.cli.show import console, show
-    from stackc.errors import PartError
-    from stackc.files import read_bytes
-    from stackc.stack import Stack
-    from stackc.streams import results
-    from stackc.table import print_evaluation
+    from stackc.report.table import print_evaluation
+    from stackc.stack.stack import Stack
 
     check_once(files)
     results()  # closed: an error now, not after the work

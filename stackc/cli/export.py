@@ -38,12 +38,12 @@ def command(
 
     Tokens are those of a split of the text that the stack was built from, or of each FILE, a document.
     """
+    from stackc.api.errors import StackcError
+    from stackc.api.messages import amount
     from stackc.cli.progress import bar
-    from stackc.errors import StackcError
-    from stackc.export import Tokens, export_bin, export_parquet, meta_name
-    from stackc.outputs import check_output, check_output_folder, output_path
-    from stackc.stack import Stack
-    from stackc.words import amount
+    from stackc.interop.export import Tokens, export_bin, export_parquet, meta_name
+    from stackc.stack.outputs import check_output, check_output_folder, output_path
+    from stackc.stack.stack import Stack
 
     if eos and to != "bin":
         raise StackcError(f"--eos: only for --to bin; {to} keeps documents apart")

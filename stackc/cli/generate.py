@@ -20,8 +20,8 @@ from stackc.cli import Command
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def command(stack: Path, prompt: str, tokens: int, temperature: float, seed: int) -> None:
     """Go on from a prompt: it is compressed, the top model of STACK continues, and what comes is decoded."""
-    from stackc.stack import Stack
-    from stackc.streams import binary_output, results, write_all
+    from stackc.api.streams import binary_output, results, write_all
+    from stackc.stack.stack import Stack
 
     results()  # closed: an error now, not after the work
     data = Stack(stack).generate(os.fsencode(prompt), tokens=tokens, temperature=temperature, seed=seed)

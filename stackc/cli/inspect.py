@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from stackc.api.messages import amount
 from stackc.cli import Command
-from stackc.words import amount
 
 
 @click.command(cls=Command)
@@ -21,11 +21,11 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
     """Show the levels, models, plugins and figures of the stack in folder PATH, or what a PATH.stk says of itself."""
     import json
 
+    from stackc.api.errors import ArtifactError, StackcError
+    from stackc.api.files import sha256_file
     from stackc.cli.show import print_report, show
     from stackc.cli.texts import print_texts
-    from stackc.errors import ArtifactError, StackcError
-    from stackc.files import sha256_file
-    from stackc.manifest import read_manifest, stack_sha256
+    from stackc.stack.manifest import read_manifest, stack_sha256
 
     if path.is_file():
         _show_file(path, as_json)
@@ -81,7 +81,7 @@ def _show_file(path: Path, as_json: bool) -> None:
     import json
 
     from stackc.cli.show import show
-    from stackc.container.paths import describe_file
+    from stackc.stack.stk_files import describe_file
 
     said = describe_file(path)
     if as_json:

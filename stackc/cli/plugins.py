@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from stackc.blame import wants_traceback
+from stackc.api.errors import PluginError
+from stackc.api.streams import remark, results
+from stackc.api.version import DECLARATION
 from stackc.cli import Command, say
 from stackc.cli.show import console, show
-from stackc.contract import DECLARATION
-from stackc.errors import PluginError
-from stackc.registry import HOOKS, Broken, Part, Registry, installed
-from stackc.streams import remark, results
+from stackc.parts.blame import wants_traceback
+from stackc.parts.part import Broken, Part
+from stackc.parts.registry import HOOKS, Registry, installed
 
 
 class Plugins(click.Group):
@@ -57,7 +58,7 @@ def check(name: str) -> None:
     Loads it, looks at its hooks and its configuration, makes each part where its configuration has defaults, and
     tries it. Exits with 2 where a promise is broken.
     """
-    from stackc.partcheck import check_part
+    from stackc.coding.trial import check_part
 
     found = Registry(installed())
     broken = [broken for broken in found.broken if broken.source.plugin == name]
@@ -154,7 +155,7 @@ def _print_plain(parts: list[Part]) -> None:
 def _print_table(parts: list[Part]) -> None:
     from rich.table import Table
 
-    from stackc.words import literal
+    from stackc.api.messages import literal
 
     table = Table("kind", "name", "plugin", "version", "summary", box=None, header_style="bold", pad_edge=False)
     for part in parts:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from stackc.container.format import Report
-from stackc.words import literal, shown
+from stackc.api.messages import literal, shown
+from stackc.archive.format import Report
 
 
 @contextlib.contextmanager

@@ -30,15 +30,15 @@ def command(
 
     Figures, learning curves, lengths of windows, bits by position, and held-out text cut into its tokens.
     """
+    from stackc.api.errors import StackcError
+    from stackc.api.files import is_special
+    from stackc.api.streams import remark
     from stackc.cli.progress import status
-    from stackc.errors import StackcError
-    from stackc.files import is_special
-    from stackc.streams import remark
 
     if str(output) == "-":
         raise StackcError("-: a page needs a name; name a file with -o (/dev/stdout is standard output)")
+    from stackc.api.messages import amount
     from stackc.report import write_report
-    from stackc.words import amount
 
     with status() as tell:
         missing = write_report(stacks, output, png=png, text=text, sample=sample, force=force, tell=tell)

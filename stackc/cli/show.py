@@ -1,4 +1,4 @@
-"""What several commands print on standard output: what they were asked for (`stackc.streams.results`)."""
+"""What several commands print on standard output: what they were asked for (`stackc.api.streams.results`)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stackc.errors import StackcError
-from stackc.streams import remark, results
-from stackc.words import shown
+from stackc.api.errors import StackcError
+from stackc.api.messages import shown
+from stackc.api.streams import remark, results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +39,7 @@ def console(highlight: bool = False) -> Console:
 
 def print_report(folder: Path) -> None:
     """The figures that the build kept in a stack, if it measured any; nothing where standard output is closed."""
-    from stackc.table import print_evaluation
+    from stackc.report.table import print_evaluation
 
     path = folder / "report" / "report.json"
     try:

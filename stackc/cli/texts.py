@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stackc.api.messages import amount
 from stackc.cli.show import show
-from stackc.words import amount
 
 if TYPE_CHECKING:
-    from stackc.texts import TextOfCode
+    from stackc.interop.dictionary_texts import TextOfCode
 
 DEFAULT_LIMIT = 100
 SHOWN = 100
@@ -19,8 +19,8 @@ SHOWN = 100
 
 def print_texts(path: Path, name: str, limit: int | None, as_json: bool) -> None:
     """Print the texts of the compiled level `name` of the stack in folder `path`."""
-    from stackc.stack import Stack
-    from stackc.texts import code_counts, texts_of_level
+    from stackc.interop.dictionary_texts import code_counts, texts_of_level
+    from stackc.stack.stack import Stack
 
     stack = Stack(path)
     counts = code_counts(stack, name)

@@ -23,11 +23,11 @@ def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool
 
     The original is known by its SHA-256, which the file holds. Exits with 2 where a file is damaged.
     """
-    from stackc.cli.each import for_each, named, warning
+    from stackc.api.streams import remark
+    from stackc.cli.many_files import for_each, named, warning
     from stackc.cli.progress import bar
-    from stackc.container.paths import original_size, verify_file
-    from stackc.stack import Stack
-    from stackc.streams import remark
+    from stackc.stack.stack import Stack
+    from stackc.stack.stk_files import original_size, verify_file
 
     opened = Stack(stack) if stack is not None else None
 

@@ -13,24 +13,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.blame import blaming
-from stackc.engine import engine
-from stackc.errors import CorpusError
-from stackc.files import write_tensors
-from stackc.guard import GuardedReader
-from stackc.host import Runtime, host
-from stackc.level import Level, segments
-from stackc.parts import Cut, Predictor, Progress, Symbols, TrainingTask
+from stackc.api.arrays import Symbols
+from stackc.api.errors import CorpusError
+from stackc.api.files import write_tensors
+from stackc.api.models import Cut, Predictor, Progress, TrainingTask
+from stackc.coding.documents import segments
+from stackc.coding.host import host
+from stackc.coding.level import Level
+from stackc.parts.blame import blaming
+from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import COMPILE_BITS, check_vocabularies, compiled, compiles, why_not
 from stackc.pipeline.display import Display, StageProgress
 from stackc.pipeline.encoding import encode_store
 from stackc.pipeline.ending import report, write_manifest
-from stackc.pipeline.orders import Orders
+from stackc.pipeline.engines.choose import engine
+from stackc.pipeline.ranks.orders import Orders
+from stackc.pipeline.ranks.world import World, world
 from stackc.pipeline.stages import Done, Parts, Workspace, clear, held, stage_key
-from stackc.ranks import World, world
 from stackc.recipe import LevelSection, Recipe, TopSection
-from stackc.stack import Stack, open_level
-from stackc.store import Store, StoreWriter, documents_to_chunks
+from stackc.stack.opening import open_level
+from stackc.stack.runtime import Runtime
+from stackc.stack.stack import Stack
+from stackc.stack.store import Store, StoreWriter, documents_to_chunks
 
 SPLITS = ("train", "valid", "test")
 
@@ -38,7 +42,7 @@ SPLITS = ("train", "valid", "test")
 def build(recipe: Recipe, out: Path, *, runtime: Runtime | None = None, display: Display | None = None) -> Stack:
     """Build a stack, reusing every stage that is done and going on where a killed build was.
 
-    Under `torchrun` every process calls this: rank 0 builds, the others train with it (`stackc.ranks`).
+    Under `torchrun` every process calls this: rank 0 builds, the others train with it (`stackc.pipeline.ranks.world`).
 
     Args:
         recipe: what to build.

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stackc.blame import blaming
-from stackc.errors import CodingError, StackcError
-from stackc.level import Level
-from stackc.parts import Predictor
+from stackc.api.errors import CodingError, StackcError
+from stackc.api.models import Predictor
+from stackc.coding.level import Level
+from stackc.parts.blame import blaming
 from stackc.recipe.checks import codes_pieces
 
 if TYPE_CHECKING:
-    from stackc.dictionary import Dictionary
-    from stackc.host import Runtime
+    from stackc.coding.dictionary.dictionary import Dictionary
     from stackc.recipe import LevelSection, Recipe
+    from stackc.stack.runtime import Runtime
 
 COMPILE_BITS = 20
 """Levels of at most this many bits a window, whose context restarts with it, are compiled."""
 
 BYTES_A_TEXT = 140
-"""While it is found: 32. In tables: 28. While these are packed: 80 at most (`stackc.walk.pack`)."""
+"""While it is found: 32. In tables: 28. While these are packed: 80 at most (`stackc.coding.dictionary.encoding.pack`)."""
 
 BYTES_A_SYMBOL, BYTES_A_FREQUENCY = 40, 20
 """Of the alphabet, in tables; and of every lane's answer of the model, with what it takes to make it."""
@@ -32,7 +32,7 @@ def estimated_bytes(texts: int, alphabet: int, lanes: int) -> int:
 
 def section_bytes(section: LevelSection, texts: int, runtime: Runtime) -> int:
     """`estimated_bytes` of a level that is not open yet."""
-    from stackc.stack import lanes_for
+    from stackc.stack.opening import lanes_for
 
     return estimated_bytes(texts, section.alphabet, lanes_for(section.alphabet, runtime))
 
@@ -91,7 +91,7 @@ def compiled(level: Level, predictor: Predictor | None) -> Dictionary:
     Raises:
         CodingError: a model whose answers are not the same everywhere.
     """
-    from stackc.dictionary import Dictionary
+    from stackc.coding.dictionary.dictionary import Dictionary
 
     if predictor is not None and predictor.portability != "portable":
         raise CodingError(

@@ -14,8 +14,8 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from stackc.api.messages import literal, shown
 from stackc.pipeline.logs import StageLog
-from stackc.words import literal, shown
 
 Mode = Literal["auto", "plain", "quiet"]
 
@@ -82,7 +82,7 @@ class Display:
 
 
 class StageProgress:
-    """`stackc.parts.Progress` of one stage."""
+    """`stackc.api.models.Progress` of one stage."""
 
     def __init__(self, display: Display, name: str, bar: Progress | None, resumed: bool) -> None:
         self._display, self._name, self._bar = display, name, bar

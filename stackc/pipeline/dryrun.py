@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from stackc.errors import CorpusError
-from stackc.guard import GuardedReader
-from stackc.host import Runtime
-from stackc.parts import Cost
+from stackc.api.errors import CorpusError
+from stackc.api.messages import amount, literal
+from stackc.api.models import Cost
+from stackc.parts.checked import GuardedReader
 from stackc.pipeline.build import SPLITS
 from stackc.pipeline.compiling import COMPILE_BITS, section_bytes
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.recipe.checks import codes_pieces
-from stackc.words import amount, literal
+from stackc.stack.runtime import Runtime
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
 """Operations a second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import attrs
 
-from stackc.engine import Engine, Local, travels
-from stackc.host import Runtime
-from stackc.level import Level
-from stackc.parts import Progress
+from stackc.api.models import Progress
+from stackc.coding.level import Level
+from stackc.pipeline.engines.choose import Engine, Local, travels
 from stackc.recipe import Recipe, recipe_from_dict
-from stackc.stack import open_level
-from stackc.store import Chunk, Store, StoreWriter
+from stackc.stack.opening import open_level
+from stackc.stack.runtime import Runtime
+from stackc.stack.store import Chunk, Store, StoreWriter
 
 Shard = tuple[int, int, int]
 """Number, first document, last document + 1."""

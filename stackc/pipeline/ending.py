@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 
 import stackc
-from stackc.errors import PartError
-from stackc.evaluate import evaluate
-from stackc.files import write_atomically
-from stackc.guard import not_restored
-from stackc.host import Runtime
-from stackc.level import Level
-from stackc.manifest import FORMAT, MANIFEST
-from stackc.parts import Progress, Symbols
-from stackc.pipeline.second import SAMPLE, check_second_process
+from stackc.api.arrays import Symbols
+from stackc.api.errors import PartError
+from stackc.api.files import write_atomically
+from stackc.api.models import Progress
+from stackc.coding.level import Level
+from stackc.coding.verify import not_restored
+from stackc.pipeline.second_process import SAMPLE, check_second_process
 from stackc.pipeline.stages import Parts, Workspace
 from stackc.recipe import Recipe
-from stackc.stack import measured, open_predictor
-from stackc.store import Store
+from stackc.stack.evaluate import evaluate
+from stackc.stack.manifest import FORMAT, MANIFEST
+from stackc.stack.opening import measured, open_predictor
+from stackc.stack.runtime import Runtime
+from stackc.stack.store import Store
 
 CHECKED = 1 << 16
 """Bytes of the training text that are decoded back where there is no other text to measure."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stackc.files import kept_in, write_atomically
+from stackc.api.files import kept_in, write_atomically
 
 METRICS = "metrics.jsonl"
 

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stackc.errors import ArtifactError
-from stackc.files import read_json
-from stackc.manifest import MANIFEST, is_manifest
-from stackc.partial import PARTIAL
+from stackc.api.errors import ArtifactError
+from stackc.api.files import read_json
+from stackc.api.partial import PARTIAL
+from stackc.stack.manifest import MANIFEST, is_manifest
 
 MARK, PENDING, LOCK = "stage.json", ".pending", ".lock"
 

@@ -20,13 +20,13 @@ from typing import Any
 
 import attrs
 
-from stackc.errors import ArtifactError
-from stackc.files import kept_in, sha256_file, write_atomically
-from stackc.manifest import MANIFEST
-from stackc.parts import Progress
+from stackc.api.errors import ArtifactError
+from stackc.api.files import kept_in, sha256_file, write_atomically
+from stackc.api.models import Progress
+from stackc.api.streams import write_all
 from stackc.pipeline.display import Display
 from stackc.pipeline.ownership import LOCK, MARK, PENDING, check_ours, check_stage, foreign
-from stackc.streams import write_all
+from stackc.stack.manifest import MANIFEST
 
 Parts = dict[str, dict[str, Any]]
 """Of each file, by its path in the stack: sha256 and bytes."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stackc.parts.part import Part
+from stackc.parts.registry import Registry
 from stackc.recipe import checks
-from stackc.recipe.reasons import show
 from stackc.recipe.sections import Chosen, CorpusSection, LevelSection, Recipe, TopSection
 from stackc.recipe.structure import Problems, join, table
 from stackc.recipe.tables import NameTable, RunSection, SegmentTable, StackSection, TokensTable
-from stackc.registry import Part, Registry
+from stackc.recipe.wording import show
 
 BYTES = 256
 """The alphabet of the first level."""

@@ -7,14 +7,15 @@ from typing import Any
 
 import attrs
 
-from stackc.blame import blaming, said
-from stackc.errors import StackcError
-from stackc.limits import MAX_WINDOW_SYMBOLS
-from stackc.parts import Windowing
+from stackc.api.errors import StackcError
+from stackc.api.limits import MAX_WINDOW_SYMBOLS
+from stackc.api.windowings import Windowing
+from stackc.parts.blame import blaming, said
+from stackc.parts.part import Part
+from stackc.parts.registry import Registry
 from stackc.recipe.sections import Chosen
 from stackc.recipe.structure import Problems, join
 from stackc.recipe.tables import MAX_TOKEN_BITS
-from stackc.registry import Part, Registry
 
 
 def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems: Problems) -> bool:
@@ -34,7 +35,7 @@ def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems
 
 
 def _flag(coder: Part, flag: str) -> bool:
-    """A flag of `stackc.parts.Coder`, read from the configuration class: the coder itself may import numba."""
+    """A flag of `stackc.api.coders.Coder`, read from the configuration class: the coder itself may import numba."""
     return bool(getattr(coder.config, flag))
 
 
@@ -70,13 +71,13 @@ def check_windows(
 
 
 def vocabulary(coder: Chosen | None) -> int | None:
-    """V of a dictionary coder or piece coder (`stackc.parts.Coder`); None of any other."""
+    """V of a dictionary coder or piece coder (`stackc.api.coders.Coder`); None of any other."""
     size = getattr(coder.config, "vocabulary", None) if coder else None
     return size if isinstance(size, int) else None
 
 
 def codes_pieces(coder: Chosen) -> bool:
-    """Whether it is a piece coder (`stackc.parts.Coder`)."""
+    """Whether it is a piece coder (`stackc.api.coders.Coder`)."""
     return bool(getattr(coder.config, "pieces", False))
 
 

@@ -13,15 +13,15 @@ from typing import Any
 import attrs
 
 import stackc
-from stackc.config import based
-from stackc.errors import RecipeError
-from stackc.names import expanded
+from stackc.api.errors import RecipeError
+from stackc.api.fields import based
+from stackc.api.names import expanded
+from stackc.parts.registry import Registry
+from stackc.parts.registry import registry as installed_parts
 from stackc.recipe.assemble import assemble
 from stackc.recipe.overrides import Override, apply_override, parse_override
 from stackc.recipe.sections import Recipe
 from stackc.recipe.structure import Problems
-from stackc.registry import Registry
-from stackc.registry import registry as installed_parts
 
 
 def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Registry | None = None) -> Recipe:

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
-from stackc.recipe.reasons import show
 from stackc.recipe.structure import Problems
+from stackc.recipe.wording import show
 
 
 @attrs.frozen

@@ -7,13 +7,13 @@ from typing import Any
 
 import attrs
 
-from stackc.blame import blame, blaming
-from stackc.config import based, hashed
-from stackc.errors import MissingPackageError, PartError
-from stackc.partrules import made_problems
-from stackc.parts import Cost
+from stackc.api.errors import MissingPackageError, PartError
+from stackc.api.fields import based, hashed
+from stackc.api.models import Cost
+from stackc.parts.blame import blame, blaming
+from stackc.parts.part import Part
+from stackc.parts.rules import made_problems
 from stackc.recipe.tables import RunSection, StackSection
-from stackc.registry import Part
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +36,7 @@ class Chosen:
 
     @property
     def who(self) -> str:
-        """The part in messages; see `stackc.blame`."""
+        """The part in messages; see `stackc.parts.blame`."""
         return blame(self.where, self.part)
 
     def make(self, base: Path = Path()) -> Any:

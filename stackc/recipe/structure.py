@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import attrs
 import cattrs
 
-from stackc.errors import PluginError, StackcError
-from stackc.recipe.reasons import one_of, reason, show, unknown_key
+from stackc.api.errors import PluginError, StackcError
+from stackc.recipe.wording import one_of, reason, show, unknown_key
 
 Made = TypeVar("Made")
 

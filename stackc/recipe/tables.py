@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from attrs.validators import ge, in_, le
 
-from stackc.config import bits, speed
+from stackc.api.fields import bits, speed
 
 MAX_TOKEN_BITS = 20
 """An alphabet of 2^20 is the largest that frequencies allow."""

@@ -46,12 +46,12 @@ def write_report(
         StackcError: the page or an image is there already; `png` is or is in a file; the text cannot be read; images
             are wanted and matplotlib is not installed; a stack is named twice.
     """
-    from stackc.errors import ArtifactError
-    from stackc.files import no_wider, storage_error, write_atomically
-    from stackc.outputs import check_distinct, check_folder, check_output, output_path
+    from stackc.api.errors import ArtifactError
+    from stackc.api.files import no_wider, storage_error, write_atomically
     from stackc.report.facts import gather
     from stackc.report.page import page
     from stackc.report.plots import plots_of
+    from stackc.stack.outputs import check_distinct, check_folder, check_output, output_path
 
     if png is not None:
         from stackc.report.png import need_matplotlib
@@ -90,7 +90,7 @@ def write_report(
 
 def _start(path: Path, size: int) -> bytes:
     """The first bytes of a file that has some."""
-    from stackc.errors import StackcError
+    from stackc.api.errors import StackcError
 
     try:
         with path.open("rb") as file:

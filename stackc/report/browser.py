@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 
-from stackc.report.cutting import Cutting
+from stackc.api.messages import amount
 from stackc.report.facts import Facts
-from stackc.words import amount
+from stackc.report.sample_text import Cutting
 
 SHOWN_BYTES = 3072
 """Source bytes of the sample that are shown, at most."""

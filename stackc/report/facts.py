@@ -12,12 +12,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.errors import ArtifactError, StackcError
-from stackc.files import read_json
-from stackc.manifest import coding_parts, read_manifest
-from stackc.parts import Symbols
-from stackc.report.cutting import Cutting, cut
-from stackc.table import COLUMNS
+from stackc.api.arrays import Symbols
+from stackc.api.errors import ArtifactError, StackcError
+from stackc.api.files import read_json
+from stackc.report.sample_text import Cutting, cut
+from stackc.report.table import COLUMNS
+from stackc.stack.manifest import coding_parts, read_manifest
 
 MAX_LINE = 1 << 12
 """Characters of a line of the logs that are read."""
@@ -224,7 +224,7 @@ def _add(fact: Facts, line: str) -> None:
 
 
 def _sample(fact: Facts, sample: int, text: tuple[str, bytes] | None, tell: Callable[[str], None]) -> None:
-    from stackc.stack import Stack
+    from stackc.stack.stack import Stack
 
     stack = Stack(fact.folder)
     found: Sample | None
@@ -242,7 +242,7 @@ def _sample(fact: Facts, sample: int, text: tuple[str, bytes] | None, tell: Call
 
 def _held_out(folder: Path, sample: int) -> Sample | None:
     """The first `sample` bytes of the held-out text."""
-    from stackc.store import Store
+    from stackc.stack.store import Store
 
     for split in ("test", "valid"):
         if not (folder / "corpus" / split / "store.json").is_file():

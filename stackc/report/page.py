@@ -6,14 +6,14 @@ import html
 from collections.abc import Iterator
 from typing import Any
 
+from stackc.api.messages import amount
 from stackc.report.assets import SCRIPT, style
 from stackc.report.browser import SHADES, browser
+from stackc.report.comparable import measured_apart, measured_on
 from stackc.report.facts import Facts
 from stackc.report.plots import Plot
-from stackc.report.sameness import measured_apart, measured_on
 from stackc.report.svg import legend, svg
-from stackc.table import COLUMNS, NOTE
-from stackc.words import amount
+from stackc.report.table import COLUMNS, NOTE
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

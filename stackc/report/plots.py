@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from stackc.report.comparable import cut_apart, measured_apart, trained_apart
 from stackc.report.facts import Facts
-from stackc.report.sameness import cut_apart, measured_apart, trained_apart
 
 MAX_POINTS = 200
 """Points of a curve that are drawn."""

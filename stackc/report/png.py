@@ -6,7 +6,7 @@ import io
 import os
 from typing import Any
 
-from stackc.extras import need
+from stackc.api.extras import need
 from stackc.report.facts import plain
 from stackc.report.labels import place
 from stackc.report.plots import Plot

@@ -15,10 +15,10 @@ from importlib import metadata, resources
 from pathlib import Path
 from string import Template
 
-from stackc.contract import CONTRACT
-from stackc.errors import ArtifactError, PluginError
-from stackc.files import make_folder_atomically
-from stackc.registry import HOOKS, Registry, installed
+from stackc.api.errors import ArtifactError, PluginError
+from stackc.api.files import make_folder_atomically
+from stackc.api.version import CONTRACT
+from stackc.parts.registry import HOOKS, Registry, installed
 
 MAX_NAME = 30
 """Letters of a name: templates keep their format with names of up to this length."""

@@ -17,8 +17,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder, RunningLaneEncoder
-from stackc.parts import Coder, Frequencies, Text, Window
+from stackc.api.arrays import Frequencies
+from stackc.api.coders import Coder
+from stackc.api.models import Text
+from stackc.api.windowings import Window
+from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder, RunningLaneEncoder
 from stackc.testing.driving import (
     STYLES,
     TablePredictor,

@@ -1,4 +1,4 @@
-"""What every dictionary coder must keep (`stackc.parts.Coder`), as tests to subclass.
+"""What every dictionary coder must keep (`stackc.api.coders.Coder`), as tests to subclass.
 
 class TestMyCoder(DictionaryCoderContract):
     def make(self, vocabulary):
@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from stackc.dictionary import Dictionary
-from stackc.parts import Window
+from stackc.api.windowings import Window
+from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.testing.driving import STYLES, TablePredictor, random_table, sample_text
 from stackc.testing.sharing import Job, check_shared
 

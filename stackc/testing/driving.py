@@ -12,7 +12,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.parts import IDLE, RESTART, Coder, Frequencies, LaneDecoder, LaneEncoder, Portability, Window
+from stackc.api.arrays import IDLE, RESTART, Frequencies
+from stackc.api.coders import Coder, LaneDecoder, LaneEncoder
+from stackc.api.models import Portability
+from stackc.api.windowings import Window
 
 STYLES = ("random", "sharp", "certain", "flat")
 
@@ -23,7 +26,7 @@ def random_table(rng: np.random.Generator, alphabet: int, style: str, rows: int 
     `style`: "random"; "sharp", some symbols take nearly all; "certain", one symbol has all that the others can
     spare; "flat".
     """
-    from stackc.frequencies import normalise
+    from stackc.api.frequencies import normalise
 
     if style == "flat":
         return normalise(np.ones((rows, alphabet), np.int64))
@@ -54,7 +57,7 @@ def row_after(table: Frequencies, last: int) -> int:
 
 
 class TablePredictor:
-    """The table's model (`stackc.parts.Predictor`); its state is each lane's row."""
+    """The table's model (`stackc.api.models.Predictor`); its state is each lane's row."""
 
     portability: Portability = "portable"
 

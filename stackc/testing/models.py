@@ -13,10 +13,11 @@ import attrs
 import numpy as np
 import pytest
 
-from stackc.errors import ArtifactError
-from stackc.frequencies import check_frequencies
-from stackc.partrules import config_problems
-from stackc.parts import IDLE, RESTART, Cost, Device, Frequencies, ModelBackend, Predictor, Text
+from stackc.api.arrays import IDLE, RESTART, Frequencies
+from stackc.api.errors import ArtifactError
+from stackc.api.frequencies import check_frequencies
+from stackc.api.models import Cost, Device, ModelBackend, Predictor, Text
+from stackc.parts.rules import config_problems
 from stackc.testing.sharing import Job, check_shared
 from stackc.testing.training import SEGMENT, Killed, Reports, digest, every_five, sample_text, step_rows, training_task
 

@@ -1,4 +1,4 @@
-"""What every piece coder must keep (`stackc.parts.Coder`), as tests to subclass.
+"""What every piece coder must keep (`stackc.api.coders.Coder`), as tests to subclass.
 
 class TestMyCoder(PieceCoderContract):
     def make(self, vocabulary):
@@ -16,9 +16,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from stackc.errors import StackcError
-from stackc.level import Level
-from stackc.parts import Symbols, Text, Windowing
+from stackc.api.arrays import Symbols
+from stackc.api.errors import StackcError
+from stackc.api.models import Text
+from stackc.api.windowings import Windowing
+from stackc.coding.level import Level
 from stackc.testing.sharing import Job, check_shared
 
 _FITTED: dict[type, Any] = {}

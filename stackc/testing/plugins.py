@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import attrs
 
-from stackc.config import GLOBS, SPEED_ONLY
-from stackc.contract import DECLARATION, contract_problem
-from stackc.partcheck import check_part
-from stackc.registry import Registry
+from stackc.api.fields import GLOBS, SPEED_ONLY
+from stackc.api.version import DECLARATION, contract_problem
+from stackc.coding.trial import check_part
+from stackc.parts.registry import Registry
 
 
 class PluginContract:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stackc.errors import CorpusError
-from stackc.parts import Reader
+from stackc.api.errors import CorpusError
+from stackc.api.readers import Reader
 from stackc.testing.sharing import Job, check_shared
 
 

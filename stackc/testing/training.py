@@ -10,8 +10,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.frequencies import check_frequencies
-from stackc.parts import RESTART, Device, Frequencies, Predictor, Symbols, Text, TrainingTask
+from stackc.api.arrays import RESTART, Frequencies, Symbols
+from stackc.api.frequencies import check_frequencies
+from stackc.api.models import Device, Predictor, Text, TrainingTask
 
 SEGMENT = 96
 """Symbols in a segment of the text that backends are trained on."""

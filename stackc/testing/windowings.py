@@ -15,9 +15,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from stackc.level import Level
-from stackc.limits import MAX_WINDOW_SYMBOLS
-from stackc.parts import BitSource, Frequencies, Symbols, Window, Windowing
+from stackc.api.arrays import Frequencies, Symbols
+from stackc.api.coders import BitSource
+from stackc.api.limits import MAX_WINDOW_SYMBOLS
+from stackc.api.windowings import Window, Windowing
+from stackc.coding.level import Level
 from stackc.testing.sharing import Job, check_shared
 
 

@@ -35,8 +35,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from stackc.api import Device, Frequencies, Text, TrainingTask, Window, Windowing, normalise
-from stackc.level import Level
-from stackc.registry import registry
+from stackc.coding.level import Level
+from stackc.parts.registry import registry
 from stackc_coders.compiler import compile_dictionary
 from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.cpu import CpuPredictor

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stackc.level import segments
-from stackc.scoring import total_bits
-from stackc.stack import Stack
+from stackc.coding.documents import segments
+from stackc.coding.scoring import total_bits
+from stackc.stack.stack import Stack
 from stackc_torch.float_model import load_float
 
 

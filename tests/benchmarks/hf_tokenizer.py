@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-import stackc
 from stackc.hf import StackTokenizer
+
+import stackc
 
 REPEATS = 15
 

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from stackc.dictionary import Dictionary
-from stackc.level import Level
+from stackc.coding.dictionary.dictionary import Dictionary
+from stackc.coding.level import Level
 from stackc_coders.arithmetic import ArithmeticCoder
 
 SIZE = 65_536

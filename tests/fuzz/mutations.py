@@ -13,7 +13,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from stackc.container.format import (
+from stackc.archive.format import (
     BLOCK_HEADER_SIZE,
     BLOCK_MARKER,
     CHECK_SIZE,

@@ -16,18 +16,18 @@ import numpy as np
 import stackc
 from fuzz.mutations import mutate_bytes, mutate_json, mutate_safetensors, reseal
 from recipes_of_tests import TEXT, corpus, counting, counting_twice, two_level
-from stackc.container.codec import BlockCodec
-from stackc.container.decoder import check_blocks, decompress_range
-from stackc.container.finding import open_codec
-from stackc.container.format import Header
-from stackc.container.salvage import salvage
-from stackc.dictionary import Dictionary
-from stackc.errors import StackcError
-from stackc.files import read_tensors
+from stackc.api.errors import StackcError
+from stackc.api.files import read_tensors
+from stackc.archive.codec import BlockCodec
+from stackc.archive.decoder import check_blocks, decompress_range
+from stackc.archive.format import Header
+from stackc.archive.salvage import salvage
+from stackc.coding.dictionary.dictionary import Dictionary
+from stackc.interop.token_files import read_tokens
 from stackc.pipeline.ownership import check_ours
-from stackc.stack import Stack
-from stackc.store import Store
-from stackc.tokens_file import read_tokens
+from stackc.stack.finding import open_codec
+from stackc.stack.stack import Stack
+from stackc.stack.store import Store
 
 SEEDS = Path(__file__).parent / "seeds"
 """Inputs that once were bugs, by target."""

@@ -9,7 +9,7 @@ import pytest
 
 from fuzz.mutations import reseal
 from fuzz.targets import TARGETS, Container, Target, fuzz
-from stackc.errors import StackcError
+from stackc.api.errors import StackcError
 
 EXECUTIONS = {"payload": 150, "manifest": 300}
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api import IDLE, RESTART
-from stackc.kernel import kernel
+from stackc.api.kernels import kernel
 
 SEGMENT = 1000
 """Symbols in a segment. Texts are whole segments."""

@@ -13,7 +13,7 @@ from same_bits.rows import SEGMENT, restarts, rows_hash
 from same_bits.run import compare, in_a_process
 
 ALPHABET = 256
-FROZEN = Path(__file__).parents[1] / "container" / "golden" / "two" / "M3" / "frozen"
+FROZEN = Path(__file__).parents[1] / "archive" / "golden" / "two" / "M3" / "frozen"
 TEXT = np.random.default_rng(3).integers(0, ALPHABET, 3 * SEGMENT).astype(np.uint8)
 
 

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from stackc.frequencies import normalise
-from stackc.level import Level
-from stackc.parts import IDLE, RESTART, Windowing
+from stackc.api.arrays import IDLE, RESTART
+from stackc.api.frequencies import normalise
+from stackc.api.windowings import Windowing
+from stackc.coding.level import Level
 from stackc_coders.arithmetic import ArithmeticCoder
 
 STYLES = ("even", "random", "skewed", "certain")
@@ -125,7 +126,7 @@ def one_round(rng: np.random.Generator, symbols: int) -> tuple[int, str]:
     assert bits is None or len(coded.tokens) == windows * (bits // token_bits), ("a window is not full", case)
     way = "scored" if scores and not level.restarts_with_window else "stepped"
     if compiles and level.restarts_with_window:
-        from stackc.dictionary import Dictionary
+        from stackc.coding.dictionary.dictionary import Dictionary
 
         level.dictionary = Dictionary(*level.coder.dictionary(model, level.window, level.lanes), alphabet)  # type: ignore[attr-defined]
         again = level.encode(text, offsets)

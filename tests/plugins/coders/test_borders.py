@@ -7,9 +7,9 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.api import TOTAL, CodingError, Frequencies, Window, normalise
-from stackc.packing import TokenBits
+from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
+from stackc.parts.packing import TokenBits
 from stackc.testing.driving import STYLES, Coded, decode_lanes, encode_lanes, random_table
 from stackc_coders.arithmetic import ArithmeticCoder
 from stackc_coders.twin import in_reach

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stackc.api import BitSource, Coder, Frequencies, Window, hookimpl
-from stackc.errors import PartError
-from stackc.registry import Registry, registry
+from stackc.api.errors import PartError
+from stackc.parts.registry import Registry, registry
 from stackc.testing.coders import CoderContract
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.api import CodingError, Frequencies, Window
+from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.testing.driving import TablePredictor, decode_lanes, encode_lanes, row_after
 from stackc_coders.arithmetic import ArithmeticCoder
 

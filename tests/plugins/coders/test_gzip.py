@@ -8,9 +8,9 @@ import zlib
 import numpy as np
 import pytest
 
-from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.api import CodingError, Window
-from stackc.packing import TokenBits, pack
+from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
+from stackc.parts.packing import TokenBits, pack
 from stackc.testing.driving import decode_lanes, encode_lanes
 from stackc_coders.gzip_coder import GzipCoder, symbol_bytes
 

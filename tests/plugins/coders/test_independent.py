@@ -15,8 +15,8 @@ import attrs
 import numpy as np
 import pytest
 
-from stackc.adapt import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.api import RESTART, Frequencies, Window
+from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.testing.driving import STYLES, Coded, decode_lanes, encode_lanes, random_table, row_after, sample_text
 from stackc_coders.arithmetic import ArithmeticCoder
 

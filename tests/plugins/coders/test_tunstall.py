@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stackc.api import CodingError, Window, Windowing
-from stackc.dictionary import Dictionary
-from stackc.level import Level
+from stackc.coding.dictionary.dictionary import Dictionary
+from stackc.coding.level import Level
 from stackc.testing import DictionaryCoderContract
 from stackc_coders import TunstallConfig
 from stackc_coders import tunstall as tunstall_module

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stackc.api import TOTAL, ArtifactError, CorpusError, Device, Text, read_tensors, write_tensors
-from stackc.frequencies import check_frequencies
+from stackc.api.frequencies import check_frequencies
 from stackc.testing.models import ModelContract
 from stackc.testing.training import SEGMENT, every_five, sample_text, step_rows, training_task
 from stackc_counted import Counted, CountedTraining, mixing, twin

@@ -22,9 +22,9 @@ import pytest
 from packed_files import packed_files
 from recipes_of_tests import TEXT, counting
 from stackc.api import CorpusError, PluginError, RecipeError
+from stackc.parts.registry import registry
 from stackc.pipeline.build import build
 from stackc.recipe import load_recipe
-from stackc.registry import registry
 from stackc.testing import ReaderContract
 from stackc_datasets import DatasetsConfig
 from stackc_datasets.reader import DatasetsReader

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackc.api import CorpusError, PluginError
-from stackc.registry import registry
+from stackc.parts.registry import registry
 from stackc.testing import ReaderContract
 from stackc_datasets import ParquetConfig
 from stackc_datasets.parquet import ParquetReader

@@ -15,7 +15,7 @@ import transformers
 
 import stackc
 from recipes_of_tests import HEAD, corpus, level
-from stackc.ranks import LOST
+from stackc.pipeline.ranks.world import LOST
 from stackc.testing.training import Killed
 from stackc_hf.ranks import sum_gradients
 from stackc_hf.training import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stackc.registry import registry
+from stackc.parts.registry import registry
 from stackc.testing import PieceCoderContract
 
 

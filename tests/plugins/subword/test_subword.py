@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from recipes_of_tests import HEAD, TEXT, corpus
 from stackc.api import ArtifactError, CodingError, PluginError, RecipeError, Text, write_tensors
-from stackc.hf.pieces import byte_letters, token_pieces
-from stackc.partcheck import check_part
+from stackc.coding.trial import check_part
+from stackc.interop.dictionary_texts import code_counts, texts_of_level
+from stackc.interop.hf.token_strings import byte_letters, token_pieces
+from stackc.parts.registry import registry
 from stackc.pipeline.build import build
 from stackc.pipeline.dryrun import stages
 from stackc.recipe import load_recipe
-from stackc.registry import registry
-from stackc.stack import Stack
+from stackc.stack.stack import Stack
 from stackc.testing.piececoders import PieceCoderContract
-from stackc.texts import code_counts, texts_of_level
 
 CODERS: dict[str, dict[str, Any]] = {
     "bpe": {"vocabulary": 300},
@@ -179,7 +179,7 @@ def test_more_characters_than_tokens(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_other_failures_of_sentencepiece_are_told_without_its_source(reason: str, said: str) -> None:
-    from stackc_subword.sentence import _why_not
+    from stackc_subword.sentencepiece_coder import _why_not
 
     assert _why_not(reason).startswith(said)
 

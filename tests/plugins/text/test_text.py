@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from packed_files import packed_files
 from stackc.api import CorpusError
-from stackc.config import hashed
+from stackc.api.fields import hashed
 from stackc.testing.readers import ReaderContract
 from stackc_datasets.config import DatasetsConfig
 from stackc_text import TextConfig

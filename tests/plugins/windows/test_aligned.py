@@ -15,14 +15,14 @@ from rich.console import Console
 
 from recipes_of_tests import counting_twice
 from stackc.api import Windowing
-from stackc.errors import RecipeError
-from stackc.evaluate import Measured, evaluate
-from stackc.level import Level
+from stackc.api.errors import RecipeError
+from stackc.coding.level import Level
+from stackc.parts.registry import registry
 from stackc.pipeline.compiling import compiled, compiles
 from stackc.recipe import load_recipe
-from stackc.registry import registry
-from stackc.table import print_evaluation
-from stackc_windows.words import Cuts, word_starts
+from stackc.report.table import print_evaluation
+from stackc.stack.evaluate import Measured, evaluate
+from stackc_windows.word_starts import Cuts, word_starts
 from toys import StepOnly, ToyPredictor
 
 TEXT = "The cat's 2 naïve friends\n\n  saw_it: señor Éluard, 42.5%! ".encode() * 4

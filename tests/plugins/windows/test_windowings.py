@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stackc.api import Windowing
-from stackc.registry import registry
+from stackc.parts.registry import registry
 from stackc.testing.windowings import WindowingContract
 
 

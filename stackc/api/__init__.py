@@ -1,0 +1,100 @@
+"""All that a plugin may import. Everything else in `stackc` is private and may change without notice.
+
+`CONTRACT` counts the changes of the contract (`stackc.api.version`); tests of plugins also import `stackc.testing`.
+
+What needs numpy or numba is imported when it is first asked for, so that listing plugins stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
+from stackc.api.coders import BitSource, Coder, LaneDecoder, LaneEncoder, WindowDecoder, WindowEncoder
+from stackc.api.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
+from stackc.api.extras import require
+from stackc.api.fields import bits, globs, speed
+from stackc.api.hooks import Register, hookimpl
+from stackc.api.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
+from stackc.api.models import Cost, Cut, Device, ModelBackend, Portability, Predictor, Progress, Text, TrainingTask
+from stackc.api.readers import Reader
+from stackc.api.version import CONTRACT
+from stackc.api.windowings import Window, Windowing
+
+if TYPE_CHECKING:
+    from stackc.api.files import read_tensors, write_atomically, write_tensors
+    from stackc.api.frequencies import cost_bits, normalise
+    from stackc.api.kernels import kernel, kernel_of
+    from stackc.api.names import corpus_files
+    from stackc.api.unpacking import unpacked
+
+__all__ = [
+    "CONTRACT",
+    "IDLE",
+    "MAX_ALPHABET",
+    "MAX_COUNT",
+    "MAX_WINDOW_SYMBOLS",
+    "PRECISION",
+    "RESTART",
+    "TOTAL",
+    "ArtifactError",
+    "BitSource",
+    "Coder",
+    "CodingError",
+    "CorpusError",
+    "Cost",
+    "Cut",
+    "Device",
+    "Frequencies",
+    "LaneDecoder",
+    "LaneEncoder",
+    "ModelBackend",
+    "PluginError",
+    "Portability",
+    "Predictor",
+    "Progress",
+    "Reader",
+    "RecipeError",
+    "Register",
+    "StackcError",
+    "Symbols",
+    "Text",
+    "TrainingTask",
+    "Window",
+    "WindowDecoder",
+    "WindowEncoder",
+    "Windowing",
+    "bits",
+    "corpus_files",
+    "cost_bits",
+    "globs",
+    "hookimpl",
+    "kernel",
+    "kernel_of",
+    "normalise",
+    "read_tensors",
+    "require",
+    "speed",
+    "unpacked",
+    "write_atomically",
+    "write_tensors",
+]
+
+_LATE = {
+    "corpus_files": "stackc.api.names",
+    "cost_bits": "stackc.api.frequencies",
+    "kernel": "stackc.api.kernels",
+    "kernel_of": "stackc.api.kernels",
+    "normalise": "stackc.api.frequencies",
+    "read_tensors": "stackc.api.files",
+    "unpacked": "stackc.api.unpacking",
+    "write_atomically": "stackc.api.files",
+    "write_tensors": "stackc.api.files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)

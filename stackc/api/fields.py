@@ -1,0 +1,75 @@
+"""Fields of configuration classes: bit-affecting or speed-only, and checked one by one.
+
+A configuration class is a frozen, keyword-only attrs class. Each field is one of
+
+- `bits(...)`: changing it changes what is written; it enters the hash of its stage;
+- `speed(...)`: changes only how fast; it never enters a hash;
+- `globs(...)`: names files. It never enters a hash either: the content of the files does, by `Reader.fingerprint`.
+
+Checks are attrs validators (`attrs.validators.ge`, `in_`, ...); the recipe runs each field's alone, so that
+all of a recipe's errors are reported at once.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from stackc.api.names import expanded
+
+SPEED_ONLY = "stackc.speed_only"
+GLOBS = "stackc.globs"
+
+Config = TypeVar("Config")
+
+
+def bits(default: Any = attrs.NOTHING, *, check: Any = None, help: str) -> Any:
+    """A field that affects bits. `help` says what it is, its unit and its range."""
+    return attrs.field(default=default, validator=check, metadata={"help": help, SPEED_ONLY: False})
+
+
+def speed(default: Any = attrs.NOTHING, *, check: Any = None, help: str) -> Any:
+    """A field that affects speed alone."""
+    return attrs.field(default=default, validator=check, metadata={"help": help, SPEED_ONLY: True})
+
+
+def globs(default: Any = attrs.NOTHING, *, help: str) -> Any:
+    """A field of type ``str | tuple[str, ...]``: file names or glob patterns (``*``, ``?``, ``[..]``, ``**``).
+
+    In a recipe they count from the recipe's own folder. The configuration that the part's factory is given
+    holds them absolute (`based`), so that a reader need not know where the recipe lies.
+    """
+    return attrs.field(default=default, metadata={"help": help, SPEED_ONLY: True, GLOBS: True})
+
+
+def based(config: Config, folder: Path, only: Collection[str] | None = None) -> Config:
+    """The same configuration with every pattern of its `globs` fields (of `only` these) made absolute from `folder`."""
+    changed: dict[str, Any] = {}
+    for field in attrs.fields(type(config)):  # type: ignore[arg-type]
+        if field.metadata.get(GLOBS, False) and (only is None or field.name in only):
+            value = getattr(config, field.name)
+            patterns = (value,) if isinstance(value, str) else value
+            changed[field.name] = tuple(_absolute(pattern, folder) for pattern in patterns)
+    return attrs.evolve(config, **changed) if changed else config  # type: ignore[misc]
+
+
+def _absolute(pattern: str, folder: Path) -> str:
+    path = folder.absolute() / expanded(pattern)
+    if path.is_file():  # a name with glob characters in it still names that file
+        return glob.escape(str(path))
+    if expanded(pattern).is_absolute():
+        return str(path)
+    return str(Path(glob.escape(str(folder.absolute()))) / pattern)
+
+
+def hashed(config: Any) -> dict[str, Any]:
+    """The bit-affecting fields of a configuration, for a stage's key."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in attrs.fields(type(config))
+        if not field.metadata.get(SPEED_ONLY, False)
+    }

@@ -1,0 +1,58 @@
+"""Where windows end: data, not behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+from attrs.validators import in_, instance_of, is_callable, optional
+
+from stackc.api.arrays import Symbols
+
+if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
+    import numpy as np
+    import numpy.typing as npt
+
+
+_WHOLE: Any = optional(instance_of(int))
+
+
+@attrs.frozen(kw_only=True)
+class Windowing:
+    """Where windows end. A strategy is data, so that the level can pick the fastest route.
+
+    A window closes when its next symbol does not fit in `bits`, at `symbols` symbols, where `cuts` says
+    that a window starts, and at the segment's end, whichever comes first.
+
+    Attributes:
+        bits: W, the bits of every window's code; None where windows are cut by symbols alone.
+        symbols: the symbol budget, 1 .. 65,535; None stands for the length of the level's segments.
+        restart: when the *model's* context is emptied (the coder's state always restarts with the window).
+        cuts: forced cuts, computed from a segment's symbols by the encoder only: bool[n], True where a
+            window starts.
+    """
+
+    bits: int | None = attrs.field(default=None, validator=_WHOLE)
+    symbols: int | None = attrs.field(default=1024, validator=_WHOLE)
+    restart: Literal["window", "segment"] = attrs.field(default="window", validator=in_(("window", "segment")))
+    cuts: Callable[[Symbols], npt.NDArray[np.bool_]] | None = attrs.field(
+        default=None, validator=optional(is_callable())
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Window:
+    """What a coder is told of every window that it codes at one level.
+
+    Attributes:
+        alphabet: A of the symbols.
+        bits: W, or None without a bit budget.
+        symbols: the symbol budget; a window with this many symbols is *full*.
+        token_bits: the bits of a token; codes are handed on in whole tokens.
+    """
+
+    alphabet: int
+    bits: int | None
+    symbols: int
+    token_bits: int

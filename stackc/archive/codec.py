@@ -1,0 +1,117 @@
+"""Blocks of source bytes to payloads and back: the stack's levels, then the top model by arithmetic coding.
+
+A block is one document. Every level encodes it, and the top model codes the last tokens as a level of its own:
+windows of a whole segment, tokens of eight bits, which are the payload's bytes. The blocks of a batch go through
+every level together, so that models score and step them side by side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.errors import CodingError, PartError
+from stackc.api.messages import amount
+from stackc.api.models import Portability
+from stackc.archive.format import PORTABILITIES
+from stackc.coding.level import Level
+
+Int64 = npt.NDArray[np.int64]
+
+
+class BlockCodec:
+    """Codes blocks with a stack.
+
+    Args:
+        levels: the stack's levels, lowest first.
+        top: the top model as a level whose tokens have eight bits.
+    """
+
+    def __init__(self, levels: list[Level], top: Level) -> None:
+        assert top.token_bits == 8, "the top level's tokens are the payload's bytes"
+        self.levels = [*levels, top]
+
+    @property
+    def portability(self) -> Portability:
+        """How far payloads travel: as far as the least portable model that must run to decode them."""
+        models = [one.predictor for one in self.levels if one.coder.needs_model and one.dictionary is None]
+        return max((model.portability for model in models), key=PORTABILITIES.index, default="portable")
+
+    def encode(self, blocks: list[bytes]) -> list[bytes | None]:
+        """The payload of every block; None for one that the stack cannot code in fewer bytes than it has.
+
+        Args:
+            blocks: each of at least one byte.
+
+        Raises:
+            PartError: a part that breaks a rule of the contract.
+        """
+        try:
+            return self._encode(blocks)
+        except PartError:  # no block's fault: it would be stored as it is, and nobody would know
+            raise
+        except CodingError:
+            if len(blocks) == 1:
+                return [None]
+            return [self.encode([block])[0] for block in blocks]
+
+    def decode(self, payloads: list[bytes], lengths: list[int], all_of_them: bool = True) -> list[bytes | CodingError]:
+        """The source bytes of every payload, or why it has none. Memory is bounded by the lengths.
+
+        Args:
+            payloads: any bytes; one that `encode` did not make gives an error or wrong bytes.
+            lengths: of the blocks that they stand for.
+            all_of_them: go on after the first that has none; False: it is the last of what comes back.
+        """
+        if not payloads:
+            return []
+        try:
+            return self._decode(payloads, lengths)
+        except CodingError as error:
+            if len(payloads) == 1:
+                return [error]
+            results: list[bytes | CodingError] = []
+            for payload, length in zip(payloads, lengths, strict=True):
+                results += self.decode([payload], [length])
+                if isinstance(results[-1], CodingError) and not all_of_them:
+                    break
+            return results
+
+    def _encode(self, blocks: list[bytes]) -> list[bytes | None]:
+        lengths = np.array([len(block) for block in blocks], np.int64)
+        symbols: npt.NDArray[np.integer] = np.frombuffer(b"".join(blocks), np.uint8)
+        offsets = _bounds(lengths)
+        fits = np.ones(len(blocks), np.bool_)
+        for level in self.levels:
+            coded = level.encode(symbols, offsets)
+            symbols, offsets = coded.tokens, coded.offsets
+            fits &= np.diff(offsets) <= room(lengths)
+        payload = symbols.astype(np.uint8).tobytes()
+        fits &= np.diff(offsets) < lengths
+        return [payload[offsets[i] : offsets[i + 1]] if fits[i] else None for i in range(len(blocks))]
+
+    def _decode(self, payloads: list[bytes], lengths: list[int]) -> list[bytes | CodingError]:
+        sizes = np.array(lengths, np.int64)
+        symbols: npt.NDArray[np.integer] = np.frombuffer(b"".join(payloads), np.uint8)
+        offsets = _bounds(np.array([len(payload) for payload in payloads], np.int64))
+        for level in reversed(self.levels):
+            most = sizes if level is self.levels[0] else room(sizes)
+            back = level.decode(symbols, offsets, int(most.sum()))
+            symbols, offsets = back.symbols, back.offsets
+        data = symbols.astype(np.uint8).tobytes()
+        found = np.diff(offsets)
+        return [
+            data[offsets[i] : offsets[i + 1]]
+            if found[i] == sizes[i]
+            else CodingError(f"it decodes to {amount(int(found[i]), 'byte')} instead of {sizes[i]}")
+            for i in range(len(payloads))
+        ]
+
+
+def room(lengths: Int64) -> Int64:
+    """Tokens of any level that blocks of so many bytes may have: the bound that a decoder rests on."""
+    return 2 * lengths + 64
+
+
+def _bounds(lengths: Int64) -> Int64:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])

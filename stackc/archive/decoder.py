@@ -1,0 +1,131 @@
+"""From blocks to source bytes: whole files, ranges, and checks. Salvage is in `salvage`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
+
+from stackc.api.errors import CodingError, ContainerError, StackcError
+from stackc.api.messages import amount
+from stackc.api.streams import write_all
+from stackc.archive.codec import BlockCodec
+from stackc.archive.format import Header, Report, check
+from stackc.archive.reader import Block, Index, Reader
+from stackc.archive.writer import BATCH_BLOCKS, BATCH_BYTES
+
+Opener = Callable[[Header], BlockCodec]
+"""Gives the codec of the stack that wrote a file; raises `StackcError` where there is none, or not on this machine."""
+
+
+def decompress(source: IO[bytes], target: IO[bytes], opener: Opener, report: Report = lambda done: None) -> Header:
+    """Write the original of the `.stk` file `source` to `target`. Neither needs to be seekable.
+
+    Every block's checks, and at the end the SHA-256 of all, are held against what was decoded. What was written
+    before an error is right as far as it goes: whoever gives `target` discards it.
+
+    Raises:
+        ContainerError: a damaged file; the message names the block.
+    """
+    reader = Reader(source)
+    codec = opener(reader.header)
+    whole = hashlib.sha256()
+    for data in decoded(reader.blocks(), codec, report):
+        whole.update(data)
+        write_all(target, data)
+    assert reader.trailer is not None, "blocks end with the trailer"
+    if whole.digest() != reader.trailer.sha256:
+        raise ContainerError("the SHA-256 of the decoded bytes is not the original's")
+    return reader.header
+
+
+def decompress_range(
+    source: IO[bytes],
+    target: IO[bytes],
+    opener: Opener,
+    start: int | None,
+    end: int | None,
+    report: Report = lambda done: None,
+) -> int:
+    """Write bytes start .. end - 1 of the original, reading only the blocks that hold them; how many there are.
+
+    Args:
+        source: seekable.
+        start, end: None: from the beginning, to the end.
+
+    Raises:
+        ContainerError: damage in the header, the index or one of those blocks.
+        StackcError: a range that the original does not have.
+    """
+    index = Index(source)
+    size, block = index.trailer.size, index.header.block_size
+    start, end = 0 if start is None else start, size if end is None else end
+    if not 0 <= start <= end <= size:
+        raise StackcError(f"no bytes {start}:{end} in a file of {amount(size, 'byte')}")
+    if start == end:
+        return 0
+    codec = opener(index.header)
+    at = start // block * block
+    for data in decoded(index.blocks(start // block, -(-end // block)), codec, report):
+        write_all(target, data[max(0, start - at) : end - at])
+        at += len(data)
+    return end - start
+
+
+def check_blocks(source: IO[bytes], report: Report = lambda done: None) -> Header:
+    """Hold every check of the file against its bytes, without decoding. Raises `ContainerError` for what is wrong."""
+    reader = Reader(source)
+    for block in reader.blocks():
+        if not block.header.coded and check(block.payload) != block.header.source_check:
+            raise ContainerError("its bytes are not the original's", block.header.number)
+        report(block.header.length)
+    return reader.header
+
+
+def decoded(blocks: Iterable[Block], codec: BlockCodec, report: Report = lambda done: None) -> Iterator[bytes]:
+    """The source bytes of blocks, decoded batch by batch. Raises `ContainerError` for the first that fails."""
+    for batch in batches(blocks):
+        # After an error fewer may come back, but then the last is the error.
+        for block, data in zip(batch, decode_batch(batch, codec, all_of_them=False), strict=False):
+            if isinstance(data, StackcError):
+                raise data
+            yield data
+            report(block.header.length)
+
+
+def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True) -> list[bytes | ContainerError]:
+    """The source bytes of each block, or why it has none; checked against the block's own check.
+
+    Args:
+        all_of_them: False: the first that does not decode is the last that comes back.
+    """
+    coded = [block for block in batch if block.header.coded]
+    payloads, lengths = [block.payload for block in coded], [block.header.length for block in coded]
+    made = iter(codec.decode(payloads, lengths, all_of_them))
+    results: list[bytes | ContainerError] = []
+    for block in batch:
+        data = next(made) if block.header.coded else block.payload
+        if isinstance(data, CodingError):
+            results.append(ContainerError(f"it does not decode ({data})", block.header.number))
+            if not all_of_them:
+                break
+        elif check(data) != block.header.source_check:
+            text = "what it decodes to is not the original; is this the stack that wrote it?"
+            results.append(ContainerError(text, block.header.number))
+        else:
+            results.append(data)
+    return results
+
+
+def batches(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Runs of blocks of at most about `BATCH_BYTES` source bytes."""
+    held: list[Block] = []
+    size = 0
+    for block in blocks:
+        if held and (size + block.header.length > BATCH_BYTES or len(held) == BATCH_BLOCKS):
+            yield held
+            held, size = [], 0
+        held.append(block)
+        size += block.header.length
+    if held:
+        yield held

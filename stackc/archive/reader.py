@@ -1,0 +1,216 @@
+"""Reads the frame of a `.stk` file: in order from a stream, or block by block through its index.
+
+Nothing here decodes: payloads come out with their header and their check held against it. A block that is missing,
+repeated, swapped or of another file is an error that names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import IO
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.errors import ContainerError
+from stackc.api.messages import amount
+from stackc.api.streams import read_some, read_up_to
+from stackc.archive.format import (
+    BLOCK_HEADER_SIZE,
+    BLOCK_MARKER,
+    CHECK_SIZE,
+    HEADER_SIZE,
+    INDEX_HEAD_SIZE,
+    INDEX_MARKER,
+    TRAILER_SIZE,
+    BlockHeader,
+    Header,
+    Trailer,
+    check,
+    header_rest,
+    index_size,
+    unpack_block_header,
+    unpack_header,
+    unpack_index_head,
+    unpack_trailer,
+)
+
+_MARKER_SIZE = 4
+
+
+@attrs.frozen(kw_only=True)
+class Block:
+    """A block's header and its payload, which passed its check."""
+
+    header: BlockHeader
+    payload: bytes
+
+
+def read_header(file: IO[bytes]) -> Header:
+    """The header, from the file's first byte on. Raises `ContainerError` where it is none, or damaged."""
+    start = read_up_to(file, HEADER_SIZE)
+    return unpack_header(start + read_up_to(file, header_rest(start)))
+
+
+class Reader:
+    """Reads a stream from its start to its end.
+
+    Args:
+        file: stands at the header; need not be seekable.
+
+    Attributes:
+        header: read at once.
+        trailer: None until `blocks` came to its end.
+
+    Raises:
+        ContainerError: no header.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.header = read_header(file)
+        self.trailer: Trailer | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        """Every block in order; then index and trailer are read and held against what came.
+
+        Raises:
+            ContainerError: the first thing that is wrong, with the number of its block.
+        """
+        number = done = 0
+        sizes = hashlib.sha256()
+        short = False
+        while True:
+            marker = read_up_to(self._file, _MARKER_SIZE)
+            if marker[:3] != BLOCK_MARKER:
+                break
+            block = self._block(marker, number)
+            check_place(block.header, self.header, number, done, short)
+            yield block
+            short = block.header.length < self.header.block_size
+            done += block.header.length
+            sizes.update(block.header.size.to_bytes(4, "little"))
+            number += 1
+        if marker != INDEX_MARKER:
+            what = "what follows is neither a block nor the index" if marker else "the file is cut off before it"
+            raise ContainerError(what, number)
+        self._end(marker, number, done, sizes.digest())
+
+    def _block(self, marker: bytes, number: int) -> Block:
+        rest = read_up_to(self._file, BLOCK_HEADER_SIZE - len(marker))
+        try:
+            header = unpack_block_header(marker + rest)
+        except ContainerError as error:
+            raise ContainerError(str(error), number) from error
+        payload = read_up_to(self._file, header.size)
+        return checked_block(header, payload, number)
+
+    def _end(self, marker: bytes, blocks: int, size: int, sizes: bytes) -> None:
+        head = marker + read_up_to(self._file, INDEX_HEAD_SIZE - len(marker))
+        file_id, said = unpack_index_head(head)
+        if file_id != self.header.file_id or said != blocks:
+            raise ContainerError(f"the index is of {amount(said, 'block')} of file {file_id.hex()}; {blocks} were here")
+        whole = hashlib.sha256(head)
+        found = hashlib.sha256()
+        left = 4 * blocks
+        while left:
+            piece = read_up_to(self._file, min(left, 1 << 16))
+            if not piece:
+                raise ContainerError("cut off inside the index")
+            whole.update(piece)
+            found.update(piece)
+            left -= len(piece)
+        trailer = unpack_trailer(read_up_to(self._file, TRAILER_SIZE))
+        if whole.digest()[:CHECK_SIZE] != trailer.index_check or found.digest() != sizes:
+            raise ContainerError("the index is damaged")
+        check_trailer(trailer, self.header, blocks, size)
+        if read_some(self._file, 1):
+            raise ContainerError("bytes follow the end of the file's content")
+        self.trailer = trailer
+
+
+class Index:
+    """Reads blocks of a seekable file by their number, and nothing else of it but header, index and trailer.
+
+    Attributes:
+        header, trailer: as in the file.
+        positions: int64[n + 1], where in the file each block starts, and the last one ends.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.header = read_header(file)
+        begin = file.tell()
+        end = file.seek(0, os.SEEK_END)
+        if end < begin + INDEX_HEAD_SIZE + TRAILER_SIZE:
+            raise ContainerError("the file is cut off: it has no index")
+        file.seek(end - TRAILER_SIZE)
+        self.trailer = unpack_trailer(read_up_to(file, TRAILER_SIZE))
+        at = end - TRAILER_SIZE - index_size(self.trailer.blocks)
+        if at < begin + self.trailer.blocks * (BLOCK_HEADER_SIZE + 1):
+            raise ContainerError("the index names more blocks than the file has room for")
+        file.seek(at)
+        index = read_up_to(file, index_size(self.trailer.blocks))
+        file_id, blocks = unpack_index_head(index[:INDEX_HEAD_SIZE])
+        if check(index) != self.trailer.index_check or blocks != self.trailer.blocks:
+            raise ContainerError("the index is damaged")
+        if file_id != self.header.file_id:
+            raise ContainerError("the index is of another file")
+        sizes = np.frombuffer(index, "<u4", offset=INDEX_HEAD_SIZE).astype(np.int64)
+        self.positions: npt.NDArray[np.int64] = begin + np.concatenate(
+            [np.zeros(1, np.int64), np.cumsum(sizes + BLOCK_HEADER_SIZE)]
+        )
+        if int(self.positions[-1]) != at:
+            raise ContainerError("the index does not fit the blocks")
+        expected = -(-self.trailer.size // self.header.block_size)
+        check_trailer(self.trailer, self.header, expected, self.trailer.size)
+
+    def blocks(self, first: int, last: int) -> Iterator[Block]:
+        """Blocks first .. last - 1. Raises `ContainerError` for one that is damaged or not in its place."""
+        for number in range(first, last):
+            self._file.seek(int(self.positions[number]))
+            try:
+                header = unpack_block_header(read_up_to(self._file, BLOCK_HEADER_SIZE))
+            except ContainerError as error:
+                raise ContainerError(str(error), number) from error
+            if header.size != self.positions[number + 1] - self.positions[number] - BLOCK_HEADER_SIZE:
+                raise ContainerError("its size is not the index's", number)
+            block = checked_block(header, read_up_to(self._file, header.size), number)
+            offset = number * self.header.block_size
+            check_place(header, self.header, number, offset, False)
+            if header.length != min(self.header.block_size, self.trailer.size - offset):
+                raise ContainerError("its length is not the one that it should have", number)
+            yield block
+
+
+def checked_block(header: BlockHeader, payload: bytes, number: int) -> Block:
+    """The block, or a `ContainerError` where the payload is cut off or damaged."""
+    if len(payload) < header.size:
+        raise ContainerError("cut off inside its payload", number)
+    if check(payload) != header.payload_check:
+        raise ContainerError("its payload is damaged", number)
+    return Block(header=header, payload=payload)
+
+
+def check_place(block: BlockHeader, header: Header, number: int, offset: int, after_short: bool) -> None:
+    """Raise `ContainerError` unless `block` is the one that belongs at `number`, `offset`."""
+    if block.file_id != header.file_id:
+        raise ContainerError("a block of another file stands in its place", number)
+    if block.number != number or block.offset != offset:
+        raise ContainerError(f"block {block.number} stands in its place: dropped, repeated or swapped", number)
+    if block.length > header.block_size or after_short:
+        raise ContainerError("it follows a block that can only be the last, or is too long", number)
+
+
+def check_trailer(trailer: Trailer, header: Header, blocks: int, size: int) -> None:
+    """Raise `ContainerError` unless the trailer belongs to the header and to what lies between them."""
+    if trailer.file_id != header.file_id:
+        raise ContainerError("the trailer is of another file")
+    if trailer.blocks != blocks or trailer.size != size:
+        raise ContainerError(
+            f"the trailer tells of {amount(trailer.blocks, 'block')} and {amount(trailer.size, 'byte')}; {blocks} and "
+            f"{size} were here"
+        )

@@ -1,0 +1,222 @@
+"""Recovers what is left of a damaged `.stk` file: every block whose own checks hold, wherever it is found.
+
+Blocks are found by scanning for their marker, so that a damaged header, index, or neighbour takes nothing else with
+it. What is missing is left as zeros, so that every recovered byte stands where it stood.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections import Counter
+from collections.abc import Iterator
+from typing import IO
+
+import attrs
+
+from stackc.api.errors import ContainerError
+from stackc.api.streams import write_all
+from stackc.archive.codec import BlockCodec
+from stackc.archive.decoder import Opener, batches, decode_batch
+from stackc.archive.format import (
+    BLOCK_HEADER_SIZE,
+    BLOCK_MARKER,
+    HEADER_SIZE,
+    TRAILER_SIZE,
+    Header,
+    Report,
+    Trailer,
+    check,
+    header_rest,
+    unpack_block_header,
+    unpack_header,
+    unpack_trailer,
+)
+from stackc.archive.reader import Block
+
+MAX_OFFSET = 1 << 44
+"""Blocks beyond this place are taken for damage: nothing of that size was ever written."""
+
+RECHECKS = 8
+"""Payloads that fail their check may be read over so many times the file's size: time stays linear."""
+
+
+@attrs.frozen(kw_only=True)
+class Salvaged:
+    """What `salvage` found.
+
+    Attributes:
+        recovered: source bytes written.
+        missing: (start, end) of every run of source bytes that is not there; `end` None: to an unknown end.
+        problems: a line for every thing that was wrong.
+        size: of the original, where the trailer still tells it.
+        modified: of the original, where the header still tells it.
+    """
+
+    recovered: int
+    missing: tuple[tuple[int, int | None], ...]
+    problems: tuple[str, ...]
+    size: int | None
+    modified: int | None
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is missing, and the file's size is known."""
+        return not self.missing
+
+
+def salvage(
+    source: IO[bytes],
+    target: IO[bytes],
+    opener: Opener,
+    fallback: BlockCodec | None = None,
+    report: Report = lambda done: None,
+) -> Salvaged:
+    """Write every undamaged block of `source` to its place in `target`.
+
+    Args:
+        source: a file on disk (it is mapped).
+        target: seekable and empty; missing bytes come out as zeros.
+        opener: gives the codec for a header that is whole.
+        fallback: the codec to use where the header is damaged; None: coded blocks are lost then.
+        report: told how many bytes of the file were looked through.
+
+    Raises:
+        ContainerError: nothing at all was found.
+        StackcError: as `opener` raises.
+    """
+    size = source.seek(0, 2)
+    if not size:
+        raise ContainerError("the file is empty")
+    with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        problems: list[str] = []
+        header = _header(data, problems)
+        trailer = _trailer(data, problems)
+        file_id = header.file_id if header else trailer.file_id if trailer else _likely_id(data)
+        codec = opener(header) if header else fallback
+        places = _Places()
+        found = _belonging(_scan(data, problems, report), file_id, header, problems)
+        for batch in batches(_decodable(found, codec, problems)):
+            assert codec is not None or not any(block.header.coded for block in batch), "see _decodable"
+            results = decode_batch(batch, codec) if codec else [block.payload for block in batch]
+            for block, result in zip(batch, results, strict=True):
+                if isinstance(result, ContainerError):
+                    problems.append(str(result))
+                elif places.add(block, problems):
+                    target.seek(block.header.offset)
+                    write_all(target, result)
+    known = trailer.size if trailer and trailer.file_id == file_id else None
+    if not places.spans and known != 0:
+        raise ContainerError("; ".join(["no undamaged block was found", *problems[:3]]))
+    missing = places.missing(known)
+    if known is not None:
+        target.truncate(known)
+    return Salvaged(
+        recovered=sum(end - start for start, end in places.spans.items()),
+        missing=tuple(missing),
+        problems=tuple(problems),
+        size=known,
+        modified=header.modified if header else None,
+    )
+
+
+class _Places:
+    """Where recovered blocks stand: each place is taken once."""
+
+    def __init__(self) -> None:
+        self.spans: dict[int, int] = {}
+        self._checks: dict[int, bytes] = {}
+
+    def add(self, block: Block, problems: list[str]) -> bool:
+        header = block.header
+        if header.offset in self.spans:
+            same = self._checks[header.offset] == header.source_check
+            problems.append(
+                f"block {header.number}: found again{'' if same else ', with other bytes'}; the first is kept"
+            )
+            return False
+        self.spans[header.offset] = header.offset + header.length
+        self._checks[header.offset] = header.source_check
+        return True
+
+    def missing(self, size: int | None) -> list[tuple[int, int | None]]:
+        gaps: list[tuple[int, int | None]] = []
+        at = 0
+        for start in sorted(self.spans):
+            if start > at:
+                gaps.append((at, start))
+            at = max(at, self.spans[start])
+        if size is None:
+            gaps.append((at, None))
+        elif at < size:
+            gaps.append((at, size))
+        return gaps
+
+
+def _header(data: mmap.mmap, problems: list[str]) -> Header | None:
+    try:
+        rest = header_rest(data[:HEADER_SIZE])
+        return unpack_header(data[: HEADER_SIZE + rest])
+    except ContainerError as error:
+        problems.append(str(error))
+        return None
+
+
+def _trailer(data: mmap.mmap, problems: list[str]) -> Trailer | None:
+    try:
+        return unpack_trailer(data[max(0, len(data) - TRAILER_SIZE) :])
+    except ContainerError:
+        problems.append("no trailer at the end: cut off, or damaged")
+        return None
+
+
+def _likely_id(data: mmap.mmap) -> bytes:
+    """The file id of most blocks: what is left when header and trailer are gone."""
+    ids = Counter(block.header.file_id for block in _scan(data, [], lambda done: None))
+    return ids.most_common(1)[0][0] if ids else b""
+
+
+def _scan(data: mmap.mmap, problems: list[str], report: Report) -> Iterator[Block]:
+    """Every block whose header and payload hold their checks, in the order of the file."""
+    at = said = 0
+    budget = RECHECKS * len(data) + (1 << 26)
+    while (at := data.find(BLOCK_MARKER, at)) >= 0:
+        report(at - said)
+        said = at
+        try:
+            header = unpack_block_header(data[at : at + BLOCK_HEADER_SIZE])
+        except ContainerError:
+            at += 1
+            continue
+        begin = at + BLOCK_HEADER_SIZE
+        payload = data[begin : begin + header.size]
+        if len(payload) == header.size and check(payload) == header.payload_check:
+            yield Block(header=header, payload=payload)
+            at = begin + header.size
+            continue
+        problems.append(f"block {header.number}: its payload is damaged or cut off")
+        # Bytes may have been lost inside it, so that the next block begins before its stated end.
+        budget -= header.size
+        at = begin if budget > 0 else begin + header.size
+    report(len(data) - said)
+
+
+def _belonging(blocks: Iterator[Block], file_id: bytes, header: Header | None, problems: list[str]) -> Iterator[Block]:
+    """The blocks of this file whose place is possible."""
+    for block in blocks:
+        one = block.header
+        wrong = header is not None and (one.offset != one.number * header.block_size or one.length > header.block_size)
+        if one.file_id != file_id:
+            problems.append(f"block {one.number}: of another file, left out")
+        elif wrong or one.offset + one.length > MAX_OFFSET:
+            problems.append(f"block {one.number}: its place is impossible, left out")
+        else:
+            yield block
+
+
+def _decodable(blocks: Iterator[Block], codec: BlockCodec | None, problems: list[str]) -> Iterator[Block]:
+    for block in blocks:
+        if codec is None and block.header.coded:
+            text = "the header that names its stack is damaged; give the stack with --stack"
+            problems.append(f"block {block.header.number}: {text}")
+        else:
+            yield block

@@ -1,0 +1,279 @@
+"""A compiled level: all texts of its codes as one trie, and encoding as a walk in it.
+
+When the model's context restarts with every window, what a code means never changes: the level is a fixed,
+prefix-closed set of at most 2^W texts. A dictionary stores, for every code, the code of its text without the
+last symbol (`parent`) and that symbol. Codes are in preorder: the texts that extend the text of code c are
+exactly the codes c .. end[c] - 1. Code 0 is the empty text, never produced by the encoder.
+
+Codes left over in the range of a text that reached the symbol budget name that text too; the encoder gives the
+lowest of them.
+
+The kernels are in `stackc.coding.dictionary.preorder`, `stackc.coding.dictionary.encoding` and `stackc.coding.dictionary.decoding`; `stackc.coding.dictionary.twin` says plainly what they do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import Symbols
+from stackc.api.errors import ArtifactError, CodingError
+from stackc.api.files import read_tensors, tensor, write_tensors
+from stackc.api.limits import MAX_WINDOW_SYMBOLS
+from stackc.coding.dictionary import decoding, encoding, preorder
+from stackc.coding.dictionary.threads import even_shares, once, segment_shares, shared
+from stackc.coding.documents import outside, symbol_dtype
+
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+
+PACK_WORK = 256
+"""Places a text that packing may look at. Past this, or past four places a text, the trie is searched instead."""
+
+LAID_OUT_BYTES = 1 << 26
+"""Texts are laid out end to end for decoding where they take at most so much; else they are climbed."""
+
+SCRATCH = 1 << 20
+"""Symbols whose codes are gathered at a time: what a cache holds."""
+
+
+class Dictionary:
+    """The texts of a compiled level, and the walk through them.
+
+    Args:
+        parent: int32[N], the code of each text without its last symbol; -1 for the empty text, code 0.
+        symbol: int32[N], the last symbol of each text; -1 for the empty text.
+        alphabet: A of the symbols.
+
+    Raises:
+        ArtifactError: arrays that are no dictionary.
+    """
+
+    def __init__(self, parent: Int32, symbol: Int32, alphabet: int) -> None:
+        self.parent = np.ascontiguousarray(parent, np.int32)
+        self.symbol = np.ascontiguousarray(symbol, np.int32)
+        self.alphabet = alphabet
+        size = len(self.parent)
+        own = np.arange(size)
+        in_order = size > 1 and (self.parent[1:] < own[1:]).all() and (self.parent[1:] >= 0).all()
+        in_range = size > 1 and (self.symbol[1:] >= 0).all() and (self.symbol[1:] < alphabet).all()
+        if self.symbol.shape != self.parent.shape or not (in_order and in_range):
+            raise ArtifactError("a dictionary whose texts are not in preorder; build the stack again")
+        if size >= 1 << encoding.CODE_BITS:
+            raise ArtifactError(
+                f"a dictionary of {size:,} texts; at most {(1 << encoding.CODE_BITS) - 1:,} can be coded"
+            )
+        ascending, self._first, self._children, self.length, self.canonical, self.end = preorder.index(
+            self.parent, self.symbol
+        )
+        if not ascending:
+            raise ArtifactError("a dictionary whose texts are not in preorder; build the stack again")
+        self.longest = int(self.length.max())
+        if self.longest > MAX_WINDOW_SYMBOLS:
+            raise ArtifactError(f"a dictionary with a text of more than {MAX_WINDOW_SYMBOLS} symbols")
+        self._table, self._roots = self._packed()
+        absent = np.flatnonzero(self._roots == 0)
+        if len(absent):
+            raise ArtifactError(f"a dictionary without a text for symbol {absent[0]}")
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def encode(
+        self,
+        symbols: Symbols,
+        offsets: Int64,
+        segment: int,
+        budget: int,
+        cuts: npt.NDArray[np.bool_] | None = None,
+        threads: int = 1,
+    ) -> tuple[Codes, Int64]:
+        """Walk the trie over documents; a window ends where no longer text exists. Linear in the symbols, always.
+
+        Args:
+            symbols: flat symbols of D documents, not negative.
+            offsets: int64[D + 1], where documents start and end.
+            segment: symbols in a segment; windows end with it.
+            budget: symbols in a window at most.
+            cuts: bool[n], True where a window is forced to start.
+            threads: share the segments; the codes are the same for any number.
+
+        Returns:
+            codes uint16[w] or, where there are more than 2^16, uint32[w]; int64[D + 1], where each document's codes
+            start and end.
+
+        Raises:
+            CodingError: a symbol outside the alphabet.
+        """
+        flat = self._narrowed(symbols, self.alphabet, "symbol", f"the alphabet of {self.alphabet}")
+        bounds = np.ascontiguousarray(offsets, np.int64)
+        segment = min(segment, max(len(flat), 1))
+        forced = np.zeros(0, np.bool_) if cuts is None else np.ascontiguousarray(cuts)
+        limit = 0 if cuts is None and budget >= self.longest else budget
+        code_offsets = np.zeros(len(bounds), np.int64)
+        shares = segment_shares(bounds, segment, threads)
+
+        def one(low: int, high: int) -> Codes:
+            document = 0 if low == bounds[0] else int(np.searchsorted(bounds[1:], low, "right"))
+            out = np.empty(high - low, self._code_type)
+            if self._table is None:
+                count = encoding.search(
+                    flat, bounds, low, high, document, segment, budget, forced, self._first, self._children,
+                    self.symbol, self._roots, out, code_offsets,
+                )  # fmt: skip
+            else:
+                whole = segment + encoding.SKEW
+                room = max(min(encoding.GROUP * whole, SCRATCH), 2 * encoding.LANES * whole)
+                scratch = np.empty(min(room, 2 * (high - low) + 2 * encoding.GROUP * encoding.SKEW), self._code_type)
+                count = encoding.walk(
+                    flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
+                    code_offsets,
+                )  # fmt: skip
+            out.resize(count, refcheck=False)  # gives back what was never touched
+            return out
+
+        pieces = shared(one, shares, threads)
+        before = 0
+        for (low, high), piece in zip(shares[1:], pieces, strict=False):
+            before += len(piece)
+            first = np.searchsorted(bounds[1:], low, "right") + 1
+            last = np.searchsorted(bounds[1:], high, "right") + 1
+            code_offsets[first:last] += before
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), code_offsets
+
+    def decode(self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1) -> tuple[Symbols, Int64]:
+        """The texts of codes end to end.
+
+        Args:
+            codes: integers below `len`, of D documents.
+            offsets: int64[D + 1], where documents start and end in `codes`.
+            threads: share the codes.
+
+        Returns:
+            symbols, of the smallest type that holds the alphabet; int64[D + 1], where each document starts and ends.
+
+        Raises:
+            CodingError: a code outside the dictionary.
+        """
+        flat = self._narrowed(codes, len(self), "code", f"the dictionary of {len(self)} texts")
+        bounds = np.ascontiguousarray(offsets, np.int64)
+        spans, texts = self._texts
+        shares = even_shares(len(flat), threads)
+        sizes = shared(lambda low, high: int(decoding.measure(flat, low, high, self.length)), shares, threads)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(sizes, np.int64))])
+        out = np.empty(int(starts[-1]), symbol_dtype(self.alphabet))
+        ends = np.zeros(len(bounds), np.int64)
+        start_of = dict(zip(shares, starts.tolist(), strict=False))
+
+        def one(low: int, high: int) -> None:
+            at = start_of[low, high]
+            if texts is None:
+                decoding.climb(flat, low, high, self.length, self.parent, self.symbol, out, at)
+            else:
+                decoding.spell(flat, low, high, spans, texts, out.view(np.uint8), at * out.itemsize)
+            first = int(np.searchsorted(bounds, low, "right"))
+            if len(bounds) > 2 or bounds[-1] != len(flat):
+                decoding.ends_of(flat, low, high, self.length, at, bounds, first, ends)
+
+        shared(one, shares, threads)
+        if len(bounds) == 2 and bounds[-1] == len(flat):
+            ends[1] = len(out)
+        return out, ends
+
+    def starts(self, codes: Codes) -> Int64:
+        """int64[w], where each code's text starts when they stand end to end."""
+        lengths = self.length[codes].astype(np.int64)
+        starts: Int64 = np.cumsum(lengths) - lengths
+        return starts
+
+    def text(self, code: int) -> list[int]:
+        """The symbols of one code's text."""
+        out: list[int] = []
+        while code > 0:
+            out.append(int(self.symbol[code]))
+            code = int(self.parent[code])
+        return out[::-1]
+
+    def child(self, code: int, symbol: int) -> int | None:
+        """The code of the text of `code` and one more symbol, or None where that is no text."""
+        return int(encoding.find(self._first, self._children, self.symbol, code, symbol)) or None
+
+    def children(self, code: int) -> Int64:
+        """Codes of all texts one symbol longer, ascending by symbol (which is ascending by code)."""
+        chosen: Int64 = self._children[self._first[code] : self._first[code + 1]].astype(np.int64)
+        return chosen
+
+    def save(self, path: Path) -> None:
+        write_tensors(path, {"parent": self.parent, "symbol": self.symbol}, alphabet=str(self.alphabet))
+
+    @classmethod
+    def load(cls, path: Path, alphabet: int) -> Dictionary:
+        arrays = read_tensors(path)
+        try:
+            parent, symbol = (tensor(arrays, name, np.int32, 1, path) for name in ("parent", "symbol"))
+            return cls(parent, symbol, alphabet)
+        except ArtifactError as error:
+            raise ArtifactError(f"{path}: {error}") from error
+
+    # ---- tables
+
+    @property
+    def _code_type(self) -> np.dtype[Any]:
+        return np.dtype(np.uint16 if len(self) <= 1 << 16 else np.uint32)
+
+    def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
+        """The trie as a double array, None where it does not fit into one; and the entries of one-symbol texts."""
+        size = len(self)
+        room = table_places(size, self.alphabet) if self.alphabet < int(encoding.EMPTY) else 0
+        table = np.full(room, encoding.EMPTY, np.uint64)
+        base = np.zeros(size, np.int32)
+        roots = np.zeros(self.alphabet, np.uint64)
+        families = np.diff(self._first)
+        families[0] = 0  # one-symbol texts are found in `roots`
+        order = np.argsort(-families, kind="stable")[: np.count_nonzero(families)]
+        used = 0
+        if room:
+            used = encoding.pack(
+                self._first, self._children, self.symbol, order, self.alphabet, table, base, PACK_WORK * size
+            )
+        table = table[:used].copy()
+        if used:
+            encoding.fill(self.parent, self.symbol, self.canonical, base, table, roots)
+        else:
+            ones = self.children(0)
+            roots[self.symbol[ones]] = ones.astype(np.uint64) << np.uint64(encoding.SYMBOL_BITS)
+        return table if used else None, roots
+
+    @once
+    def _texts(self) -> tuple[Int64, npt.NDArray[np.uint8] | None]:
+        """Where each code's text stands, and the texts as bytes; None where they take too much."""
+        kind = symbol_dtype(self.alphabet)
+        unextended = (self._first[:-1] == self._first[1:]) & (self.canonical == np.arange(len(self)))
+        total = int(self.length[unextended].sum(dtype=np.int64))
+        if total * kind.itemsize > LAID_OUT_BYTES:
+            return np.zeros(0, np.int64), None
+        texts = np.zeros(total + decoding.WIDE, kind)
+        spans = decoding.lay_out(
+            self.parent, self.symbol, self.canonical, self._first, self._children, self.length, texts
+        )
+        return spans, texts.view(np.uint8)
+
+    def _narrowed(self, values: npt.NDArray[np.integer], size: int, what: str, where: str) -> Symbols:
+        """Values below `size`, in one of few types and never writeable: the kernels are compiled for those alone."""
+        values = np.asarray(values)
+        value = outside(values, size)
+        if value is not None:
+            raise CodingError(f"{what} {value} is outside {where}")
+        kind = symbol_dtype(size) if what == "symbol" else self._code_type
+        flat: Symbols = np.require(values, kind, ["C", "A"]).view(np.ndarray)
+        flat.flags.writeable = False
+        return flat
+
+
+def table_places(texts: int, alphabet: int) -> int:
+    """Places of a double array while it is packed, at most."""
+    return 4 * texts + 3 * alphabet

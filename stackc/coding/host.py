@@ -1,0 +1,21 @@
+"""How this machine is named in what only it can decode."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import TYPE_CHECKING
+
+from stackc.api.models import Portability
+
+if TYPE_CHECKING:
+    pass
+
+
+def host(portability: Portability) -> str:
+    """What must be equal where tokens are written and read: nothing, the software build, or the machine too."""
+    if portability == "portable":
+        return ""
+    versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "torch"))
+    build = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
+    return build if portability == "same-build" else f"{platform.node()}: {build}"

@@ -1,0 +1,146 @@
+"""Levels of a piece coder: every token stands for a run of symbols of its own, a *piece*, wherever it stands.
+
+The coder cuts a window into pieces as it sees fit; decoding lays pieces end to end, and needs no coder.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import Symbols
+from stackc.api.errors import ArtifactError
+from stackc.api.limits import MAX_WINDOW_SYMBOLS
+from stackc.coding.dictionary.threads import once
+from stackc.coding.documents import symbol_dtype
+from stackc.parts.blame import blaming
+from stackc.stack.generation.constraint import Constraint, Option
+
+Int64 = npt.NDArray[np.int64]
+
+BLOCK = 1 << 15
+"""Tokens that are decoded at a time: what they take besides the symbols stays small."""
+
+
+class PieceTable:
+    """The pieces of a fitted coder; to a level what `stackc.coding.dictionary.dictionary.Dictionary` is to a compiled one.
+
+    Args:
+        coder: gives `pieces` and `encode` (`stackc.api.coders.Coder`).
+        vocabulary: V; tokens without a piece stand for nothing.
+        alphabet: A of the symbols.
+        who: the coder, for messages.
+
+    Raises:
+        ArtifactError: pieces that are none.
+    """
+
+    def __init__(self, coder: Any, vocabulary: int, alphabet: int, who: str = "the coder") -> None:
+        with blaming(who, "pieces"):
+            symbols, offsets = coder.pieces()
+        lengths = np.diff(offsets)
+        wrong = len(offsets) - 1 > vocabulary or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(symbols)
+        if wrong or (lengths < 0).any() or int(lengths.max(initial=0)) > MAX_WINDOW_SYMBOLS:
+            raise ArtifactError(f"a coder's pieces are not at most {vocabulary} runs of symbols; build the stack again")
+        if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
+            raise ArtifactError(f"a coder's pieces leave the alphabet of {alphabet}; build the stack again")
+        self._coder, self._who = coder, who
+        self._symbols = symbols.astype(symbol_dtype(alphabet))
+        self.length = np.zeros(vocabulary, np.int64)
+        self.length[: len(lengths)] = lengths
+        self._from = np.cumsum(self.length) - self.length
+        self.canonical = np.arange(vocabulary)
+
+    def __len__(self) -> int:
+        return len(self.length)
+
+    def encode(
+        self,
+        symbols: Symbols,
+        offsets: Int64,
+        segment: int,
+        budget: int,
+        cuts: npt.NDArray[np.bool_] | None = None,
+        threads: int = 1,
+    ) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Int64]:
+        """The pieces of documents, window by window: tokens, and int64[D + 1], where each document's start and end.
+
+        Arguments as of `Dictionary.encode`; a coder has threads of its own.
+        """
+        starts = window_starts(offsets, segment, budget, cuts)
+        with blaming(self._who, "encode"):
+            tokens, counts = self._coder.encode(symbols, np.append(starts, offsets[-1]))
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        return tokens.astype(symbol_dtype(len(self))), ends[np.searchsorted(starts, offsets)]
+
+    def starts(self, codes: npt.NDArray[np.integer]) -> Int64:
+        """Where each token's piece starts, counted from the first: int64[n]."""
+        lengths = self.length[codes]
+        found: Int64 = np.cumsum(lengths) - lengths
+        return found
+
+    def decode(self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1) -> tuple[Symbols, Int64]:
+        """Symbols of tokens below V, and int64[D + 1], where each document's symbols start and end."""
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.length[codes])])
+        out = np.empty(int(ends[-1]), self._symbols.dtype)
+        for first in range(0, len(codes), BLOCK):
+            block = codes[first : first + BLOCK]
+            low, high = int(ends[first]), int(ends[first + len(block)])
+            shifts = self._from[block] - (ends[first : first + len(block)] - low)
+            out[low:high] = self._symbols[np.repeat(shifts, self.length[block]) + np.arange(high - low)]
+        return out, ends[offsets]
+
+    @once
+    def ordered(self) -> tuple[list[tuple[int, ...]], list[int]]:
+        """The pieces in the order of their symbols, without the empty ones, and their tokens."""
+        tokens = [token for token, length in enumerate(self.length.tolist()) if length]
+        symbols, starts, lengths = self._symbols.tolist(), self._from.tolist(), self.length.tolist()
+        pieces = sorted((tuple(symbols[starts[t] : starts[t] + lengths[t]]), t) for t in tokens)
+        return [piece for piece, _ in pieces], [token for _, token in pieces]
+
+
+def window_starts(offsets: Int64, segment: int, budget: int, cuts: npt.NDArray[np.bool_] | None) -> Int64:
+    """Where windows start that end with `budget` symbols, before every cut and with their segment: int64[w]."""
+    from stackc.coding.documents import segments
+
+    found = [np.zeros(0, np.int64)]
+    for start, end in segments(offsets, segment):
+        forced = [] if cuts is None else (start + 1 + np.flatnonzero(cuts[start + 1 : end])).tolist()
+        edges = [start, *forced, end]
+        found += [np.arange(low, high, budget) for low, high in itertools.pairwise(edges)]
+    return np.concatenate(found)
+
+
+@attrs.frozen(eq=False)
+class PiecesOf(Constraint):
+    """The tokens of a piece coder's level whose pieces, end to end, keep a constraint over its symbols."""
+
+    table: PieceTable
+    inner: Constraint
+
+    def options(self) -> list[Option]:
+        pieces, tokens = self.table.ordered
+        found: dict[int, Constraint | None] = {}
+        # (pieces low..high - 1 begin with the same `depth` symbols, after which `inner` holds)
+        open_: list[tuple[int, int, int, Constraint | None]] = [(0, len(pieces), 0, self.inner)]
+        while open_:
+            low, high, depth, inner = open_.pop()
+            if inner is None:
+                found |= dict.fromkeys(tokens[low:high])
+                continue
+            while low < high and len(pieces[low]) == depth:
+                found[tokens[low]] = PiecesOf(self.table, inner)
+                low += 1
+            for first, last, after in inner.options():
+                at = bisect.bisect_left(pieces, first, low, high, key=lambda piece: piece[depth])
+                while at < high and pieces[at][depth] <= last:
+                    symbol = pieces[at][depth]
+                    end = bisect.bisect_right(pieces, symbol, at, high, key=lambda piece: piece[depth])
+                    open_.append((at, end, depth + 1, after))
+                    at = end
+        return [(token, token, found[token]) for token in sorted(found)]

@@ -1,0 +1,125 @@
+"""What ``stackc plugins check`` finds out about one part: that its factory makes what its kind promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+
+from stackc.api.errors import StackcError
+from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
+from stackc.api.models import Cost, Portability, Predictor
+from stackc.api.windowings import Windowing
+from stackc.coding.level import Level
+from stackc.coding.verify import not_restored
+from stackc.parts.checked import GuardedPredictor, cuts_of
+from stackc.parts.part import Part
+from stackc.parts.rules import made_problems
+
+
+@attrs.define
+class Verdict:
+    """Problems, each a broken promise, and notes on what could not be tried; what was raised, for a traceback."""
+
+    problems: list[str] = attrs.Factory(list)
+    notes: list[str] = attrs.Factory(list)
+    raised: list[Exception] = attrs.Factory(list)
+
+
+def check_part(part: Part) -> Verdict:
+    """Make a part from its default configuration and try it. The contract suites in `stackc.testing` go deeper."""
+    verdict = Verdict()
+    required = [field.name for field in attrs.fields(part.config) if field.default is attrs.NOTHING]
+    if required:
+        verdict.notes.append(f"not made: its configuration has no default for {', '.join(required)}")
+        return verdict
+    try:
+        config = part.config()
+        made = part.factory(config)
+    except Exception as error:  # whatever a plugin raises is its verdict
+        verdict.problems.append(f"its factory fails on the default configuration ({type(error).__name__}: {error})")
+        verdict.raised.append(error)
+        return verdict
+    verdict.problems += made_problems(part, config, made)
+    if not verdict.problems:
+        try:
+            _TRIALS[part.kind](part, config, made, verdict)
+        except Exception as error:
+            known = isinstance(error, StackcError)
+            verdict.problems.append(str(error) if known else f"{type(error).__name__} when tried: {error}")
+            verdict.raised.append(error)
+    return verdict
+
+
+def _try_model(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
+    settings_class = getattr(part.config, "train", None)
+    fields = attrs.fields(settings_class) if settings_class else ()
+    if any(field.default is attrs.NOTHING for field in fields):
+        verdict.notes.append("cost not tried: its training settings have no defaults")
+        return
+    cost = config.cost(256, settings_class() if settings_class else None)
+    if not isinstance(cost, Cost):
+        verdict.problems.append(f"cost(256, settings) is a {type(cost).__name__}, not a stackc.api.Cost")
+    verdict.notes.append("not trained, frozen or loaded: stackc.testing.ModelContract does that")
+
+
+def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
+    if hasattr(made, "fit"):
+        verdict.notes.append("no window coded: it needs tables fitted to a text")
+        return
+    if getattr(config, "vocabulary", None) is not None:
+        verdict.notes.append("no window coded: it needs a model to make its dictionary of")
+        return
+    text = np.random.default_rng(1).integers(0, 7, 300)
+    for bits in (16, 256, None) if made.budget else (None,):
+        level = Level(
+            name="check",
+            alphabet=7,
+            segment=len(text),
+            windowing=Windowing(bits=bits, symbols=70),
+            coder=made,
+            token_bits=8,
+            load_predictor=_even if made.needs_model else None,
+            coder_name=f"windows of {bits} bits" if bits else "windows of 70 symbols",
+        )
+        problem = not_restored(level, level.encode(text), text, np.array([0, len(text)], np.int64))
+        verdict.problems += [problem] if problem else []
+
+
+def _even() -> Predictor:
+    return GuardedPredictor(_Even(), _Even.alphabet, "check")
+
+
+class _Even:
+    """A predictor under which seven symbols are alike."""
+
+    alphabet = 7
+    portability: Portability = "portable"
+    rows = np.array([[TOTAL // 7 + TOTAL % 7, *[TOTAL // 7] * 6]], np.uint32)
+
+    def start(self, lanes: int) -> None:
+        """Nothing to remember."""
+
+    def step(self, state: None, symbols: Any) -> Any:
+        return self.rows.repeat(len(symbols), axis=0)
+
+
+def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
+    if made.symbols is not None and not 1 <= made.symbols <= MAX_WINDOW_SYMBOLS:
+        verdict.problems.append(f"a symbol budget of {made.symbols}; allowed: 1 to {MAX_WINDOW_SYMBOLS}")
+    if made.cuts is not None:
+        cuts_of(made, np.arange(100, dtype=np.uint8), part.name, twice=True)
+
+
+def _try_reader(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
+    verdict.notes.append("nothing read: stackc.testing.ReaderContract does that")
+
+
+_TRIALS: dict[str, Callable[[Part, Any, Any, Verdict], None]] = {
+    "model": _try_model,
+    "coder": _try_coder,
+    "windowing": _try_windowing,
+    "reader": _try_reader,
+}

@@ -1,0 +1,95 @@
+"""The texts of a compiled level: what each code stands for, and how often the training text has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.errors import StackcError
+from stackc.coding.dictionary.dictionary import Dictionary
+from stackc.coding.level import Level
+from stackc.coding.pieces import PieceTable
+from stackc.stack.stack import Stack
+from stackc.stack.store import Store
+
+Int64 = npt.NDArray[np.int64]
+
+
+@attrs.frozen(kw_only=True)
+class TextOfCode:
+    """One text of a level.
+
+    Attributes:
+        code: that names it.
+        count: how often it occurs in the tokens of the training text.
+        symbols: that it stands for: tokens of the level below, or bytes.
+        data: the bytes that those stand for; None where a level below does not decode arbitrary tokens.
+    """
+
+    code: int
+    count: int
+    symbols: tuple[int, ...]
+    data: bytes | None
+
+
+def compiled_level(stack: Stack, name: str) -> tuple[Level, Dictionary | PieceTable]:
+    """The level of that name, and its texts.
+
+    Raises:
+        StackcError: no such level, or one that is not compiled.
+    """
+    level = stack.levels[stack.level_index(name) - 1]
+    if level.texts is None:
+        raise StackcError(f"{stack.folder}: {name} is not compiled, so its texts are not written down")
+    return level, level.texts
+
+
+def code_counts(stack: Stack, name: str) -> Int64:
+    """int64[N]: how often each code of a compiled level occurs in the tokens of the training text."""
+    level, dictionary = compiled_level(stack, name)
+    per = level.window_tokens or 1
+    counts = np.zeros(len(dictionary), np.int64)
+    for chunk in Store(stack.folder / name / "tokens" / "train").chunks():
+        codes = np.zeros(len(chunk.symbols) // per, np.int64)
+        for column in chunk.symbols.reshape(-1, per).T:  # a document's tokens are whole codes
+            codes = codes << level.token_bits | column
+        counts += np.bincount(codes, minlength=len(counts))
+    return counts
+
+
+def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> Iterator[TextOfCode]:
+    """The texts, those that occur most often first; of equally frequent ones the lowest code first.
+
+    Args:
+        name: of a compiled level.
+        counts: of its codes, as `code_counts` gives them.
+        limit: texts at most; 0: all.
+
+    Raises:
+        StackcError: no such level, or one that is not compiled.
+    """
+    _, dictionary = compiled_level(stack, name)
+    own = np.flatnonzero(dictionary.canonical == np.arange(len(dictionary)))
+    own = own[dictionary.length[own] > 0]
+    order = own[np.argsort(-counts[own], kind="stable")]
+    order = order[:limit] if limit else order
+    symbols, bounds = dictionary.decode(order, np.arange(len(order) + 1))
+    below = stack.levels[: stack.level_index(name) - 1]
+    data = data_bounds = None
+    if all(level.coder.total for level in below):
+        data, data_bounds = symbols, bounds
+        for level in reversed(below):
+            back = level.decode(data, data_bounds)
+            data, data_bounds = back.symbols, back.offsets
+    for i, code in enumerate(order.tolist()):
+        yield TextOfCode(
+            code=code,
+            count=int(counts[code]),
+            symbols=tuple(symbols[bounds[i] : bounds[i + 1]].tolist()),
+            data=None
+            if data is None or data_bounds is None
+            else data[data_bounds[i] : data_bounds[i + 1]].astype(np.uint8).tobytes(),
+        )

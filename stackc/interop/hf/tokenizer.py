@@ -1,0 +1,225 @@
+"""`StackTokenizer`: what `transformers` asks of a tokenizer, answered by a stack."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from transformers import BatchEncoding
+from transformers.tokenization_utils_base import PaddingStrategy, TruncationStrategy
+
+from stackc.api.errors import CodingError, StackcError
+from stackc.interop.hf.batches import Coder, Ids, Row, Spans, pairs_of
+from stackc.interop.hf.coding import decode_run
+from stackc.interop.hf.truncation import Limits, Pair, fit
+from stackc.interop.hf.vocabulary import LevelVocabulary
+
+REFUSED = {
+    "is_split_into_words": "a stack reads text, not words; join them first",
+    "sanitize_control_tokens": "not with a stack; take the template's tokens out of the messages first",
+}
+"""Options that would change the ids and that no stack can follow, and what to do instead."""
+
+
+class StackTokenizer(LevelVocabulary):
+    """A level of a stack as a tokenizer. Lossless: ``decode(encode(text)) == text``, no normalisation.
+
+    Ids below `vocab_size` are the level's tokens; special and added tokens come after them. Offsets count *bytes* of
+    the UTF-8 text, not characters: a token may end inside a character.
+
+    An `AddedToken` with lstrip or rstrip takes blanks out of the text and does not give them back: that text is not
+    decoded as it was. Offsets go on counting them, as part of no token. Its ``normalized`` changes nothing here.
+
+    Args:
+        manifest_file: the manifest of the stack, in its folder.
+        level: whose tokens; None: the last level's.
+        special_tokens_pattern: what `add_special_tokens` adds: "none", "bos", "eos" or "bos_eos".
+        options: of `PreTrainedTokenizer`: bos_token, eos_token, pad_token, model_max_length, padding_side …
+
+    Raises:
+        StackcError: no stack there, a damaged one, no such level, or a model that answers on one machine only.
+    """
+
+    model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012 (the base class's form)
+
+    def __init__(
+        self,
+        manifest_file: str | Path,
+        level: str | None = None,
+        special_tokens_pattern: str = "none",
+        **options: Any,
+    ) -> None:
+        super().__init__(manifest_file, level, special_tokens_pattern=special_tokens_pattern, **options)
+        self.init_kwargs["special_tokens_pattern"] = special_tokens_pattern
+
+    @classmethod
+    def from_stack(cls, path: str | Path, level: str | None = None, **options: Any) -> StackTokenizer:
+        """A tokenizer over a stack's folder.
+
+        Unless told otherwise "<|endoftext|>" serves as eos and bos, and pad is "<|pad|>": were it eos, collators
+        would take the ends of texts for padding, and no model would learn to stop.
+        """
+        end = options.setdefault("eos_token", "<|endoftext|>")
+        options.setdefault("bos_token", end)
+        options.setdefault("pad_token", "<|pad|>")
+        return cls(Path(path) / "manifest.json", level, **options)
+
+    # ---- text to ids
+
+    def _coder(self, whole: bool) -> Coder:
+        """`whole`: added tokens are but text."""
+        return Coder(
+            levels=self._levels,
+            trie=self.tokens_trie,
+            added={} if whole else self._added_tokens_encoder,
+            tokens=self._added_tokens_decoder,
+        )
+
+    def _tokenize(self, text: str, **options: Any) -> list[str]:
+        return [self._convert_id_to_token(number) for number in self._coder(True).rows([text], False)[0].ids]
+
+    def tokenize(self, text: str, **options: Any) -> list[str]:
+        whole = bool(options.get("split_special_tokens", self.split_special_tokens))
+        pieces: list[str] = self.convert_ids_to_tokens(self._coder(whole).rows([text], False)[0].ids)
+        return pieces
+
+    def _encode_plus(  # type: ignore[no-untyped-def]
+        self,
+        text,
+        text_pair=None,
+        add_special_tokens: bool = True,
+        padding_strategy: PaddingStrategy = PaddingStrategy.DO_NOT_PAD,
+        truncation_strategy: TruncationStrategy = TruncationStrategy.DO_NOT_TRUNCATE,
+        max_length: int | None = None,
+        stride: int = 0,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_tensors: Any = None,
+        return_attention_mask: bool | None = None,
+        return_overflowing_tokens: bool = False,
+        **options,
+    ) -> BatchEncoding:
+        """What is not named here are columns to return, and what only other tokenizers have."""
+        for refused, instead in REFUSED.items():
+            if options.get(refused):
+                raise StackcError(f"{refused}: {instead}")
+        pairs, batched = pairs_of(text, text_pair)
+        coder = self._coder(bool(options.get("split_special_tokens", self.split_special_tokens)))
+        asked = {key for key, value in options.items() if key.startswith("return_") and value}
+        if "token_type_ids" in self.model_input_names and options.get("return_token_type_ids") is None:
+            asked.add("return_token_type_ids")
+        limits = Limits(
+            strategy=truncation_strategy.value,
+            length=None if truncation_strategy is TruncationStrategy.DO_NOT_TRUNCATE else max_length,
+            side=self.truncation_side,
+            overflow=return_overflowing_tokens,
+            stride=stride,
+        )
+        numbers, rows = self._fitted(coder, pairs, "return_offsets_mapping" in asked, add_special_tokens, limits)
+        columns = self._columns(rows, add_special_tokens, asked)
+        for ids in columns["input_ids"]:
+            self._eventual_warn_about_too_long_sequence(ids, max_length, options.get("verbose", True))
+        if return_overflowing_tokens:
+            columns["overflow_to_sample_mapping"] = numbers
+        padded = self._padded(
+            columns,
+            padding=padding_strategy.value,
+            max_length=max_length,
+            pad_to_multiple_of=pad_to_multiple_of,
+            padding_side=padding_side or self.padding_side,
+            return_attention_mask=return_attention_mask,
+        )
+        if not batched and return_tensors is None and not return_overflowing_tokens:
+            return BatchEncoding({key: value[0] for key, value in padded.items()})
+        return padded.convert_to_tensors(return_tensors)
+
+    def _fitted(
+        self, coder: Coder, pairs: list[tuple[Any, Any]], spans: bool, add: bool, limits: Limits
+    ) -> tuple[list[int], list[Pair]]:
+        """The rows of all pairs, cut to their length, and of which pair each one is."""
+        texts = [one for first, second in pairs for one in ([first] if second is None else [first, second])]
+        coded = iter(coder.rows(texts, spans))
+        kinds = {second is not None for _, second in pairs}
+        marks = {paired: self.num_special_tokens_to_add(paired) if add else 0 for paired in kinds}
+        numbers: list[int] = []
+        rows: list[Pair] = []
+        for number, (_, other) in enumerate(pairs):
+            first = next(coded)
+            second = None if other is None else next(coded)
+            made = fit(first, second, marks[second is not None], limits)
+            numbers += [number] * len(made)
+            rows += made
+        return numbers, rows
+
+    def _columns(self, rows: list[Pair], add: bool, asked: set[str]) -> dict[str, list[Any]]:
+        """What is returned of rows, special tokens in place and not yet padded."""
+        columns: dict[str, list[Any]] = {"input_ids": [self._joined(*row, add) for row in rows]}
+        inputs = [(first.ids, None if second is None else second.ids) for first, second in rows]
+        for name, made in (
+            ("token_type_ids", self.create_token_type_ids_from_sequences),
+            ("special_tokens_mask", self.get_special_tokens_mask),
+        ):
+            if f"return_{name}" in asked:
+                columns[name] = [made(*ids) if add else [0] * sum(len(one or ()) for one in ids) for ids in inputs]
+        if "return_length" in asked:
+            columns["length"] = [len(ids) for ids in columns["input_ids"]]
+        if "return_offsets_mapping" in asked:
+            columns["offset_mapping"] = [self._places(*row, add) for row in rows]
+        return columns
+
+    def _joined(self, first: Row, second: Row | None, add: bool) -> Ids:
+        if not add:
+            return first.ids + ([] if second is None else second.ids)
+        ids: Ids = self.build_inputs_with_special_tokens(first.ids, None if second is None else second.ids)
+        return ids
+
+    def _places(self, first: Row, second: Row | None, add: bool) -> Spans:
+        """Spans where `_joined` puts ids; special tokens stand for no bytes."""
+        every = first.spans + ([] if second is None else second.spans)
+        marks = [-1 - i for i in range(len(every))]  # no special token has an id below 0
+        size = len(first.spans)
+        placed = self._joined(Row(marks[:size], []), None if second is None else Row(marks[size:], []), add)
+        return [every[-1 - one] if one < 0 else (0, 0) for one in placed]
+
+    def _padded(self, columns: dict[str, list[Any]], **options: Any) -> BatchEncoding:
+        """`pad`, offsets too; it passes over a batch of nothing."""
+        if not columns["input_ids"]:
+            return BatchEncoding(columns | {"attention_mask": []})
+        padded = self.pad(columns, **options)
+        if "offset_mapping" in padded:
+            left = options["padding_side"] == "left"
+            for i, (ids, own) in enumerate(zip(padded["input_ids"], columns["offset_mapping"], strict=True)):
+                fill = [(0, 0)] * (len(ids) - len(own))
+                padded["offset_mapping"][i] = fill + own if left else own + fill
+        return padded
+
+    # ---- ids to text
+
+    def _decode(self, token_ids: int | Ids, skip_special_tokens: bool = False, **options: Any) -> str:
+        """Text of any ids whatever: what is no UTF-8, or no text, becomes U+FFFD."""
+        given = token_ids if isinstance(token_ids, Iterable) else [token_ids]
+        try:
+            ids = [operator.index(number) for number in given]  # numpy would round 626.5
+        except TypeError as error:
+            raise CodingError(f"{self._opened.name}: ids that are not a row of integers ({error})") from error
+        special = set(self.all_special_ids) if skip_special_tokens else set()
+        out: list[bytes] = []
+        run: Ids = []
+        for number in [*ids, -1]:
+            if 0 <= number < self.vocab_size:
+                run.append(number)
+                continue
+            if run:
+                data = decode_run(self._levels, run)
+                out.append("\ufffd".encode() if data is None else data)
+                run = []
+            if number >= 0 and number not in special:
+                token = self._added_tokens_decoder.get(number)
+                out.append(("\ufffd" if token is None else token.content).encode())
+        return b"".join(out).decode(errors="replace")
+
+    def convert_tokens_to_string(self, tokens: list[str]) -> str:
+        ids = [self._convert_token_to_id_with_added_voc(token) for token in tokens]
+        return self._decode([number for number in ids if number is not None])

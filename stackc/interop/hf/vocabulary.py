@@ -1,0 +1,121 @@
+"""`LevelVocabulary`: the ids of a tokenizer, their strings, and the tokens that are added to a level's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transformers import AddedToken, PreTrainedTokenizer
+
+from stackc.api.errors import ArtifactError
+from stackc.api.files import read_bytes, write_atomically
+from stackc.coding.level import Level
+from stackc.interop.hf.level_handle import OpenedLevel
+from stackc.interop.hf.token_strings import numbered
+from stackc.stack.lower_levels import SUBFOLDER, copy_levels
+
+MODULE = "tokenization_stackc"
+"""The file that `AutoTokenizer` imports from a saved folder (with ``trust_remote_code=True``)."""
+
+
+class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
+    """A level's tokens and those that are added, in ids and strings; saved and loaded.
+
+    The end of text has the first id after the level's own, wherever one is named: exports (`stackc export --eos`)
+    and models of the extra ``hf`` have it there.
+
+    Args, errors: those of `StackTokenizer`.
+    """
+
+    vocab_files_names = {"manifest_file": f"{SUBFOLDER}/manifest.json"}  # noqa: RUF012 (the base class's form)
+
+    def __init__(self, manifest_file: str | Path, level: str | None, **options: Any) -> None:
+        self._opened = OpenedLevel(Path(manifest_file).parent, level)
+        end = options.get("eos_token")
+        if end is not None and not options.get("added_tokens_decoder"):
+            token = AddedToken(end, normalized=False) if isinstance(end, str) else end
+            token.special = True
+            self._added_tokens_decoder: dict[int, AddedToken] = {self._opened.alphabet: token}
+        options.setdefault("clean_up_tokenization_spaces", False)
+        options["auto_map"] = {"AutoTokenizer": [f"{MODULE}.StackTokenizer", None]}
+        super().__init__(**options)
+        self.init_kwargs["level"] = self._opened.name
+
+    @property
+    def _levels(self) -> list[Level]:
+        return self._opened.levels
+
+    # ---- saved and loaded
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoTokenizer") -> None:
+        """Nothing: a saved folder always carries `MODULE`, which imports the class and copies none of its source."""
+
+    def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
+        """Copy what the level and those below need to code, and the module for `AutoTokenizer`."""
+        folder = Path(save_directory)
+        module = folder / f"{MODULE}.py"
+        if module.is_file() and b"stackc.hf" not in read_bytes(module):
+            raise ArtifactError(f"{module}: is there already, and not stackc's; move it, or save to another folder")
+        made = copy_levels(self._opened.folder, self._opened.name, folder / SUBFOLDER)
+        with write_atomically(module) as file:
+            file.write(b'from stackc.hf import StackTokenizer\n\n__all__ = ["StackTokenizer"]\n')
+        return (*map(str, made), str(module))
+
+    # ---- ids and strings
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens of the level, without special and added ones."""
+        return self._opened.alphabet
+
+    def __len__(self) -> int:
+        return max(self.vocab_size, 1 + max(self._added_tokens_decoder, default=0))
+
+    def _update_total_vocab_size(self) -> None:
+        self.total_vocab_size = len(self)
+
+    def get_vocab(self) -> dict[str, int]:
+        """Every token's string and id, those of added tokens too."""
+        vocabulary = {self._convert_id_to_token(token): token for token in range(self.vocab_size)}
+        added: dict[str, int] = self._added_tokens_encoder
+        return vocabulary | added
+
+    def _convert_id_to_token(self, index: int) -> str:
+        if not 0 <= index < self.vocab_size:
+            return numbered(index)
+        piece = self._opened.pieces[index]
+        return piece + numbered(index) if piece in self._added_tokens_encoder else piece
+
+    def _convert_token_to_id(self, token: str) -> int | None:
+        known = self._opened.tokens
+        number = known.get(token)
+        if number is None and token.endswith("\u27e9"):  # the piece that an added token has taken
+            number = known.get(token[: token.rfind("\u27e8")])
+        if number is None and token != str(self.unk_token):  # whose id is asked for right here
+            number = self.unk_token_id
+        return number
+
+    # ---- added tokens
+
+    def _add_tokens(self, new_tokens: list[str] | list[AddedToken], special_tokens: bool = False) -> int:
+        """As of the base class, but an added token never takes the id of a text of the level."""
+        added = 0
+        for token in new_tokens or []:
+            content = str(token)
+            if not content or content in self._added_tokens_encoder:
+                continue
+            if isinstance(token, str):
+                special = special_tokens or token in self.all_special_tokens
+                token = AddedToken(token, normalized=False, special=special)
+            elif special_tokens:
+                token.special = True
+            number = len(self)
+            self._added_tokens_decoder[number] = token
+            self._added_tokens_encoder[content] = number
+            if token.special and content not in self.all_special_tokens:
+                self._extra_special_tokens.append(token)
+            added += 1
+        self._update_trie()
+        self._update_total_vocab_size()
+        return added

@@ -1,0 +1,262 @@
+"""Parts held to what they promise while they code: a broken promise names the level, the part and the rule.
+
+A build decodes and compares its held-out text as well; this says who is to blame, and before a long run. What is
+checked costs little: a part's first answers and then one in `EVERY`, and sums over whole results. Exceptions that a
+part should not raise become errors that name it (`stackc.parts.blame`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
+from stackc.api.errors import CodingError, PartError
+from stackc.api.frequencies import check_frequencies
+from stackc.api.models import Portability, Predictor
+from stackc.api.readers import Reader
+from stackc.api.windowings import Windowing
+from stackc.coding.verify import TRIED
+from stackc.parts.blame import blaming
+from stackc.parts.lanes import lane_decoder, lane_encoder
+
+if TYPE_CHECKING:
+    from stackc.coding.level import Level
+
+_END: Any = object()
+
+FIRST = 8
+"""Answers of a predictor that are all looked at."""
+
+EVERY = 64
+"""Of the later ones, one in so many."""
+
+LOOKED = 256
+"""Rows of an answer that are looked at: of a whole scored segment, its first."""
+
+
+class GuardedPredictor:
+    """A loaded predictor whose answers are looked at as they pass. It has the optional methods that the other has.
+
+    Args:
+        inner: the predictor.
+        alphabet: the A of the symbols that it is to answer for.
+        who: `stackc.parts.blame.blame` of its part.
+
+    Raises:
+        PartError: it is no predictor, has another alphabet, or a portability that there is not.
+    """
+
+    def __init__(self, inner: Predictor, alphabet: int, who: str) -> None:
+        lacking = [name for name in ("alphabet", "portability", "start", "step") if not hasattr(inner, name)]
+        if lacking:
+            raise PartError(f"{who}: load gave a {type(inner).__name__} without {', '.join(lacking)}")
+        self._inner, self._who, self._asked, self._proved = inner, who, 0, False
+        self.alphabet, self.portability = alphabet, inner.portability
+        if inner.alphabet != alphabet:
+            raise PartError(f"{who}: answers for an alphabet of {inner.alphabet}; the level reads one of {alphabet}")
+        if inner.portability not in get_args(Portability):
+            known = ", ".join(map(repr, get_args(Portability)))
+            raise PartError(f"{who}: a portability of {inner.portability!r}; there are {known}")
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else, such as `take` and `parameters`; `score` only where the predictor has it."""
+        if name == "_inner":  # while a copy is being made there is none yet
+            raise AttributeError(name)
+        found = getattr(self._inner, name)
+        return self._score if name == "score" else found
+
+    def step(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+        rows = self._ask(state, symbols)
+        if self._looks():
+            self._check(rows[symbols != IDLE] if (symbols == IDLE).any() else rows)
+        return rows
+
+    def _ask(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+        with blaming(self._who, "step"):
+            rows = self._inner.step(state, symbols)
+        self._check_type(rows, "step")
+        return rows
+
+    def start(self, lanes: int) -> Any:
+        with blaming(self._who, "start"):
+            return self._inner.start(lanes)
+
+    def _score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+        told = 0
+        with blaming(self._who, "score"):
+            scored = iter(self._inner.score(segment, restarts))  # type: ignore[attr-defined]
+        while True:
+            with blaming(self._who, "score"):
+                rows = next(scored, None)
+            if rows is None:
+                break
+            self._check_type(rows, "score")
+            if self._looks():
+                self._check(rows)
+            told += len(rows)
+            yield rows
+        if told != len(segment):
+            raise PartError(f"{self._who}: score gave {told} rows for a segment of {len(segment)} symbols")
+
+    def _looks(self) -> bool:
+        self._asked += 1
+        return self._asked <= FIRST or self._asked % EVERY == 0
+
+    def _check_type(self, rows: object, method: str) -> None:
+        if not isinstance(rows, np.ndarray) or rows.ndim != 2:
+            said = f"an array of shape {rows.shape}" if isinstance(rows, np.ndarray) else f"a {type(rows).__name__}"
+            raise PartError(f"{self._who}: {method} gave {said}; frequencies are uint32[rows, {self.alphabet}]")
+
+    def _check(self, rows: Frequencies) -> None:
+        try:
+            check_frequencies(rows[:LOOKED], self.alphabet, self._who)
+        except CodingError as error:
+            raise PartError(str(error)) from error
+
+    def prove(self, symbols: Symbols) -> None:
+        """Hold a predictor that says it is portable to it, once: on the first symbols of what is to be coded.
+
+        The answers alone, among other lanes, and by scoring must be the same, bit for bit. What another machine
+        answers cannot be known here.
+
+        Raises:
+            PartError: they are not.
+        """
+        if self._proved or self.portability != "portable":
+            return
+        known = symbols[:TRIED].astype(np.int64)
+        alone = self._stepped(known, lanes=1, lane=0)
+        self._same(alone, self._stepped(known, lanes=3, lane=1), "among other lanes")
+        if hasattr(self._inner, "score"):
+            scored = [rows.copy() for rows in self._score(symbols[:TRIED])]
+            self._same(alone, np.concatenate([alone[:0], *scored]), "by scoring")
+        self._proved = True
+
+    def _stepped(self, known: npt.NDArray[np.int64], lanes: int, lane: int) -> Frequencies:
+        """The rows of one lane; the others are given other symbols, or left alone."""
+        state = self.start(lanes)
+        inputs = np.full(lanes, RESTART, np.int64)
+        rows = np.zeros((len(known), self.alphabet), np.uint32)
+        for i, symbol in enumerate(known.tolist()):
+            answer = self._ask(state, inputs)
+            self._check(answer[lane : lane + 1])
+            rows[i] = answer[lane]
+            inputs = np.full(lanes, IDLE if i % 3 else self.alphabet - 1 - symbol, np.int64)
+            inputs[lane] = symbol
+        return rows
+
+    def _same(self, alone: Frequencies, other: Frequencies, how: str) -> None:
+        differing = np.flatnonzero((alone != other).any(axis=1))
+        if len(differing):
+            raise PartError(
+                f"{self._who}: says that it is portable, yet answers otherwise {how} than alone at symbol "
+                f"{differing[0]}; portable means the same bits however it is asked, else say 'same-build' or "
+                "'same-machine'"
+            )
+
+
+def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> npt.NDArray[np.bool_]:
+    """Where a windowing forces windows to start in a segment: bool[n]. It must have `cuts`.
+
+    Args:
+        who: `stackc.parts.blame.blame` of its part.
+        twice: ask again, and hold the answers against each other.
+
+    Raises:
+        PartError: an answer that is none, or not the same again; an attempt to change the segment.
+    """
+    assert windowing.cuts is not None
+    given = segment.view()
+    given.flags.writeable = False
+    answers = []
+    for _ in range(2 if twice else 1):
+        with blaming(who, "cuts"):
+            forced = windowing.cuts(given)
+        if not isinstance(forced, np.ndarray) or forced.dtype != np.bool_ or forced.shape != segment.shape:
+            said = f"{forced.dtype}{list(forced.shape)}" if isinstance(forced, np.ndarray) else type(forced).__name__
+            raise PartError(f"{who}: cuts of {len(segment)} symbols are {said}, not bool[n]")
+        answers.append(forced)
+    if not np.array_equal(answers[0], answers[-1]):
+        raise PartError(f"{who}: cuts of a segment are others when asked again; they must be a function of its symbols")
+    return answers[0]
+
+
+class GuardedReader:
+    """A reader whose documents and fingerprints are what they must be.
+
+    Args:
+        inner: the reader.
+        who: `stackc.parts.blame.blame` of its part.
+    """
+
+    def __init__(self, inner: Reader, who: str) -> None:
+        self._inner, self._who = inner, who
+
+    def documents(self, split: str) -> Iterator[bytes]:
+        """Those of the reader. Raises `PartError` at one that is not bytes."""
+        with blaming(self._who, "documents"):
+            documents = iter(self._inner.documents(split))
+        while True:
+            with blaming(self._who, "documents"):
+                document = next(documents, _END)
+            if document is _END:
+                return
+            if not isinstance(document, bytes):
+                raise PartError(f"{self._who}: documents gave a {type(document).__name__}; every document is bytes")
+            yield document
+
+    def fingerprint(self, split: str) -> str:
+        """That of the reader. Raises `PartError` where it tells nothing: text that changed would go unnoticed."""
+        with blaming(self._who, "fingerprint"):
+            found = self._inner.fingerprint(split)
+        if not isinstance(found, str) or not found:
+            raise PartError(f"{self._who}: fingerprint gave {found!r}; it is a hash of the content, as text")
+        return found
+
+
+class GuardedLaneEncoder:
+    """The lanes of a level's coder, `stackc.api.coders.LaneEncoder`; its unexpected exceptions name it."""
+
+    def __init__(self, level: Level, lanes: int) -> None:
+        self._who = level.coder_name
+        with blaming(self._who, "its encoder"):
+            self._inner = lane_encoder(level.coder, level.window, lanes, self._who)
+
+    def add(self, freqs: Frequencies | None, symbols: npt.NDArray[np.int64]) -> Any:
+        with blaming(self._who, "add"):
+            return self._inner.add(freqs, symbols)
+
+    def close(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> Any:
+        with blaming(self._who, "close"):
+            return self._inner.close(lanes, full)
+
+    def run(
+        self, lane: int, freqs: Frequencies | None, symbols: npt.NDArray[np.int64], cuts: npt.NDArray[np.bool_]
+    ) -> Any:
+        with blaming(self._who, "run"):
+            return self._inner.run(lane, freqs, symbols, cuts)
+
+
+class GuardedLaneDecoder:
+    """The lanes of a level's coder, `stackc.api.coders.LaneDecoder`; its unexpected exceptions name it."""
+
+    def __init__(self, level: Level, lanes: int, tokens: npt.NDArray[np.uint32]) -> None:
+        self._who = level.coder_name
+        with blaming(self._who, "its decoder"):
+            self._inner = lane_decoder(level.coder, level.window, lanes, tokens, self._who)
+
+    def open(self, lanes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
+        with blaming(self._who, "its decoder"):
+            self._inner.open(lanes, starts, ends)
+
+    def next(self, freqs: Frequencies | None, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        with blaming(self._who, "next"):
+            return self._inner.next(freqs, active)
+
+    def used(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        with blaming(self._who, "used"):
+            return self._inner.used(lanes, full)

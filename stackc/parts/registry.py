@@ -1,0 +1,291 @@
+"""Finds plugins, checks that they keep the contract, and hands out their parts by kind and name.
+
+Entry points of the group ``stackc`` are loaded one by one, because pluggy's own loader stops at the first
+that fails. Two kinds of trouble are told apart:
+
+- a plugin that does not load or registers wrongly is *set aside* with its reason, and the rest works
+  (``STACKC_STRICT_PLUGINS=1`` makes it an error);
+- a misspelt hook, a hook with a wrong signature or a second part of one name would go wrong in silence, so
+  each is an error (`PluginError`) wherever parts are asked for.
+
+Nothing here imports torch or numba; a part's factory does, when it is called.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib.metadata
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from stackc.api import hooks
+from stackc.api.errors import PluginError
+from stackc.api.version import CONTRACT, contract_problem
+from stackc.parts.part import Broken, Part, Source
+from stackc.parts.rules import registration_problems
+
+HOOKS = {
+    "model": "stackc_register_models",
+    "coder": "stackc_register_coders",
+    "windowing": "stackc_register_windowings",
+    "reader": "stackc_register_readers",
+}
+"""The hook of every kind of part."""
+
+GROUP = "stackc"
+"""Of entry points."""
+
+STRICT_VARIABLE = "STACKC_STRICT_PLUGINS"
+
+
+class _ContractBroken(Exception):
+    """A hook that is misspelt or has a wrong signature, or a name that is taken."""
+
+
+class Registry:
+    """The parts of a set of plugins.
+
+    Construct it from objects in tests: ``Registry.of(toy=module)``; elsewhere use `registry()`.
+
+    Attributes:
+        broken: the plugins whose parts are missing here, with reasons.
+    """
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self.sources = tuple(sources)
+        self.broken: tuple[Broken, ...] = ()
+        self._parts: dict[tuple[str, str], Part] = {}
+        self._manager = pluggy.PluginManager("stackc")
+        self._manager.add_hooks(hooks)
+        for number, source in enumerate(self.sources):
+            try:
+                added = self._read(source, f"{number}:{source.plugin}")
+            except _ContractBroken as error:
+                self.broken += (Broken(source=source, reason=str(error), fatal=True),)
+            except (Exception, SystemExit) as error:  # whatever a plugin does must not stop the others
+                self.broken += (Broken(source=source, reason=_one_line(error), fatal=False, error=error),)
+            else:
+                self._parts |= {(part.kind, part.name): part for part in added}
+
+    @classmethod
+    def of(cls, plugins: Mapping[str, object] | None = None, /, **named: object) -> Registry:
+        """A registry of these plugin objects alone, checked. Raises `PluginError` as `check` does."""
+        objects = {**(plugins or {}), **named}
+        made = cls(
+            Source(plugin=name, distribution="", version="", load=functools.partial(_identity, plugin))
+            for name, plugin in objects.items()
+        )
+        made.check()
+        return made
+
+    def check(self, strict: bool | None = None) -> None:
+        """Raise `PluginError` where a plugin breaks the contract; with `strict`, also where one was set aside.
+
+        Args:
+            strict: default: whether STACKC_STRICT_PLUGINS is set to something other than 0.
+        """
+        if strict is None:
+            strict = os.environ.get(STRICT_VARIABLE, "") not in ("", "0")
+        wrong = [str(broken) for broken in self.broken if broken.fatal or strict]
+        if wrong:
+            raise PluginError("\n".join(wrong))
+
+    def parts(self, kind: str | None = None) -> list[Part]:
+        """All parts of a kind (default: of every kind), sorted by kind and name."""
+        order = list(HOOKS)
+        chosen = [part for part in self._parts.values() if kind in (None, part.kind)]
+        return sorted(chosen, key=lambda part: (order.index(part.kind), part.name))
+
+    def find(self, kind: str, name: str) -> Part | None:
+        """The part of this kind and name, or None."""
+        return self._parts.get((kind, name))
+
+    def get(self, kind: str, name: str, distribution: str = "") -> Part:
+        """The part of this kind and name.
+
+        Args:
+            distribution: the package that had it when an artifact was written, for the message.
+
+        Raises:
+            PluginError: there is none; the message says which there are, the nearest, and what may be missing.
+        """
+        part = self.find(kind, name)
+        if part is None:
+            raise PluginError(self.missing(kind, name, distribution))
+        return part
+
+    def missing(self, kind: str, name: str, distribution: str = "") -> str:
+        """The message for a part that is not there."""
+        names = [part.name for part in self.parts(kind)]
+        text = f"no {kind} named {name!r}; installed: {', '.join(names) or 'none'}"
+        near = difflib.get_close_matches(name, names, n=1)
+        if near:
+            text += f"; did you mean {near[0]!r}?"
+        if distribution:
+            text += f"; it came with {distribution}: pip install {distribution}"
+        for broken in self.broken:
+            text += f"; {broken.source} was set aside and may have had it ({broken.reason})"
+        return text
+
+    def _read(self, source: Source, key: str) -> list[Part]:
+        """Load one plugin and collect what it registers; nothing is kept unless all of it is right."""
+        plugin = source.load()
+        problem = contract_problem(plugin)
+        if problem:
+            raise PluginError(problem)
+        _check_hooks(plugin)
+        self._manager.register(plugin, key)
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        added: dict[tuple[str, str], Part] = {}
+        for kind, hook in HOOKS.items():
+            register = self._register(source, added, kind)
+            self._manager.subset_hook_caller(hook, others)(register=register)
+        return list(added.values())
+
+    def _register(self, source: Source, added: dict[tuple[str, str], Part], kind: str) -> Callable[..., None]:
+        """The ``register`` that a plugin is handed: it checks one part and puts it into `added`."""
+
+        def register(name: str, factory: Callable[[Any], Any], config: type, summary: str) -> None:
+            self._add(source, added, kind, name, factory, config, summary)
+
+        register.__qualname__ = "register"  # as a message of Python's has it
+        return register
+
+    def _add(
+        self,
+        source: Source,
+        added: dict[tuple[str, str], Part],
+        kind: str,
+        name: str,
+        factory: Callable[[Any], Any],
+        config: type,
+        summary: str,
+    ) -> None:
+        problems = registration_problems(kind, name, factory, config, summary)
+        if problems:
+            raise PluginError(f"{kind} {name!r} is registered wrongly: " + "; ".join(problems))
+        taken = added.get((kind, name)) or self._parts.get((kind, name))
+        if taken is not None:
+            owner = f"plugin '{taken.plugin}'" + (f" ({taken.distribution})" if taken.distribution else "")
+            raise _ContractBroken(
+                f"a second {kind} named {name!r}; {owner} has one already: rename one, or uninstall its package"
+            )
+        added[kind, name] = Part(
+            kind=kind,
+            name=name,
+            factory=factory,
+            config=config,
+            summary=summary,
+            plugin=source.plugin,
+            distribution=source.distribution,
+            version=source.version,
+        )
+
+
+def _identity(plugin: object) -> object:
+    return plugin
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, ImportError) and error.name == "stackc.api":
+        here = "{}.{}".format(*CONTRACT)
+        text += (
+            f"; made for another contract of stackc.api than {here}: install a newer stackc, or another version of it"
+        )
+    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _check_hooks(plugin: object) -> None:
+    """Raise `_ContractBroken` for every hook that pluggy would pass over in silence or refuse less clearly."""
+    wrong = []
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        marked = getattr(function, "stackc_impl", None) if inspect.isroutine(function) else None
+        if not inspect.isroutine(function) or not (isinstance(marked, dict) or name.startswith("stackc_")):
+            continue
+        hook = (marked or {}).get("specname") or name
+        problem = _hook_problem(hook, function, bool(marked))
+        if problem:
+            wrong.append(problem)
+    if wrong:
+        raise _ContractBroken("\n".join(wrong))
+
+
+def _hook_problem(hook: str, function: Callable[..., Any], marked: bool) -> str | None:
+    """What is wrong with a function that is, or looks like, an implementation of `hook`; both signatures shown."""
+    found = f"{hook}({', '.join(inspect.signature(function).parameters)})"
+    if hook not in HOOKS.values():
+        near = difflib.get_close_matches(hook, HOOKS.values(), n=1, cutoff=0.0)[0]
+        return f"hook '{hook}' is not one of stackc's\n  expected: {near}(register)\n  found:    {found}"
+    if not marked:
+        return f"hook '{hook}' lacks @hookimpl (from stackc.api import hookimpl)\n  found:    {found}"
+    parameters = inspect.signature(function).parameters.values()
+    # pluggy never fills in a parameter that has a default, and refuses one that the hook does not have
+    if [p.name for p in parameters if p.default is p.empty] != ["register"]:
+        return f"hook '{hook}' has a wrong signature\n  expected: {hook}(register)\n  found:    {found}"
+    return None
+
+
+def installed() -> list[Source]:
+    """The entry points of the group ``stackc``, its own first, then by name; none of them is imported yet.
+
+    A package whose metadata cannot be read, whoever's it is, is a source that does not load.
+    """
+    try:
+        points = [(point, point.dist) for point in importlib.metadata.entry_points(group=GROUP)]
+        sources = [_source(point, dist) for point, dist in points]
+    except Exception:  # one damaged package in the environment is enough
+        sources = list(_one_by_one())
+    # Its own first, so that of two parts with one name the newcomer is to blame.
+    return sorted(sources, key=lambda source: (source.distribution != "stackc", source.plugin, source.distribution))
+
+
+def _source(point: importlib.metadata.EntryPoint, dist: importlib.metadata.Distribution | None) -> Source:
+    return Source(
+        plugin=point.name,
+        distribution=(dist and dist.name) or "",  # None where its metadata is missing
+        version=(dist and dist.version) or "",
+        load=point.load,
+    )
+
+
+def _one_by_one() -> Iterator[Source]:
+    """As `importlib.metadata.entry_points`, which a single damaged package stops: of two of one name the first."""
+    seen = set()
+    for dist in importlib.metadata.distributions():
+        try:
+            name = re.sub(r"[-_.]+", "-", dist.name).lower()
+            if name in seen:
+                continue
+            seen.add(name)
+            found = [_source(point, dist) for point in dist.entry_points if point.group == GROUP]
+        except Exception as error:
+            where = Path(str(getattr(dist, "_path", dist.locate_file(""))))
+            reason = f"{where}: its metadata or entry_points.txt cannot be read ({_one_line(error)})"
+            yield Source(plugin=where.name, distribution="", version="", load=functools.partial(_unreadable, reason))
+        else:
+            yield from found
+
+
+def _unreadable(reason: str) -> object:
+    raise PluginError(f"{reason}; install that package again, or remove it")
+
+
+@functools.lru_cache(maxsize=1)
+def registry() -> Registry:
+    """The parts of all installed plugins, loaded once.
+
+    Raises:
+        PluginError: a plugin breaks the contract (or was set aside, with STACKC_STRICT_PLUGINS=1).
+    """
+    made = Registry(installed())
+    made.check()
+    return made

@@ -1,0 +1,112 @@
+"""What a plugin must hand to ``register``: the rules that can be checked without making the part."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from stackc.api.windowings import Windowing
+
+if TYPE_CHECKING:
+    from stackc.parts.part import Part
+
+CODER_FLAGS = ("budget", "ends", "total", "needs_model")
+"""Class variables of a coder's configuration class; `stackc.api.coders.Coder` says what each means."""
+
+RESERVED = {"model": ("backend",), "coder": ("kind",), "windowing": ("kind",), "reader": ("reader", "segment")}
+"""Keys that the recipe itself keeps in a part's table: no field of its configuration may have such a name."""
+
+METHODS = {
+    "model": ("train", "freeze", "load"),
+    "coder": ("encoder", "decoder"),
+    "windowing": (),
+    "reader": ("documents", "fingerprint"),
+}
+"""What a part of each kind must have. Lanes, dictionaries and the like are optional (`stackc.api`)."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def registration_problems(kind: str, name: object, factory: object, config: object, summary: object) -> list[str]:
+    """Everything wrong with one call of ``register``; empty where all is right."""
+    problems = []
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        problems.append(f"the name {name!r} is not lower-case letters, digits, '-' and '_'")
+    if not callable(factory):
+        problems.append(f"the factory {factory!r} cannot be called")
+    if not isinstance(summary, str) or not summary.strip() or "\n" in summary:
+        problems.append("the summary is not one line of text")
+    if not inspect.isclass(config) or not attrs.has(config):
+        return [*problems, f"the config {config!r} is not an attrs class"]
+    problems += config_problems(config)
+    problems += [f"its config lacks {line}" for line in _lacking(kind, config)]
+    fields = attrs.fields_dict(config)
+    problems += [f"its field {key!r} has a name that recipes use themselves" for key in RESERVED[kind] if key in fields]
+    train = getattr(config, "train", None)
+    if kind == "model" and train is not None:
+        if inspect.isclass(train) and attrs.has(train):
+            problems += config_problems(train)
+        else:
+            problems.append(f"its train is {train!r}, neither an attrs class nor None")
+    return problems
+
+
+def made_problems(part: Part, config: Any, made: object) -> list[str]:
+    """What keeps that which a part's factory made from being such a part; empty where all is right."""
+    if part.kind == "windowing" and not isinstance(made, Windowing):
+        return [f"its factory makes a {type(made).__name__}, not a stackc.api.Windowing"]
+    lacking = [name for name in _methods(part.kind, config) if not callable(getattr(made, name, None))]
+    problems = [f"its factory makes a {type(made).__name__}, which has no method {name}" for name in lacking]
+    if part.kind == "coder":
+        problems += [
+            f"{flag} is {getattr(made, flag, None)} on the coder and {getattr(config, flag)} on its configuration"
+            for flag in CODER_FLAGS
+            if getattr(made, flag, None) != getattr(config, flag)
+        ]
+    return problems
+
+
+def _methods(kind: str, config: Any) -> tuple[str, ...]:
+    """The methods that a part must have."""
+    if kind == "coder" and getattr(config, "pieces", False):
+        return ("fit", "load", "pieces", "encode")
+    if kind == "coder" and getattr(config, "vocabulary", None) is not None:
+        return ("dictionary",)
+    return METHODS[kind]
+
+
+def config_problems(config: type[Any]) -> list[str]:
+    """What keeps an attrs class from being a configuration: frozen, keyword-only, every field explained."""
+    problems = []
+    try:
+        object.__new__(config).__setattr__("any", None)
+    except attrs.exceptions.FrozenInstanceError:
+        pass
+    except AttributeError:
+        problems.append(f"{config.__name__} is not frozen (attrs.frozen(kw_only=True))")
+    else:
+        problems.append(f"{config.__name__} is not frozen (attrs.frozen(kw_only=True))")
+    for field in attrs.fields(config):
+        if not field.kw_only:
+            problems.append(f"{config.__name__}.{field.name} is not keyword-only (attrs.frozen(kw_only=True))")
+        if not field.metadata.get("help"):
+            problems.append(f"{config.__name__}.{field.name} has no help (make fields with stackc.api bits or speed)")
+    return problems
+
+
+def _lacking(kind: str, config: type[Any]) -> list[str]:
+    lacking = []
+    version = getattr(config, "bits_version", None)
+    if not isinstance(version, int) or isinstance(version, bool):
+        lacking.append("bits_version: ClassVar[int]")
+    if kind == "model" and not callable(getattr(config, "cost", None)):
+        lacking.append("cost(alphabet, settings)")
+    if kind == "coder":
+        absent = [flag for flag in CODER_FLAGS if not isinstance(getattr(config, flag, None), bool)]
+        lacking += [f"{flag}: ClassVar[bool]" for flag in absent]
+        if not absent and config.budget and not config.ends:
+            lacking.append("ends = True: with budget = True nothing but the code itself can mark a window's end")
+    return lacking

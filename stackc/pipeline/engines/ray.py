@@ -1,0 +1,154 @@
+"""Shards as tasks on a Ray cluster: the one that RAY_ADDRESS names or `ray start` noted here, else one of this machine
+alone."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stackc.api.errors import StackcError
+from stackc.api.extras import need
+from stackc.pipeline.engines.choose import Item, Result
+
+RETRIES = 3
+"""Times that a shard is given to another worker when its worker died."""
+
+AHEAD = 2
+"""Shards handed out for each that can run: the next is at hand when one ends."""
+
+OBJECT_STORE = 256 << 20
+"""Bytes of shared memory of a cluster of this machine alone; shards of a build travel as files."""
+
+ANSWER_SECONDS = 5.0
+"""A cluster that does not take a connection within this is not there; Ray itself tries for minutes."""
+
+
+class Ray:
+    """An `stackc.pipeline.engines.choose.Engine`. Every machine of the cluster needs stackc and the stack's folder.
+
+    Args:
+        say: told which cluster it is.
+        again: what to do when one was lost, at the end of the error.
+    """
+
+    here = False
+
+    def __init__(self, threads: int, gpu: bool, say: Callable[[str], None], again: str) -> None:
+        # Neither figures sent home nor a dashboard: only tasks are wanted.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        self.ray = need("ray", "ray", "--engine ray")
+        self.again = again
+        if not self.ray.is_initialized():
+            self._connect(say)
+        self.task = self.ray.remote(num_cpus=threads, num_gpus=int(gpu), max_retries=RETRIES)(_call)
+        self.slots = max(1, int(self.ray.cluster_resources().get("CPU", 1)) // threads)
+
+    def _connect(self, say: Callable[[str], None]) -> None:
+        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        named = os.environ.get("RAY_ADDRESS", "")
+        address, whose = named, "of RAY_ADDRESS"
+        if named in ("", "auto", "local"):
+            address, whose = "" if named == "local" else _noted(), "that `ray start` noted here"
+        if address:
+            try:
+                if not _takes_connections(address):
+                    raise ConnectionError
+                self._init(address=address, **quiet)
+            except ConnectionError:
+                if address == named:
+                    raise StackcError(
+                        f"--engine ray: no cluster answers at RAY_ADDRESS={named}; check that it runs, and that "
+                        "RAY_AUTH_TOKEN is its token where it has one"
+                    ) from None
+                say(f"no Ray cluster answers at {address}, {whose} (`ray stop` makes Ray forget it)")
+            else:
+                say(f"on the Ray cluster at {address}, {whose}")
+                return
+        say("on a Ray cluster of this machine alone, for as long as this runs")
+        self._init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+
+    def _init(self, **how: Any) -> None:
+        """`ray.init`, which raises plain exceptions where a part of the cluster does not come up, and takes SIGTERM."""
+        handler = signal.getsignal(signal.SIGTERM)
+        try:
+            self.ray.init(**how)
+            if callable(handler) and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise StackcError(f"--engine ray: Ray did not start ({text}); try again, or leave --engine out") from error
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        handed: deque[tuple[int, Any]] = deque()
+        try:
+            for number, item in enumerate(items):
+                if len(handed) >= AHEAD * self.slots:
+                    yield self._result(*handed[0])
+                    handed.popleft()
+                with self._told(number):
+                    handed.append((number, self.task.remote(work, item)))
+            while handed:
+                yield self._result(*handed[0])
+                handed.popleft()
+        finally:
+            for _, task in handed:
+                with contextlib.suppress(self.ray.exceptions.RayError):  # of a cluster that is gone
+                    self.ray.cancel(task)
+
+    def _result(self, number: int, task: Any) -> Any:
+        with self._told(number):
+            return self.ray.get(task)
+
+    @contextlib.contextmanager
+    def _told(self, number: int) -> Iterator[None]:
+        """What went wrong with shard `number`, as an error of ours."""
+        errors = self.ray.exceptions
+        try:
+            yield
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, errors.RayError):  # the worker could not even read what it was to do
+                last = str(error.cause).strip().splitlines()[-1]
+                raise StackcError(f"shard {number}: {last}; every machine needs what this one has installed") from error
+            raise error.cause from None
+        except errors.RayError as error:
+            what = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if isinstance(error, errors.WorkerCrashedError):
+                what = f"its worker died {RETRIES + 1} times ({what})"
+            elif isinstance(error, errors.LocalRayletDiedError | errors.NodeDiedError):
+                what = f"a machine of the Ray cluster was lost, or the raylet on it ({what})"
+            raise StackcError(f"shard {number}: {what}; {self.again}") from error
+
+
+def _noted() -> str:
+    """The address of the cluster that `ray start` started or joined last on this machine, or nothing."""
+    temporary = os.environ.get("RAY_TMPDIR") or (sys.platform == "linux" and os.environ.get("TMPDIR")) or "/tmp"
+    try:
+        return Path(temporary, "ray", "ray_current_cluster").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _takes_connections(address: str) -> bool:
+    """Whether anything listens at "host:port" or "ray://host:port"."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _call(work: Callable[[Item], Result], item: Item) -> Result:
+    return work(item)

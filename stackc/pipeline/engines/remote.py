@@ -1,0 +1,55 @@
+"""Encoding with a finished stack where an engine sends the work."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.coding.level import Level
+from stackc.pipeline.engines.choose import STARTS_OVER, engine, travels
+from stackc.stack.runtime import Runtime
+from stackc.stack.stack import Stack
+from stackc.stack.streaming import Encode, Symbols, encode_here
+
+
+@attrs.frozen(kw_only=True)
+class RunEncoder:
+    """Encodes runs of whole segments with one level of the stack in `folder`, opened once in a process."""
+
+    folder: str
+    level: int
+    runtime: Runtime
+
+    def __call__(self, run: Symbols) -> npt.NDArray[np.unsignedinteger[Any]]:
+        return _opened(self.folder, self.runtime).levels[self.level].encode(run).tokens
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(folder: str, runtime: Runtime) -> Stack:
+    return Stack(Path(folder), runtime)
+
+
+def encoding_on(name: str, stack: Stack, say: Callable[[str], None]) -> Encode:
+    """What `stackc.stack.streaming.encode_stream` encodes by: tasks of the engine of that name, for a level whose tokens
+    are the same on any machine; any other is encoded here."""
+    run = stack.runtime
+    tasks = functools.cache(lambda: engine(name, run.threads, run.device == "cuda", say, STARTS_OVER))
+
+    def encode(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:
+        if not travels(level):
+            yield from encode_here(level, runs)
+            return
+        number = stack.level_index(level.name) - 1
+        work = RunEncoder(folder=str(stack.folder.absolute()), level=number, runtime=run)
+        first = next(runs, None)
+        if first is not None:  # a file that cannot be read, or is empty, starts no cluster
+            yield from tasks().map(work, itertools.chain([first], runs))
+
+    return encode

@@ -1,0 +1,85 @@
+"""What rank 0 of a build tells the others: to compare what all were given, to train, that it is over."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stackc.api.files import kept_in
+from stackc.pipeline.ranks.world import RankError, World
+
+_SIGN = re.compile(r"\.ranks-[0-9a-f]{32}")
+
+ALIKE = "start all ranks alike"
+
+
+class Orders:
+    """Orders of rank 0, numbered as they come. In a world of one there is nobody to give them to.
+
+    Args:
+        ranks: this process's place among all.
+        folder: the stack's, which all ranks share.
+        given: tells what must be the same on every rank, by name: "recipe" and "device".
+    """
+
+    def __init__(self, ranks: World, folder: Path, given: Callable[[], dict[str, str]]) -> None:
+        self._ranks, self._folder, self._given = ranks, folder, given
+        self._number = 0
+
+    def give(self, what: dict[str, Any]) -> None:
+        """Rank 0: tell all others."""
+        with contextlib.suppress(RuntimeError):  # nobody is left to hear it
+            self._ranks.order(self._number, what)
+        self._number += 1
+
+    def received(self) -> Iterator[dict[str, Any]]:
+        """The others: the orders to train, until rank 0 is done.
+
+        Raises:
+            RankError: rank 0 stopped or is gone.
+        """
+        while (order := self._receive())["do"] in ("compare", "train"):
+            if order["do"] == "train":
+                yield order
+                continue
+            other = [what for what, value in self._given().items() if order[what] != value]
+            if not (self._folder / order["sign"]).exists():
+                other.append("folder")
+            self._ranks.answer(self._number - 1, other)
+        if order["do"] == "stop":
+            raise RankError("rank 0 stopped", quiet=True)
+
+    def compare(self) -> None:
+        """Rank 0: ask the others whether they were given the same, before anything is read.
+
+        A folder has other paths on other machines; a file of a new name is in one folder alone.
+
+        Raises:
+            RankError: another rank was given another recipe, device or folder.
+        """
+        if self._ranks.ranks == 1:
+            return
+        sign = self._folder / f".ranks-{uuid.uuid4().hex}"
+        with kept_in(self._folder), self._ranks.together():
+            for old in self._folder.iterdir():
+                if _SIGN.fullmatch(old.name):  # of a build that was killed: this one holds the folder
+                    old.unlink()
+            sign.touch(exist_ok=False)
+            try:
+                self.give({"do": "compare", "sign": sign.name, **self._given()})
+                answers = self._ranks.answers(self._number - 1)
+            finally:
+                sign.unlink(missing_ok=True)
+        one_folder = f"all ranks need one folder, {self._folder}, on a file system that their machines share"
+        for what, remedy in (("recipe", ALIKE), ("device", ALIKE), ("folder", one_folder)):
+            others = [str(rank) for rank, other in answers.items() if what in other]
+            if others:
+                raise RankError(f"rank {', '.join(others)}: not the {what} of rank 0; {remedy}")
+
+    def _receive(self) -> dict[str, Any]:
+        self._number += 1
+        return self._ranks.receive(self._number - 1)

@@ -1,0 +1,229 @@
+"""Several processes that build one stack together, as `torchrun` starts them, one a device.
+
+Rank 0 builds as one process does. The others wait for its orders, train with it, and do nothing else:
+
+    rank 0    read ─► train ─► freeze, compile, encode ─► train ─► … ─► report
+    rank 1    wait    train    wait                       train         wait
+
+Orders go through the key-value store by which the processes found each other, data and gradients through the process
+group of torch.distributed; both are set up here. Artifacts are read from the stack's folder, which all ranks share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from stackc.api.errors import StackcError
+from stackc.api.streams import write_all
+
+PATIENCE = datetime.timedelta(days=365)
+"""How long a rank waits for the others: stages that rank 0 does alone take as long as they take."""
+
+GRACE_SECONDS = 2.0
+"""Between torchrun's request to end and the end: an error that is already on its way is printed first. And between the
+turns in which ranks speak of an error that all may have."""
+
+MEETING_SECONDS = 0.05
+"""Between two looks of rank 0 at who has come."""
+
+LOST = "another rank of this build was lost; nothing half-done was kept, the same command goes on where it was"
+
+ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+class RankError(StackcError):
+    """The build cannot go on because another rank ended; `quiet` where that one says why."""
+
+    def __init__(self, text: str = LOST, quiet: bool = False) -> None:
+        super().__init__(text)
+        self.quiet = quiet
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """Which of how many processes this is. `store` carries orders and answers; None in a world of one.
+
+    Attributes:
+        rank: 0 .. ranks - 1.
+        ranks: processes in all.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+    store: Any = attrs.field(default=None, eq=False, repr=False)
+
+    def order(self, number: int, what: dict[str, Any]) -> None:
+        """Rank 0: give order `number` to all others."""
+        if self.store is not None:
+            self.store.set(f"order/{number}", json.dumps(what))
+
+    def receive(self, number: int) -> dict[str, Any]:
+        """The others: wait for order `number`.
+
+        Raises:
+            RankError: rank 0 is gone.
+        """
+        try:
+            self.store.wait([f"order/{number}"], PATIENCE)
+            order: dict[str, Any] = json.loads(self.store.get(f"order/{number}"))
+        except RuntimeError as error:
+            raise self.lost() from error
+        return order
+
+    def answer(self, number: int, what: list[str]) -> None:
+        """The others: answer order `number`."""
+        self.store.set(f"answer/{number}/{self.rank}", json.dumps(what))
+
+    def answers(self, number: int) -> dict[int, list[str]]:
+        """Rank 0: wait for what each of the others answers to order `number`, by rank."""
+        keys = {rank: f"answer/{number}/{rank}" for rank in range(1, self.ranks)}
+        self.store.wait(list(keys.values()), PATIENCE)
+        return {rank: json.loads(self.store.get(key)) for rank, key in keys.items()}
+
+    def lost(self) -> RankError:
+        """What this rank says where another is gone: rank 0 speaks, and rank 1 in case that rank 0 is the one."""
+        return RankError(quiet=self.rank > 1)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Around work of all ranks: one that died is an error in one line on the others."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self.ranks > 1 and _of_a_lost_rank(error):
+                raise self.lost() from error
+            raise
+
+
+def ranks_of_environment() -> tuple[int, int]:
+    """(rank, ranks) as torchrun says them; (0, 1) where it did not start this process."""
+    if not all(os.environ.get(name) for name in ENVIRONMENT):
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
+@contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """Around the work of a process that torchrun may have started with others: an error that all have is said once.
+
+    Rank 0 speaks at once. Each other one waits for its turn: the first that ends makes torchrun end the rest. So what
+    only one rank, or one machine, has is said too, and nobody waits for another.
+    """
+    try:
+        yield
+    except RankError:
+        raise
+    except StackcError as error:
+        rank, _ = ranks_of_environment()
+        if not rank:
+            raise
+        time.sleep(GRACE_SECONDS * (1 + int(os.environ.get("LOCAL_RANK", "0"))))
+        raise StackcError(f"rank {rank}: {error}") from error
+
+
+@contextlib.contextmanager
+def world(device: str) -> Iterator[World]:
+    """Join the other processes of this build, if there are any, and part from them at the end.
+
+    Args:
+        device: as of `stackc.stack.runtime.Runtime`: on CUDA each process takes the GPU of its local rank.
+
+    Raises:
+        StackcError: more processes than GPUs.
+    """
+    rank, ranks = ranks_of_environment()
+    if ranks == 1:
+        yield World()
+        return
+    import torch
+    import torch.distributed as dist
+
+    _end_with_a_line(rank)
+    backend = "gloo"
+    if device != "cpu" and torch.cuda.is_available():
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        if local >= torch.cuda.device_count():
+            raise StackcError(
+                f"rank {rank}: there are {torch.cuda.device_count()} GPUs here; start as many processes a machine"
+            )
+        torch.cuda.set_device(local)
+        backend = "cpu:gloo,cuda:nccl"
+    store, _, _ = next(iter(dist.rendezvous("env://")))
+    with World(rank=rank, ranks=ranks).together():
+        start = _start(store, rank, ranks)
+        group = dist.PrefixStore(f"group/{start}", store)
+        dist.init_process_group(backend, store=group, rank=rank, world_size=ranks, timeout=PATIENCE)
+    yield World(rank=rank, ranks=ranks, store=dist.PrefixStore(f"stackc/{start}", store))
+    # Only where all went well: the group of a world that lost a rank cannot be parted from.
+    try:
+        dist.barrier()
+        dist.destroy_process_group()
+    except RuntimeError as error:
+        # All that was to be done together is done: one that is lost now is not missed.
+        if not _of_a_lost_rank(error):
+            raise
+
+
+def _start(store: Any, rank: int, ranks: int) -> str:
+    """A name for this start of all ranks, the same on each: the store may still hold what an earlier start wrote.
+
+    torchrun's store outlives the ranks that it restarts, and two machines need not count the same restarts. So each
+    rank draws a name and calls rank 0 by it; rank 0 answers every call that it finds, old ones too, until all ranks
+    have got their answer.
+    """
+    mine = uuid.uuid4().hex
+    if rank:
+        store.set(f"call/{rank}", mine)
+        store.wait([f"start/{mine}"], PATIENCE)
+        start: str = store.get(f"start/{mine}").decode()
+        store.set(f"came/{start}/{rank}", "")
+        return start
+    away = list(range(1, ranks))
+    while away := [other for other in away if not store.check([f"came/{mine}/{other}"])]:
+        for other in away:
+            if store.check([f"call/{other}"]):
+                store.set(f"start/{store.get(f'call/{other}').decode()}", mine)
+        time.sleep(MEETING_SECONDS)
+    return mine
+
+
+def _of_a_lost_rank(error: RuntimeError) -> bool:
+    """Whether torch.distributed complains of a connection."""
+    import torch.distributed as dist
+
+    return isinstance(error, dist.DistError) or "gloo" in str(error).lower() or "closed by peer" in str(error)
+
+
+def _end_with_a_line(rank: int) -> None:
+    """When torchrun ends this process because another one failed, say so, even from within a call that never returns.
+
+    A signal's Python handler runs only between calls; what is written to the wake-up pipe is read at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+
+    def watch() -> None:
+        while signal.SIGTERM not in os.read(read, 1):
+            pass
+        time.sleep(GRACE_SECONDS)
+        if rank == 0:
+            with contextlib.suppress(OSError), open(2, "wb", buffering=0, closefd=False) as file:
+                write_all(file, f"error: {LOST}\n".encode())
+        os._exit(2)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,141 @@
+"""Generation: the compressed text is the prompt, the top model goes on, and what comes is decoded."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import RESTART, Frequencies
+from stackc.api.errors import CodingError, StackcError
+from stackc.api.models import Predictor
+from stackc.coding.level import Level
+from stackc.coding.pieces import PiecesOf
+from stackc.stack.generation.constraint import Constraint, Cursor, TokensOf, exactly
+
+
+def generate(
+    levels: list[Level],
+    top: Predictor,
+    segment: int,
+    prompt: bytes,
+    *,
+    tokens: int,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> bytes:
+    """Text that starts with `prompt`, byte for byte, and goes on with `tokens` tokens of the top model.
+
+    Args:
+        levels: the stack's levels, lowest first; every coder must be total and know its intervals.
+        top: the frozen top model, over the last level's tokens.
+        segment: after this many tokens the top model's context restarts.
+        prompt: any bytes; may end inside a character or a word.
+        tokens: how many last-level tokens to draw, at least.
+        temperature: 0 takes the likeliest token; 1 draws from the model's own distribution.
+        seed: of the draws.
+
+    Raises:
+        StackcError: a negative temperature or number of tokens.
+        CodingError: a level whose coder does not decode arbitrary tokens.
+    """
+    if not temperature >= 0 or tokens < 0:
+        raise StackcError(f"temperature {temperature} and {tokens} tokens: both must be 0 or more")
+    for level in levels:
+        if not level.coder.total:
+            raise CodingError(
+                f"{level.name}: its coder decodes only what it encoded; nothing can be generated through it"
+            )
+    written, constraint = prompt_tokens(levels, prompt)
+    rng = np.random.default_rng(seed)
+    sampler = _Sampler(top, segment)
+    for token in written:
+        sampler.feed(token)
+    drawn = 0
+    per = levels[-1].window_tokens or 1 if levels else 1
+    while True:
+        # Until the prompt is kept and the last code is whole.
+        while drawn < tokens or constraint is not None or len(written) % per:
+            token, constraint = _draw(sampler.row, constraint, temperature, rng)
+            sampler.feed(token)
+            written.append(token)
+            drawn += 1
+        text = _decode(levels, written)
+        if text.startswith(prompt):
+            return text
+        # The end of the prompt is in a code of a lower level that is not whole yet.
+        tokens = drawn + per
+
+
+def _decode(levels: list[Level], tokens: list[int]) -> bytes:
+    symbols: npt.NDArray[np.integer] = np.array(tokens, np.int64)
+    for level in reversed(levels):
+        symbols = level.decode(symbols).symbols
+    return symbols.astype(np.uint8).tobytes()
+
+
+def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constraint | None]:
+    """The last level's tokens of the prompt's finished windows, and what the tokens after them must keep."""
+    symbols: npt.NDArray[np.integer] = np.frombuffer(prompt, np.uint8)
+    constraint: Constraint | None = None
+    for level in levels:
+        keep, open_from = _finished(level, symbols)
+        tail = tuple(int(symbol) for symbol in symbols[open_from:])
+        below = exactly(tail, constraint)
+        since = open_from - open_from % level.segment
+        before = tuple(int(symbol) for symbol in symbols[since:open_from])
+        if below is None:
+            constraint = None
+        elif level.pieces is not None:
+            constraint = PiecesOf(level.pieces, below)
+        else:
+            constraint = TokensOf(Cursor.at(level, before), below)
+        symbols = keep
+    return [int(symbol) for symbol in symbols], constraint
+
+
+def _finished(level: Level, symbols: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.integer], int]:
+    """Tokens of the windows that no further symbol can change, and where the unfinished window starts."""
+    coded = level.encode(symbols)
+    if not len(coded.starts):
+        return coded.tokens, 0
+    last = int(coded.starts[-1])
+    if len(symbols) % level.segment == 0 or len(symbols) - last == level.window.symbols:
+        return coded.tokens, len(symbols)
+    # Windows share nothing but their segment, so without the last one its tokens are a prefix, except for a
+    # code that would have ended sooner: encoding what is before it gives just the finished windows.
+    if level.window_tokens is not None:
+        return coded.tokens[: -level.window_tokens], last
+    return level.encode(symbols[:last]).tokens, last
+
+
+class _Sampler:
+    """The top model in one lane, fed token by token."""
+
+    def __init__(self, top: Predictor, segment: int) -> None:
+        self._top, self._segment, self._count = top, segment, 0
+        self._state = top.start(1)
+        self.row: Frequencies = top.step(self._state, np.array([RESTART], np.int64))[0]
+
+    def feed(self, token: int) -> None:
+        self._count += 1
+        symbol = RESTART if self._count % self._segment == 0 else token
+        self.row = self._top.step(self._state, np.array([symbol], np.int64))[0]
+
+
+def _draw(
+    row: Frequencies, constraint: Constraint | None, temperature: float, rng: np.random.Generator
+) -> tuple[int, Constraint | None]:
+    """One token and the constraint on those after it."""
+    options = constraint.options() if constraint is not None else [(0, len(row) - 1, None)]
+    allowed = np.zeros(len(row), np.bool_)
+    for first, last, _ in options:
+        allowed[first : last + 1] = True
+    weights = np.where(allowed, row.astype(np.float64), 0.0)
+    if temperature == 0:
+        token = int(weights.argmax())
+    else:
+        weights = np.where(allowed, (weights / weights.max()) ** (1.0 / temperature), 0.0)
+        sums = np.cumsum(weights)
+        token = int(np.searchsorted(sums, rng.random() * sums[-1], side="right"))
+    after = next(after for first, last, after in options if first <= token <= last)
+    return token, after

@@ -1,0 +1,120 @@
+"""Levels and models opened from the folders of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stackc.api.errors import ArtifactError
+from stackc.api.files import read_tensors
+from stackc.api.models import Predictor
+from stackc.coding.host import host
+from stackc.coding.level import Level
+from stackc.parts.blame import blaming
+from stackc.parts.checked import GuardedPredictor
+from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.stack.evaluate import Measured
+from stackc.stack.runtime import Runtime
+
+if TYPE_CHECKING:
+    pass
+from stackc.stack.stack import _lazily
+
+LANE_COUNTS = 1 << 25
+"""Frequencies of all lanes together: a row has one for every symbol of the alphabet."""
+
+
+def lanes_for(alphabet: int, runtime: Runtime) -> int:
+    """Lanes whose rows of frequencies fit in memory."""
+    return max(1, min(runtime.lanes, LANE_COUNTS // alphabet))
+
+
+def open_level(
+    section: LevelSection,
+    folder: Path,
+    segment: int,
+    runtime: Runtime,
+    *,
+    compiled: bool,
+    written_on: str = "",
+    check: Callable[[], None] = lambda: None,
+    again: Callable[[], Level] | None = None,
+) -> Level:
+    """A level from its section of the recipe and its parts in `folder`.
+
+    Args:
+        compiled: whether it has a dictionary.
+        written_on: where its tokens are from, if its model's answers do not travel.
+        check: called before the model is loaded, which a compiled level does only to be measured.
+        again: as of `Level`.
+    """
+    coder = section.coder.make()
+    if hasattr(coder, "load"):
+        with blaming(section.coder.who, "load"):
+            coder.load(folder / "coder")
+    dictionary = None
+    if compiled:
+        from stackc.coding.dictionary.dictionary import Dictionary
+
+        dictionary = Dictionary.load(folder / "dictionary" / "dictionary.safetensors", section.alphabet)
+        if (bits := section.windowing.make().bits) is not None and len(dictionary) > 1 << bits:
+            raise ArtifactError(f"{folder}: a dictionary of {len(dictionary)} texts for codes of {bits} bits")
+
+    def load_predictor() -> Predictor:
+        check()
+        predictor = open_predictor(section, folder, runtime)
+        here = host(predictor.portability)
+        if written_on and here != written_on:
+            raise ArtifactError(
+                f"{section.name}: its model's answers are {predictor.portability}; the stack was built on "
+                f"{written_on}, this is {here}: decode there"
+            )
+        return predictor
+
+    return Level(
+        name=section.name,
+        alphabet=section.alphabet,
+        segment=segment,
+        windowing=section.windowing.make(),
+        coder=coder,
+        token_bits=section.token_bits,
+        vocabulary=section.vocabulary,
+        load_predictor=load_predictor if section.model is not None else None,
+        dictionary=dictionary,
+        lanes=lanes_for(section.alphabet, runtime),
+        threads=runtime.threads,
+        coder_name=section.coder.who,
+        windowing_name=section.windowing.who,
+        again=again,
+    )
+
+
+def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Runtime) -> Predictor:
+    """The frozen model of a section."""
+    if section.model is None:
+        raise ArtifactError(f"{section.name}: this level has no model")
+    backend, who = section.model.make(), section.model.who
+    with blaming(who, "load"):
+        loaded = backend.load(folder / "frozen", section.alphabet, runtime.resolve())
+    return GuardedPredictor(loaded, section.alphabet, who)
+
+
+def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:
+    """All models of a stack, as `evaluate` wants them."""
+    rows = []
+    sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
+    for section, level in zip(sections, (*levels, None), strict=True):
+        load = top if level is None else _lazily(level)
+        rows.append(
+            Measured(
+                name=section.name,
+                alphabet=section.alphabet,
+                segment=recipe.corpus.segment,
+                counts=read_tensors(folder / section.name / "counts" / "counts.safetensors")["counts"],
+                cost=section.model.cost(section.alphabet, section.train) if section.model else None,
+                load=load if section.model else None,
+                level=level,
+            )
+        )
+    return rows

@@ -1,0 +1,55 @@
+"""Where predictors run: the device, and how far answers that are not portable travel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from stackc.api.errors import StackcError
+from stackc.api.models import Device
+
+if TYPE_CHECKING:
+    from stackc.recipe.tables import RunSection
+
+
+@attrs.frozen(kw_only=True)
+class Runtime:
+    """Speed-only settings of a session.
+
+    Attributes:
+        device: "auto" (CUDA where torch sees one), "cpu" or "cuda".
+        threads: inside one operation of a model, and of a compiled level.
+        lanes: windows or segments coded side by side.
+        memory: megabytes that compiling a level may take; a level that takes more is not compiled.
+        shard_from: parameters from which on a model is shared out among the ranks that train it.
+        engine: what shards of a corpus are encoded by, "local" or "ray" (`stackc.pipeline.engines.choose`).
+    """
+
+    device: str = "auto"
+    threads: int = 1
+    lanes: int = 256
+    memory: int = 1024
+    shard_from: int = 500_000_000
+    engine: str = "local"
+
+    @classmethod
+    def of(cls, run: RunSection, **changes: Any) -> Runtime:
+        """As the recipe's ``[run]`` says, with changes."""
+        return attrs.evolve(cls(**attrs.asdict(run)), **changes)
+
+    def resolve(self) -> Device:
+        """The device itself. Imports torch unless "cpu" was asked for.
+
+        Raises:
+            StackcError: CUDA was asked for and there is none.
+        """
+        if self.device == "cpu":
+            return Device(name="cpu", threads=self.threads)
+        import torch
+
+        if torch.cuda.is_available():
+            return Device(name="cuda", threads=self.threads)
+        if self.device == "cuda":
+            raise StackcError("--device cuda: torch sees no CUDA device here; use --device cpu, or auto")
+        return Device(name="cpu", threads=self.threads)

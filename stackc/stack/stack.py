@@ -1,0 +1,282 @@
+"""A stack: levels, top model and the recipe they came from, as one folder (docs/concepts.md, "A stack on disk").
+
+manifest.json                 format, recipe, plugins, SHA-256 of every part; written last, holds no times
+corpus/<split>/               the text as a symbol store
+<level>/counts/               symbol counts of the training text that the level reads
+<level>/model/  frozen/       float weights; the integers that code
+<level>/coder/  dictionary/   a coder's own tables; the level compiled
+<level>/tokens/<split>/       what the level made of the text: the next level's symbols
+<top>/counts/ model/ frozen/
+report/report.json            the figures of the held-out text
+logs/                         metrics.jsonl, TensorBoard events; no part of the stack
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.errors import ArtifactError, CodingError, PluginError, StackcError
+from stackc.api.models import Predictor
+from stackc.api.windowings import Windowing
+from stackc.coding.dictionary.threads import once
+from stackc.coding.documents import outside, row_of_integers
+from stackc.coding.level import Level
+from stackc.parts.registry import registry
+from stackc.recipe import Recipe, recipe_from_dict
+from stackc.stack.evaluate import Evaluation, Measured, evaluate
+from stackc.stack.generation.generate import generate
+from stackc.stack.manifest import check_parts, read_manifest, stack_sha256
+from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
+from stackc.stack.runtime import Runtime
+from stackc.stack.streaming import decode_stream, encode_stream
+
+if TYPE_CHECKING:
+    from stackc.archive.codec import BlockCodec
+    from stackc.archive.writer import Written
+
+
+FILE_CODER = "arithmetic"
+"""The coder of the top model in `.stk` files."""
+
+
+class Stack:
+    """A finished stack, opened for coding. Models are loaded when they are first needed.
+
+    Args:
+        folder: the stack's folder.
+        runtime: device, threads, lanes and memory; None: as the recipe's ``[run]`` says.
+        upto: the last level to open; what lies above it may be missing. None: all of them.
+
+    Raises:
+        ArtifactError: no stack there, one that is damaged, or one of a newer format.
+        RecipeError, PluginError: a part that is not installed.
+    """
+
+    def __init__(self, folder: Path | str, runtime: Runtime | None = None, upto: str | None = None) -> None:
+        self.manifest = read_manifest(Path(folder), upto)
+        self.folder = Path(folder).absolute()  # models are read later, when the process may have changed its own
+        _check_plugins(self.folder, self.manifest)
+        self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
+        _check_levels(self.folder, self.manifest, self.recipe)
+        self._upto = upto
+        self._opened = self.level_index(upto)
+        self.runtime = runtime or Runtime.of(self.recipe.run)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled it is a folder and a hash; another process opens the stack again, and no other in its place."""
+        return _reopened, (type(self), self.folder, self.runtime, self._upto, self.sha256)
+
+    @property
+    def name(self) -> str:
+        return self.recipe.stack.name
+
+    @property
+    def sha256(self) -> str:
+        """The stack's name in `.stk` files: the hash of all that decoding needs (`stackc.stack.manifest.stack_sha256`)."""
+        return stack_sha256(self.manifest)
+
+    @once
+    def levels(self) -> list[Level]:
+        """The levels, lowest first. Raises `ArtifactError` where a part is not what the manifest says."""
+        made_levels = self.manifest["levels"][: self._opened]
+        for name, compiled in ((made["name"], made["compiled"]) for made in made_levels):
+            check_parts(self.folder, self.manifest, name, "coder", *(["dictionary"] if compiled else []))
+        return [
+            open_level(
+                section,
+                self.folder / section.name,
+                self.recipe.corpus.segment,
+                self.runtime,
+                compiled=made["compiled"],
+                written_on=made["host"],
+                check=functools.partial(check_parts, self.folder, self.manifest, section.name, "frozen"),
+                again=functools.partial(_level_again, self.folder, self.runtime, section.name, self.sha256),
+            )
+            for section, made in zip(self.recipe.levels[: self._opened], made_levels, strict=True)
+        ]
+
+    @once
+    def top(self) -> Predictor:
+        """The frozen top model. Raises `ArtifactError` where a part is not what the manifest says."""
+        check_parts(self.folder, self.manifest, self.recipe.top.name, "frozen")
+        return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime)
+
+    @property
+    def coder_version(self) -> int:
+        """`bits_version` of the coder of `.stk` files."""
+        return registry().get("coder", FILE_CODER).bits_version
+
+    @once
+    def codec(self) -> BlockCodec:
+        """Codes the blocks of `.stk` files: the levels, then the top model as a level with tokens of eight bits."""
+        from stackc.archive.codec import BlockCodec
+
+        part = registry().get("coder", FILE_CODER)
+        top = Level(
+            name=self.recipe.top.name,
+            alphabet=self.recipe.top.alphabet,
+            segment=self.recipe.corpus.segment,
+            windowing=Windowing(bits=None, symbols=None, restart="segment"),
+            coder=part.factory(part.config()),
+            token_bits=8,
+            load_predictor=lambda: self.top,
+            lanes=lanes_for(self.recipe.top.alphabet, self.runtime),
+        )
+        return BlockCodec(self.levels, top)
+
+    def compress(self, source: IO[bytes], target: IO[bytes], **options: Any) -> Written:
+        """Write what `source` holds, to its end, to `target` as a `.stk` file; memory is bounded.
+
+        Args:
+            source: a binary stream; a pipe, a raw file or a non-blocking one will do.
+            target: another. It is not flushed.
+            options: of `stackc.archive.writer.compress`: block_size, verify, modified, report.
+        """
+        from stackc.archive.writer import compress
+
+        return compress(self.codec, bytes.fromhex(self.sha256), self.coder_version, source, target, **options)
+
+    def decompress(self, source: IO[bytes], target: IO[bytes]) -> None:
+        """Write the original of the `.stk` file `source` to `target`. See `stackc.container` for ranges and salvage.
+
+        Raises:
+            ContainerError: damage, by block, or a file of another stack. What `target` holds then is only a part.
+        """
+        from stackc.archive.decoder import decompress
+        from stackc.stack.finding import open_codec
+
+        decompress(source, target, lambda header: open_codec(header, self))
+
+    def level_index(self, name: str | None) -> int:
+        """How many levels to go through so that `name` is the last; None: all of them."""
+        names = [section.name for section in self.recipe.levels]
+        if name is None:
+            return len(names)
+        if name not in names:
+            raise StackcError(f"{self.folder}: no level {name!r}; its levels are {', '.join(names)}")
+        return names.index(name) + 1
+
+    def token_alphabet(self, level: str | None = None) -> int:
+        """The alphabet of a level's tokens; None: of the last level's, or of bytes where there is no level."""
+        chosen = self.levels[: self.level_index(level)]
+        return chosen[-1].token_alphabet if chosen else 256
+
+    def encode(self, data: bytes, level: str | None = None) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """The tokens of some bytes, taken as one document.
+
+        Args:
+            data: any bytes.
+            level: the level whose tokens are wanted; None: the last.
+        """
+        symbols: npt.NDArray[Any] = np.frombuffer(data, np.uint8)
+        for one in self.levels[: self.level_index(level)]:
+            symbols = one.encode(symbols).tokens
+        return symbols
+
+    def encode_stream(
+        self,
+        pieces: Iterable[bytes],
+        level: str | None = None,
+        engine: str = "local",
+        say: Callable[[str], None] = lambda text: None,
+    ) -> Iterator[npt.NDArray[Any]]:
+        """The tokens of one document that comes in pieces, in flat memory: those that `encode` gives all of it.
+
+        Args:
+            engine: "local", or "ray" for the workers of a Ray cluster (speed only).
+            say: told which cluster that is.
+        """
+        levels = self.levels[: self.level_index(level)]
+        if engine == "local":
+            return encode_stream(levels, pieces)
+        from stackc.pipeline.engines.remote import encoding_on
+
+        return encode_stream(levels, pieces, encoding_on(engine, self, say))
+
+    def decode_stream(
+        self, pieces: Iterable[npt.NDArray[np.integer]], level: str | None = None, ignored: list[int] | None = None
+    ) -> Iterator[bytes]:
+        """The bytes of tokens that come in pieces; memory is flat where every level's windows decode alone.
+
+        Args:
+            ignored: at the end, counts of the tokens that `decode_counting` speaks of are added.
+        """
+        levels = self.levels[: self.level_index(level)]
+        return decode_stream(levels, pieces, [] if ignored is None else ignored)
+
+    def decode(self, tokens: npt.NDArray[np.integer], level: str | None = None) -> bytes:
+        """The bytes of some tokens of a level. `decode(encode(data)) == data`.
+
+        Raises:
+            CodingError: a token out of range, or tokens that are no text (coders that are not total).
+        """
+        return self.decode_counting(tokens, level)[0]
+
+    def decode_counting(self, tokens: npt.NDArray[np.integer], level: str | None = None) -> tuple[bytes, int]:
+        """As `decode`, and how many tokens of incomplete last codes were ignored, at all levels."""
+        levels = self.levels[: self.level_index(level)]
+        symbols = row_of_integers(tokens, str(self.folder), "tokens")
+        ignored = 0
+        for one in reversed(levels):
+            back = one.decode(symbols)
+            symbols, ignored = back.symbols, ignored + back.ignored
+        if not levels and (strange := outside(symbols, 256)) is not None:
+            raise CodingError(f"{self.folder}: {strange} is not a byte, and without levels tokens are bytes")
+        return symbols.astype(np.uint8, copy=False).tobytes(), ignored
+
+    def generate(self, prompt: bytes, *, tokens: int = 64, temperature: float = 1.0, seed: int = 0) -> bytes:
+        """Text that starts with `prompt` and goes on as the top model sees fit (`stackc.stack.generation.generate`)."""
+        return generate(
+            self.levels, self.top, self.recipe.corpus.segment, prompt, tokens=tokens, temperature=temperature, seed=seed
+        )
+
+    def evaluate(self, documents: list[bytes], report: Callable[[str], None] = lambda stage: None) -> Evaluation:
+        """The figures of every level on held-out documents, round trip verified."""
+        return evaluate(self._measured(), documents, report)
+
+    def _measured(self) -> list[Measured]:
+        return measured(self.recipe, self.folder, self.levels, lambda: self.top)
+
+
+def _reopened(kind: type[Stack], folder: Path, runtime: Runtime, upto: str | None, sha256: str) -> Stack:
+    """A stack that was pickled. Raises `ArtifactError` where there is another now."""
+    stack = kind(folder, runtime, upto)
+    if stack.sha256 != sha256:
+        raise ArtifactError(f"{folder}: was {sha256[:16]}… when it was pickled, is {stack.sha256[:16]}…: load it again")
+    return stack
+
+
+def _level_again(folder: Path, runtime: Runtime, name: str, sha256: str) -> Level:
+    return _reopened(Stack, folder, runtime, name, sha256).levels[-1]
+
+
+def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
+    """Raise `PluginError` unless every part that the stack was built with is installed, with the same bits."""
+    for chosen, made_by in manifest["plugins"].items():
+        kind, name = chosen.split(" ", 1)
+        wanted = f"{made_by['distribution']}=={made_by['version']}"
+        part = registry().find(kind, name)
+        if part is None:
+            raise PluginError(f"{folder}: {registry().missing(kind, name, wanted)}")
+        if part.bits_version != made_by["bits_version"]:
+            raise PluginError(
+                f"{folder}: built with version {made_by['bits_version']} of the bits of the {kind} {name!r}; installed "
+                f"is version {part.bits_version}, which reads others: pip install {wanted}, or build the stack again"
+            )
+
+
+def _check_levels(folder: Path, manifest: dict[str, Any], recipe: Recipe) -> None:
+    """Raise `ArtifactError` unless the manifest tells of the recipe's levels."""
+    said = [(made["name"], made["alphabet"], made["token_alphabet"]) for made in manifest["levels"]]
+    if said != [(section.name, section.alphabet, section.token_alphabet) for section in recipe.levels]:
+        raise ArtifactError(f"{folder}: the manifest's levels are not the recipe's; build the stack again")
+
+
+def _lazily(level: Level) -> Callable[[], Predictor]:
+    return lambda: level.predictor

@@ -1,0 +1,223 @@
+"""Symbol stores: the documents of one split at one level, on disk and memory-mapped.
+
+    store.json           format, alphabet, counts, SHA-256 of the two files below
+    symbols.bin          every document's symbols end to end, little-endian unsigned integers
+    index.safetensors    offsets int64[D + 1] (symbols), source_bytes int64[D] (original bytes)
+
+A store is written chunk by chunk (a chunk is a run of whole documents). Finished chunks survive a kill, so
+that encoding goes on where it was; the store appears under its final names only when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import Symbols
+from stackc.api.errors import ArtifactError
+from stackc.api.files import (
+    read_json,
+    read_tensors,
+    sha256_file,
+    storage_error,
+    tensor,
+    write_atomically,
+    write_tensors,
+)
+from stackc.api.limits import MAX_ALPHABET
+from stackc.api.models import Text
+from stackc.coding.documents import symbol_dtype
+
+FORMAT = 1
+CHUNK_SYMBOLS = 1 << 22
+FILES = ("symbols.bin", "index.safetensors")
+
+
+@attrs.frozen(kw_only=True)
+class Chunk:
+    """A run of whole documents: flat symbols, offsets int64[D + 1] from 0, source bytes int64[D]."""
+
+    symbols: Symbols
+    offsets: npt.NDArray[np.int64]
+    source_bytes: npt.NDArray[np.int64]
+
+
+class Store:
+    """A finished store, opened for reading. `symbols` is memory-mapped, never loaded whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        info = _info(folder / "store.json")
+        self.alphabet: int = info["alphabet"]
+        self.sha256: dict[str, str] = info["sha256"]
+        self.symbols = self._map(info["symbols"])
+        self.offsets, self.source_bytes = self._index(info["symbols"])
+
+    def _map(self, count: int) -> Symbols:
+        """The symbols, mapped. An empty file cannot be."""
+        path, dtype = self.folder / FILES[0], symbol_dtype(self.alphabet)
+        try:
+            if path.stat().st_size != count * dtype.itemsize:
+                raise ArtifactError(f"{path}: not {count} symbols long; build the stack again")
+            return np.memmap(path, dtype=dtype, mode="r") if count else np.empty(0, dtype)
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot read ({error.strerror or error})") from error
+
+    def _index(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Offsets and source bytes, which cut `count` symbols into documents."""
+        path = self.folder / FILES[1]
+        arrays = read_tensors(path)
+        offsets = tensor(arrays, "offsets", np.int64, 1, path)
+        source_bytes = tensor(arrays, "source_bytes", np.int64, 1, path)
+        whole = len(offsets) == len(source_bytes) + 1 and offsets[0] == 0 and offsets[-1] == count
+        # Differences of hostile numbers may wrap around: hold every one against its bounds first.
+        inside = whole and int(offsets.min()) >= 0 and int(offsets.max()) <= count and (np.diff(offsets) >= 0).all()
+        most = (1 << 62) // max(1, len(source_bytes))
+        if not inside or (len(source_bytes) and not 0 <= int(source_bytes.min()) <= int(source_bytes.max()) <= most):
+            raise ArtifactError(f"{path}: not an index of {count} symbols; build the stack again")
+        return offsets, source_bytes
+
+    @property
+    def content(self) -> str:
+        """A hash of the symbols and where documents lie."""
+        return self.sha256[FILES[0]] + self.sha256[FILES[1]]
+
+    def text(self) -> Text:
+        """All of it, as parts are handed it."""
+        return Text(symbols=self.symbols, offsets=self.offsets, source_bytes=int(self.source_bytes.sum()))
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Runs of whole documents of about `CHUNK_SYMBOLS` symbols; the same runs on every call."""
+        return (self.chunk(first, last) for first, last in self.bounds())
+
+    def bounds(self) -> Iterator[tuple[int, int]]:
+        """First and last + 1 document of every chunk."""
+        first = 0
+        while first < len(self.source_bytes):
+            enough = np.searchsorted(self.offsets, self.offsets[first] + CHUNK_SYMBOLS, side="left")
+            last = min(max(int(enough), first + 1), len(self.source_bytes))
+            yield first, last
+            first = last
+
+    def chunk(self, first: int, last: int) -> Chunk:
+        """Documents first .. last - 1."""
+        start, end = self.offsets[first], self.offsets[last]
+        return Chunk(
+            symbols=self.symbols[start:end],
+            offsets=self.offsets[first : last + 1] - start,
+            source_bytes=self.source_bytes[first:last],
+        )
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How often each symbol occurs: int64[A]. Raises `ArtifactError` for one outside the alphabet."""
+        total = np.zeros(self.alphabet, np.int64)
+        for chunk in self.chunks():
+            if len(chunk.symbols) and int(chunk.symbols.max()) >= self.alphabet:
+                raise ArtifactError(f"{self.folder}: symbol {int(chunk.symbols.max())} of {self.alphabet}")
+            total += np.bincount(chunk.symbols, minlength=self.alphabet)
+        return total
+
+
+def _info(path: Path) -> dict[str, Any]:
+    """What ``store.json`` says, every value of the right kind."""
+    info = read_json(path, "symbol store")
+    version, alphabet, hashes = info.get("format"), info.get("alphabet"), info.get("sha256")
+    if type(version) is not int or version > FORMAT:
+        raise ArtifactError(f"{path}: a store of format {version!r:.40}; this stackc reads up to {FORMAT}")
+    sizes = type(alphabet) is int and 1 <= alphabet <= MAX_ALPHABET and type(info.get("symbols")) is int
+    if not (sizes and isinstance(hashes, dict) and all(isinstance(hashes.get(name), str) for name in FILES)):
+        raise ArtifactError(f"{path}: not a readable symbol store; build the stack again")
+    return info
+
+
+class StoreWriter:
+    """Writes a store chunk by chunk into `folder`; chunk numbers already there are skipped by the caller."""
+
+    def __init__(self, folder: Path, alphabet: int) -> None:
+        self.folder = folder
+        self.alphabet = alphabet
+        self._pieces = folder / "chunks"
+        self._pieces.mkdir(parents=True, exist_ok=True)
+
+    def has(self, number: int) -> bool:
+        """Whether chunk `number` was finished by an earlier run."""
+        return self._piece(number).exists()
+
+    def add(self, number: int, chunk: Chunk) -> None:
+        """Write chunk `number`, whole or not at all."""
+        self.write(f"{number:06d}", chunk)
+
+    def write(self, name: str, chunk: Chunk) -> None:
+        """Write a chunk to a file of this name, which `keep` may make chunk `number`."""
+        symbols = chunk.symbols.astype(symbol_dtype(self.alphabet))
+        lengths = np.diff(chunk.offsets)
+        path = self._pieces / f"{name}.safetensors"
+        write_tensors(path, {"symbols": symbols, "lengths": lengths, "source_bytes": chunk.source_bytes})
+
+    def keep(self, number: int, name: str) -> None:
+        """Let what `write` wrote be chunk `number`."""
+        try:
+            (self._pieces / f"{name}.safetensors").replace(self._piece(number))
+        except OSError as error:
+            raise storage_error(self._pieces, error) from error
+
+    def finish(self, count: int) -> None:
+        """Join chunks 0 .. count - 1 into the store and remove them."""
+        lengths = [np.empty(0, np.int64)]
+        source_bytes = [np.empty(0, np.int64)]
+        path = self.folder / "symbols.bin"
+        with write_atomically(path) as file:
+            for number in range(count):
+                piece = read_tensors(self._piece(number))
+                file.write(piece["symbols"].tobytes())
+                lengths.append(piece["lengths"])
+                source_bytes.append(piece["source_bytes"])
+        sizes = np.concatenate(lengths)
+        index = self.folder / "index.safetensors"
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        write_tensors(index, {"offsets": offsets, "source_bytes": np.concatenate(source_bytes)})
+        info = {
+            "format": FORMAT,
+            "alphabet": self.alphabet,
+            "documents": len(sizes),
+            "symbols": int(sizes.sum()),
+            "source_bytes": int(np.concatenate(source_bytes).sum()),
+            "sha256": {"symbols.bin": sha256_file(path), "index.safetensors": sha256_file(index)},
+        }
+        with write_atomically(self.folder / "store.json") as file:
+            file.write(json.dumps(info, indent=1, sort_keys=True).encode())
+        shutil.rmtree(self._pieces)
+
+    def _piece(self, number: int) -> Path:
+        return self._pieces / f"{number:06d}.safetensors"
+
+
+def documents_to_chunks(documents: Iterable[bytes]) -> Iterator[Chunk]:
+    """Gather byte documents into chunks of about `CHUNK_SYMBOLS` symbols, streaming."""
+    held: list[bytes] = []
+    size = 0
+    for document in documents:
+        held.append(document)
+        size += len(document)
+        if size >= CHUNK_SYMBOLS:
+            yield bytes_chunk(held)
+            held, size = [], 0
+    if held:
+        yield bytes_chunk(held)
+
+
+def bytes_chunk(documents: list[bytes]) -> Chunk:
+    """Byte documents as one chunk over the alphabet 256."""
+    lengths = np.array([len(document) for document in documents], np.int64)
+    return Chunk(
+        symbols=np.frombuffer(b"".join(documents), np.uint8),
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+        source_bytes=lengths,
+    )

@@ -1,0 +1,361 @@
+"""`stackc bench`: figures that add up, and peers that cannot harm a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+import stackc
+import stackc.bench
+from recipes_of_tests import HEAD, TEXT, corpus, level
+from stackc.bench import benchmark
+from stackc.bench.entrants import PEERS, Entrant, Peer, Trainer
+from stackc.bench.rounds import measure, ratio
+from stackc.bench.sample import sample
+from stackc.bench.table import print_benchmark
+from stackc.bench.tokenizer_codecs import TextCodec
+from stackc.bench.training import cache_folder, trained
+from stackc.cli import main
+from stackc.stack.store import StoreWriter, bytes_chunk
+
+RECIPE = (
+    HEAD.format(name="pair", segment=200)
+    + level("M1", 'kind = "equal-info"\nbits = 9', "arithmetic", 9, 'backend = "unigram"')
+    + level("M2", 'kind = "equal-info"\nbits = 10', "static-unigram", 10)
+    + '[top]\nname = "M3"\n[top.model]\nbackend = "unigram"\n'
+)
+
+
+def fake(name: str, trainer: str | None = None) -> Peer:
+    how = Trainer(name=name.lower(), function=f"fake_peers:{trainer}", distribution="stackc") if trainer else None
+    return Peer(name=name, kind="tokenizer", codec=f"fake_peers:{name}", trainer=how)
+
+
+FAKES = {
+    **{name: fake(name) for name in ("Bytes", "Lossy", "Chatty", "Unopened", "Panicking", "Crashing")},
+    "Trained": fake("Trained", "train"),
+    "Refused": fake("Refused", "refuse"),
+    "Absent": Peer(name="Absent", kind="compressor", codec="x:X", modules={"absent-codec": "absent_codec"}),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a stack and a text, and the fakes among the peers."""
+    folder = tmp_path_factory.mktemp("bench")
+    corpus(folder)
+    (folder / "pair.toml").write_text(RECIPE)
+    stackc.build(folder / "pair.toml", folder / "pair")
+    (folder / "text").write_text("Held out: " + TEXT * 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for name, peer in FAKES.items():
+            patch.setitem(PEERS, name, peer)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def figures(place: Path) -> dict[str, Any]:
+    """One run with everyone, misbehaving or not."""
+    against = [*FAKES, "gzip:9"]
+    return benchmark(place / "pair", place / "text", against=against, level="M1", repeats=2, threads=2, timeout=60)
+
+
+def row(figures: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [one for one in figures["rows"] if one["name"] == name]
+    return found  # type: ignore[no-any-return]
+
+
+def test_rows_are_who_was_asked_for_the_stack_first(figures: dict[str, Any]) -> None:
+    names = [one["name"] for one in figures["rows"]]
+    assert names[:2] == ["pair M1", "pair M1, 2 threads"]
+    assert names[2:] == [*FAKES, "gzip:9"]
+    assert len({frozenset(one) for one in figures["rows"]}) == 1, "every row has the same keys"
+    assert json.loads(json.dumps(figures)) == figures, "plain data"
+
+
+def test_figures_are_those_of_the_file(place: Path, figures: dict[str, Any]) -> None:
+    data = (place / "text").read_bytes()
+    own, peer, gzip = row(figures, "pair M1"), row(figures, "Bytes"), row(figures, "gzip:9")
+    tokens = len(stackc.load(place / "pair").encode(data, "M1"))
+    assert figures["bytes"] == len(data)
+    assert (own["tokens"], own["vocabulary"]) == (tokens, 512)
+    assert own["bytes_per_token"] == len(data) / tokens
+    assert own["bits_per_byte"] == pytest.approx(9 * tokens / len(data))
+    assert (peer["tokens"], peer["bytes_per_token"], peer["bits_per_byte"]) == (len(data), 1.0, 8.0)
+    assert gzip["tokens"] is None
+    assert 0 < gzip["bits_per_byte"] < own["bits_per_byte"], "the text repeats itself"
+    assert own["ratio_encode"] == own["ratio_decode"] == 1.0
+    for one in (own, peer, gzip):
+        assert one["restored"] is True
+        assert one["skipped"] is None
+        assert one["peak_mb"] > 5
+        for spread in (one["encode_mb_s"], one["decode_mb_s"], one["startup_s"]):
+            assert 0 < spread["min"] <= spread["median"] <= spread["max"]
+    assert own["startup_s"]["min"] > figures["interpreter_s"] > 0
+
+
+def test_a_trained_peer_learns_the_stacks_own_text_at_its_vocabulary(place: Path, figures: dict[str, Any]) -> None:
+    assert row(figures, "Trained")["vocabulary"] == figures["vocabulary"] == 512
+    (folder,) = cache_folder().glob("trained-*")
+    train = [(place / f"train-{one}.txt").read_text() for one in "abc"]
+    assert (folder / "texts").read_text() == repr(train)
+    assert figures["training"] == {"bytes": sum(map(len, train)), "of": sum(map(len, train))}
+
+
+def test_trained_peers_are_kept_and_renewed_with_what_they_are_made_of(place: Path, figures: dict[str, Any]) -> None:
+    store = place / "pair" / "corpus" / "train"
+    reports: list[str] = []
+
+    def train(vocabulary: int, limit: int) -> Path:
+        source: dict[str, object] = {"store": str(store), "limit": limit}
+        trainer = FAKES["Trained"].trainer
+        assert trainer is not None
+        return trained(trainer, None, vocabulary, sample(store, limit), source, 60, reports.append)
+
+    (kept,) = cache_folder().glob("trained-512-*")
+    assert train(512, 16_000_000) == kept
+    assert reports == [], "nothing was trained again"
+    others = {train(512, 1000), train(700, 16_000_000)}
+    assert len(others | {kept}) == 3
+    assert reports == ["training trained: 512 texts out of 0.0 MB", "training trained: 700 texts out of 0.0 MB"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Unopened", "failed: OSError: no model in this folder"),
+        ("Panicking", "failed: BaseException: thread panicked"),
+        ("Crashing", "failed: ended by SIGABRT: free(): invalid pointer"),
+        ("Refused", "cannot be trained: 512 is too many"),
+        ("Absent", "not installed: pip install absent-codec"),
+    ],
+)
+def test_what_a_peer_does_is_a_line(figures: dict[str, Any], name: str, reason: str) -> None:
+    failed = row(figures, name)
+    assert failed["skipped"] == reason
+    assert {key for key, value in failed.items() if value is not None} == {"name", "kind", "skipped"}
+
+
+def test_a_refused_training_leaves_nothing_behind(figures: dict[str, Any]) -> None:
+    assert not [path for path in cache_folder().iterdir() if not path.name.startswith("trained-")]
+
+
+def test_a_peer_that_loses_something_is_marked(figures: dict[str, Any]) -> None:
+    assert row(figures, "Lossy")["restored"] is False
+    assert row(figures, "Lossy")["skipped"] is None
+
+
+def test_what_a_peer_prints_is_no_answer(figures: dict[str, Any]) -> None:
+    assert row(figures, "Chatty")["tokens"] == row(figures, "Bytes")["tokens"]
+
+
+def entrant(name: str) -> Entrant:
+    return Entrant(name=name, kind="tokenizer", codec=f"fake_peers:{name}")
+
+
+def test_a_peer_that_hangs_is_given_up_and_the_others_go_on(place: Path) -> None:
+    both = [entrant("Hanging"), entrant("Bytes")]
+    hanging, other = measure(both, place / "text", repeats=1, timeout=3, report=lambda stage: None)
+    assert hanging.failed == "took more than 3 s to encode (--timeout)"
+    assert other.failed is None
+    assert len(other.encode) == len(other.decode) == 1
+
+
+def test_peak_memory_is_the_workers_own(place: Path) -> None:
+    held = np.ones(25_000_000)  # 200 MB here, which a child would report as its own
+    (tally,) = measure([entrant("Bytes")], place / "text", repeats=1, timeout=60, report=lambda stage: None)
+    assert tally.peak_mb is not None
+    assert tally.peak_mb < held.nbytes / 1e6 / 2
+
+
+def test_rounds_are_interleaved(place: Path) -> None:
+    said: list[str] = []
+    measure([entrant("Bytes"), entrant("Chatty")], place / "text", repeats=2, timeout=60, report=said.append)
+    turns = [f"coding, {turn}: " for turn in ("first time", "round 1 of 2", "round 2 of 2")]
+    assert said[-6:] == [turn + name for turn in turns for name in ("Bytes", "Chatty")]
+
+
+def test_ratios_go_pair_by_pair() -> None:
+    assert ratio([1.0, 2.0, 4.0], [3.0, 4.0, 40.0]) == 3.0, "of 3, 2 and 10"
+    assert ratio([1.0], []) is None
+
+
+def documents(folder: Path, texts: list[bytes]) -> Path:
+    writer = StoreWriter(folder, 256)
+    writer.add(0, bytes_chunk(texts))
+    writer.finish(1)
+    return folder
+
+
+def test_a_sample_is_spread_evenly_and_crosses_no_border(tmp_path: Path) -> None:
+    text = bytes(range(256)) * 4096
+    store = documents(tmp_path / "store", [text[:100_000], b"", text[100_000:]])
+    whole = sample(store, 1 << 21)
+    assert b"".join(whole.pieces) == text
+    assert max(map(len, whole.pieces)) <= 1 << 16
+    assert 100_000 in np.cumsum([len(piece) for piece in whole.pieces])
+    part = sample(store, 300_000)
+    assert part.total == 1 << 20
+    assert 4 << 16 == part.size <= 300_000
+    assert part.pieces[0] == text[: 1 << 16]
+    assert part.pieces[-1] == text[-(1 << 16) :]
+    assert part.digest != whole.digest
+    assert sample(store, 7).pieces == [text[:7]]
+
+
+@pytest.fixture(scope="module")
+def real(place: Path) -> dict[str, Any]:
+    """One run with real peers, on text with more in it than ASCII."""
+    odd = "naïve — “quoted”\r\n\n\t日本語 " + TEXT * 3
+    (place / "odd").write_text(odd, encoding="utf-8", newline="")
+    against = [
+        "bzip2", "xz:0", "zstd:19", "brotli:5", "tiktoken", "tokenizers", "sentencepiece", "sentencepiece:unigram",
+    ]  # fmt: skip
+    return benchmark(place / "pair", place / "odd", against=against, level="M1", repeats=1)
+
+
+def installed(name: str) -> None:
+    for module in PEERS[name.partition(":")[0]].modules.values():
+        pytest.importorskip(module)
+
+
+@pytest.mark.parametrize("name", ["bzip2", "xz:0", "zstd:19", "brotli:5"])
+def test_compressors_restore(real: dict[str, Any], name: str) -> None:
+    installed(name)
+    assert row(real, name)["restored"] is True
+    assert row(real, name)["bits_per_byte"] < 4
+
+
+def test_tiktoken_and_tokenizers_have_one_vocabulary(real: dict[str, Any]) -> None:
+    installed("tiktoken")
+    both = [row(real, name) for name in ("tiktoken", "tokenizers")]
+    assert [one["restored"] for one in both] == [True, True]
+    assert both[0]["tokens"] == both[1]["tokens"] < real["bytes"] / 1.5
+    assert both[0]["vocabulary"] == both[1]["vocabulary"] <= 512
+
+
+def test_sentencepiece_restores_and_says_what_it_refuses(real: dict[str, Any]) -> None:
+    installed("sentencepiece")
+    assert row(real, "sentencepiece")["restored"] is True
+    assert row(real, "sentencepiece")["vocabulary"] == 512
+    assert row(real, "sentencepiece:unigram")["skipped"].startswith("cannot be trained: Vocabulary size")
+
+
+def test_bytes_that_are_no_text_do_not_come_back_from_a_tokenizer_of_text() -> None:
+    codec = TextCodec()
+    assert codec.restore(codec.prepare(b"caf\xc3\xa9")) == b"caf\xc3\xa9"
+    assert codec.restore(codec.prepare(b"caf\xe9")) != b"caf\xe9"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_its_terminal(figures: dict[str, Any], width: int) -> None:
+    out = StringIO()
+    print_benchmark(figures, Console(file=out, width=width, force_terminal=True, color_system=None))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in out.getvalue()
+    assert "Absent: skipped, not installed: pip install absent-codec" in out.getvalue()
+    assert any(line.startswith("Lossy ! ") for line in lines)
+    assert "Lossy: NOT RESTORED" in out.getvalue()
+
+
+def test_a_vocabulary_that_came_out_smaller_is_said(figures: dict[str, Any]) -> None:
+    assert row(figures, "Bytes")["note"] == "256 texts: the training text gives no more"
+    assert row(figures, "Trained")["note"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["{here}/pair", "{here}/text", "--against", "gzip,tiktokn"],
+            "no peer named 'tiktokn'; did you mean tiktoken?",
+        ),
+        (["{here}/pair", "{here}/text", "--against", "zstd:99"], "--against zstd:99: no '99' of zstd; known: 1, 2"),
+        (["{here}/pair", "{here}/text", "--against", "tiktoken:x"], "it has no variants"),
+        (["{here}/pair", "{here}/text", "--level", "M7"], "no level 'M7'; its levels are M1, M2"),
+        (["{here}/pair", "{here}/nothing"], "nothing: cannot read (No such file"),
+        (["{here}/pair", "{here}/empty"], "empty: empty; there is nothing to measure"),
+        (["{here}", "{here}/text"], "not a stack (no manifest.json)"),
+        (["{here}/pair", "{here}/text", "--repeats", "0"], "--repeats"),
+    ],
+)
+def test_errors_are_one_line_and_exit_2(place: Path, arguments: list[str], said: str) -> None:
+    (place / "empty").write_bytes(b"")
+    result = CliRunner().invoke(main, ["bench", *[argument.format(here=place) for argument in arguments]])
+    assert result.exit_code == 2, result.output
+    assert result.stderr.startswith("error: ")
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_command_is_a_call_of_the_function(place: Path) -> None:
+    arguments = ["bench", str(place / "pair"), str(place / "text"), "--against", "gzip", "--repeats", "1", "--json"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    assert [one["name"] for one in json.loads(result.stdout)["rows"]] == ["pair M2", "gzip"]
+
+
+def test_the_command_passes_its_options_on(figures: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(stackc.bench, "benchmark", lambda *paths, **options: asked.update(options) or figures)
+    options = ["--against", "gzip, xz", "--level", "M1", "--repeats", "7", "--threads", "2", "--peer-bytes", "9"]
+    result = CliRunner().invoke(main, ["bench", "S", "F", *options, "--timeout", "1.5"])
+    assert result.exit_code == 0, result.output
+    assert "NOT RESTORED" in result.stdout, "a peer's loss is no error"
+    assert asked.pop("report")
+    assert asked == {
+        "against": ["gzip", "xz"], "level": "M1", "repeats": 7, "threads": 2, "peer_bytes": 9, "timeout": 1.5,
+    }  # fmt: skip
+    own = {**row(figures, "pair M1"), "restored": False}
+    monkeypatch.setitem(figures, "rows", [own])
+    result = CliRunner().invoke(main, ["bench", "S", "F", "--against", ""])
+    assert asked["against"] == []
+    assert result.exit_code == 2
+    assert "the stack did not give back what it was given" in result.stderr
+
+
+def test_a_stack_that_cannot_be_measured_is_an_error(place: Path) -> None:
+    copy = shutil.copytree(place / "pair", place / "damaged")
+    table = copy / "M1" / "dictionary" / "dictionary.safetensors"
+    table.write_bytes(bytes(table.stat().st_size))
+    with pytest.raises(stackc.StackcError, match=r"pair M1: cannot be measured: .*build the stack again"):
+        benchmark(copy, place / "text", against=["gzip"], level="M1", repeats=1)
+
+
+def test_a_peers_start_up_is_its_own() -> None:
+    """Nothing that the stack needs is imported in a peer's worker, and no peer by who only lists them."""
+    peers = sorted({module for peer in PEERS.values() for module in peer.modules.values()})
+    for module, heavy in (("worker", ["numpy", "numba", "attrs", "rich"]), ("entrants", peers), ("run", ["numba"])):
+        code = f"import sys, stackc.bench.{module}\nsys.exit(str(set({heavy}) & set(sys.modules) or ''))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
+        assert done.stderr.strip() == "", module
+
+
+def test_every_peer_has_a_codec() -> None:
+    """The classes exist and do all that a codec does, whether or not the library is installed."""
+    from stackc.bench import compressor_codecs, tokenizer_codecs
+
+    modules = {"compressor_codecs": compressor_codecs, "tokenizer_codecs": tokenizer_codecs}
+    for peer in PEERS.values():
+        module, _, name = peer.codec.partition(":")
+        if not module.startswith("stackc."):  # the fakes
+            continue
+        codec = getattr(modules[module.removeprefix("stackc.bench.")], name)
+        assert {"prepare", "encode", "size", "decode", "restore"} <= set(dir(codec)), peer.name
+        assert peer.default is None or peer.default in peer.variants

@@ -1,0 +1,552 @@
+"""Standard input and output: nothing is lost in them, nothing but data is on them, and any of them may be closed."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+
+import stackc
+from recipes_of_tests import TEXT, corpus, counting
+from stackc import streams
+from stackc.cli import COMMANDS, Command, main
+
+DATA = (TEXT * 60).encode()
+STACKC = [sys.executable, "-m", "stackc"]
+PIPE = 4096
+"""Bytes that the pipes of these tests hold."""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the stack S, a text, its tokens and its `.stk`; the current one."""
+    folder = tmp_path_factory.mktemp("streams")
+    corpus(folder)
+    (folder / "recipe.toml").write_text(counting())
+    stack = stackc.build(folder / "recipe.toml", folder / "S")
+    (folder / "t.txt").write_bytes(DATA)
+    stackc.compress(folder / "t.txt", stack=stack)
+    np.save(folder / "t.npy", stack.encode(DATA))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+# --------------------------------------------------------------------------------------------------
+# The one writer and the one reader
+
+
+class Sparing(io.RawIOBase):
+    """Takes and gives a few bytes at a time, as a raw file may; now and then none."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data, self.at = bytearray(data), 0
+
+    def write(self, data: Any) -> int:
+        piece = bytes(data)[:7]
+        self.data += piece
+        return len(piece)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.data[self.at : self.at + min(5, len(buffer))]
+        buffer[: len(piece)] = piece
+        self.at += len(piece)
+        return len(piece)
+
+
+class Silent:
+    """A writer that is not of `io`, says nothing, and has taken all."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: Any) -> None:
+        self.data += data
+
+
+class Full(io.RawIOBase):
+    def __init__(self, answer: int | None) -> None:
+        self.answer = answer
+
+    def write(self, data: Any) -> int | None:
+        return self.answer
+
+
+@pytest.fixture
+def slow() -> Iterator[tuple[int, list[bytes]]]:
+    """The non-blocking end of a small pipe, and what a slow reader got of it."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE)
+    os.set_blocking(write, False)
+    got: list[bytes] = []
+
+    def drain() -> None:
+        while piece := os.read(read, 1500):
+            got.append(piece)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=drain)
+    thread.start()
+
+    def finish() -> None:
+        thread.join(timeout=30)
+        os.close(read)
+
+    got_all = finish
+    yield write, got
+    got_all()
+
+
+@pytest.mark.parametrize("buffering", [0, 100, 100_000])
+def test_all_is_written_to_what_is_non_blocking(slow: tuple[int, list[bytes]], buffering: int) -> None:
+    write, got = slow
+    with open(write, "wb", buffering=buffering) as file:
+        assert streams.write_all(file, DATA) == len(DATA)
+        streams.flush_all(file)
+    for _ in range(3000):
+        if sum(map(len, got)) >= len(DATA):
+            break
+        time.sleep(0.01)
+    assert b"".join(got) == DATA
+
+
+def test_all_is_written_to_anything_that_takes_bytes() -> None:
+    for file in (Sparing(), Silent()):
+        assert streams.write_all(file, memoryview(DATA)) == len(DATA)
+        assert bytes(file.data) == DATA
+        assert streams.write_all(file, b"") == 0
+    for answer in (0, -1, len(DATA) + 1, None):
+        with pytest.raises(OSError, match=r"took|non-blocking"):
+            streams.write_all(Full(answer), DATA)
+
+
+def test_the_end_is_told_from_not_yet() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+
+    def feed() -> None:
+        for at in range(0, 500, 100):
+            time.sleep(0.02)
+            os.write(write, DATA[at : at + 100])
+        os.close(write)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    with open(read, "rb") as file:
+        assert file.read(1) is None, "what would be taken for the end"
+        assert streams.read_up_to(file, 1000) == DATA[:500]
+    thread.join()
+
+
+def test_a_stack_codes_between_raw_files(here: Path) -> None:
+    stack = stackc.load("S")
+    packed, back = Sparing(), Sparing()
+    made = stack.compress(Sparing(DATA), packed, block_size=999)
+    assert made.written == len(packed.data)
+    stack.decompress(Sparing(bytes(packed.data)), back)
+    assert bytes(back.data) == DATA
+
+
+# --------------------------------------------------------------------------------------------------
+# Commands whose standard output is slow, stopped, closed or full
+
+
+def _full(read: int) -> bool:
+    return struct.unpack("i", fcntl.ioctl(read, termios.FIONREAD, b"\0" * 4))[0] == PIPE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "blocking"),
+    [
+        (["decompress", "t.txt.stk", "--stack", "S", "-o", "-"], True),
+        (["decompress", "t.txt.stk", "--stack", "S", "-o", "-", "--range", "5:"], False),
+        (["plugins", "list", "--json"], True),
+        (["plugins", "list", "--json"], False),
+    ],
+)
+def test_an_unbuffered_output_that_is_stopped_or_non_blocking(here: Path, arguments: list[str], blocking: bool) -> None:
+    expected = DATA[5:] if "--range" in arguments else DATA
+    if arguments[0] == "plugins":
+        expected = subprocess.run([*STACKC, *arguments], check=True, capture_output=True).stdout
+    assert len(expected) > PIPE
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE)
+    os.set_blocking(write, blocking)
+    child = subprocess.Popen([*STACKC, *arguments], stdout=write, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    os.close(write)
+    while not _full(read):
+        assert child.poll() is None
+        time.sleep(0.01)
+    got = b""
+    for turn in range(10**6):
+        if turn < 3 and blocking:
+            child.send_signal(signal.SIGSTOP)
+            time.sleep(0.05)
+            child.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+        piece = os.read(read, 1000)
+        if not piece:
+            break
+        got += piece
+    os.close(read)
+    assert (child.wait(timeout=60), got == expected) == (0, True)
+
+
+def test_an_input_that_is_non_blocking(here: Path) -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    command = [*STACKC, "compress", "-", "--stack", "S", "-o", "slow.stk", "--quiet"]
+    child = subprocess.Popen(command, stdin=read)
+    os.close(read)
+    for at in range(0, len(DATA), 7000):
+        os.write(write, DATA[at : at + 7000])
+        time.sleep(0.3)
+    os.close(write)
+    assert child.wait(timeout=60) == 0
+    stackc.decompress("slow.stk", "slow", stack="S")
+    assert Path("slow").read_bytes() == DATA
+
+
+WARM = """
+import atexit, ctypes, gc, io, json, os, sys
+import torch, rich.console, rich.table
+import stackc.stack.evaluate, stackc.interop.export, stackc.report, stackc.interop.token_files
+from stackc.cli import run
+from stackc.parts.registry import registry
+torch.set_num_threads(1)
+packed = io.BytesIO()
+stack = stackc.load("S")
+stack.compress(io.BytesIO(b"warm" * 9), packed)
+registry.cache_clear()
+gc.freeze()
+codes = []
+for arguments, places in json.load(open(sys.argv[1])):
+    child = os.fork()
+    if not child:
+        sys.path[:0] = sys.argv[2:]
+        for fd, (name, place) in enumerate(zip(("stdin", "stdout", "stderr"), places)):
+            if place is None:  # so does Python begin
+                os.close(fd)
+                setattr(sys, name, None)
+            else:
+                file = os.open(place, (os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if fd else os.O_RDONLY)
+                os.dup2(file, fd)
+                os.close(file)
+        sys.argv[1:] = arguments
+        try:
+            run()
+        except SystemExit as end:  # what Python does now, but for taking its modules apart, which takes long
+            code = end.code or 0
+        atexit._run_exitfuncs()
+        ctypes.CDLL(None).fflush(None)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(json.dumps(codes))
+"""
+
+
+def runs(jobs: list[tuple[list[str], tuple[str | None, str | None, str | None]]], *path: str) -> list[int]:
+    """The exit codes of commands, each in a process of its own, which share what imports take.
+
+    Args:
+        jobs: arguments, and what standard input, output and error are: a file, or None for closed.
+        path: folders of plugins.
+    """
+    Path("jobs.json").write_text(json.dumps(jobs))
+    done = subprocess.run([sys.executable, "-c", WARM, "jobs.json", *path], capture_output=True, check=True)
+    codes: list[int] = json.loads(done.stdout)
+    return codes
+
+
+EVERY = {
+    "build": ["build", "recipe.toml", "--out", "S", "--quiet"],
+    "dry run": ["build", "recipe.toml", "--out", "S", "--dry-run"],
+    "encode": ["encode", "S", "t.txt", "-o", "out.bin", "--force"],
+    "encode -": ["encode", "S", "-", "-o", "-"],
+    "decode": ["decode", "S", "t.npy", "-o", "out", "--force"],
+    "decode -": ["decode", "S", "-", "-o", "-"],
+    "eval": ["eval", "S", "t.txt"],
+    "eval -": ["eval", "S", "-", "--json"],
+    "compress": ["compress", "t.txt", "--stack", "S", "-o", "out.stk", "--force"],
+    "compress -": ["compress", "-", "--stack", "S", "-o", "-"],
+    "decompress": ["decompress", "t.txt.stk", "--stack", "S", "-o", "out", "--force"],
+    "decompress -": ["decompress", "-", "--stack", "S", "-o", "-"],
+    "salvage": ["decompress", "t.txt.stk", "--salvage", "--stack", "S", "-o", "out", "--force"],
+    "export": ["export", "S", "t.txt", "--to", "bin", "-o", "out.bin", "--force"],
+    "verify": ["verify", "t.txt.stk", "--stack", "S"],
+    "inspect": ["inspect", "S"],
+    "inspect file": ["inspect", "t.txt.stk", "--json"],
+    "report": ["report", "S", "--sample", "100", "-o", "out.html", "--force"],
+    "bench -": ["bench", "S", "-", "--against", "gzip", "--repeats", "1"],
+    "bench": ["bench", "S", "t.txt", "--against", "nothing"],
+    "generate": ["generate", "S", "--tokens", "4"],
+    "plugins list": ["plugins", "list"],
+    "plugins check": ["plugins", "check", "fixed-token"],
+    "plugins new": ["plugins", "new", "made", "--kind", "reader", "--out", "made"],
+    "doctor": ["doctor", "--device", "cpu"],
+}
+NEEDS_NO_OUTPUT = {
+    "build", "encode", "decode", "compress", "decompress", "salvage", "export", "verify", "report", "plugins new",
+}  # fmt: skip
+
+
+def test_every_command_with_closed_streams(here: Path) -> None:
+    assert set(COMMANDS) == {arguments[0] for arguments in EVERY.values()}
+    names = list(EVERY)
+    codes = runs([(EVERY[name], (None, None, f"said{number}")) for number, name in enumerate(names)])
+    for number, name in enumerate(names):
+        said = Path(f"said{number}").read_text()
+        if name in NEEDS_NO_OUTPUT:
+            assert codes[number] == 0, (name, said)
+            assert "error" not in said
+        else:
+            assert codes[number] == 2, (name, said)
+            assert said.count("\n") == 1, (name, said)
+            assert said.startswith("error: "), (name, said)
+            assert "closed" in said or name == "bench", (name, said)
+
+
+def test_without_standard_error_work_is_done(here: Path) -> None:
+    names = ["compress", "decompress", "encode", "plugins list", "decode"]
+    codes = runs([(EVERY[name], ("t.txt", f"got{name}", None)) for name in names])
+    assert codes == [0] * len(names)
+    assert Path("out").read_bytes() == DATA
+    assert "fixed-token" in Path("gotplugins list").read_text()
+
+
+def test_opened_files_do_not_take_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text(
+        "import contextlib\nfrom stackc import streams\nstreams.take()\nfile = open('own', 'w')\n"
+        "with contextlib.suppress(OSError):\n    print('lost', flush=True)\nfile.write('kept')\n"
+    )
+    command = f"exec {sys.executable} code.py <&- >&- 2>&-"
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False)
+    assert (tmp_path / "own").read_text() == "kept"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_an_output_that_is_full(here: Path) -> None:
+    jobs = [
+        ["--help"], ["--version"], ["compress", "--help"], ["plugins", "list"], ["inspect", "S", "--json"],
+        ["compress", "t.txt", "--stack", "S", "-o", "-"], ["generate", "S", "--tokens", "4"],
+        ["compress", "t.txt", "t.txt", "--stack", "S", "-o", "-"],
+    ]  # fmt: skip
+    codes = runs([(job, ("/dev/null", "/dev/full", f"said{number}")) for number, job in enumerate(jobs)])
+    assert codes == [2] * len(jobs)
+    for number, job in enumerate(jobs):
+        lines = Path(f"said{number}").read_text().splitlines(keepends=True)
+        wanted = 2 if job.count("t.txt") == 2 else 1
+        assert lines == ["error: standard output: No space left on device\n"] * wanted, job
+    said = [(["compress", "t.txt", "--stack", "S", "-o", "full.stk"], ("/dev/null", "got", "/dev/full"))]
+    assert runs(said) == [0], "what cannot be said is no reason to lose the work"
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+def test_a_reader_that_has_enough(here: Path, output: str) -> None:
+    command = [*STACKC, "decompress", "t.txt.stk", "--stack", "S", "-o", output]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.close()
+    said = child.communicate(timeout=60)[1]
+    assert (child.returncode, said) == (1, b"")
+
+
+# --------------------------------------------------------------------------------------------------
+# Standard output is kept for data
+
+NOISY = """
+import atexit, ctypes, os, subprocess, sys
+print("NOISE")
+sys.stdout.write("NOISE"); sys.stdout.flush()
+sys.stdout.buffer.write(b"NOISE")
+os.write(1, b"NOISE")
+ctypes.CDLL(None).puts(b"NOISE")
+subprocess.run(["echo", "NOISE"])
+atexit.register(print, "NOISE")
+"""
+
+
+@pytest.fixture(scope="module")
+def noisy(here: Path) -> str:
+    """A folder for PYTHONPATH with a plugin that prints in every way."""
+    made = here / "noisy" / "noisy-1.dist-info"
+    made.mkdir(parents=True)
+    (made / "METADATA").write_text("Metadata-Version: 2.1\nName: noisy\nVersion: 1\n")
+    (made / "entry_points.txt").write_text("[stackc]\nnoisy = noisy_plugin\n")
+    (here / "noisy" / "noisy_plugin.py").write_text(NOISY)
+    return str(here / "noisy")
+
+
+def test_what_plugins_print_is_not_among_data(here: Path, noisy: str) -> None:
+    jobs = [
+        ["compress", "t.txt", "--stack", "S", "-o", "-"],
+        ["decompress", "t.txt.stk", "--stack", "S", "-o", "-"],
+        ["decompress", "t.txt.stk", "--stack", "S", "-o", "/dev/stdout"],
+        ["decompress", "t.txt.stk", "--stack", "S", "-o", "/proc/self/fd/1", "--range", "7:99"],
+        ["encode", "S", "t.txt", "-o", "-"],
+        ["decode", "S", "t.npy", "-o", "-"],
+        ["export", "S", "t.txt", "--to", "bin", "-o", "/dev/stdout"],
+        ["export", "S", "t.txt", "--to", "parquet", "-o", "/dev/stdout"],
+        ["report", "S", "--sample", "100", "-o", "/dev/stdout"],
+        ["generate", "S", "--prompt", "It", "--tokens", "4"],
+        ["eval", "S", "t.txt"],
+        ["eval", "S", "t.txt", "--json"],
+        ["plugins", "list", "--json"],
+        ["verify", "t.txt.stk", "--stack", "S"],
+    ]
+    places = [("/dev/null", f"got{number}", f"said{number}") for number in range(len(jobs))]
+    assert runs(list(zip(jobs, places, strict=True)), noisy) == [0] * len(jobs)
+    got = [Path(f"got{number}").read_bytes() for number in range(len(jobs))]
+    for number, job in enumerate(jobs):
+        assert b"NOISE" not in got[number], job
+        assert Path(f"said{number}").read_bytes().count(b"NOISE") == 7, job
+    assert got[0] == Path("t.txt.stk").read_bytes() or len(got[0]) == Path("t.txt.stk").stat().st_size
+    assert got[1:4] == [DATA, DATA, DATA[7:99]]
+    assert got[5] == DATA
+    assert got[7][:4] == got[7][-4:] == b"PAR1"
+    assert got[8].lstrip().lower().startswith(b"<!doctype html")
+    assert got[8].rstrip().endswith(b"</html>")
+    assert got[9].startswith(b"It")
+    for number in (11, 12):
+        assert json.loads(got[number])
+
+
+def test_what_follows_in_a_shell_follows_what_was_written(here: Path) -> None:
+    command = f"{sys.executable} -m stackc decompress t.txt.stk --stack S -o /dev/stdout; echo end"
+    with open("whole", "wb") as whole:
+        subprocess.run(["sh", "-c", command], stdout=whole, check=True)
+    assert Path("whole").read_bytes() == DATA + b"end\n"
+
+
+def test_every_command_keeps_standard_output() -> None:
+    def commands(one: click.Command | None, path: str) -> Iterator[tuple[str, click.Command]]:
+        assert one is not None
+        if isinstance(one, click.Group):
+            context = click.Context(one)
+            for name in one.list_commands(context):
+                yield from commands(one.get_command(context, name), f"{path} {name}")
+        else:
+            yield path, one
+
+    assert [path for path, one in commands(main, "stackc") if not isinstance(one, Command)] == []
+
+
+def test_tables_have_the_width_of_the_terminal(here: Path) -> None:
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
+    command = [*STACKC, "plugins", "list"]
+    with open("errors", "wb") as errors:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=terminal, stderr=errors, env={**environment, "TERM": "xterm"}
+        )
+    os.close(terminal)
+    shown = b""
+    while select.select([controller], [], [], 60)[0]:
+        try:
+            piece = os.read(controller, 1 << 16)
+        except OSError:  # the other side has ended
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(controller)
+    assert child.wait(timeout=60) == 0
+    assert b"\x1b[1mkind" in shown, "a table, with its heading in bold"
+    assert max(len(line) for line in shown.decode().splitlines()) > 110
+
+
+# --------------------------------------------------------------------------------------------------
+# "-" is standard input, or output
+
+
+def test_tokens_through_pipes(here: Path) -> None:
+    tokens = subprocess.run([*STACKC, "encode", "S", "-", "-o", "-"], input=DATA, capture_output=True, check=True)
+    assert tokens.stderr.startswith(f"standard output: {len(DATA):,} bytes as ".encode())
+    again = subprocess.run(
+        [*STACKC, "decode", "S", "-", "-o", "-"], input=tokens.stdout, capture_output=True, check=True
+    )
+    assert again.stdout == DATA
+    assert not Path("-").exists()
+    kinds = {1: np.uint8, 2: np.uint16, 4: np.uint32}
+    values = np.load("t.npy")
+    assert (np.frombuffer(tokens.stdout, kinds[len(tokens.stdout) // len(values)]) == values).all()
+
+
+def test_measuring_standard_input(here: Path) -> None:
+    from click.testing import CliRunner
+
+    def output(*arguments: str, data: bytes | None = None) -> Any:
+        done = CliRunner().invoke(main, list(arguments), input=data)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    assert output("eval", "S", "-", "--json", data=DATA) == output("eval", "S", "t.txt", "--json")
+    figures = output("bench", "S", "-", "--against", "", "--repeats", "1", "--json", data=DATA)
+    assert (figures["file"], figures["bytes"]) == ("-", len(DATA))
+    twice = CliRunner().invoke(main, ["eval", "S", "-", "-"], input=DATA)
+    assert (twice.exit_code, twice.stderr) == (2, "error: -: standard input can be read only once; name it once\n")
+
+
+def test_a_terminal_gets_no_bytes(here: Path) -> None:
+    controller, terminal = pty.openpty()
+    name = os.ttyname(terminal)
+    jobs = [["encode", "S", "t.txt", "-o", "-"], ["decode", "S", "t.npy", "-o", "-"]]
+    assert runs([(job, ("/dev/null", name, f"said{number}")) for number, job in enumerate(jobs)]) == [2, 2]
+    for number in range(2):
+        assert "would go to the terminal" in Path(f"said{number}").read_text()
+    assert not select.select([controller], [], [], 0)[0]
+    os.close(terminal)
+    os.close(controller)
+
+
+def test_what_cannot_be_streamed_says_why(here: Path) -> None:
+    from click.testing import CliRunner
+
+    os.mkfifo("pipe.npy")
+    for arguments, said in (
+        (["decompress", "t.txt.stk", "--salvage", "-o", "-"], "name a file with -o"),
+        (["decompress", "t.txt.stk", "--salvage", "-o", "pipe.npy"], "name one with -o"),
+        (["decompress", "t.txt.stk", "--salvage", "-o", "/dev/stdout"], "name one with -o"),
+        (["encode", "S", "t.txt", "-o", "pipe.npy"], "name a .bin or .txt"),
+        (["report", "S", "-o", "-"], "name a file with -o"),
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert (done.exit_code, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+    os.unlink("pipe.npy")
+    shutil.rmtree("made", ignore_errors=True)
+
+
+@pytest.mark.parametrize("missing", ["stdin", "stdout"])
+def test_a_program_without_streams(here: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """As under pythonw, where they are None."""
+    from stackc.stack.stk_files import compress_file
+
+    monkeypatch.setattr(sys, missing, None)
+    with pytest.raises(stackc.StackcError, match="is closed"):
+        compress_file(None if missing == "stdin" else Path("t.txt"), Path("o.stk") if missing == "stdin" else None,
+                      stackc.load("S"))  # fmt: skip
+    assert not Path("o.stk").exists()

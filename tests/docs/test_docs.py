@@ -1,0 +1,93 @@
+"""The documents' code runs, and what they name exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGES = {"python", "sh", "toml", "text", "json"}
+BLOCK = re.compile(
+    r"^(?:<!-- not run: (?P<why>.+?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+
+
+@attrs.frozen
+class Block:
+    """A fenced block of a document, and why it is not run if it is not."""
+
+    language: str
+    code: str
+    why: str | None
+
+
+def blocks(path: Path) -> list[Block]:
+    found = [Block(match["language"], match["code"], match["why"]) for match in BLOCK.finditer(path.read_text())]
+    fences = len(re.findall(r"^```", path.read_text(), re.MULTILINE))
+    assert len(found) * 2 == fences, f"{path.name}: a fence that is indented or not closed"
+    return found
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The smoke stack, built once: pages that build it find it finished, as their reader does the second time."""
+    import stackc
+
+    folder = tmp_path_factory.mktemp("smoke") / "smoke"
+    stackc.build("smoke", folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_block_has_a_language(path: Path) -> None:
+    for block in blocks(path):
+        assert block.language in LANGUAGES, block
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path)], ids=lambda path: path.name)
+def test_code_runs(path: Path, smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page's Python and shell blocks, one after another in one folder and one namespace."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(smoke, tmp_path / "runs" / "smoke")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    module = types.ModuleType("page")  # a real one: what a page hands to other processes is pickled by its name
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    for block in blocks(path):
+        if block.why:
+            continue
+        if block.language == "python":
+            exec(compile(block.code, str(path), "exec"), vars(module))
+        elif block.language == "sh":
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", block.code], capture_output=True, text=True)
+            assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
+        elif block.language == "toml":
+            tomllib.loads(block.code)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#: ]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_the_reference_shows_every_command_as_it_is() -> None:
+    from click.testing import CliRunner
+
+    from stackc.cli import COMMANDS, main
+
+    text = (ROOT / "docs" / "reference" / "commands.md").read_text()
+    for command in [[name] for name in COMMANDS] + [["plugins", "list"], ["plugins", "check"], ["plugins", "new"]]:
+        shown = CliRunner().invoke(main, [*command, "--help"], prog_name="stackc", terminal_width=100).output
+        assert shown.strip() in text, command

@@ -1,0 +1,96 @@
+"""docs/how-to/write-a-plugin.md says what is there: its code is the package's, its signatures are the live ones."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fresh import Environment
+from stackc import hookspecs
+from stackc.parts.registry import HOOKS
+from stackc.scaffold import write
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "how-to" / "write-a-plugin.md").read_text()
+PACKAGE = DOCS / "tutorial" / "stackc-rans"
+SHOWN = re.findall(r"<!-- signatures: ([\w.]+) -->\n```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PROTOCOLS = {
+    "Coder", "WindowEncoder", "WindowDecoder", "BitSource", "LaneEncoder", "LaneDecoder", "ModelBackend", "Predictor",
+    "Reader",
+}  # fmt: skip
+
+
+def fragments(name: str) -> list[str]:
+    block = rf"<!-- of: {re.escape(name)} -->\n(?:<!-- not run: .+? -->\n)?```python\n(.*?)^```$"
+    return re.findall(block, PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_module_that_the_page_grows_is_the_package() -> None:
+    """Whoever types the blocks one below the other has the whole file."""
+    grown = "\n\n".join(fragments("stackc_rans.py"))
+    assert grown == (PACKAGE / "stackc_rans.py").read_text()
+
+
+def test_the_tests_that_the_page_shows_are_the_package_s() -> None:
+    shown = fragments("tests/test_stackc_rans.py")
+    assert shown
+    assert all(block in (PACKAGE / "tests" / "test_stackc_rans.py").read_text() for block in shown)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("stackc-rans", "coder"), ("my-lines", "windowing")])
+def test_a_scaffold_with_the_page_s_blocks_in_its_files_passes_its_tests(name: str, kind: str, tmp_path: Path) -> None:
+    """Every file that the scaffold's code is in is one that the page says to replace: none keeps the old names."""
+    folder = write(name, kind, tmp_path / "new")
+    written = [path.relative_to(folder).as_posix() for path in folder.rglob("*.py")]
+    assert len(written) == 2
+    for path in written:
+        assert f"Replace `{path}` by " in PAGE
+        (folder / path).write_text("\n\n".join(fragments(path)))
+    environment = Environment(tmp_path / "venv")
+    assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def signatures(source: str) -> dict[str, str]:
+    """The functions and declared attributes of some code and its classes: name -> parameters and result, or type."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(textwrap.dedent(source))):
+        if isinstance(node, ast.FunctionDef):
+            result = ast.unparse(node.returns) if node.returns else ""
+            found[node.name] = f"({ast.unparse(node.args)}) -> {result}"
+        if isinstance(node, ast.AnnAssign) and node.value is None:
+            found[ast.unparse(node.target)] = ast.unparse(node.annotation)
+    return found
+
+
+def live(path: str) -> Any:
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError:
+        module, _, name = path.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize(("path", "block"), SHOWN, ids=[path for path, _ in SHOWN])
+def test_signatures_are_the_live_ones(path: str, block: str) -> None:
+    assert signatures(block) == signatures(inspect.getsource(live(path)))
+
+
+def test_every_hook_and_every_part_has_its_signature_there() -> None:
+    shown = dict(SHOWN)
+    assert set(signatures(shown["stackc.api.hooks"])) == set(HOOKS.values())
+    assert {path.rpartition(".")[2] for path in shown} == PROTOCOLS | {"hookspecs"}
+    assert isinstance(hookspecs, types.ModuleType)
+
+
+@pytest.mark.parametrize("kind", list(HOOKS))
+def test_every_kind_has_its_scaffold_there(kind: str) -> None:
+    assert f"--kind {kind}" in PAGE
+    assert f"{kind.capitalize()}Contract" in PAGE

@@ -1,0 +1,145 @@
+"""``stackc plugins new`` writes packages that pass their own tests, installed into a fresh environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fresh import Environment
+from stackc.cli import main
+from stackc.parts.part import Source
+from stackc.parts.registry import HOOKS, Registry
+from stackc.scaffold import MAX_NAME, files, name_problem, part_name, write
+
+LONGEST = "a-name-" + "x" * (MAX_NAME - len("a-name-"))
+RECIPE = """\
+[stack]
+name = "all-four"
+
+[corpus]
+reader = "my-reader"
+train = "*.tsv"
+valid = "*.tsv"
+column = 1
+
+[[level]]
+name = "M1"
+  [level.windowing]
+  kind = "my-windowing"
+  [level.coder]
+  kind = "my-coder"
+  [level.tokens]
+  bits = 8
+
+[top]
+name = "M2"
+  [top.model]
+  backend = "my-model"
+"""
+
+
+def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path) -> None:
+    """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds."""
+    folders = {kind: write(f"my-{kind}", kind, tmp_path / "new") for kind in HOOKS}
+    environment = Environment(tmp_path / "venv")
+    environment.install(*folders.values())
+    for kind, folder in folders.items():
+        assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider"), kind
+    assert "wrong" not in environment.run(tmp_path, "stackc", "plugins", "list")
+    for kind in HOOKS:
+        assert environment.run(tmp_path, "stackc", "plugins", "check", f"my-{kind}").startswith("ok")
+    (tmp_path / "corpus.tsv").write_text("".join(f"{i}\t{i % 97} and {i % 5}\n" for i in range(300)))
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    environment.run(tmp_path, "stackc", "build", "recipe.toml", "--out", "built")
+    assert "M1" in environment.run(tmp_path, "stackc", "inspect", "built")
+
+
+@pytest.mark.parametrize("kind", list(HOOKS))
+def test_what_is_written_keeps_its_format_with_a_name_of_any_length(kind: str) -> None:
+    assert name_problem(LONGEST, kind, Registry([])) is None
+    for path, content in files(LONGEST, kind).items():
+        assert "${" not in content
+        assert content.endswith("\n")
+        if path.endswith(".py"):
+            compile(content, path, "exec")
+            assert max(map(len, content.splitlines())) <= 120, path
+
+
+def test_the_part_is_called_without_stackc_in_front(tmp_path: Path) -> None:
+    folder = write("stackc-wide", "coder", tmp_path)
+    assert part_name("stackc-wide") == "wide"
+    assert 'register("wide", make' in (folder / "stackc_wide.py").read_text()
+    assert 'stackc-wide = "stackc_wide"' in (folder / "pyproject.toml").read_text()
+
+
+def new(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(main, ["plugins", "new", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> None:
+    code, out, err = new("my-coder", "--kind", "coder", "--out", str(tmp_path / "some" / "where"))
+    assert (code, err) == (0, "")
+    *written, last = out.splitlines()
+    folder = tmp_path / "some" / "where" / "my-coder"
+    assert written == [str(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    assert [path.name for path in folder.parent.iterdir()] == ["my-coder"], "and nothing half-written beside it"
+    assert last.startswith(f"Next: cd {folder} && pip install ")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("My-Coder", "use up to 30 lower-case letters"),
+        ("my_coder", "use up to 30 lower-case letters"),
+        ("../coder", "use up to 30 lower-case letters"),
+        ("stackc-3d", "use up to 30 lower-case letters"),
+        ("", "use up to 30 lower-case letters"),
+        ("x" * 31, "use up to 30 lower-case letters"),
+        ("arithmetic", "plugin 'coders' has a coder of that name"),
+        ("stackc-gzip", "plugin 'coders' has a coder of that name"),
+        ("coders", "a plugin of that name is installed"),
+        ("stackc", "a plugin of that name is installed"),
+        ("json", "Python, or a package that is installed, has a module of that name"),
+        ("numpy", "Python, or a package that is installed, has a module of that name"),
+        ("lambda", "Python, or a package that is installed, has a module of that name"),
+        ("tests", "Python, or a package that is installed, has a module of that name"),
+    ],
+)
+def test_names_that_cannot_be_had(tmp_path: Path, name: str, problem: str) -> None:
+    code, out, err = new(name, "--kind", "coder", "--out", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: a coder plugin named {name!r}: {problem}")
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_of_another_kind_can_be_had() -> None:
+    found = Registry([Source(plugin="words", distribution="", version="", load=lambda: None)])
+    assert name_problem("arithmetic", "reader", found) is None
+    assert name_problem("words", "reader", found) == "a plugin of that name is installed"
+
+
+def test_what_exists_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "my-coder").mkdir()
+    (tmp_path / "my-coder" / "mine.txt").write_text("mine")
+    code, _, err = new("my-coder", "--kind", "coder", "--out", str(tmp_path))
+    assert code == 2
+    assert err == f"error: {tmp_path / 'my-coder'} exists already; choose another name, or another folder with --out\n"
+    assert [path.name for path in tmp_path.rglob("*")] == ["my-coder", "mine.txt"]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    code, _, err = new("my-coder", "--kind", "coder", "--out", str(tmp_path / "file"))
+    assert code == 2
+    assert err == f"error: {tmp_path / 'file' / 'my-coder'}: cannot write (Not a directory); choose another --out\n"
+
+
+def test_an_unknown_kind(tmp_path: Path) -> None:
+    code, _, err = new("my-coder", "--kind", "codec", "--out", str(tmp_path))
+    assert code == 2
+    assert "'codec' is not one of 'model', 'coder', 'windowing', 'reader'" in err
+    assert err.count("\n") == 1
