@@ -16,12 +16,14 @@ from pathlib import Path
 
 import attrs
 
-import stackc
 from stackc.api.errors import StackcError
 from stackc.api.files import temporary_folder
 from stackc.api.messages import amount
 from stackc.api.models import Device
+from stackc.api.version import stackc_version
+from stackc.coding.level import Level
 from stackc.parts.registry import Registry, installed
+from stackc.pipeline.build import build
 from stackc.stack.runtime import Runtime
 from stackc.stack.stack import Stack
 
@@ -85,7 +87,7 @@ def examine(device: str = "auto") -> Iterator[Finding]:
 def _software() -> str:
     names = ("numpy", "numba", "torch", "safetensors")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    return f"stackc {stackc.__version__}, Python {platform.python_version()}, {versions}"
+    return f"stackc {stackc_version()}, Python {platform.python_version()}, {versions}"
 
 
 def _device(device: Device) -> str:
@@ -115,7 +117,7 @@ class _SmallStack:
 
     def build(self) -> str:
         short = tuple(f"{path}.train.symbols={SYMBOLS}" for path in ("level.1", "level.2", "top"))
-        self._stack = stackc.build("smoke", self.folder, overrides=short, device=self._device)
+        self._stack = build("smoke", self.folder, overrides=short, device=self._device)
         return (
             f"trained, frozen, compiled, encoded and decoded {amount(len(self._stack.levels), 'level')} and a top model"
         )
@@ -127,8 +129,7 @@ class _SmallStack:
         made = []
         for lanes, threads in ways:
             stack = Stack(self.folder, Runtime(device=self._device, threads=threads, lanes=lanes))
-            for level in stack.levels:
-                level.dictionary = None  # step the models
+            stack.levels = [Level(level.spec) for level in stack.levels]  # without dictionaries: the models are stepped
             tokens = stack.encode(text)
             made.append((tokens.tobytes(), stack.decode(tokens)))
         compiled = Stack(self.folder, Runtime(device=self._device)).encode(text).tobytes()

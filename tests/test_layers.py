@@ -1,9 +1,12 @@
-"""Who knows whom: the core imports no plugin, plugins import only what is public, the contract fits one screen."""
+"""The structure of the code, read from the code: the order of folders, no circle, what plugins may import."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,11 +14,126 @@ import stackc
 import stackc.api
 from stackc.parts.registry import registry
 
-CORE = Path(stackc.__file__).parent
-PLUGINS = Path(__file__).parents[1] / "plugins"
+ROOT = Path(__file__).parents[1]
+CORE, PLUGINS = ROOT / "stackc", ROOT / "plugins"
+GRAB_BAGS = {"apps", "common", "core", "helpers", "lib", "misc", "tools", "utils"}
+MOST_ENTRIES = 18
+MOST_LINES = {"file": 400, "function": 60}
 
 
-def imported(path: Path) -> set[str]:
+def _structure() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("structure", ROOT / "scripts" / "structure.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+structure = _structure()
+EDGES = structure.graph(ROOT)
+FILES = sorted([*CORE.rglob("*.py"), *PLUGINS.rglob("*.py")])
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+# -- order and circles
+
+
+def test_every_folder_imports_only_those_before_it() -> None:
+    assert structure.upward(EDGES) == []
+
+
+def test_no_modules_import_each_other() -> None:
+    circles = [group for group in structure.circles(EDGES) if stackc.__name__ not in group]
+    assert circles == []
+
+
+def test_the_face_is_imported_by_nothing_inside() -> None:
+    assert [name for name, targets in EDGES.items() if "stackc" in targets and name.startswith("stackc.")] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from stackc.stack.stack import Stack",
+        "def late() -> None:\n    from stackc.stack.stack import Stack",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stackc.stack import stack",
+        "import stackc.stack.stack",
+        "import importlib\nimportlib.import_module('stackc.stack.stack')",
+    ],
+)
+def test_an_upward_import_is_seen_however_it_is_written(tmp_path: Path, line: str) -> None:
+    _copy(tmp_path)
+    with (tmp_path / "stackc/coding/jobs.py").open("a") as file:
+        file.write(f"\n{line}\n")
+    edges = structure.graph(tmp_path)
+    assert any(found.startswith("stackc.coding.jobs imports stackc.stack") for found in structure.upward(edges))
+    assert any("stackc.coding.jobs" in group for group in structure.circles(edges))
+
+
+def test_a_circle_inside_a_folder_is_seen(tmp_path: Path) -> None:
+    _copy(tmp_path)
+    with (tmp_path / "plugins/stackc_windows/word_starts.py").open("a") as file:
+        file.write("\ndef late() -> None:\n    import stackc_windows\n")
+    assert ["stackc_windows", "stackc_windows.word_starts"] in structure.circles(structure.graph(tmp_path))
+
+
+def test_an_import_of_the_face_is_seen(tmp_path: Path) -> None:
+    _copy(tmp_path)
+    with (tmp_path / "stackc/doctor.py").open("a") as file:
+        file.write("\nimport stackc\n")
+    assert "stackc.doctor imports stackc" in structure.upward(structure.graph(tmp_path))
+
+
+def _copy(folder: Path) -> None:
+    for base in (CORE, PLUGINS):
+        shutil.copytree(base, folder / base.name, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+# -- rooms
+
+
+def test_the_top_of_the_package_is_taken_in_at_a_glance() -> None:
+    entries = sorted(path.name for path in CORE.iterdir() if path.name != "__pycache__")
+    assert len(entries) <= MOST_ENTRIES, entries
+    listed = {name if (CORE / name).is_dir() else f"{name}.py" for name in structure.ORDER}
+    assert set(entries) == {*listed, "__init__.py", "py.typed"}
+
+
+def test_no_folder_or_file_is_a_grab_bag() -> None:
+    named = {path.stem for path in FILES} | {path.parent.name for path in FILES}
+    assert not named & GRAB_BAGS
+
+
+def test_no_package_hides_a_public_function() -> None:
+    """Importing ``stackc.build`` as a package would rebind the function of that name."""
+    functions = [name for name in stackc.__all__ if callable(getattr(stackc, name))]
+    assert [name for name in functions if (CORE / name).exists() or (CORE / f"{name}.py").exists()] == []
+    assert [name for name in stackc.api.__all__ if (CORE / "api" / f"{name}.py").exists()] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=shown)
+def test_files_and_functions_fit_a_reader(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= MOST_LINES["file"]
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES["function"]} == {}
+
+
+def test_the_trees_in_the_documents_are_those_of_the_code() -> None:
+    for name in structure.PAGES:
+        text = (ROOT / name).read_text()
+        assert text == structure.page(text), f"{name}: run python scripts/structure.py --write"
+
+
+# -- plugins
+
+
+def _imported(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -25,15 +143,15 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=lambda path: str(path.relative_to(CORE)))
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=shown)
 def test_the_core_imports_no_plugin(path: Path) -> None:
-    assert not [name for name in imported(path) if name.startswith("stackc_")]
+    assert not [name for name in _imported(path) if name.startswith("stackc_")]
 
 
-@pytest.mark.parametrize("path", sorted(PLUGINS.rglob("*.py")), ids=lambda path: str(path.relative_to(PLUGINS)))
+@pytest.mark.parametrize("path", sorted(PLUGINS.rglob("*.py")), ids=shown)
 def test_plugins_import_only_the_public_names(path: Path) -> None:
     package = path.relative_to(PLUGINS).parts[0]
-    others = {name for name in imported(path) if name.split(".")[0].startswith("stackc")}
+    others = {name for name in _imported(path) if name.split(".")[0].startswith("stackc")}
     assert {name for name in others if name.split(".")[0] != package} <= {"stackc.api"}
 
 
@@ -43,7 +161,7 @@ def test_public_names_are_listed_and_exist() -> None:
 
 
 def test_the_contract_is_one_screen() -> None:
-    assert len((CORE / "hookspecs.py").read_text().splitlines()) <= 60
+    assert len((CORE / "api" / "hooks.py").read_text().splitlines()) <= 60
 
 
 def test_first_party_parts_come_through_entry_points() -> None:

@@ -26,8 +26,8 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.sigutils import normalize_signature
 
-import stackc
 from stackc.api.errors import StackcError
+from stackc.api.version import IMPORTED_NS
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -246,7 +246,7 @@ _read: dict[tuple[str, _Roots], _Source] = {}
 def _source(path: str, name: str, roots: _Roots) -> _Source:
     """The source file of the module `name`; read again where it changed."""
     status = os.stat(path)
-    if stackc.IMPORTED_NS <= status.st_mtime_ns <= time.time_ns():
+    if IMPORTED_NS <= status.st_mtime_ns <= time.time_ns():
         raise OSError(f"{path}: changed since this process began")
     changed = status.st_mtime_ns, status.st_size
     known = _read.get((path, roots))

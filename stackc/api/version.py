@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import time
+
 CONTRACT = (1, 0)
 """(major, minor) of the contract: the hooks and all that `stackc.api` lists.
 
@@ -11,8 +14,16 @@ was made for, as numbers: ``STACKC_CONTRACT = (1, 0)``. The same major with the 
 that says nothing is admitted: its package's requirement on stackc speaks for it.
 """
 
+IMPORTED_NS = time.time_ns()
+"""Source files that changed later may not be what this process runs (`stackc.api.kernels`)."""
+
 DECLARATION = "STACKC_CONTRACT"
 """The module attribute with which a plugin says it."""
+
+
+def stackc_version() -> str:
+    """stackc's own version: that of the installed distribution."""
+    return importlib.metadata.version("stackc")
 
 
 def contract_problem(plugin: object) -> str | None:

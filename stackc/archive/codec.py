@@ -13,6 +13,7 @@ import numpy.typing as npt
 from stackc.api.errors import CodingError, PartError
 from stackc.api.messages import amount
 from stackc.api.models import Portability
+from stackc.api.offsets import offsets_of
 from stackc.archive.format import PORTABILITIES
 from stackc.coding.level import Level
 
@@ -34,26 +35,26 @@ class BlockCodec:
     @property
     def portability(self) -> Portability:
         """How far payloads travel: as far as the least portable model that must run to decode them."""
-        models = [one.predictor for one in self.levels if one.coder.needs_model and one.dictionary is None]
-        return max((model.portability for model in models), key=PORTABILITIES.index, default="portable")
+        return max((one.portability for one in self.levels), key=PORTABILITIES.index)
 
-    def encode(self, blocks: list[bytes]) -> list[bytes | None]:
+    def encode(self, blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
         """The payload of every block; None for one that the stack cannot code in fewer bytes than it has.
 
         Args:
             blocks: each of at least one byte.
+            verify: as of `Level.encode`; False is for callers that decode the payloads themselves.
 
         Raises:
             PartError: a part that breaks a rule of the contract.
         """
         try:
-            return self._encode(blocks)
+            return self._encode(blocks, verify)
         except PartError:  # no block's fault: it would be stored as it is, and nobody would know
             raise
         except CodingError:
             if len(blocks) == 1:
                 return [None]
-            return [self.encode([block])[0] for block in blocks]
+            return [self.encode([block], verify)[0] for block in blocks]
 
     def decode(self, payloads: list[bytes], lengths: list[int], all_of_them: bool = True) -> list[bytes | CodingError]:
         """The source bytes of every payload, or why it has none. Memory is bounded by the lengths.
@@ -77,13 +78,13 @@ class BlockCodec:
                     break
             return results
 
-    def _encode(self, blocks: list[bytes]) -> list[bytes | None]:
+    def _encode(self, blocks: list[bytes], verify: bool) -> list[bytes | None]:
         lengths = np.array([len(block) for block in blocks], np.int64)
         symbols: npt.NDArray[np.integer] = np.frombuffer(b"".join(blocks), np.uint8)
-        offsets = _bounds(lengths)
+        offsets = offsets_of(lengths)
         fits = np.ones(len(blocks), np.bool_)
         for level in self.levels:
-            coded = level.encode(symbols, offsets)
+            coded = level.encode(symbols, offsets, verify=verify)
             symbols, offsets = coded.tokens, coded.offsets
             fits &= np.diff(offsets) <= room(lengths)
         payload = symbols.astype(np.uint8).tobytes()
@@ -93,7 +94,7 @@ class BlockCodec:
     def _decode(self, payloads: list[bytes], lengths: list[int]) -> list[bytes | CodingError]:
         sizes = np.array(lengths, np.int64)
         symbols: npt.NDArray[np.integer] = np.frombuffer(b"".join(payloads), np.uint8)
-        offsets = _bounds(np.array([len(payload) for payload in payloads], np.int64))
+        offsets = offsets_of(np.array([len(payload) for payload in payloads], np.int64))
         for level in reversed(self.levels):
             most = sizes if level is self.levels[0] else room(sizes)
             back = level.decode(symbols, offsets, int(most.sum()))
@@ -111,7 +112,3 @@ class BlockCodec:
 def room(lengths: Int64) -> Int64:
     """Tokens of any level that blocks of so many bytes may have: the bound that a decoder rests on."""
     return 2 * lengths + 64
-
-
-def _bounds(lengths: Int64) -> Int64:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])

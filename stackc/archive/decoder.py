@@ -18,7 +18,9 @@ Opener = Callable[[Header], BlockCodec]
 """Gives the codec of the stack that wrote a file; raises `StackcError` where there is none, or not on this machine."""
 
 
-def decompress(source: IO[bytes], target: IO[bytes], opener: Opener, report: Report = lambda done: None) -> Header:
+def decompress_blocks(
+    source: IO[bytes], target: IO[bytes], opener: Opener, report: Report = lambda done: None
+) -> Header:
     """Write the original of the `.stk` file `source` to `target`. Neither needs to be seekable.
 
     Every block's checks, and at the end the SHA-256 of all, are held against what was decoded. What was written

@@ -104,7 +104,7 @@ def compress(
     whole = hashlib.sha256()
     done = raw = failed = 0
     for batch in pieces.batches():
-        coded = codec.encode(batch)
+        coded = codec.encode(batch, verify=not verify)
         wrong = _wrong(codec, batch, coded) if verify else set()
         failed += len(wrong)
         for i, block in enumerate(batch):

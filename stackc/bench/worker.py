@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackc import streams
+from stackc.api import streams
 
 if TYPE_CHECKING:
     from stackc.bench.codec import Codec

@@ -15,10 +15,11 @@ from typing import Any, NoReturn
 
 import click
 
-from stackc import streams
+from stackc.api import streams
 from stackc.api.errors import StackcError
 from stackc.api.messages import shown
 from stackc.cli.ended import SIGNALS, Ended, end_at_once, end_cleanly
+from stackc.cli.exit_codes import INTERRUPTED, USER_ERROR
 from stackc.parts.blame import wants_traceback
 
 COMMANDS = {
@@ -38,12 +39,6 @@ COMMANDS = {
     "doctor": "Test this machine and this installation.",
 }
 """Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""
-
-WARNING = 1
-"""The exit code of work that was done with losses, which were named."""
-
-USER_ERROR = 2
-INTERRUPTED = 130
 
 BY_SIGNAL = (INTERRUPTED, *(128 + number for number in SIGNALS))
 """Exit codes of commands that a signal ended."""

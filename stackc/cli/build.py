@@ -40,7 +40,7 @@ def command(
     What is done already is reused; a build that was killed goes on where it was.
     """
     from stackc.cli.ray_child import watched
-    from stackc.pipeline.engines.choose import KEPT
+    from stackc.pipeline.engines.base import KEPT
 
     click.get_current_context().with_resource(watched("local" if dry_run else engine, KEPT))
     from stackc.pipeline.ranks.world import RankError, one_voice, ranks_of_environment
@@ -54,13 +54,13 @@ def command(
 
         print_plan(plan, device or plan.run.device, console())
         return
-    import stackc
-    from stackc.cli import USER_ERROR
+    from stackc.cli.exit_codes import USER_ERROR
     from stackc.cli.show import print_report
+    from stackc.pipeline.build import build as build_stack
 
     try:
         with one_voice():
-            stack = stackc.build(plan, out, device=device, engine=engine, show="quiet" if quiet else "auto")
+            stack = build_stack(plan, out, device=device, engine=engine, show="quiet" if quiet else "auto")
     except RankError as error:
         if error.quiet:  # another rank says why
             raise click.exceptions.Exit(USER_ERROR) from error

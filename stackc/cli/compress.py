@@ -33,7 +33,7 @@ def command(
     """
     from stackc.api.messages import amount
     from stackc.api.streams import OUTPUT
-    from stackc.cli import WARNING
+    from stackc.cli.exit_codes import WARNING
     from stackc.cli.many_files import for_each, named
     from stackc.cli.progress import bar
     from stackc.stack.stack import Stack

@@ -76,7 +76,7 @@ def command(
 def _salvage(file: str, path: Path | None, out: Path | None, opened: Any, force: bool, quiet: bool) -> int:
     from stackc.api.errors import StackcError
     from stackc.api.messages import amount
-    from stackc.cli import WARNING
+    from stackc.cli.exit_codes import WARNING
     from stackc.cli.many_files import warning
     from stackc.cli.progress import bar
     from stackc.stack.stk_files import salvage_file

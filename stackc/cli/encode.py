@@ -27,7 +27,7 @@ from stackc.cli import Command, say
 def command(stack: Path, file: str, output: str, level: str | None, engine: str, force: bool) -> None:
     """Turn FILE (- for standard input) into tokens of STACK. Any bytes; the file is one document."""
     from stackc.cli.ray_child import watched
-    from stackc.pipeline.engines.choose import STARTS_OVER
+    from stackc.pipeline.engines.base import STARTS_OVER
 
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
     from stackc.api.files import no_wider, read_pieces
@@ -35,8 +35,10 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
     from stackc.api.streams import OUTPUT
     from stackc.cli.many_files import named
     from stackc.interop.token_files import check_suffix, write_tokens
+    from stackc.pipeline.engines.remote import encoding_on
     from stackc.stack.outputs import check_target
     from stackc.stack.stack import Stack
+    from stackc.stack.streaming import encode_here
 
     source, out = named(file), named(output)
     check_suffix(out)
@@ -51,7 +53,8 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
             size += len(piece)
             yield piece
 
-    stream = opened.encode_stream(counted(), level, engine, say)
+    encode = encode_here if engine == "local" else encoding_on(engine, opened, say)
+    stream = opened.encode_stream(counted(), level, encode)
     tokens = write_tokens(out, stream, opened.token_alphabet(level), no_wider(source), force=force)
     rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
     say(f"{out or OUTPUT}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}")

@@ -55,7 +55,7 @@ def command(
     if to == "hf-tokenizer":
         if files or split is not None:
             raise StackcError("--to hf-tokenizer: a tokenizer holds no text; leave out --split and files")
-        from stackc.hf import StackTokenizer
+        from stackc.interop.hf import StackTokenizer
 
         output = Path(target)
         check_output_folder(output, stack, force=force)

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from stackc.api.errors import StackcError
-from stackc.cli import USER_ERROR, say
+from stackc.cli import say
+from stackc.cli.exit_codes import USER_ERROR
 from stackc.stack.outputs import check_distinct, output_path
 
 STANDARD = "-"

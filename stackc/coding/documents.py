@@ -1,10 +1,10 @@
-"""Documents end to end: their bounds, their segments, and what a level makes of them."""
+"""Documents end to end: their bounds, their segments and windows, and what a level makes of them."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
@@ -14,11 +14,7 @@ from stackc.api.arrays import Symbols
 from stackc.api.errors import CodingError
 from stackc.parts.blame import said
 
-if TYPE_CHECKING:
-    pass
-
-
-from stackc.coding.level import Int64
+Int64 = npt.NDArray[np.int64]
 
 
 @attrs.frozen(kw_only=True)
@@ -29,8 +25,7 @@ class Encoding:
         tokens: unsigned integers, the documents' tokens end to end.
         offsets: int64[D + 1], where each document's tokens start and end.
         starts: int64[w], ascending: the places in the symbols where windows start (of a piece coder, where the pieces
-            do). Given as a function where most
-            callers do not ask.
+            do). Given as a function, because most callers do not ask.
     """
 
     tokens: npt.NDArray[np.unsignedinteger[Any]]
@@ -114,3 +109,13 @@ def outside(values: Symbols, alphabet: int) -> int | None:
         return int(values.min())
     largest = int(values.max())
     return largest if largest >= alphabet else None
+
+
+def window_starts(offsets: Int64, segment: int, budget: int, cuts: npt.NDArray[np.bool_] | None) -> Int64:
+    """Where windows start that end with `budget` symbols, before every cut and with their segment: int64[w]."""
+    found = [np.zeros(0, np.int64)]
+    for start, end in segments(offsets, segment):
+        forced = [] if cuts is None else (start + 1 + np.flatnonzero(cuts[start + 1 : end])).tolist()
+        edges = [start, *forced, end]
+        found += [np.arange(low, high, budget) for low, high in itertools.pairwise(edges)]
+    return np.concatenate(found)

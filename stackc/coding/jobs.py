@@ -10,13 +10,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.offsets import offsets_of
+
 Int64 = npt.NDArray[np.int64]
 
 HELD = 1 << 16
 """Values that may wait before those that need not wait any longer are laid down."""
 
 
-class Pieces:
+class InOrder:
     """Values by job.
 
     Args:
@@ -57,7 +59,7 @@ class Pieces:
         """(values by job, then by time; int64[jobs + 1], where each job's values start and end). Call it once."""
         self._settle(len(self._counts))
         self._done.resize(self._settled, refcheck=False)
-        return self._done, np.concatenate([np.zeros(1, np.int64), np.cumsum(self._counts)])
+        return self._done, offsets_of(self._counts)
 
     def _settle(self, below: int) -> None:
         """Lay down the values of the jobs below a number, all of which have ended."""

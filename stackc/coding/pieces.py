@@ -5,21 +5,18 @@ The coder cuts a window into pieces as it sees fit; decoding lays pieces end to 
 
 from __future__ import annotations
 
-import bisect
-import itertools
 from typing import Any
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import Symbols
-from stackc.api.errors import ArtifactError
+from stackc.api.errors import ArtifactError, CodingError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
+from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import symbol_dtype
+from stackc.coding.documents import check_room, outside, symbol_dtype, window_starts
 from stackc.parts.blame import blaming
-from stackc.stack.generation.constraint import Constraint, Option
 
 Int64 = npt.NDArray[np.int64]
 
@@ -28,7 +25,7 @@ BLOCK = 1 << 15
 
 
 class PieceTable:
-    """The pieces of a fitted coder; to a level what `stackc.coding.dictionary.dictionary.Dictionary` is to a compiled one.
+    """The pieces of a fitted coder: to its level what a `Dictionary` is to a compiled one.
 
     Args:
         coder: gives `pieces` and `encode` (`stackc.api.coders.Coder`).
@@ -49,7 +46,7 @@ class PieceTable:
             raise ArtifactError(f"a coder's pieces are not at most {vocabulary} runs of symbols; build the stack again")
         if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
             raise ArtifactError(f"a coder's pieces leave the alphabet of {alphabet}; build the stack again")
-        self._coder, self._who = coder, who
+        self._coder, self._who, self._alphabet = coder, who, alphabet
         self._symbols = symbols.astype(symbol_dtype(alphabet))
         self.length = np.zeros(vocabulary, np.int64)
         self.length[: len(lengths)] = lengths
@@ -67,15 +64,18 @@ class PieceTable:
         budget: int,
         cuts: npt.NDArray[np.bool_] | None = None,
         threads: int = 1,
+        who: str = "",
     ) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Int64]:
         """The pieces of documents, window by window: tokens, and int64[D + 1], where each document's start and end.
 
         Arguments as of `Dictionary.encode`; a coder has threads of its own.
         """
+        if outside(symbols, self._alphabet) is not None:
+            raise CodingError(f"{who}: a symbol outside its alphabet of {self._alphabet}")
         starts = window_starts(offsets, segment, budget, cuts)
         with blaming(self._who, "encode"):
             tokens, counts = self._coder.encode(symbols, np.append(starts, offsets[-1]))
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        ends = offsets_of(counts)
         return tokens.astype(symbol_dtype(len(self))), ends[np.searchsorted(starts, offsets)]
 
     def starts(self, codes: npt.NDArray[np.integer]) -> Int64:
@@ -84,9 +84,17 @@ class PieceTable:
         found: Int64 = np.cumsum(lengths) - lengths
         return found
 
-    def decode(self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1) -> tuple[Symbols, Int64]:
-        """Symbols of tokens below V, and int64[D + 1], where each document's symbols start and end."""
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self.length[codes])])
+    def decode(
+        self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1, who: str = "", most: int | None = None
+    ) -> tuple[Symbols, Int64]:
+        """Symbols of tokens, and int64[D + 1], where each document's symbols start and end.
+
+        Arguments and errors: see `Dictionary.decode`.
+        """
+        if outside(codes, len(self)) is not None:
+            raise CodingError(f"{who}: a token outside its alphabet of {len(self)}")
+        ends = offsets_of(self.length[codes])
+        check_room(who, int(ends[-1]), most)
         out = np.empty(int(ends[-1]), self._symbols.dtype)
         for first in range(0, len(codes), BLOCK):
             block = codes[first : first + BLOCK]
@@ -102,45 +110,3 @@ class PieceTable:
         symbols, starts, lengths = self._symbols.tolist(), self._from.tolist(), self.length.tolist()
         pieces = sorted((tuple(symbols[starts[t] : starts[t] + lengths[t]]), t) for t in tokens)
         return [piece for piece, _ in pieces], [token for _, token in pieces]
-
-
-def window_starts(offsets: Int64, segment: int, budget: int, cuts: npt.NDArray[np.bool_] | None) -> Int64:
-    """Where windows start that end with `budget` symbols, before every cut and with their segment: int64[w]."""
-    from stackc.coding.documents import segments
-
-    found = [np.zeros(0, np.int64)]
-    for start, end in segments(offsets, segment):
-        forced = [] if cuts is None else (start + 1 + np.flatnonzero(cuts[start + 1 : end])).tolist()
-        edges = [start, *forced, end]
-        found += [np.arange(low, high, budget) for low, high in itertools.pairwise(edges)]
-    return np.concatenate(found)
-
-
-@attrs.frozen(eq=False)
-class PiecesOf(Constraint):
-    """The tokens of a piece coder's level whose pieces, end to end, keep a constraint over its symbols."""
-
-    table: PieceTable
-    inner: Constraint
-
-    def options(self) -> list[Option]:
-        pieces, tokens = self.table.ordered
-        found: dict[int, Constraint | None] = {}
-        # (pieces low..high - 1 begin with the same `depth` symbols, after which `inner` holds)
-        open_: list[tuple[int, int, int, Constraint | None]] = [(0, len(pieces), 0, self.inner)]
-        while open_:
-            low, high, depth, inner = open_.pop()
-            if inner is None:
-                found |= dict.fromkeys(tokens[low:high])
-                continue
-            while low < high and len(pieces[low]) == depth:
-                found[tokens[low]] = PiecesOf(self.table, inner)
-                low += 1
-            for first, last, after in inner.options():
-                at = bisect.bisect_left(pieces, first, low, high, key=lambda piece: piece[depth])
-                while at < high and pieces[at][depth] <= last:
-                    symbol = pieces[at][depth]
-                    end = bisect.bisect_right(pieces, symbol, at, high, key=lambda piece: piece[depth])
-                    open_.append((at, end, depth + 1, after))
-                    at = end
-        return [(token, token, found[token]) for token in sorted(found)]

@@ -1,26 +1,27 @@
-"""Coding by stepping: many segments or windows side by side, one model call for all of them a step.
+"""Coding by stepping: many segments or windows side by side, one model call per step for all of them.
 
 Legend: L lanes. A *job* is what one lane codes from its start to its end: a segment when encoding; a document,
-or a single window where windows share nothing, when decoding. A lane takes the next job when its own ends, so
+or a single window if windows share nothing, when decoding. A lane takes the next job when its own ends, so
 that memory stays bounded by the number of lanes.
+
+Why lanes and not a batch per segment: segments end at different times, and a batch that waits for its longest segment
+leaves the model idle for the others. Lanes are refilled one by one; `stackc.coding.jobs` puts the results in order.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import IDLE, RESTART, Symbols
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
 from stackc.api.errors import PartError
-from stackc.coding.jobs import Pieces
-from stackc.parts.checked import GuardedLaneDecoder, GuardedLaneEncoder
-from stackc.parts.lanes import first_symbol, outside_alphabet, turned_away
-
-if TYPE_CHECKING:
-    from stackc.coding.documents import Encoding
-    from stackc.coding.level import Level
+from stackc.api.offsets import offsets_of
+from stackc.coding.documents import Encoding, check_room, segments
+from stackc.coding.jobs import InOrder
+from stackc.coding.spec import LevelSpec
+from stackc.parts.lanes import GuardedLaneDecoder, GuardedLaneEncoder, first_symbol, outside_alphabet, turned_away
 
 Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -29,40 +30,35 @@ SCORED = 1 << 16
 """Symbols that are scored in one pass, or one segment: short segments go together, since a pass costs its calls."""
 
 
-def encode_segments(level: Level, symbols: Symbols, offsets: Int64, cuts: Mask | None) -> Encoding:
-    """Encode documents segment by segment, in lanes, or each in one pass where the model can score it."""
-    from stackc.coding.documents import Encoding, segments
+Encode = Callable[[LevelSpec, Symbols, Int64, Mask | None], tuple[InOrder, InOrder]]
+"""How segments int64[J, 2] are encoded: to their tokens and their windows' starts, by segment."""
 
-    pieces = np.array(segments(offsets, level.segment), np.int64).reshape(-1, 2)
-    scored = (
-        level.coder.needs_model
-        and not level.restarts_with_window
-        and level.predictor.portability == "portable"
-        and hasattr(level.predictor, "score")
-    )
-    route = _encode_scored if scored else _encode_stepped
-    tokens, starts = route(level, symbols, pieces, cuts)
+
+def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mask | None, how: Encode) -> Encoding:
+    """Encode documents segment by segment."""
+    bounds = np.array(segments(offsets, spec.segment), np.int64).reshape(-1, 2)
+    tokens, starts = how(spec, symbols, bounds, cuts)
     values, ends = tokens.in_order()
     # Segments of a document follow one another, so documents' bounds are bounds of segments.
-    last = np.searchsorted(pieces[:, 0], offsets, side="left")
+    last = np.searchsorted(bounds[:, 0], offsets, side="left")
     begins, _ = starts.in_order()
     return Encoding(
         tokens=values.astype(np.uint32, copy=False), offsets=ends[last], starts=begins.astype(np.int64, copy=False)
     )
 
 
-def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
-    lanes = max(1, min(level.step_lanes, len(pieces)))
-    budget = level.window.symbols
-    coder = GuardedLaneEncoder(level, lanes)
-    predictor = level.predictor if level.coder.needs_model else None
+def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
+    lanes = max(1, min(spec.lanes, len(bounds)))
+    budget = spec.window.symbols
+    coder = GuardedLaneEncoder(spec.coder, spec.window, lanes, spec.coder_name)
+    predictor = spec.model
     state = predictor.start(lanes) if predictor else None
-    tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
+    tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
 
     job = np.arange(lanes)
-    live = job < len(pieces)
+    live = job < len(bounds)
     following = lanes
-    at, end = _job_bounds(pieces, job, live)
+    at, end = _job_bounds(bounds, job, live)
     size = np.zeros(lanes, np.int64)  # symbols in the open window
     inputs = np.full(lanes, RESTART, np.int64)
 
@@ -79,11 +75,11 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
         fits = coder.add(freqs, offered)
         if (crowded := live & ~fits).any():
             if (crowded & (size == 0)).any():
-                raise first_symbol(level.coder_name)
-            if level.window.bits is None:
-                raise turned_away(level.coder_name)
+                raise first_symbol(spec.coder_name)
+            if spec.window.bits is None:
+                raise turned_away(spec.coder_name)
             close(crowded, np.zeros(lanes, np.bool_))
-            if not (predictor and level.restarts_with_window):
+            if not (predictor and spec.restarts_with_window):
                 # The context goes on, so the same row codes the symbol as the first of the next window.
                 fits |= coder.add(freqs, np.where(crowded, offered, IDLE))
         added = live & fits
@@ -97,47 +93,47 @@ def _encode_stepped(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | 
         if ends.any():
             close(ends, full)
         inputs = np.where(added, offered, np.where(live, RESTART, IDLE))
-        if level.restarts_with_window:
+        if spec.restarts_with_window:
             inputs[ends] = RESTART
         if ended.any():
             job[ended] = np.arange(following, following + ended.sum())
             following += int(ended.sum())
-            live &= job < len(pieces)
+            live &= job < len(bounds)
             fresh = ended & live
-            at[fresh], end[fresh] = pieces[job[fresh], 0], pieces[job[fresh], 1]
+            at[fresh], end[fresh] = bounds[job[fresh], 0], bounds[job[fresh], 1]
             inputs[fresh] = RESTART
         inputs[~live] = IDLE
     return tokens, starts
 
 
-def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | None) -> tuple[Pieces, Pieces]:
+def encode_scored(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
     """Contexts that only segments restart: score segments, several in a pass, and cut windows as the rows come."""
-    coder = GuardedLaneEncoder(level, 1)
-    tokens, starts = Pieces(np.uint32, len(pieces)), Pieces(np.int64, len(pieces))
+    coder = GuardedLaneEncoder(spec.coder, spec.window, 1, spec.coder_name)
+    tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
     only, unfilled = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     number = 0
-    at = opened = int(pieces[0, 0]) if len(pieces) else 0  # the next symbol, and where the open window starts
-    while number < len(pieces):
+    at = opened = int(bounds[0, 0]) if len(bounds) else 0  # the next symbol, and where the open window starts
+    while number < len(bounds):
         # Segments lie end to end.
-        until = max(number + 1, int(np.searchsorted(pieces[:, 1], at + SCORED, side="right")))
-        restarts = np.zeros(pieces[until - 1, 1] - at, np.bool_)
-        restarts[pieces[number:until, 0] - at] = True
+        until = max(number + 1, int(np.searchsorted(bounds[:, 1], at + SCORED, side="right")))
+        restarts = np.zeros(bounds[until - 1, 1] - at, np.bool_)
+        restarts[bounds[number:until, 0] - at] = True
         first = at
-        for freqs in level.predictor.score(symbols[first : first + len(restarts)], restarts):  # type: ignore[attr-defined]
+        for freqs in spec.predictor.score(symbols[first : first + len(restarts)], restarts):  # type: ignore[attr-defined]
             done = 0
             while done < len(freqs):
-                rows = min(len(freqs) - done, int(pieces[number, 1]) - at)
+                rows = min(len(freqs) - done, int(bounds[number, 1]) - at)
                 forced = np.zeros(rows, np.bool_) if cuts is None else cuts[at : at + rows]
                 known = symbols[at : at + rows].astype(np.int64)
                 made, lengths = coder.run(0, freqs[done : done + rows], known, forced)
-                begins = opened + np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+                begins = opened + offsets_of(lengths)
                 open_job = np.array([number])
                 tokens.add(np.full(len(made), number), made, open_job)
                 starts.add(np.full(len(lengths), number), begins[:-1], open_job)
                 opened = int(begins[-1])
                 at += rows
                 done += rows
-                if at < pieces[number, 1]:
+                if at < bounds[number, 1]:
                     continue
                 if opened < at:
                     made, _ = coder.close(only, unfilled)
@@ -149,94 +145,115 @@ def _encode_scored(level: Level, symbols: Symbols, pieces: Int64, cuts: Mask | N
 
 
 def decode_jobs(
-    level: Level, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64, most: int | None = None
+    spec: LevelSpec, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64, most: int | None = None
 ) -> tuple[Symbols, Int64]:
     """Decode tokens[firsts[j]:lasts[j]] for every job j: (symbols end to end, int64[jobs + 1]); `most` symbols."""
-    from stackc.coding.documents import check_room
-
-    jobs = len(firsts)
-    lanes = max(1, min(level.step_lanes, jobs))
-    coder = GuardedLaneDecoder(level, lanes, np.ascontiguousarray(tokens, np.uint32))
-    predictor = level.predictor if level.coder.needs_model else None
-    state = predictor.start(lanes) if predictor else None
-    out = Pieces(np.int32, jobs)
-
-    # A queue of jobs that have tokens; the others come out empty.
-    queue = np.flatnonzero(lasts > firsts)
-    lanes_job = np.full(lanes, -1, np.int64)
-    at, end = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    size, read = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)  # symbols in the window, in the segment
-    inputs = np.full(lanes, RESTART, np.int64)
-    taken = made = 0
-
-    def take(which: Int64) -> None:
-        """Give lanes the next jobs, while there are any."""
-        nonlocal taken
-        given = queue[taken : taken + len(which)]
-        taken += len(given)
-        lanes_job[which] = -1
-        some = which[: len(given)]
-        lanes_job[some] = given
-        at[some], end[some] = firsts[given], lasts[given]
-        size[some] = read[some] = 0
-
-    def open_windows(which: Int64) -> None:
-        which = which[lanes_job[which] >= 0]
-        if len(which):
-            coder.open(which, at[which], end[which])
-
-    def finish(which: Mask, full: Mask) -> Mask:
-        """Close windows; True where the lane's context must restart before its next symbol."""
-        chosen = np.flatnonzero(which)
-        used = coder.used(chosen, full[chosen])
-        left = end[chosen] - at[chosen]
-        if ((used < 1) | (used > left)).any():
-            wrong = int(np.flatnonzero((used < 1) | (used > left))[0])
-            raise PartError(
-                f"{level.coder_name}: used says that a window took up {used[wrong]} tokens of the {left[wrong]} that "
-                "were left; every window takes up one or more"
-            )
-        at[chosen] += used
-        size[chosen] = 0
-        fresh = which & (at >= end)
-        renewed = which & ~fresh & (read >= level.segment)
-        read[renewed] = 0
-        if fresh.any():
-            take(np.flatnonzero(fresh))
-        open_windows(chosen)
-        restart: Mask = fresh | renewed | (which & level.restarts_with_window)
-        return restart
-
-    take(np.arange(lanes))
-    open_windows(np.arange(lanes))
-    no_lane = np.zeros(lanes, np.bool_)
-    while (live := lanes_job >= 0).any():
-        freqs = predictor.step(state, np.where(live, inputs, IDLE)) if predictor else None
-        inputs = np.full(lanes, IDLE, np.int64)
+    lanes = _DecodingLanes(spec, tokens, firsts, lasts)
+    model = spec.model
+    state = model.start(lanes.count) if model else None
+    out = InOrder(np.int32, len(firsts))
+    inputs = np.full(lanes.count, RESTART, np.int64)
+    made = 0
+    while (live := lanes.job >= 0).any():
+        freqs = model.step(state, np.where(live, inputs, IDLE)) if model else None
+        inputs = np.full(lanes.count, IDLE, np.int64)
         asked = live
-        # A window that ends before its next symbol leaves the row unread: where the context goes on, the same
-        # row serves the next window's first symbol.
+        # A window that ends before its next symbol leaves the row unread: if the context continues, the same row
+        # serves the next window's first symbol, and the model is not stepped again.
         while asked.any():
-            got = coder.next(freqs, asked)
+            jobs, got = lanes.job, lanes.next(freqs, asked)
             some = asked & (got >= 0)
-            if int(got.max()) >= level.alphabet:
-                raise outside_alphabet(level.coder_name, int(got.max()), level.alphabet)
             made += int(some.sum())
-            check_room(level.name, made, most)
-            out.add(lanes_job[some], got[some], lanes_job[lanes_job >= 0])
+            check_room(spec.name, made, most)
+            out.add(jobs[some], got[some], jobs[jobs >= 0])
             inputs[some] = got[some]
-            size += some
-            read += some
-            full = some & (size == level.window.symbols)
-            marked = asked & (got < 0)
-            restart = finish(full | marked, full) if (full | marked).any() else no_lane
+            restart = lanes.count_symbols(some, asked & (got < 0))
             inputs[restart] = RESTART
-            asked = marked & ~restart & (lanes_job >= 0)
+            asked = asked & (got < 0) & ~restart & (lanes.job >= 0)
     symbols, ends = out.in_order()
     return symbols.astype(np.int32, copy=False), ends
 
 
-def _job_bounds(pieces: Int64, job: Int64, live: Mask) -> tuple[Int64, Int64]:
+class _DecodingLanes:
+    """Lanes that decode jobs, with their places in the tokens. A lane takes the next job when its own ends.
+
+    Attributes:
+        count: L.
+        job: int64[L], each lane's job; -1 when there is none left. Replaced, never changed in place.
+    """
+
+    def __init__(self, spec: LevelSpec, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64) -> None:
+        self.count = max(1, min(spec.lanes, len(firsts)))
+        self._spec, self._firsts, self._lasts = spec, firsts, lasts
+        self._coder = GuardedLaneDecoder(
+            spec.coder, spec.window, self.count, np.ascontiguousarray(tokens, np.uint32), spec.coder_name
+        )
+        self._queue = np.flatnonzero(lasts > firsts)  # jobs without tokens come out empty
+        self.job = np.full(self.count, -1, np.int64)
+        self._at, self._end = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
+        self._size = np.zeros(self.count, np.int64)  # symbols in the window
+        self._read = np.zeros(self.count, np.int64)  # symbols in the segment
+        self._take(np.arange(self.count))
+        self._open(np.arange(self.count))
+
+    def next(self, freqs: Frequencies | None, asked: Mask) -> Int64:
+        """The coder's next symbol of every lane asked, -1 if its window ends before it."""
+        got = self._coder.next(freqs, asked)
+        if int(got.max()) >= self._spec.alphabet:
+            raise outside_alphabet(self._spec.coder_name, int(got.max()), self._spec.alphabet)
+        return got
+
+    def count_symbols(self, some: Mask, marked: Mask) -> Mask:
+        """Count a symbol in the lanes `some`, and close the windows that are full or `marked` as ended.
+
+        Returns:
+            bool[L], True where the lane's context must restart before its next symbol.
+        """
+        self._size += some
+        self._read += some
+        full = some & (self._size == self._spec.window.symbols)
+        if not (full | marked).any():
+            return np.zeros(self.count, np.bool_)
+        return self._close(full | marked, full)
+
+    def _close(self, which: Mask, full: Mask) -> Mask:
+        spec, chosen = self._spec, np.flatnonzero(which)
+        used = self._coder.used(chosen, full[chosen])
+        left = self._end[chosen] - self._at[chosen]
+        if ((used < 1) | (used > left)).any():
+            wrong = int(np.flatnonzero((used < 1) | (used > left))[0])
+            raise PartError(
+                f"{spec.coder_name}: used says that a window took up {used[wrong]} tokens of the {left[wrong]} that "
+                "were left; every window takes up one or more"
+            )
+        self._at[chosen] += used
+        self._size[chosen] = 0
+        fresh = which & (self._at >= self._end)
+        renewed = which & ~fresh & (self._read >= spec.segment)
+        self._read[renewed] = 0
+        if fresh.any():
+            self._take(np.flatnonzero(fresh))
+        self._open(chosen)
+        restart: Mask = fresh | renewed | (which & spec.restarts_with_window)
+        return restart
+
+    def _take(self, which: Int64) -> None:
+        """Give lanes the next jobs, while there are any."""
+        given, self._queue = self._queue[: len(which)], self._queue[len(which) :]
+        some = which[: len(given)]
+        self.job = self.job.copy()
+        self.job[which] = -1
+        self.job[some] = given
+        self._at[some], self._end[some] = self._firsts[given], self._lasts[given]
+        self._size[some] = self._read[some] = 0
+
+    def _open(self, which: Int64) -> None:
+        which = which[self.job[which] >= 0]
+        if len(which):
+            self._coder.open(which, self._at[which], self._end[which])
+
+
+def _job_bounds(bounds: Int64, job: Int64, live: Mask) -> tuple[Int64, Int64]:
     at, end = np.zeros(len(job), np.int64), np.zeros(len(job), np.int64)
-    at[live], end[live] = pieces[job[live], 0], pieces[job[live], 1]
+    at[live], end[live] = bounds[job[live], 0], bounds[job[live], 1]
     return at, end

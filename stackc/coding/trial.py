@@ -13,6 +13,7 @@ from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.api.models import Cost, Portability, Predictor
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import not_restored
 from stackc.parts.checked import GuardedPredictor, cuts_of
 from stackc.parts.part import Part
@@ -75,14 +76,16 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
     text = np.random.default_rng(1).integers(0, 7, 300)
     for bits in (16, 256, None) if made.budget else (None,):
         level = Level(
-            name="check",
-            alphabet=7,
-            segment=len(text),
-            windowing=Windowing(bits=bits, symbols=70),
-            coder=made,
-            token_bits=8,
-            load_predictor=_even if made.needs_model else None,
-            coder_name=f"windows of {bits} bits" if bits else "windows of 70 symbols",
+            LevelSpec(
+                name="check",
+                alphabet=7,
+                segment=len(text),
+                windowing=Windowing(bits=bits, symbols=70),
+                coder=made,
+                token_bits=8,
+                load_predictor=_even if made.needs_model else None,
+                coder_name=f"windows of {bits} bits" if bits else "windows of 70 symbols",
+            )
         )
         problem = not_restored(level, level.encode(text), text, np.array([0, len(text)], np.int64))
         verdict.problems += [problem] if problem else []

@@ -1,71 +1,72 @@
-"""A level tried on what it is to code: decoding must give it back."""
+"""A level tried on what it is to code: decoding must give it back.
+
+A build proves each level once, before a long run and by name (`prove`), and compares all of its held-out text
+(`not_restored`). Opened levels are not proved again: the build that wrote the stack has done it.
+"""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import Symbols
 from stackc.api.errors import CodingError, PartError
-
-if TYPE_CHECKING:
-    from stackc.coding.documents import Encoding
-    from stackc.coding.level import Level
-from stackc.parts.checked import GuardedPredictor
-
-TRIED = 16
-"""Symbols on which a portable predictor must answer alike however it is asked."""
-
+from stackc.coding.documents import Encoding
+from stackc.coding.level import Level
+from stackc.parts.checked import GuardedPredictor, cuts_of
 
 CODED, MOST_CODED = 64, 1024
-"""Symbols that a coder must give back before any are kept: so many, or some two windows, but no more than these."""
+"""Symbols that a coder must give back: this many, or about two windows, but no more than the second number."""
 
 
 def prove(level: Level, symbols: Symbols) -> None:
-    """Try a level that is coded in lanes on the first symbols of what it is to encode.
+    """Try a level on the first symbols of what it is to encode: windowing, model and coder, each by its own rules.
 
-    A model that is still learning is not tried; what one that is not portable codes is decoded as a whole in any case.
+    A model that is still learning is not tried. Tokens of a model that is not portable are decoded whenever they are
+    made (`stackc.coding.routes.Verified`).
 
     Raises:
-        PartError: a model that is not as portable as it says, a coder that does not give back what it coded.
+        PartError: cuts that differ when asked again, a model that is not as portable as it says, a coder that does not
+            give back what it coded.
     """
-    if level.coder.needs_model:
-        if not isinstance(level.predictor, GuardedPredictor):
+    spec = level.spec
+    if spec.windowing.cuts is not None and len(symbols):
+        cuts_of(spec.windowing, symbols[: spec.segment], spec.windowing_name, twice=True)
+    if level.texts is not None or not len(symbols):
+        return
+    if spec.model is not None:
+        if not isinstance(spec.model, GuardedPredictor):
             return
-        level.predictor.prove(symbols[: level.segment])
-        if level.predictor.portability != "portable":
+        spec.model.prove(symbols[: spec.segment])
+        if spec.model.portability != "portable":
             return
-    from stackc.coding.stepping import encode_segments
-
     # A window of W bits holds fewer symbols than bits, as a rule.
-    two_windows = 2 * level.window.symbols + 1 if level.window.bits is None else 2 * level.window.bits
-    known = symbols[: min(max(CODED, two_windows), MOST_CODED, level.segment)]
+    two_windows = 2 * spec.window.symbols + 1 if spec.window.bits is None else 2 * spec.window.bits
+    known = symbols[: min(max(CODED, two_windows), MOST_CODED, spec.segment)]
     offsets = np.array([0, len(known)], np.int64)
-    coded = encode_segments(level, known, offsets, None)
-    if problem := not_restored(level, coded, known, offsets):
+    if problem := not_restored(level, level.route.encode(known, offsets, None), known, offsets):
         raise PartError(problem)
 
 
 def not_restored(level: Level, coded: Encoding, symbols: Symbols, offsets: npt.NDArray[np.int64]) -> str | None:
-    """Why decoding does not give back the symbols of these documents, naming the coder; None where it does.
+    """Why decoding does not give back the symbols of these documents, naming the coder; None if it does.
 
     Raises:
         PartError: a part that breaks another rule while it decodes.
     """
+    who = level.spec.coder_name
     try:
         back = level.decode(coded.tokens, coded.offsets)
     except PartError:
         raise
     except CodingError as error:
-        return f"{level.coder_name}: does not decode what it encoded ({error})"
+        return f"{who}: does not decode what it encoded ({error})"
     if len(back.symbols) != len(symbols):
-        return f"{level.coder_name}: {len(symbols)} symbols decode to {len(back.symbols)}; all of them must come back"
+        return f"{who}: {len(symbols)} symbols decode to {len(back.symbols)}; all of them must come back"
     differing = np.flatnonzero(back.symbols != symbols)
     if len(differing):
         place = int(differing[0])
-        return f"{level.coder_name}: symbol {symbols[place]} decodes to {back.symbols[place]}, at {place}"
+        return f"{who}: symbol {symbols[place]} decodes to {back.symbols[place]}, at {place}"
     if not np.array_equal(back.offsets, offsets):
-        return f"{level.coder_name}: documents of other lengths come back"
+        return f"{who}: documents of other lengths come back"
     return None

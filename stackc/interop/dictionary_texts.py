@@ -79,7 +79,7 @@ def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> It
     symbols, bounds = dictionary.decode(order, np.arange(len(order) + 1))
     below = stack.levels[: stack.level_index(name) - 1]
     data = data_bounds = None
-    if all(level.coder.total for level in below):
+    if all(level.total for level in below):
         data, data_bounds = symbols, bounds
         for level in reversed(below):
             back = level.decode(data, data_bounds)

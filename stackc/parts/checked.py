@@ -19,12 +19,14 @@ from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Portability, Predictor
 from stackc.api.readers import Reader
 from stackc.api.windowings import Windowing
-from stackc.coding.verify import TRIED
 from stackc.parts.blame import blaming
-from stackc.parts.lanes import lane_decoder, lane_encoder
 
 if TYPE_CHECKING:
-    from stackc.coding.level import Level
+    pass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 _END: Any = object()
 
@@ -218,45 +220,5 @@ class GuardedReader:
         return found
 
 
-class GuardedLaneEncoder:
-    """The lanes of a level's coder, `stackc.api.coders.LaneEncoder`; its unexpected exceptions name it."""
-
-    def __init__(self, level: Level, lanes: int) -> None:
-        self._who = level.coder_name
-        with blaming(self._who, "its encoder"):
-            self._inner = lane_encoder(level.coder, level.window, lanes, self._who)
-
-    def add(self, freqs: Frequencies | None, symbols: npt.NDArray[np.int64]) -> Any:
-        with blaming(self._who, "add"):
-            return self._inner.add(freqs, symbols)
-
-    def close(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> Any:
-        with blaming(self._who, "close"):
-            return self._inner.close(lanes, full)
-
-    def run(
-        self, lane: int, freqs: Frequencies | None, symbols: npt.NDArray[np.int64], cuts: npt.NDArray[np.bool_]
-    ) -> Any:
-        with blaming(self._who, "run"):
-            return self._inner.run(lane, freqs, symbols, cuts)
-
-
-class GuardedLaneDecoder:
-    """The lanes of a level's coder, `stackc.api.coders.LaneDecoder`; its unexpected exceptions name it."""
-
-    def __init__(self, level: Level, lanes: int, tokens: npt.NDArray[np.uint32]) -> None:
-        self._who = level.coder_name
-        with blaming(self._who, "its decoder"):
-            self._inner = lane_decoder(level.coder, level.window, lanes, tokens, self._who)
-
-    def open(self, lanes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
-        with blaming(self._who, "its decoder"):
-            self._inner.open(lanes, starts, ends)
-
-    def next(self, freqs: Frequencies | None, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        with blaming(self._who, "next"):
-            return self._inner.next(freqs, active)
-
-    def used(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        with blaming(self._who, "used"):
-            return self._inner.used(lanes, full)
+TRIED = 16
+"""Symbols on which a portable predictor must answer alike however it is asked."""

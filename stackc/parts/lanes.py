@@ -9,7 +9,7 @@ Legend: L lanes, A alphabet, K chosen lanes, m symbols.
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,11 @@ from stackc.api.arrays import IDLE, Frequencies
 from stackc.api.coders import Coder, LaneDecoder, LaneEncoder, WindowDecoder
 from stackc.api.errors import CodingError, PartError
 from stackc.api.windowings import Window
+from stackc.parts.blame import blaming
 from stackc.parts.packing import TokenBits, pack
+
+if TYPE_CHECKING:
+    pass
 
 Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -241,3 +245,47 @@ def _check(coder: Coder, window: Window) -> None:
         raise CodingError(
             f"windows of up to {window.symbols} symbols need a coder that marks ends; others hold {most} at most"
         )
+
+
+class GuardedLaneEncoder:
+    """The lanes of a level's coder, `stackc.api.coders.LaneEncoder`; its unexpected exceptions name it."""
+
+    def __init__(self, coder: Coder, window: Window, lanes: int, who: str) -> None:
+        self._who = who
+        with blaming(who, "its encoder"):
+            self._inner = lane_encoder(coder, window, lanes, who)
+
+    def add(self, freqs: Frequencies | None, symbols: npt.NDArray[np.int64]) -> Any:
+        with blaming(self._who, "add"):
+            return self._inner.add(freqs, symbols)
+
+    def close(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> Any:
+        with blaming(self._who, "close"):
+            return self._inner.close(lanes, full)
+
+    def run(
+        self, lane: int, freqs: Frequencies | None, symbols: npt.NDArray[np.int64], cuts: npt.NDArray[np.bool_]
+    ) -> Any:
+        with blaming(self._who, "run"):
+            return self._inner.run(lane, freqs, symbols, cuts)
+
+
+class GuardedLaneDecoder:
+    """The lanes of a level's coder, `stackc.api.coders.LaneDecoder`; its unexpected exceptions name it."""
+
+    def __init__(self, coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[np.uint32], who: str) -> None:
+        self._who = who
+        with blaming(who, "its decoder"):
+            self._inner = lane_decoder(coder, window, lanes, tokens, who)
+
+    def open(self, lanes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
+        with blaming(self._who, "its decoder"):
+            self._inner.open(lanes, starts, ends)
+
+    def next(self, freqs: Frequencies | None, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        with blaming(self._who, "next"):
+            return self._inner.next(freqs, active)
+
+    def used(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        with blaming(self._who, "used"):
+            return self._inner.used(lanes, full)

@@ -63,7 +63,7 @@ class Registry:
         self.broken: tuple[Broken, ...] = ()
         self._parts: dict[tuple[str, str], Part] = {}
         self._manager = pluggy.PluginManager("stackc")
-        self._manager.add_hooks(hooks)
+        self._manager.add_hookspecs(hooks)
         for number, source in enumerate(self.sources):
             try:
                 added = self._read(source, f"{number}:{source.plugin}")

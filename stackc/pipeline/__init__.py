@@ -1,8 +1,1 @@
-"""Builds: recipes into stacks, stage by stage."""
-
-from __future__ import annotations
-
-from stackc.pipeline.build import build
-from stackc.pipeline.display import Display
-
-__all__ = ["Display", "build"]
+"""A recipe built into a stack, stage by stage."""

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from stackc.api.messages import literal, shown
 from stackc.pipeline.logs import StageLog
 
-Mode = Literal["auto", "plain", "quiet"]
+Show = Literal["auto", "plain", "quiet"]
 
 PLAIN_INTERVAL_S = 10.0
 
@@ -30,7 +30,7 @@ class Display:
         mode: "auto" is live on a terminal and plain elsewhere; "quiet" shows nothing of stages.
     """
 
-    def __init__(self, logs: Path | None, mode: Mode = "auto", console: Console | None = None) -> None:
+    def __init__(self, logs: Path | None, mode: Show = "auto", console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
         self.live = mode == "auto" and self.console.is_terminal
         self.quiet = mode == "quiet"

@@ -11,10 +11,8 @@ from stackc.api.errors import CorpusError
 from stackc.api.messages import amount, literal
 from stackc.api.models import Cost
 from stackc.parts.checked import GuardedReader
-from stackc.pipeline.build import SPLITS
-from stackc.pipeline.compiling import COMPILE_BITS, section_bytes
+from stackc.pipeline.plan import SPLITS, plan
 from stackc.recipe import LevelSection, Recipe, TopSection
-from stackc.recipe.checks import codes_pieces
 from stackc.stack.runtime import Runtime
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
@@ -34,7 +32,9 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         console = Console(file=console.file, width=TABLE_WIDTH, highlight=False)
     rate = RATES["cuda" if device == "cuda" else "cpu"]
     console.print(literal(f"{recipe.stack.name}: {amount(len(recipe.levels), 'level')} and the top model"))
-    console.print(literal("stages: " + " ".join(stages(recipe))), soft_wrap=True)
+    console.print(
+        literal("stages: " + " ".join(stage.name for stage in plan(recipe, Runtime.of(recipe.run)))), soft_wrap=True
+    )
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
@@ -84,25 +84,6 @@ def _missing_text(recipe: Recipe) -> Iterator[str]:
             next(iter(reader.documents(split)), None)
         except CorpusError as error:
             yield str(error)
-
-
-def stages(recipe: Recipe) -> list[str]:
-    """The names of a build's stages, in order."""
-    names, runtime = ["corpus"], Runtime.of(recipe.run)
-    for section in recipe.levels:
-        names += [f"{section.name}/{stage}" for stage in _stages_of(section, runtime)]
-    return [*names, *(f"{recipe.top.name}/{stage}" for stage in ("counts", "model", "frozen")), "report"]
-
-
-def _stages_of(section: LevelSection, runtime: Runtime) -> list[str]:
-    windowing = section.windowing.make()
-    budget = windowing.bits is not None and windowing.bits <= COMPILE_BITS
-    if budget:
-        budget = section_bytes(section, 1 << windowing.bits, runtime) <= runtime.memory * 1_000_000
-    dictionary = section.vocabulary is not None and not codes_pieces(section.coder)
-    compiled = dictionary or (budget and windowing.restart == "window")
-    model = ["model", "frozen"] if section.model else []
-    return [*([] if section.model else ["coder"]), "counts", *model, *(["dictionary"] if compiled else []), "tokens"]
 
 
 def duration(seconds: float) -> str:

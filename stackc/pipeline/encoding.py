@@ -12,7 +12,7 @@ import attrs
 
 from stackc.api.models import Progress
 from stackc.coding.level import Level
-from stackc.pipeline.engines.choose import Engine, Local, travels
+from stackc.pipeline.engines.base import Engine, Local, travels
 from stackc.recipe import Recipe, recipe_from_dict
 from stackc.stack.opening import open_level
 from stackc.stack.runtime import Runtime
@@ -93,7 +93,7 @@ def encode_store(
     missing = [shard for shard in shards if not writer.has(shard[0])]
     work: Callable[[Shard], str] = functools.partial(encode_shard, level, source, target)
     if not engine.here and not travels(level):
-        progress.say(f"{level.name} is encoded here: its model's answers are {level.predictor.portability}")
+        progress.say(f"{level.name} is encoded here: its model's answers are {level.portability}")
         engine = Local()
     if not engine.here:
         work = ShardEncoder(

@@ -4,60 +4,70 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import attrs
 import numpy as np
 
-import stackc
 from stackc.api.arrays import Symbols
 from stackc.api.errors import PartError
 from stackc.api.files import write_atomically
 from stackc.api.models import Progress
+from stackc.api.version import stackc_version
+from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.verify import not_restored
+from stackc.pipeline.context import Context
 from stackc.pipeline.second_process import SAMPLE, check_second_process
-from stackc.pipeline.stages import Parts, Workspace
-from stackc.recipe import Recipe
+from stackc.pipeline.workspace import Parts
 from stackc.stack.evaluate import evaluate
 from stackc.stack.manifest import FORMAT, MANIFEST
 from stackc.stack.opening import measured, open_predictor
-from stackc.stack.runtime import Runtime
-from stackc.stack.store import Store
 
 CHECKED = 1 << 16
 """Bytes of the training text that are decoded back where there is no other text to measure."""
 
 
-def report(work: Workspace, recipe: Recipe, runtime: Runtime, levels: list[Level]) -> None:
-    """Figures of the test text (of the valid text where there is none), kept in the stack.
+@attrs.frozen(kw_only=True)
+class Report:
+    """The stage that measures the test text (the valid text if there is none); the figures stay in the stack.
 
-    Raises:
-        PartError: the text does not come back.
+    Attributes:
+        inputs: the folder of the last level's tokens, or of the corpus if there is no level.
     """
-    split = _first_with_text(work, "test", "valid")
-    if split is None:
-        work.display.line("no test text and no valid text: nothing is measured")
-        _check_round_trip(levels, _text(work, "train").symbols[:CHECKED])
-        return
-    content: dict[str, str] = {}
-    for name, done in work.done.items():
-        if name.endswith(("/frozen", "/dictionary", "/coder", "/counts")):
-            content |= done.content
-    text = _text(work, split)
 
-    def measure(stage: Path, progress: Progress) -> None:
-        top = open_predictor(recipe.top, work.folder / recipe.top.name, runtime)
-        rows = measured(recipe, work.folder, levels, lambda: top)
-        documents = [document.tobytes() for document in text.text().documents()]
-        steps = 2 * len(rows)
-        said = iter(range(steps))
-        evaluation = evaluate(rows, documents, lambda what: progress.update(next(said), steps))
-        if evaluation.failure is not None:
-            raise PartError(f"{evaluation.failure}; the {split} text does not come back: no stack is written")
-        with write_atomically(stage / "report.json") as file:
-            file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
+    inputs: str
+    name: ClassVar[str] = "report"
 
-    work.run("report", {"recipe": recipe.key(), "parts": content, "text": text.content}, measure)
+    def run(self, build: Context) -> None:
+        """Measure. Raises `PartError` if the text does not come back."""
+        levels = [build.open(section) for section in build.recipe.levels]
+        split = _first_with_text(build, "test", "valid")
+        if split is None:
+            build.work.display.line("no test text and no valid text: nothing is measured")
+            _check_round_trip(levels, build.store("corpus", "train").symbols[:CHECKED])
+            return
+        content: dict[str, str] = {}
+        for name, done in build.work.done.items():
+            if name.endswith(("/frozen", "/dictionary", "/coder", "/counts")):
+                content |= done.content
+        text = build.store("corpus", split)
+
+        def measure(folder: Path, progress: Progress) -> None:
+            top = open_predictor(build.recipe.top, build.folder(build.recipe.top), build.runtime)
+            top.prove(build.store(self.inputs, "train").symbols)
+            rows = measured(build.recipe, build.work.folder, levels, lambda: top)
+            documents = [document.tobytes() for document in text.text().documents()]
+            steps = 2 * len(rows)
+            count = iter(range(steps))
+            evaluation = evaluate(rows, documents, lambda what: progress.update(next(count), steps))
+            if evaluation.failure is not None:
+                raise PartError(f"{evaluation.failure}; the {split} text does not come back: no stack is written")
+            with write_atomically(folder / "report.json") as file:
+                file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
+
+        material = {"recipe": build.recipe.key(), "parts": content, "text": text.content}
+        build.work.run(self.name, material, measure)
 
 
 def _check_round_trip(levels: list[Level], symbols: Symbols) -> None:
@@ -70,14 +80,15 @@ def _check_round_trip(levels: list[Level], symbols: Symbols) -> None:
         symbols = coded.tokens
 
 
-def write_manifest(work: Workspace, recipe: Recipe, runtime: Runtime, levels: list[dict[str, Any]]) -> None:
-    """Write the manifest, the last of all files. Raises `PartError` where a second process does not read the stack."""
+def write_manifest(build: Context) -> None:
+    """Write the manifest, the last of all files. Raises `PartError` if a second process does not read the stack."""
+    recipe, work = build.recipe, build.work
     parts: Parts = {}
     for done in work.done.values():
         parts |= done.parts
     manifest = {
         "format": FORMAT,
-        "stackc": stackc.__version__,
+        "stackc": stackc_version(),
         "name": recipe.stack.name,
         "recipe": recipe.to_dict(),
         "plugins": {
@@ -89,20 +100,27 @@ def write_manifest(work: Workspace, recipe: Recipe, runtime: Runtime, levels: li
             }
             for one in recipe.chosen()
         },
-        "levels": levels,
+        "levels": [_described(build.open(section)) for section in recipe.levels],
         "trained": {name: done.record for name, done in work.done.items() if done.record},
         "parts": parts,
     }
-    split = _first_with_text(work, "test", "valid", "train")
-    sample = _text(work, split).symbols[:SAMPLE].tobytes() if split else b""
-    check_second_process(work.folder, manifest, recipe, runtime, sample)
+    split = _first_with_text(build, "test", "valid", "train")
+    sample = build.store("corpus", split).symbols[:SAMPLE].tobytes() if split else b""
+    check_second_process(work.folder, manifest, recipe, build.runtime, sample)
     with write_atomically(work.folder / MANIFEST) as file:
         file.write(json.dumps(manifest, indent=1, sort_keys=True).encode())
 
 
-def _text(work: Workspace, split: str) -> Store:
-    return Store(work.folder / "corpus" / split)
+def _described(level: Level) -> dict[str, Any]:
+    return {
+        "name": level.name,
+        "alphabet": level.alphabet,
+        "token_alphabet": level.token_alphabet,
+        "compiled": level.dictionary is not None,
+        "portability": level.portability,
+        "host": host(level.portability),
+    }
 
 
-def _first_with_text(work: Workspace, *splits: str) -> str | None:
-    return next((split for split in splits if len(_text(work, split).symbols)), None)
+def _first_with_text(build: Context, *splits: str) -> str | None:
+    return next((split for split in splits if len(build.store("corpus", split).symbols)), None)

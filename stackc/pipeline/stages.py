@@ -1,204 +1,263 @@
-"""Stages: units of a build that are done once, keyed by all that decides their bytes.
+"""The stages of a build, each done once: what decides its bytes, and the work.
 
-A stage owns one folder of the stack. While it runs the folder holds `.pending` (its key), so that a killed build
-finds its half-done work again; when it is done the folder holds `stage.json` (key, and the SHA-256 and size of
-every part) and `.pending` is gone. A folder with another key is emptied: its content belonged to another recipe.
+`stackc.pipeline.plan` lists them, a build runs them, and ``--dry-run`` prints them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
-import hashlib
-import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
-from stackc.api.errors import ArtifactError
-from stackc.api.files import kept_in, sha256_file, write_atomically
+from stackc.api.errors import CorpusError
+from stackc.api.files import write_tensors
 from stackc.api.models import Progress
-from stackc.api.streams import write_all
-from stackc.pipeline.display import Display
-from stackc.pipeline.ownership import LOCK, MARK, PENDING, check_ours, check_stage, foreign
-from stackc.stack.manifest import MANIFEST
+from stackc.coding.host import host
+from stackc.coding.routes import why_not_compiled
+from stackc.coding.verify import prove
+from stackc.parts.blame import blaming
+from stackc.parts.checked import GuardedReader
+from stackc.pipeline.compiling import compiled
+from stackc.pipeline.context import Context
+from stackc.pipeline.encoding import encode_store
+from stackc.pipeline.engines.choose import engine
+from stackc.pipeline.ranks.world import World
+from stackc.pipeline.workspace import Parts, clear
+from stackc.recipe import LevelSection, TopSection
+from stackc.recipe.sections import Chosen
+from stackc.stack.store import StoreWriter, documents_to_chunks
 
-Parts = dict[str, dict[str, Any]]
-"""Of each file, by its path in the stack: sha256 and bytes."""
+
+class Stage(Protocol):
+    """One unit of a build."""
+
+    @property
+    def name(self) -> str:
+        """Its folder, relative to the stack's, e.g. "M1/frozen"."""
+
+    def run(self, build: Context) -> None:
+        """Do it, continue it, or reuse it."""
 
 
 @attrs.frozen(kw_only=True)
-class Done:
-    """A finished stage: its key, its parts by their path in the stack, and where it was done."""
+class Corpus:
+    """One split of the corpus, as a store of bytes."""
 
-    key: str
-    parts: Parts
-    record: dict[str, Any]
+    split: str
+    reader: Chosen
+    fingerprint: str
 
     @property
-    def content(self) -> dict[str, str]:
-        """SHA-256 of every part: what a later stage's key is made of."""
-        return {path: part["sha256"] for path, part in self.parts.items()}
+    def name(self) -> str:
+        return f"corpus/{self.split}"
+
+    def run(self, build: Context) -> None:
+        def read(folder: Path, progress: Progress) -> None:
+            shutil.rmtree(folder / "chunks", ignore_errors=True)
+            writer = StoreWriter(folder, 256)
+            reader = GuardedReader(self.reader.make(build.recipe.base), self.reader.who)
+            count = done = 0
+            for count, chunk in enumerate(documents_to_chunks(reader.documents(self.split)), start=1):
+                writer.add(count - 1, chunk)
+                done += len(chunk.symbols)
+                progress.update(done, done)
+            writer.finish(count)
+
+        build.work.run(self.name, {"reader": self.reader.key(), "content": self.fingerprint}, read)
+        if self.split == "train" and not len(build.store("corpus", "train").symbols):
+            raise CorpusError("the training text is empty: nothing can be learned from it; check corpus.train")
 
 
-def stage_key(material: dict[str, Any]) -> str:
-    """SHA-256 of a stage's own configuration, its plugins' versions and the content of its inputs."""
-    text = json.dumps(material, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+@attrs.frozen(kw_only=True)
+class Tables:
+    """A coder's own tables, fitted to the training text."""
+
+    section: LevelSection
+    inputs: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.section.name}/coder"
+
+    def run(self, build: Context) -> None:
+        section, store = self.section, build.store(self.inputs, "train")
+
+        def fit(folder: Path, progress: Progress) -> None:
+            with blaming(section.coder.who, "fit"):
+                section.coder.make().fit(store.text(), section.alphabet, folder)
+
+        material = {"coder": section.coder.key(), "alphabet": section.alphabet, "train": store.content}
+        build.work.run(self.name, material, fit)
 
 
-class Workspace:
-    """The folder of a stack that is being built, held by one build at a time."""
+@attrs.frozen(kw_only=True)
+class Counts:
+    """How often each symbol occurs in the training text: the unigram line of every table."""
 
-    def __init__(self, folder: Path, display: Display) -> None:
-        self.folder = folder
-        self.display = display
-        self.done: dict[str, Done] = {}
+    section: LevelSection | TopSection
+    inputs: str
 
-    def run(
-        self,
-        name: str,
-        material: dict[str, Any],
-        work: Callable[[Path, Progress], None],
-        record: dict[str, Any] | None = None,
-    ) -> Done:
-        """Do a stage, go on with it, or reuse it.
+    @property
+    def name(self) -> str:
+        return f"{self.section.name}/counts"
 
-        Args:
-            name: its folder, relative to the stack's, e.g. "M1/frozen".
-            material: JSON-able; all that decides the stage's bytes.
-            work: fills the folder; files of an earlier, killed run with the same key are still there.
-            record: kept beside the parts, never hashed: the device, threads and build that did it.
+    def run(self, build: Context) -> None:
+        store = build.store(self.inputs, "train")
 
-        Raises:
-            ArtifactError: the folder cannot be written, or the disk is full. What is there is gone on with next time.
-        """
-        key = stage_key({"stage": name, **material})
-        folder = self.folder / name
-        done = self._finished(folder, key)
-        if done is not None:
-            self.display.reused(name)
-        else:
-            with kept_in(folder):
-                check_stage(self.folder, folder)
-                # What is rebuilt no longer fits the rest of the stack: it is whole again with its manifest.
-                (self.folder / MANIFEST).unlink(missing_ok=True)
-                resumed = self._prepare(folder, key)
-                with self.display.stage(name, resumed) as progress:
-                    work(folder, progress)
-                done = self._finish(folder, key, {} if record is None else record)
-        self.done[name] = done
-        return done
+        def count(folder: Path, progress: Progress) -> None:
+            write_tensors(folder / "counts.safetensors", {"counts": store.counts()})
 
-    def _finished(self, folder: Path, key: str) -> Done | None:
-        try:
-            record = json.loads((folder / MARK).read_text())
-            if record["key"] != key:
-                return None
-            for path, part in record["parts"].items():
-                size = (self.folder / path).stat().st_size
-                if size != part["bytes"] or sha256_file(self.folder / path) != part["sha256"]:
-                    self.display.line(f"{self.folder / path}: not what was written; its stage is done again")
-                    return None
-        except (OSError, ValueError, KeyError, TypeError, ArtifactError):
-            return None
-        return Done(key=key, parts=record["parts"], record=record.get("record", {}))
+        build.work.run(self.name, {"train": store.content, "alphabet": self.section.alphabet}, count)
 
-    def _prepare(self, folder: Path, key: str) -> bool:
-        pending = folder / PENDING
-        if pending.exists() and pending.read_text() == key:
-            return True
-        clear(self.folder, folder)
-        folder.mkdir(parents=True)
-        with write_atomically(pending) as file:
-            file.write(key.encode())
-        return False
 
-    def _finish(self, folder: Path, key: str, record: dict[str, Any]) -> Done:
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        parts = {
-            path.relative_to(self.folder).as_posix(): {"sha256": sha256_file(path), "bytes": path.stat().st_size}
-            for path in files
-            if path != folder / MARK
+@attrs.frozen(kw_only=True)
+class Training:
+    """The float model."""
+
+    section: LevelSection | TopSection
+    inputs: str
+    number: int
+    """Of the section in the recipe: the other ranks are told to train it by this."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.section.name}/model"
+
+    def run(self, build: Context) -> None:
+        section, model = self.section, _model(self.section)
+        backend = model.make(build.recipe.base)
+        material = {
+            "model": model.key(),
+            "settings": section.key()["train"],
+            "seed": build.recipe.stack.seed,
+            "alphabet": section.alphabet,
+            "segment": build.recipe.corpus.segment,
+            "train": build.store(self.inputs, "train").content,
+            "windows": section.key() if build.cutter(section) is not None else None,
         }
-        with write_atomically(folder / MARK) as file:
-            file.write(json.dumps({"key": key, "parts": parts, "record": record}, indent=1, sort_keys=True).encode())
-        (folder / PENDING).unlink(missing_ok=True)
-        return Done(key=key, parts=parts, record=record)
+        # Only if there are files: the keys of all others stay as they were.
+        if hasattr(backend, "fingerprint"):
+            with blaming(model.who, "fingerprint"):
+                files = backend.fingerprint()
+            material |= {"files": files} if files else {}
+        record: dict[str, Any] = {}
+
+        def train(folder: Path, progress: Progress) -> None:
+            device = build.runtime.resolve()
+            record.update(device=device.name, threads=device.threads, build=host("same-build"))
+            ranks = build.ranks if getattr(backend, "many_ranks", False) else World()
+            if ranks.ranks > 1:
+                record.update(ranks=ranks.ranks)
+                build.orders.give({"do": "train", "section": self.number, "inputs": self.inputs})
+            self.train(build, backend, folder, progress, ranks)
+
+        build.work.run(self.name, material, train, record)
+
+    def train(self, build: Context, backend: Any, folder: Path, progress: Progress, ranks: World) -> None:
+        """What every rank does."""
+        with blaming(_model(self.section).who, "train"), ranks.together():
+            backend.train(build.task(self.section, self.inputs, folder, progress, ranks))
 
 
-def clear(stack: Path, folder: Path) -> None:
-    """Remove a stage's folder with all that is in it, if a stage wrote it.
+@attrs.frozen(kw_only=True)
+class Freezing:
+    """The integers that code."""
 
-    Raises:
-        ArtifactError: it holds something else.
-    """
-    check_stage(stack, folder)
-    if not folder.exists():
-        return
-    with kept_in(folder):
-        # The marks last, and without a stage's key: what is left when this is killed is still known for a build's, and
-        # is not gone on with.
-        if (folder / PENDING).is_file():
-            with (folder / PENDING).open("r+b") as file:  # in place: the disk may be full
-                file.write(b"0" * 64)
-        for path in folder.iterdir():
-            if path.name in (MARK, PENDING):
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        shutil.rmtree(folder)
+    section: LevelSection | TopSection
+    inputs: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.section.name}/frozen"
 
-@contextlib.contextmanager
-def held(folder: Path, stages: Iterable[str] = ()) -> Iterator[None]:
-    """Hold the folder for one build; released when the process ends, however it ends.
+    def run(self, build: Context) -> None:
+        section, model = self.section, _model(self.section)
 
-    Args:
-        stages: folders of the stages that the build may do.
+        def freeze(folder: Path, progress: Progress) -> None:
+            with blaming(model.who, "freeze"):
+                backend = model.make(build.recipe.base)
+                backend.freeze(build.folder(section) / "model", folder, section.alphabet)
 
-    Raises:
-        ArtifactError: another build holds it, which is named; it cannot be written; what no build wrote is in the way.
-    """
-    lock = folder / LOCK
-    with kept_in(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor, new = _opened_lock(lock)
-    with open(descriptor, "r+b", buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            said = file.read().decode(errors="replace").split()
-            holder = said[-1] if said else "unknown"
-            raise ArtifactError(f"{folder}: another build (process {holder}) is at work here; wait for it") from error
-        try:
-            check_ours(folder, stages)
-        except ArtifactError:
-            if new:
-                lock.unlink(missing_ok=True)
-            raise
-        with kept_in(folder):
-            file.truncate(0)
-            file.seek(0)
-            write_all(file, f"stackc build {os.getpid()}\n".encode())
-        yield
+        trained = build.work.done[f"{section.name}/model"].content
+        train = build.store(self.inputs, "train").content
+        build.work.run(self.name, {"model": model.key(), "trained": trained, "train": train}, freeze)
 
 
-def _opened_lock(lock: Path) -> tuple[int, bool]:
-    """The lock, opened, and whether it was made. A link is not followed, a pipe not waited for."""
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with contextlib.suppress(FileExistsError):
-        return os.open(lock, flags | os.O_CREAT | os.O_EXCL, 0o666), True
-    try:
-        return os.open(lock, flags), False
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):  # a link, a folder, a socket
-            raise foreign(lock) from error
-        raise
+@attrs.frozen(kw_only=True)
+class Compiling:
+    """The level as a dictionary, if its model turns out to allow it."""
+
+    section: LevelSection
+    inputs: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.section.name}/dictionary"
+
+    def run(self, build: Context) -> None:
+        section, level = self.section, build.open(self.section)
+        reason = why_not_compiled(level.spec, build.runtime.memory, level.spec.model)
+        if reason is not None:
+            return
+        frozen = build.work.done.get(f"{section.name}/frozen")
+        material = {
+            "windowing": section.windowing.key(),
+            "coder": section.coder.key(),
+            "alphabet": section.alphabet,
+            "frozen": frozen.content if frozen else build.store(self.inputs, "train").content,
+        }
+
+        def write(folder: Path, progress: Progress) -> None:
+            compiled(level.spec).save(folder / "dictionary.safetensors")
+
+        build.work.run(self.name, material, write)
+
+
+@attrs.frozen(kw_only=True)
+class Tokens:
+    """What the level makes of one split: the symbols of the next level."""
+
+    section: LevelSection
+    inputs: str
+    split: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.section.name}/tokens/{self.split}"
+
+    def run(self, build: Context) -> None:
+        section, level = self.section, build.open(self.section)
+        if level.dictionary is None:  # another recipe may have left one here
+            clear(build.work.folder, build.folder(section) / "dictionary")
+        source = build.store(self.inputs, self.split)
+        parts: Parts = {}
+        for stage in ("dictionary", "frozen", "coder"):
+            done = build.work.done.get(f"{section.name}/{stage}")
+            parts |= done.parts if done else {}
+        material = {
+            "level": section.key(),
+            "segment": build.recipe.corpus.segment,
+            "parts": sorted(part["sha256"] for part in parts.values()),
+            "source": source.content,
+        }
+
+        def encode(folder: Path, progress: Progress) -> None:
+            if level.texts is None and section.name not in build.told:
+                reason = why_not_compiled(level.spec, build.runtime.memory, level.spec.model)
+                progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
+                build.told.add(section.name)
+            if self.split == "train":
+                prove(level, source.symbols)
+            run = build.runtime
+            gpu = run.device == "cuda" and level.route.runs_model
+            shards = engine(run.engine, run.threads, gpu, progress.say)
+            encode_store(build.recipe, build.work.folder, level, source, folder, run, shards, progress)
+
+        build.work.run(self.name, material, encode)
+
+
+def _model(section: LevelSection | TopSection) -> Chosen:
+    assert section.model is not None, "the plan has model stages only for sections with a model"
+    return section.model

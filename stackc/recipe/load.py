@@ -12,7 +12,6 @@ from typing import Any
 
 import attrs
 
-import stackc
 from stackc.api.errors import RecipeError
 from stackc.api.fields import based
 from stackc.api.names import expanded
@@ -64,7 +63,7 @@ def recipe_from_dict(data: Mapping[str, Any], base: Path, registry: Registry | N
 
 def shipped_recipes() -> dict[str, Path]:
     """The recipes that come with stackc, by name: in the installed package, or beside it in a checkout."""
-    package = Path(stackc.__file__).parent if stackc.__file__ else Path(__file__).parent.parent
+    package = Path(__file__).parents[1]
     for folder in (package / "recipes", package.parent / "recipes"):
         if folder.is_dir():
             return {path.stem: path for path in sorted(folder.glob("*.toml"))}

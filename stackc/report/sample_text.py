@@ -145,7 +145,7 @@ def _costs(
     if section.model is None:
         missing.append(f"{level.name}: has no model of its own, so no bits by position")
         return None
-    restarts = starts if level.restarts_with_window else None
+    restarts = starts if level.spec.restarts_with_window else None
     try:
         blocks = list(symbol_bits(level.predictor, symbols, offsets, level.segment, restarts))
     except StackcError as error:

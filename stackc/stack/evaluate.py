@@ -156,7 +156,7 @@ def evaluate(
                 **own,
             )
         )
-        if level is not None and level.dictionary is None:
+        if level is not None and level.route.runs_model:
             body, softmax = body + (own_body or 0.0), softmax + (own_softmax or 0.0)
         symbols, offsets = tokens, token_offsets
     return Evaluation(source_bytes=source_bytes, documents=len(documents), failure=failure, levels=tuple(rows))
@@ -164,7 +164,7 @@ def evaluate(
 
 def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: int) -> float | None:
     """Bytes a token where no cut is forced."""
-    if level is None or level.windowing.cuts is None:
+    if level is None or level.spec.windowing.cuts is None:
         return None
     return _per_byte(source_bytes, len(level.without_cuts().encode(symbols, offsets).tokens))
 
@@ -179,7 +179,7 @@ def _model_figures(
     predictor = one.load()
     sizes = {name: getattr(predictor, name, getattr(one.cost, name)) for name in SIZES}
     whole = coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
-    if one.level is not None and one.level.restarts_with_window:
+    if one.level is not None and one.level.spec.restarts_with_window:
         coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, starts), source_bytes)
     return {**sizes, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
 

@@ -11,12 +11,9 @@ from pathlib import Path
 from stackc.api.errors import ArtifactError, ContainerError, StackcError
 from stackc.api.names import expanded
 from stackc.archive.codec import BlockCodec
-from stackc.archive.format import MAX_HOST, Header
-from stackc.coding.host import host
+from stackc.archive.format import Header
 from stackc.stack.manifest import MANIFEST, manifest_alone, stack_sha256
-from stackc.stack.stack import Stack
-
-PATH_VARIABLE = "STACKC_PATH"
+from stackc.stack.stack import PATH_VARIABLE, Stack
 
 
 def places() -> list[Path]:
@@ -90,16 +87,10 @@ def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, 
         whole: open all parts that decoding needs, too.
 
     Raises:
-        ContainerError: it is another, or there is none.
+        ContainerError: there is none.
         StackcError: it is there, and no copy can be opened: why the first cannot.
     """
     if given is not None:
-        wanted = header.stack.hex()
-        if given.sha256 != wanted:
-            raise ContainerError(
-                f"written with the stack {wanted[:16]}…; {given.folder} is {given.sha256[:16]}…: give the one that "
-                f"wrote it, or leave --stack out to look in {PATH_VARIABLE} and ./runs"
-            )
         return given
     failed: list[StackcError] = []
     for folder in copies(header):
@@ -120,24 +111,5 @@ def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, 
 
 
 def open_codec(header: Header, given: Stack | None = None, warn: Warn = warned) -> BlockCodec:
-    """The codec for a file, after making sure that it can give here what it gave where the file was written.
-
-    Raises:
-        ContainerError: no such stack; another version of the coder; a model that answers otherwise here.
-        StackcError: a stack that cannot be opened.
-    """
-    stack = find_stack(header, given, warn, whole=True)
-    version = stack.coder_version
-    if header.coder != version:
-        raise ContainerError(
-            f"coded with version {header.coder} of the coder 'arithmetic'; installed is version {version}, which reads "
-            "others: install the stackc that wrote it"
-        )
-    codec = stack.codec
-    here = host(header.portability).encode()[:MAX_HOST].decode(errors="replace")
-    if codec.portability != header.portability or here != header.host:
-        raise ContainerError(
-            f"its models' answers are {header.portability}, and it was written on {header.host or 'any machine'}; here "
-            f"they are {codec.portability}, on {here or host('same-machine')}: decode it there"
-        )
-    return codec
+    """The codec for a file. Arguments and errors: see `find_stack` and `Stack.codec_for`."""
+    return find_stack(header, given, warn, whole=True).codec_for(header)

@@ -56,8 +56,7 @@ def open_levels(folder: Path, level: str | None) -> Stack:
                 "compile the level, or give it a model that is portable"
             )
     for one in stack.levels:  # damage is found now, not in the middle of a training
-        if one.dictionary is None and one.coder.needs_model:
-            _ = one.predictor
+        _ = one.route  # loads the model if coding runs it
     return stack
 
 

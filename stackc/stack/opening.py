@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from stackc.api.coders import Coder
 from stackc.api.errors import ArtifactError
 from stackc.api.files import read_tensors
 from stackc.api.models import Predictor
+from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.host import host
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.parts.blame import blaming
 from stackc.parts.checked import GuardedPredictor
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.stack.evaluate import Measured
 from stackc.stack.runtime import Runtime
-
-if TYPE_CHECKING:
-    pass
-from stackc.stack.stack import _lazily
 
 LANE_COUNTS = 1 << 25
 """Frequencies of all lanes together: a row has one for every symbol of the alphabet."""
@@ -55,8 +53,6 @@ def open_level(
             coder.load(folder / "coder")
     dictionary = None
     if compiled:
-        from stackc.coding.dictionary.dictionary import Dictionary
-
         dictionary = Dictionary.load(folder / "dictionary" / "dictionary.safetensors", section.alphabet)
         if (bits := section.windowing.make().bits) is not None and len(dictionary) > 1 << bits:
             raise ArtifactError(f"{folder}: a dictionary of {len(dictionary)} texts for codes of {bits} bits")
@@ -72,7 +68,18 @@ def open_level(
             )
         return predictor
 
-    return Level(
+    return Level(level_spec(section, segment, runtime, coder, load_predictor), dictionary, again)
+
+
+def level_spec(
+    section: LevelSection,
+    segment: int,
+    runtime: Runtime,
+    coder: Coder,
+    load_predictor: Callable[[], Predictor] | None = None,
+) -> LevelSpec:
+    """What a section of the recipe says of its level, whether or not its parts exist yet."""
+    return LevelSpec(
         name=section.name,
         alphabet=section.alphabet,
         segment=segment,
@@ -81,16 +88,14 @@ def open_level(
         token_bits=section.token_bits,
         vocabulary=section.vocabulary,
         load_predictor=load_predictor if section.model is not None else None,
-        dictionary=dictionary,
         lanes=lanes_for(section.alphabet, runtime),
         threads=runtime.threads,
         coder_name=section.coder.who,
         windowing_name=section.windowing.who,
-        again=again,
     )
 
 
-def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Runtime) -> Predictor:
+def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Runtime) -> GuardedPredictor:
     """The frozen model of a section."""
     if section.model is None:
         raise ArtifactError(f"{section.name}: this level has no model")
@@ -118,3 +123,7 @@ def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[]
             )
         )
     return rows
+
+
+def _lazily(level: Level) -> Callable[[], Predictor]:
+    return lambda: level.predictor

@@ -21,12 +21,15 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.errors import ArtifactError, CodingError, PluginError, StackcError
+from stackc.api.errors import ArtifactError, CodingError, ContainerError, PluginError, StackcError
 from stackc.api.models import Predictor
 from stackc.api.windowings import Windowing
+from stackc.archive.format import MAX_HOST, Header
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import outside, row_of_integers
+from stackc.coding.host import host
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
 from stackc.recipe import Recipe, recipe_from_dict
 from stackc.stack.evaluate import Evaluation, Measured, evaluate
@@ -34,12 +37,15 @@ from stackc.stack.generation.generate import generate
 from stackc.stack.manifest import check_parts, read_manifest, stack_sha256
 from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
 from stackc.stack.runtime import Runtime
-from stackc.stack.streaming import decode_stream, encode_stream
+from stackc.stack.streaming import Encode, decode_stream, encode_here, encode_stream
 
 if TYPE_CHECKING:
     from stackc.archive.codec import BlockCodec
     from stackc.archive.writer import Written
 
+
+PATH_VARIABLE = "STACKC_PATH"
+"""Folders of stacks, in which `decompress` looks for the one that wrote a file (`stackc.stack.finding`)."""
 
 FILE_CODER = "arithmetic"
 """The coder of the top model in `.stk` files."""
@@ -78,7 +84,7 @@ class Stack:
 
     @property
     def sha256(self) -> str:
-        """The stack's name in `.stk` files: the hash of all that decoding needs (`stackc.stack.manifest.stack_sha256`)."""
+        """The stack's name in `.stk` files: the hash of all that decoding needs (`stack_sha256`)."""
         return stack_sha256(self.manifest)
 
     @once
@@ -119,14 +125,16 @@ class Stack:
 
         part = registry().get("coder", FILE_CODER)
         top = Level(
-            name=self.recipe.top.name,
-            alphabet=self.recipe.top.alphabet,
-            segment=self.recipe.corpus.segment,
-            windowing=Windowing(bits=None, symbols=None, restart="segment"),
-            coder=part.factory(part.config()),
-            token_bits=8,
-            load_predictor=lambda: self.top,
-            lanes=lanes_for(self.recipe.top.alphabet, self.runtime),
+            LevelSpec(
+                name=self.recipe.top.name,
+                alphabet=self.recipe.top.alphabet,
+                segment=self.recipe.corpus.segment,
+                windowing=Windowing(bits=None, symbols=None, restart="segment"),
+                coder=part.factory(part.config()),
+                token_bits=8,
+                load_predictor=lambda: self.top,
+                lanes=lanes_for(self.recipe.top.alphabet, self.runtime),
+            )
         )
         return BlockCodec(self.levels, top)
 
@@ -148,10 +156,35 @@ class Stack:
         Raises:
             ContainerError: damage, by block, or a file of another stack. What `target` holds then is only a part.
         """
-        from stackc.archive.decoder import decompress
-        from stackc.stack.finding import open_codec
+        from stackc.archive.decoder import decompress_blocks
 
-        decompress(source, target, lambda header: open_codec(header, self))
+        decompress_blocks(source, target, self.codec_for)
+
+    def codec_for(self, header: Header) -> BlockCodec:
+        """The codec for a file, after making sure that it gives here what it gave where the file was written.
+
+        Raises:
+            ContainerError: another stack; another version of the coder; a model that predicts otherwise here.
+        """
+        wanted = header.stack.hex()
+        if self.sha256 != wanted:
+            raise ContainerError(
+                f"written with the stack {wanted[:16]}…; {self.folder} is {self.sha256[:16]}…: give the one that "
+                f"wrote it, or leave --stack out to look in {PATH_VARIABLE} and ./runs"
+            )
+        if header.coder != self.coder_version:
+            raise ContainerError(
+                f"coded with version {header.coder} of the coder 'arithmetic'; installed is version "
+                f"{self.coder_version}, which reads others: install the stackc that wrote it"
+            )
+        codec = self.codec
+        here = host(header.portability).encode()[:MAX_HOST].decode(errors="replace")
+        if codec.portability != header.portability or here != header.host:
+            raise ContainerError(
+                f"its models' answers are {header.portability}, and it was written on {header.host or 'any machine'}; "
+                f"here they are {codec.portability}, on {here or host('same-machine')}: decode it there"
+            )
+        return codec
 
     def level_index(self, name: str | None) -> int:
         """How many levels to go through so that `name` is the last; None: all of them."""
@@ -183,21 +216,15 @@ class Stack:
         self,
         pieces: Iterable[bytes],
         level: str | None = None,
-        engine: str = "local",
-        say: Callable[[str], None] = lambda text: None,
+        encode: Encode = encode_here,
     ) -> Iterator[npt.NDArray[Any]]:
         """The tokens of one document that comes in pieces, in flat memory: those that `encode` gives all of it.
 
         Args:
-            engine: "local", or "ray" for the workers of a Ray cluster (speed only).
-            say: told which cluster that is.
+            encode: where runs of segments are encoded, here or on the workers of a Ray cluster
+                (`stackc.pipeline.engines.remote.encoding_on`); speed only.
         """
-        levels = self.levels[: self.level_index(level)]
-        if engine == "local":
-            return encode_stream(levels, pieces)
-        from stackc.pipeline.engines.remote import encoding_on
-
-        return encode_stream(levels, pieces, encoding_on(engine, self, say))
+        return encode_stream(self.levels[: self.level_index(level)], pieces, encode)
 
     def decode_stream(
         self, pieces: Iterable[npt.NDArray[np.integer]], level: str | None = None, ignored: list[int] | None = None
@@ -244,6 +271,16 @@ class Stack:
         return measured(self.recipe, self.folder, self.levels, lambda: self.top)
 
 
+def load(folder: str | Path) -> Stack:
+    """Open a finished stack.
+
+    Raises:
+        ArtifactError: no stack there, a damaged one, or one of a newer format.
+        PluginError: a part whose plugin is not installed.
+    """
+    return Stack(folder)
+
+
 def _reopened(kind: type[Stack], folder: Path, runtime: Runtime, upto: str | None, sha256: str) -> Stack:
     """A stack that was pickled. Raises `ArtifactError` where there is another now."""
     stack = kind(folder, runtime, upto)
@@ -276,7 +313,3 @@ def _check_levels(folder: Path, manifest: dict[str, Any], recipe: Recipe) -> Non
     said = [(made["name"], made["alphabet"], made["token_alphabet"]) for made in manifest["levels"]]
     if said != [(section.name, section.alphabet, section.token_alphabet) for section in recipe.levels]:
         raise ArtifactError(f"{folder}: the manifest's levels are not the recipe's; build the stack again")
-
-
-def _lazily(level: Level) -> Callable[[], Predictor]:
-    return lambda: level.predictor

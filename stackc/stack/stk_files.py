@@ -21,13 +21,13 @@ import numpy as np
 from stackc.api.errors import ContainerError, StackcError
 from stackc.api.files import Inherited, is_special, temporary
 from stackc.api.streams import binary_input, read_some
-from stackc.archive.decoder import check_blocks, decompress, decompress_range
+from stackc.archive.decoder import check_blocks, decompress_blocks, decompress_range
 from stackc.archive.format import BLOCK_HEADER_SIZE, FORMAT, Header, Report
 from stackc.archive.reader import Index
 from stackc.archive.salvage import Salvaged, salvage
 from stackc.archive.writer import BLOCK_SIZE, Written
 from stackc.stack.finding import Warn, find_stack, open_codec, warned
-from stackc.stack.outputs import check_target, open_output
+from stackc.stack.outputs import check_target, open_output, output_path
 from stackc.stack.stack import Stack
 
 SUFFIX = ".stk"
@@ -35,6 +35,65 @@ SUFFIX = ".stk"
 
 def quiet(done: object) -> None:
     """A `Report` that shows nothing, and a `Warn` that tells nobody."""
+
+
+def compress(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    stack: str | Path | Stack,
+    block_size: int = 1 << 16,
+    verify: bool = True,
+    force: bool = False,
+) -> Path:
+    """Compress a file; `Stack.compress` does streams.
+
+    Args:
+        source: any file; it is kept.
+        out: the `.stk` file; None: beside the source.
+        stack: a stack's folder, or the stack.
+        block_size: source bytes in a block, 1 .. 2^20.
+        verify: decode what was made and compare, before it is kept.
+        force: overwrite.
+
+    Returns:
+        The `.stk` file.
+
+    Raises:
+        StackcError: a file that cannot be read or written, or exists already; no such stack.
+    """
+    path = Path(source)
+    name = compressed_name(path, None if out is None else output_path(out)) or path
+    opened = Stack(stack) if isinstance(stack, str | Path) else stack
+    compress_file(path, name, opened, force=force, verify=verify, block_size=block_size)
+    return name
+
+
+def decompress(
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    stack: str | Path | Stack | None = None,
+    span: tuple[int | None, int | None] | None = None,
+    force: bool = False,
+) -> Path:
+    """Give back the original of a `.stk` file.
+
+    Args:
+        source: the `.stk` file.
+        out: where to; None: its name without ``.stk``.
+        stack: the one that wrote it; None: found by its hash in the folders of STACKC_PATH and in ``runs``.
+        span: (start, end): only these bytes of the original; None in it: from the beginning, to the end.
+        force: overwrite.
+
+    Raises:
+        ContainerError: damage, by block; no such stack; a model that answers otherwise on this machine.
+    """
+    path = Path(source)
+    name = decompressed_name(path, None if out is None else output_path(out)) or path
+    opened = Stack(stack) if isinstance(stack, str | Path) else stack
+    decompress_file(path, name, opened, span=span, force=force)
+    return name
 
 
 def compressed_name(path: Path | None, out: Path | None) -> Path | None:
@@ -125,7 +184,7 @@ def decompress_file(
         inherited = _inherited(path, source)
         with _target(out, force, path, stack, inherited) as target:
             if span is None:
-                inherited.modified = decompress(source, target, opener, report).modified
+                inherited.modified = decompress_blocks(source, target, opener, report).modified
             else:
                 decompress_range(_seekable(path, source), target, opener, *span, report)
 
@@ -173,7 +232,7 @@ def verify_file(
         if quick:
             check_blocks(source, report)
         else:
-            decompress(source, _Nowhere(), lambda header: open_codec(header, stack, warn), report)
+            decompress_blocks(source, _Nowhere(), lambda header: open_codec(header, stack, warn), report)
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from stackc.api.files import (
 )
 from stackc.api.limits import MAX_ALPHABET
 from stackc.api.models import Text
+from stackc.api.offsets import offsets_of
 from stackc.coding.documents import symbol_dtype
 
 FORMAT = 1
@@ -181,7 +182,7 @@ class StoreWriter:
                 source_bytes.append(piece["source_bytes"])
         sizes = np.concatenate(lengths)
         index = self.folder / "index.safetensors"
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        offsets = offsets_of(sizes)
         write_tensors(index, {"offsets": offsets, "source_bytes": np.concatenate(source_bytes)})
         info = {
             "format": FORMAT,
@@ -218,6 +219,6 @@ def bytes_chunk(documents: list[bytes]) -> Chunk:
     lengths = np.array([len(document) for document in documents], np.int64)
     return Chunk(
         symbols=np.frombuffer(b"".join(documents), np.uint8),
-        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
+        offsets=offsets_of(lengths),
         source_bytes=lengths,
     )

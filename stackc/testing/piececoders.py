@@ -21,6 +21,7 @@ from stackc.api.errors import StackcError
 from stackc.api.models import Text
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.testing.sharing import Job, check_shared
 
 _FITTED: dict[type, Any] = {}
@@ -68,13 +69,15 @@ class PieceCoderContract:
 
     def level(self, windowing: Windowing) -> Level:
         return Level(
-            name="pieces",
-            alphabet=self.alphabet,
-            segment=300,
-            windowing=windowing,
-            coder=self.fitted(),
-            token_bits=max(1, (self.vocabulary - 1).bit_length()),
-            vocabulary=self.vocabulary,
+            LevelSpec(
+                name="pieces",
+                alphabet=self.alphabet,
+                segment=300,
+                windowing=windowing,
+                coder=self.fitted(),
+                token_bits=max(1, (self.vocabulary - 1).bit_length()),
+                vocabulary=self.vocabulary,
+            )
         )
 
     def documents(self) -> tuple[Symbols, Any]:

@@ -20,6 +20,7 @@ from stackc.api.coders import BitSource
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.testing.sharing import Job, check_shared
 
 
@@ -92,12 +93,14 @@ class WindowingContract:
         bits = made.bits or 64
         alphabet = min(self.alphabet, (1 << bits) - 1)
         level = Level(
-            name="windowing",
-            alphabet=alphabet,
-            segment=self.segment,
-            windowing=made,
-            coder=PlainCoder(),
-            token_bits=max(size for size in range(1, 17) if bits % size == 0),
+            LevelSpec(
+                name="windowing",
+                alphabet=alphabet,
+                segment=self.segment,
+                windowing=made,
+                coder=PlainCoder(),
+                token_bits=max(size for size in range(1, 17) if bits % size == 0),
+            )
         )
         for segment in self.segments():
             symbols = (np.concatenate([segment, segment[::-1]]).astype(np.int64) % alphabet).astype(segment.dtype)

@@ -19,6 +19,7 @@ from stackc.archive.codec import BlockCodec, room
 from stackc.archive.format import BLOCK_HEADER_SIZE, BlockHeader, Header, Trailer, check, pack_index
 from stackc.archive.reader import Index, Reader
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
 from toys import ToyPredictor
 
@@ -37,14 +38,16 @@ class Certain(ToyPredictor):
 def certain_level(bits: int | None, symbols: int | None = 1024, restart: str = "window") -> Level:
     part = registry().get("coder", "arithmetic")
     return Level(
-        name="M1",
-        alphabet=256,
-        segment=10_240,
-        windowing=Windowing(bits=bits, symbols=symbols, restart=restart),  # type: ignore[arg-type]
-        coder=part.factory(part.config()),
-        token_bits=8,
-        load_predictor=lambda: Certain(256),
-        lanes=64,
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=10_240,
+            windowing=Windowing(bits=bits, symbols=symbols, restart=restart),
+            coder=part.factory(part.config()),
+            token_bits=8,
+            load_predictor=lambda: Certain(256),
+            lanes=64,
+        )
     )
 
 
@@ -77,7 +80,7 @@ def test_a_dictionary_says_how_long_its_texts_are_before_it_spells_them(stack: G
 def test_a_payload_that_names_more_than_its_block_is_stopped() -> None:
     """Four thousand bytes that a near-certain model reads as hundreds of millions."""
     codec = BlockCodec([certain_level(16)], certain_top())
-    codec.levels[0].dictionary = None
+    codec.levels[0] = Level(codec.levels[0].spec)
     payload = bytes(4000)
     begun = time.monotonic()
     results = codec.decode([payload, b"\1" * 3000], [4096, 4096])

@@ -36,6 +36,7 @@ from torch.nn import functional as F
 
 from stackc.api import Device, Frequencies, Text, TrainingTask, Window, Windowing, normalise
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
 from stackc_coders.compiler import compile_dictionary
 from stackc_torch.config import Transformer, TransformerTraining
@@ -217,9 +218,16 @@ def encoding(it: Subject, count: int) -> None:
     part = registry().get("coder", "arithmetic")
     coder = part.factory(part.config())
     level = Level(
-        name="M1", alphabet=256, segment=2048, windowing=Windowing(bits=32, symbols=1024, restart="window"),
-        coder=coder, token_bits=16, load_predictor=lambda: it.predictor,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=2048,
+            windowing=Windowing(bits=32, symbols=1024, restart="window"),
+            coder=coder,
+            token_bits=16,
+            load_predictor=lambda: it.predictor,
+        )
+    )
     symbols = it.test[:count]
     some = symbols[:400]
 
@@ -233,11 +241,11 @@ def encoding(it: Subject, count: int) -> None:
 
     def loop(row: Callable[[np.ndarray], Frequencies]) -> list[int]:
         """One window at a time; each symbol's frequencies from the window's whole text so far."""
-        codes, window, first = [], coder.encoder(level.window), 0
+        codes, window, first = [], coder.encoder(level.spec.window), 0
         for at in range(len(some)):
             if not window.add(row(some[first : at + 1]), int(some[at])):
                 codes.append(window.close(False)[0])
-                window, first = coder.encoder(level.window), at
+                window, first = coder.encoder(level.spec.window), at
                 window.add(row(some[first : at + 1]), int(some[at]))
         return [*codes, window.close(False)[0]]
 

@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from stackc.hf import StackTokenizer
-
 import stackc
+from stackc.hf import StackTokenizer
 
 REPEATS = 15
 

@@ -21,6 +21,7 @@ import pytest
 
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc_coders.arithmetic import ArithmeticCoder
 
 SIZE = 65_536
@@ -109,9 +110,17 @@ def dictionary(train: bytes, peer: Any) -> Dictionary:
 
 def level_of(dictionary: Dictionary, threads: int = 1) -> Level:
     return Level(
-        name="M1", alphabet=256, segment=SEGMENT, windowing=Windows(), coder=ArithmeticCoder(), token_bits=16,
-        dictionary=dictionary, threads=threads,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=SEGMENT,
+            windowing=Windows(),
+            coder=ArithmeticCoder(),
+            token_bits=16,
+            threads=threads,
+        ),
+        dictionary=dictionary,
+    )
 
 
 def in_turn(works: dict[str, Callable[[], Any]], repeats: int = 7) -> dict[str, float]:

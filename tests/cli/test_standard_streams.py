@@ -26,7 +26,7 @@ import pytest
 
 import stackc
 from recipes_of_tests import TEXT, corpus, counting
-from stackc import streams
+from stackc.api import streams
 from stackc.cli import COMMANDS, Command, main
 
 DATA = (TEXT * 60).encode()
@@ -339,7 +339,7 @@ def test_without_standard_error_work_is_done(here: Path) -> None:
 
 def test_opened_files_do_not_take_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text(
-        "import contextlib\nfrom stackc import streams\nstreams.take()\nfile = open('own', 'w')\n"
+        "import contextlib\nfrom stackc.api import streams\nstreams.take()\nfile = open('own', 'w')\n"
         "with contextlib.suppress(OSError):\n    print('lost', flush=True)\nfile.write('kept')\n"
     )
     command = f"exec {sys.executable} code.py <&- >&- 2>&-"

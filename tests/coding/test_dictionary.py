@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackc import dictionary as module
-from stackc import plain_walk, shares, spell, walk
 from stackc.api import ArtifactError, CodingError
+from stackc.coding.dictionary import decoding as spell
+from stackc.coding.dictionary import dictionary as module
+from stackc.coding.dictionary import encoding as walk
+from stackc.coding.dictionary import threads as shares
+from stackc.coding.dictionary import twin as plain_walk
 from stackc.coding.dictionary.dictionary import Dictionary
 
 Text = tuple[int, ...]

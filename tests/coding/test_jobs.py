@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from stackc import pieces
-from stackc.coding.jobs import Pieces
+from stackc.coding import jobs as pieces
+from stackc.coding.jobs import InOrder
 
 
 @pytest.mark.parametrize("held", [1, 7, 1 << 16])
@@ -18,7 +18,7 @@ def test_values_come_out_by_job_and_time(held: int, burst: int, monkeypatch: pyt
     rng = np.random.default_rng(held + burst)
     jobs, lanes = 50, 4
     expected: list[list[int]] = [[] for _ in range(jobs)]
-    found = Pieces(np.uint32, jobs)
+    found = InOrder(np.uint32, jobs)
     at, following, value = list(range(lanes)), lanes, 0
     while at:
         owners = rng.choice(at, size=rng.integers(0, burst + 1))
@@ -40,7 +40,7 @@ def test_values_come_out_by_job_and_time(held: int, burst: int, monkeypatch: pyt
 def test_what_waits_is_bounded_by_the_open_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "HELD", 64)
     lanes, length, jobs = 8, 20, 1000
-    found = Pieces(np.int32, jobs)
+    found = InOrder(np.int32, jobs)
     most = 0
     for first in range(0, jobs, lanes):
         at = np.arange(first, first + lanes)
@@ -54,6 +54,6 @@ def test_what_waits_is_bounded_by_the_open_jobs(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_nothing_at_all() -> None:
-    values, ends = Pieces(np.int64, 0).in_order()
+    values, ends = InOrder(np.int64, 0).in_order()
     assert values.tolist() == []
     assert ends.tolist() == [0]

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from registered import coder, windowing
 from stackc.api import CodingError, Text, Windowing
 from stackc.coding.documents import segments
 from stackc.coding.level import Level
-from stackc.parts.registry import registry
-from stackc.pipeline.build import compiled, compiles
+from stackc.coding.routes import why_not_compiled
+from stackc.coding.spec import LevelSpec
+from stackc.pipeline.compiling import compiled
 from toys import StepOnly, ToyPredictor, sample
 
 ALPHABET = 11
 SEGMENT = 97
-
-
-def windowing(kind: str, **fields: Any) -> Windowing:
-    part = registry().get("windowing", kind)
-    made: Windowing = part.factory(part.config(**fields))
-    return made
-
-
-@functools.cache
-def coder(kind: str, folder: Path | None = None) -> Any:
-    part = registry().get("coder", kind)
-    return part.factory(part.config())
 
 
 WINDOWINGS = {
@@ -59,14 +48,16 @@ def make(
         part.fit(text, ALPHABET, tmp_path)
         part.load(tmp_path)
     return Level(
-        name="M1",
-        alphabet=ALPHABET,
-        segment=SEGMENT,
-        windowing=WINDOWINGS[windows](),
-        coder=part,
-        token_bits=token_bits,
-        load_predictor=(lambda: model) if part.needs_model else None,
-        lanes=lanes,
+        LevelSpec(
+            name="M1",
+            alphabet=ALPHABET,
+            segment=SEGMENT,
+            windowing=WINDOWINGS[windows](),
+            coder=part,
+            token_bits=token_bits,
+            load_predictor=(lambda: model) if part.needs_model else None,
+            lanes=lanes,
+        )
     )
 
 
@@ -127,8 +118,8 @@ def test_all_routes_give_the_same_tokens(windows: str, tmp_path: Path) -> None:
     unscored_level = make("arithmetic", windows, tmp_path, predictor=_without_score(unscored))
     others = [make("arithmetic", windows, tmp_path, predictor=model, lanes=lanes) for lanes in (1, 2, 64)]
     others += [unscored_level, make("arithmetic", windows, tmp_path, predictor=StepOnly(ALPHABET))]
-    if compiles(level):
-        level.dictionary = compiled(level, model)
+    if why_not_compiled(level.spec, 1024, level.spec.model) is None:
+        level = Level(level.spec, compiled(level.spec))
         others.append(level)
     for other in others:
         coded = other.encode(symbols, offsets)
@@ -167,7 +158,7 @@ def test_compiled_and_stepped_decoding_agree_on_any_tokens(tmp_path: Path) -> No
     level = make("arithmetic", "bits8", tmp_path)
     tokens = np.random.default_rng(4).integers(0, 256, 500)
     stepped = level.decode(tokens)
-    level.dictionary = compiled(level, level.predictor)
+    level = Level(level.spec, compiled(level.spec))
     assert level.decode(tokens).symbols.tolist() == stepped.symbols.tolist()
 
 
@@ -176,9 +167,15 @@ def test_a_level_above_another_reads_its_tokens(tmp_path: Path) -> None:
     symbols, offsets = documents(2)
     first = low.encode(symbols, offsets)
     high = Level(
-        name="M2", alphabet=low.token_alphabet, segment=SEGMENT, windowing=windowing("fixed-token", symbols=9),
-        coder=coder("gzip"), token_bits=16,
-    )  # fmt: skip
+        LevelSpec(
+            name="M2",
+            alphabet=low.token_alphabet,
+            segment=SEGMENT,
+            windowing=windowing("fixed-token", symbols=9),
+            coder=coder("gzip"),
+            token_bits=16,
+        )
+    )
     second = high.encode(first.tokens, first.offsets)
     middle = high.decode(second.tokens, second.offsets)
     back = low.decode(middle.symbols, middle.offsets)
@@ -203,9 +200,16 @@ def test_a_model_that_does_not_reproduce_itself_is_caught(tmp_path: Path) -> Non
 def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CodingError, match="3 bits cannot hold 11 symbols"):
         Level(
-            name="M1", alphabet=11, segment=10, windowing=windowing("equal-info", bits=3), coder=coder("arithmetic"),
-            token_bits=3, load_predictor=lambda: ToyPredictor(11),
-        )  # fmt: skip
+            LevelSpec(
+                name="M1",
+                alphabet=11,
+                segment=10,
+                windowing=windowing("equal-info", bits=3),
+                coder=coder("arithmetic"),
+                token_bits=3,
+                load_predictor=lambda: ToyPredictor(11),
+            )
+        )
     with pytest.raises(CodingError, match="do not divide"):
         make("arithmetic", "bits24", tmp_path, token_bits=16)
     level = make("arithmetic", "bits24", tmp_path)

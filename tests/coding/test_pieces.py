@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackc.api import ArtifactError, CodingError, Windowing
+from stackc.coding.documents import window_starts
 from stackc.coding.level import Level
-from stackc.coding.pieces import PiecesOf, PieceTable, window_starts
-from stackc.stack.generation.constraint import Constraint, exactly
+from stackc.coding.pieces import PieceTable
+from stackc.coding.spec import LevelSpec
+from stackc.stack.generation.constraint import Constraint, PiecesOf, exactly
 
 PIECES = [(0,), (1,), (2,), (), (0, 1), (0, 1, 2), (1, 1), (0, 1)]  # one empty, one twice
 
@@ -45,8 +47,16 @@ class Greedy:
 
 def level(windowing: Windowing, vocabulary: int = 10) -> Level:
     return Level(
-        name="M1", alphabet=3, segment=8, windowing=windowing, coder=Greedy(), token_bits=4, vocabulary=vocabulary  # type: ignore[arg-type]
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=3,
+            segment=8,
+            windowing=windowing,
+            coder=Greedy(),
+            token_bits=4,
+            vocabulary=vocabulary,
+        )
+    )
 
 
 def by_hand(offsets: list[int], segment: int, budget: int, cuts: list[bool]) -> list[int]:

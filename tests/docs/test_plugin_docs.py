@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fresh import Environment
-from stackc import hookspecs
+from stackc.api import hooks as hookspecs
 from stackc.parts.registry import HOOKS
 from stackc.scaffold import write
 

@@ -16,7 +16,9 @@ import stackc
 from recipes_of_tests import HEAD, TEXT, TINY_MODEL, TINY_TRAIN, corpus, level
 from stackc.cli import main
 from stackc.coding.level import Level
-from stackc.pipeline.compiling import compiled, why_not
+from stackc.coding.routes import why_not_compiled
+from stackc.coding.spec import LevelSpec
+from stackc.pipeline.compiling import compiled
 from stackc.stack.opening import open_level
 from stackc.stack.store import Store
 from stackc.testing.driving import TablePredictor
@@ -169,14 +171,22 @@ def test_the_largest_level_that_compiles() -> None:
     uniform[: (1 << 24) - int(uniform.sum())] += 1
     stepped, level = (
         Level(
-            name="M1", alphabet=alphabet, segment=500, windowing=EqualInfo(), coder=ArithmeticCoder(), token_bits=20,
-            load_predictor=lambda: TablePredictor(uniform[None]),
+            LevelSpec(
+                name="M1",
+                alphabet=alphabet,
+                segment=500,
+                windowing=EqualInfo(),
+                coder=ArithmeticCoder(),
+                token_bits=20,
+                load_predictor=lambda: TablePredictor(uniform[None]),
+            )
         )
         for _ in range(2)
-    )  # fmt: skip
-    assert why_not(level, 200) is None
-    assert "1,048,576 texts over an alphabet of 1,100 take about 152 MB" in str(why_not(level, 100))
-    level.dictionary = compiled(level, level.predictor)
+    )
+    assert why_not_compiled(level.spec, 200, level.spec.model) is None
+    assert "1,048,576 texts over an alphabet of 1,100 take about 152 MB" in str(why_not_compiled(level.spec, 100))
+    level = Level(level.spec, compiled(level.spec))
+    assert level.dictionary is not None
     assert len(level.dictionary) == 1 << 20
     symbols = np.random.default_rng(0).integers(0, alphabet, 1200).astype(np.uint16)
     coded = level.encode(symbols)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import subprocess
@@ -21,11 +20,10 @@ import stackc.parts.registry
 from recipes_of_tests import HEAD, TEXT, level
 from stackc.api import TOTAL, CodingError, Cost, PluginError, Register, Windowing, bits, hookimpl
 from stackc.api.errors import PartError
-from stackc.archive.codec import BlockCodec
-from stackc.archive.writer import compress
 from stackc.cli import main
 from stackc.coding.level import Level
-from stackc.coding.verify import MOST_CODED
+from stackc.coding.spec import LevelSpec
+from stackc.coding.verify import MOST_CODED, prove
 from stackc.parts.checked import EVERY, FIRST, GuardedPredictor, GuardedReader
 from stackc.parts.part import Source
 from stackc.parts.registry import installed
@@ -92,19 +90,27 @@ class ScoresLess(ToyPredictor):
         yield from super().score(segment[:-1], restarts)
 
 
+def tried(level: Level, symbols: Any) -> Any:
+    """Encode as a build does: a trial, then the text."""
+    prove(level, symbols)
+    return level.encode(symbols)
+
+
 def guarded(inner: ToyPredictor) -> GuardedPredictor:
     return GuardedPredictor(inner, 7, "M1: model 'toy' (plugin 'toys')")
 
 
 def stepped(inner: ToyPredictor, restart: Any = "window") -> Level:
     return Level(
-        name="M1",
-        alphabet=7,
-        segment=100,
-        windowing=Windowing(bits=16, symbols=50, restart=restart),
-        coder=_arithmetic(),
-        token_bits=16,
-        load_predictor=lambda: guarded(inner),
+        LevelSpec(
+            name="M1",
+            alphabet=7,
+            segment=100,
+            windowing=Windowing(bits=16, symbols=50, restart=restart),
+            coder=_arithmetic(),
+            token_bits=16,
+            load_predictor=lambda: guarded(inner),
+        )
     )
 
 
@@ -130,12 +136,12 @@ def test_a_bad_predictor_is_named_before_anything_is_coded(inner: ToyPredictor, 
     made = stepped(inner, restart)
     for _ in range(2):  # and again
         with pytest.raises(PartError, match=rf"^M1: model 'toy' \(plugin 'toys'\): {rule}"):
-            made.encode(DOCUMENT)
+            tried(made, DOCUMENT)
 
 
 def test_a_right_predictor_passes_and_codes_as_without_the_guard() -> None:
     plain = stepped(ToyPredictor(7))
-    plain.predictor = ToyPredictor(7)
+    plain = Level(attrs.evolve(plain.spec, load_predictor=lambda: ToyPredictor(7)))
     made = stepped(ToyPredictor(7))
     assert made.encode(DOCUMENT).tokens.tolist() == plain.encode(DOCUMENT).tokens.tolist()
     assert isinstance(made.predictor, GuardedPredictor)
@@ -147,7 +153,7 @@ def test_what_does_not_claim_to_be_portable_may_answer_otherwise_among_lanes() -
     inner = LaneDependent(7)
     inner.portability = "same-build"
     made = stepped(inner)
-    coded = made.encode(DOCUMENT)
+    coded = tried(made, DOCUMENT)
     assert made.decode(coded.tokens).symbols.tolist() == DOCUMENT.tolist()
 
 
@@ -269,14 +275,21 @@ class Raises(PlainDecoder):
 )
 def test_a_bad_coder_is_named_before_anything_is_kept(made: Any, bits: int | None, rule: str) -> None:
     with pytest.raises(PartError, match=rf"^{WHO.replace('(', '[(]').replace(')', '[)]')}: {rule}"):
-        plain(made, bits).encode(DOCUMENT)
+        tried(plain(made, bits), DOCUMENT)
 
 
 def plain(coder: Any, bits: int | None) -> Level:
     return Level(
-        name="M1", alphabet=7, segment=100, windowing=Windowing(bits=bits, symbols=30), coder=coder, token_bits=8,
-        coder_name=WHO,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=7,
+            segment=100,
+            windowing=Windowing(bits=bits, symbols=30),
+            coder=coder,
+            token_bits=8,
+            coder_name=WHO,
+        )
+    )
 
 
 def test_a_bad_decoder_is_named_where_files_are_read_too() -> None:
@@ -315,9 +328,8 @@ class BadLanes(PlainCoder):
 )
 def test_bad_lanes_are_named(spoil: Any, rule: str) -> None:
     made = plain(BadLanes(spoil), 16)
-    made._proved = True  # the trial would find it first
     with pytest.raises(PartError, match=rule):
-        made.encode(DOCUMENT)
+        tried(made, DOCUMENT)
 
 
 # -- windowings
@@ -333,11 +345,18 @@ def test_bad_lanes_are_named(spoil: Any, rule: str) -> None:
 )
 def test_bad_cuts_are_named(cuts: Any, said: str) -> None:
     made = Level(
-        name="M1", alphabet=7, segment=100, windowing=Windowing(bits=16, cuts=cuts), coder=PlainCoder(), token_bits=8,
-        windowing_name="M1: windowing 'bad' (plugin 'bad-parts')",
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=7,
+            segment=100,
+            windowing=Windowing(bits=16, cuts=cuts),
+            coder=PlainCoder(),
+            token_bits=8,
+            windowing_name="M1: windowing 'bad' (plugin 'bad-parts')",
+        )
+    )
     with pytest.raises(PartError, match=rf"^M1: windowing 'bad' .*: cuts of 100 symbols are {said}, not bool\[n\]"):
-        made.encode(DOCUMENT)
+        tried(made, DOCUMENT)
 
 
 # -- files
@@ -345,15 +364,23 @@ def test_bad_cuts_are_named(cuts: Any, said: str) -> None:
 
 def top(predictor: Any) -> Level:
     return Level(
-        name="M1", alphabet=256, segment=100, windowing=Windowing(bits=None, symbols=None, restart="segment"),
-        coder=_arithmetic(), token_bits=8, load_predictor=lambda: predictor,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=100,
+            windowing=Windowing(bits=None, symbols=None, restart="segment"),
+            coder=_arithmetic(),
+            token_bits=8,
+            load_predictor=lambda: predictor,
+        )
+    )
 
 
-def test_a_file_is_not_stored_plainly_in_silence_because_of_a_bad_part() -> None:
+def test_a_bad_model_of_files_is_named_too() -> None:
     predictor = GuardedPredictor(Short(256), 256, "M1: model 'toy' (plugin 'toys')")
+    text = b"some text " * 30
     with pytest.raises(PartError, match=r"^M1: model 'toy'"):
-        compress(BlockCodec([], top(predictor)), bytes(32), 1, io.BytesIO(b"some text " * 30), io.BytesIO())
+        prove(top(predictor), np.frombuffer(text, np.uint8))
     assert issubclass(PartError, PluginError), "a plugin's fault, not damage"
 
 
@@ -522,21 +549,32 @@ class Breaks(Bad):
 def test_a_coder_that_breaks_is_named(mode: str, rule: str) -> None:
     """Windows longer than 64 symbols: two of them are tried, so that what `used` says is put to use."""
     made = Level(
-        name="M1",
-        alphabet=7,
-        segment=300,
-        windowing=Windowing(symbols=100),
-        coder=Breaks(mode),
-        token_bits=8,
-        coder_name=WHO,
+        LevelSpec(
+            name="M1",
+            alphabet=7,
+            segment=300,
+            windowing=Windowing(symbols=100),
+            coder=Breaks(mode),
+            token_bits=8,
+            coder_name=WHO,
+        )
     )
     with pytest.raises(PartError, match=rf"^{re.escape(WHO)}: {re.escape(rule)}") as caught:
-        made.encode(DOCUMENT)
+        tried(made, DOCUMENT)
     assert str(caught.value).count("\n") == 0
 
 
 def test_integers_of_numpy_will_do() -> None:
-    made = Level(name="M1", alphabet=7, segment=20, windowing=Windowing(symbols=5), coder=Breaks("numpy"), token_bits=8)
+    made = Level(
+        LevelSpec(
+            name="M1",
+            alphabet=7,
+            segment=20,
+            windowing=Windowing(symbols=5),
+            coder=Breaks("numpy"),
+            token_bits=8,
+        )
+    )
     assert made.decode(made.encode(DOCUMENT[:20]).tokens).symbols.tolist() == DOCUMENT[:20].tolist()
 
 
@@ -615,9 +653,19 @@ def test_cuts_cannot_change_the_text() -> None:
 
     made = attrs.evolve(Windowing(symbols=5), cuts=cuts)
     document = DOCUMENT.copy()
-    one = Level(name="M1", alphabet=7, segment=20, windowing=made, coder=Bad(), token_bits=8, windowing_name="W")
+    one = Level(
+        LevelSpec(
+            name="M1",
+            alphabet=7,
+            segment=20,
+            windowing=made,
+            coder=Bad(),
+            token_bits=8,
+            windowing_name="W",
+        )
+    )
     with pytest.raises(PartError, match=r"^W: cuts raised ValueError: assignment destination is read-only"):
-        one.encode(document)
+        tried(one, document)
     assert document.tolist() == DOCUMENT.tolist()
 
 

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from stackc import hookspecs
 from stackc.api import PluginError, Register, bits, hookimpl
+from stackc.api import hooks as hookspecs
 from stackc.parts.part import Source
 from stackc.parts.registry import HOOKS, Registry, installed, registry
 

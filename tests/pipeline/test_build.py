@@ -87,11 +87,11 @@ def test_a_build_is_lossless_repeatable_and_reused(
 
 KILLS = [
     # Ended the way a power cut does, before (even) or after (odd) the given call. Each run goes further.
-    ("preparing a stage", ("stackc.pipeline.stages", "Workspace", "_prepare"), 2),
+    ("preparing a stage", ("stackc.pipeline.workspace", "Workspace", "_prepare"), 2),
     ("training", ("stackc_torch.training", "Run", "save"), 3),
     ("encoding", ("stackc.stack.store", "StoreWriter", "keep"), 2),
     ("joining", ("stackc.stack.store", "StoreWriter", "finish"), 1),
-    ("finishing a stage", ("stackc.pipeline.stages", "Workspace", "_finish"), 4),
+    ("finishing a stage", ("stackc.pipeline.workspace", "Workspace", "_finish"), 4),
     ("writing the manifest", ("stackc.pipeline.build", "", "write_manifest"), 1),
 ]
 
@@ -237,7 +237,7 @@ def test_an_empty_corpus_is_an_error(recipe: Callable[[str], Path], tmp_path: Pa
 
 
 def test_a_second_build_says_who_holds_the_folder(recipe: Callable[[str], Path], tmp_path: Path) -> None:
-    from stackc.pipeline.stages import held
+    from stackc.pipeline.workspace import held
 
     path = recipe(two_level())
     with held(tmp_path / "s"), pytest.raises(ArtifactError, match=f"another build .process {os.getpid()}."):

@@ -22,13 +22,16 @@ from stackc.api.errors import CodingError, StackcError
 from stackc.api.extras import need
 from stackc.api.files import sha256_file
 from stackc.pipeline import encoding
-from stackc.pipeline.engines.choose import STARTS_OVER, engine
+from stackc.pipeline.engines.base import STARTS_OVER
+from stackc.pipeline.engines.choose import engine
+from stackc.pipeline.engines.remote import encoding_on
 
 SPLIT = "M1/tokens/train"
 
 LOSING = """
 import os, signal
-from stackc import ray_engine, streaming
+from stackc.pipeline.engines import ray as ray_engine
+from stackc.stack import streaming
 from stackc.cli import run
 streaming.PIECE_SYMBOLS = 1 << 18  # through the object store
 inner = ray_engine.Ray._result
@@ -134,13 +137,13 @@ def test_finished_shards_are_kept(cluster: Path, recipe: Path, tmp_path: Path, m
 def test_a_file_has_the_same_tokens(
     cluster: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stackc import streaming
+    from stackc.stack import streaming
 
     stack = stackc.build(recipe, tmp_path / "s")
     data = (tmp_path / "test.txt").read_bytes() * 3
     monkeypatch.setattr(streaming, "PIECE_SYMBOLS", 1000)
     for level in ("M1", "M2"):
-        there = np.concatenate(list(stack.encode_stream([data[:7], data[7:]], level, "ray")))
+        there = np.concatenate(list(stack.encode_stream([data[:7], data[7:]], level, encoding_on("ray", stack, print))))
         assert np.array_equal(there, stack.encode(data, level))
 
 

@@ -143,7 +143,7 @@ def test_windows_hold_all_of_the_text(stacks: list[Path]) -> None:
             coded = level.encode(symbols, offsets)
             assert np.array_equal(cutting.tokens, coded.tokens)
             if cutting.bits is not None:
-                restarts = coded.starts if level.restarts_with_window else None
+                restarts = coded.starts if level.spec.restarts_with_window else None
                 costs = np.concatenate(list(symbol_bits(level.predictor, symbols, offsets, level.segment, restarts)))
                 assert cutting.bits.sum() == pytest.approx(costs.sum())
                 assert (cutting.by_position * cutting.reached).sum() == pytest.approx(costs.sum())

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from registered import coder, windowing
 from stackc.api import PRECISION, Cost, normalise
 from stackc.coding.level import Level
 from stackc.coding.scoring import rows, total_bits, unigram_bits
+from stackc.coding.spec import LevelSpec
 from stackc.stack.evaluate import Measured, evaluate
-from test_level import coder, windowing
 from toys import StepOnly, ToyPredictor
 
 SEGMENT = 50
@@ -30,9 +31,16 @@ def by_hand(model: ToyPredictor, text: list[int], restarts: set[int]) -> float:
 def test_every_figure_of_two_levels() -> None:
     low_model, top_model = ToyPredictor(256, order=1), ToyPredictor(1 << 10, order=1, seed=4)
     level = Level(
-        name="M1", alphabet=256, segment=SEGMENT, windowing=windowing("equal-info", bits=20), coder=coder("arithmetic"),
-        token_bits=10, load_predictor=lambda: low_model,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=SEGMENT,
+            windowing=windowing("equal-info", bits=20),
+            coder=coder("arithmetic"),
+            token_bits=10,
+            load_predictor=lambda: low_model,
+        )
+    )
     counts, top_counts = np.arange(256), np.arange(1024) % 7
     low_cost = Cost(parameters=1000, body_ops=600, softmax_ops=80)
     top_cost = Cost(parameters=5000, body_ops=4000, softmax_ops=700)
@@ -75,9 +83,16 @@ def test_every_figure_of_two_levels() -> None:
 def test_an_empty_file_has_no_figures_and_comes_back() -> None:
     model = ToyPredictor(256)
     level = Level(
-        name="M1", alphabet=256, segment=SEGMENT, windowing=windowing("whole"), coder=coder("arithmetic"), token_bits=8,
-        load_predictor=lambda: model,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=SEGMENT,
+            windowing=windowing("whole"),
+            coder=coder("arithmetic"),
+            token_bits=8,
+            load_predictor=lambda: model,
+        )
+    )
     one = Measured(
         name="M1", alphabet=256, segment=SEGMENT, counts=np.ones(256, np.int64), cost=None, load=lambda: model,
         level=level,

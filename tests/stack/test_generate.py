@@ -9,12 +9,14 @@ import attrs
 import numpy as np
 import pytest
 
+from registered import coder, windowing
 from stackc.api import CodingError, StackcError, Windowing
 from stackc.coding.level import Level
-from stackc.pipeline.build import compiled, compiles
+from stackc.coding.routes import why_not_compiled
+from stackc.coding.spec import LevelSpec
+from stackc.pipeline.compiling import compiled
 from stackc.stack.generation.constraint import CodeRange, InCode
 from stackc.stack.generation.generate import generate, prompt_tokens
-from test_level import coder, windowing
 from toys import ToyPredictor
 
 SEGMENT = 40
@@ -44,11 +46,18 @@ def levels_of(name: str) -> tuple[list[Level], ToyPredictor]:
     for number, (window, token_bits) in enumerate(STACKS[name]):
         model = ToyPredictor(alphabet, order=1, seed=number, sharpness=1.5)
         level = Level(
-            name=f"M{number + 1}", alphabet=alphabet, segment=SEGMENT, windowing=window, coder=coder("arithmetic"),
-            token_bits=token_bits, load_predictor=lambda model=model: model,
-        )  # fmt: skip
-        if compiles(level):
-            level.dictionary = compiled(level, model)
+            LevelSpec(
+                name=f"M{number + 1}",
+                alphabet=alphabet,
+                segment=SEGMENT,
+                windowing=window,
+                coder=coder("arithmetic"),
+                token_bits=token_bits,
+                load_predictor=lambda model=model: model,
+            )
+        )
+        if why_not_compiled(level.spec, 1024, level.spec.model) is None:
+            level = Level(level.spec, compiled(level.spec))
         made.append(level)
         alphabet = level.token_alphabet
     return made, ToyPredictor(alphabet, order=1, seed=9)
@@ -73,9 +82,16 @@ def test_a_long_open_window_is_walked_not_nested(window: Windowing, context: str
     """A prompt longer than Python's recursion goes, all of it in one window."""
     model = ToyPredictor(256, order=1, seed=1)
     level = Level(
-        name="M1", alphabet=256, segment=5000, windowing=attrs.evolve(window, restart=context),
-        coder=coder("arithmetic"), token_bits=8, load_predictor=lambda: model,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=5000,
+            windowing=attrs.evolve(window, restart=context),
+            coder=coder("arithmetic"),
+            token_bits=8,
+            load_predictor=lambda: model,
+        )
+    )
     for length in (1400, 1500, 2900):
         prompt = bytes(np.random.default_rng(length).integers(97, 123, length).tolist())
         assert generate([level], ToyPredictor(256, order=1), 5000, prompt, tokens=3).startswith(prompt)
@@ -114,7 +130,14 @@ def test_code_ranges_split_into_tokens() -> None:
 
 def test_coders_that_decode_only_what_they_encoded_are_refused(tmp_path: Path) -> None:
     level = Level(
-        name="M1", alphabet=256, segment=SEGMENT, windowing=windowing("whole"), coder=coder("gzip"), token_bits=8
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=SEGMENT,
+            windowing=windowing("whole"),
+            coder=coder("gzip"),
+            token_bits=8,
+        )
     )
     with pytest.raises(CodingError, match="M1: its coder decodes only what it encoded"):
         generate([level], ToyPredictor(256), SEGMENT, b"a", tokens=1)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stackc import streaming, tokens_file
 from stackc.api import CodingError, StackcError, Windowing
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
+from stackc.interop import token_files as tokens_file
 from stackc.interop.token_files import read_tokens, write_tokens
+from stackc.stack import streaming
 from stackc.stack.streaming import decode_stream, encode_stream
 from stackc_coders.arithmetic import ArithmeticCoder
 from toys import StepOnly, ToyPredictor
@@ -20,14 +22,16 @@ from toys import StepOnly, ToyPredictor
 def level(name: str, alphabet: int, predictor: type[ToyPredictor] = ToyPredictor, **windowing: Any) -> Level:
     model = predictor(alphabet, order=1, seed=alphabet, sharpness=1.0)
     return Level(
-        name=name,
-        alphabet=alphabet,
-        segment=40,
-        windowing=Windowing(**windowing),
-        coder=ArithmeticCoder(),
-        token_bits=4,
-        load_predictor=lambda: model,
-        lanes=5,
+        LevelSpec(
+            name=name,
+            alphabet=alphabet,
+            segment=40,
+            windowing=Windowing(**windowing),
+            coder=ArithmeticCoder(),
+            token_bits=4,
+            load_predictor=lambda: model,
+            lanes=5,
+        )
     )
 
 

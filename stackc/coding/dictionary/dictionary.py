@@ -8,7 +8,7 @@ exactly the codes c .. end[c] - 1. Code 0 is the empty text, never produced by t
 Codes left over in the range of a text that reached the symbol budget name that text too; the encoder gives the
 lowest of them.
 
-The kernels are in `stackc.coding.dictionary.preorder`, `stackc.coding.dictionary.encoding` and `stackc.coding.dictionary.decoding`; `stackc.coding.dictionary.twin` says plainly what they do.
+The kernels are beside it in `preorder`, `encoding` and `decoding`; `twin` says plainly what they do.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from stackc.api.arrays import Symbols
 from stackc.api.errors import ArtifactError, CodingError
 from stackc.api.files import read_tensors, tensor, write_tensors
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
+from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary import decoding, encoding, preorder
 from stackc.coding.dictionary.threads import even_shares, once, segment_shares, shared
-from stackc.coding.documents import outside, symbol_dtype
+from stackc.coding.documents import check_room, outside, symbol_dtype
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -39,6 +40,18 @@ LAID_OUT_BYTES = 1 << 26
 
 SCRATCH = 1 << 20
 """Symbols whose codes are gathered at a time: what a cache holds."""
+
+
+BYTES_A_TEXT = 140
+"""While it is found: 32. In tables: 28. While these are packed: 80 at most (`encoding.pack`)."""
+
+BYTES_A_SYMBOL, BYTES_A_FREQUENCY = 40, 20
+"""Of the alphabet, in tables; and of every lane's answer of the model, with what it takes to make it."""
+
+
+def compiling_bytes(texts: int, alphabet: int, lanes: int) -> int:
+    """Memory that compiling takes at most, without the model's own."""
+    return BYTES_A_TEXT * texts + alphabet * (BYTES_A_SYMBOL + BYTES_A_FREQUENCY * lanes)
 
 
 class Dictionary:
@@ -91,6 +104,7 @@ class Dictionary:
         budget: int,
         cuts: npt.NDArray[np.bool_] | None = None,
         threads: int = 1,
+        who: str = "",
     ) -> tuple[Codes, Int64]:
         """Walk the trie over documents; a window ends where no longer text exists. Linear in the symbols, always.
 
@@ -101,6 +115,7 @@ class Dictionary:
             budget: symbols in a window at most.
             cuts: bool[n], True where a window is forced to start.
             threads: share the segments; the codes are the same for any number.
+            who: the level, for messages.
 
         Returns:
             codes uint16[w] or, where there are more than 2^16, uint32[w]; int64[D + 1], where each document's codes
@@ -109,7 +124,7 @@ class Dictionary:
         Raises:
             CodingError: a symbol outside the alphabet.
         """
-        flat = self._narrowed(symbols, self.alphabet, "symbol", f"the alphabet of {self.alphabet}")
+        flat = self._narrowed(symbols, self.alphabet, "symbol", f"the alphabet of {self.alphabet}", who)
         bounds = np.ascontiguousarray(offsets, np.int64)
         segment = min(segment, max(len(flat), 1))
         forced = np.zeros(0, np.bool_) if cuts is None else np.ascontiguousarray(cuts)
@@ -136,35 +151,33 @@ class Dictionary:
             out.resize(count, refcheck=False)  # gives back what was never touched
             return out
 
-        pieces = shared(one, shares, threads)
-        before = 0
-        for (low, high), piece in zip(shares[1:], pieces, strict=False):
-            before += len(piece)
-            first = np.searchsorted(bounds[1:], low, "right") + 1
-            last = np.searchsorted(bounds[1:], high, "right") + 1
-            code_offsets[first:last] += before
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces), code_offsets
+        return _joined(shared(one, shares, threads), shares, bounds, code_offsets), code_offsets
 
-    def decode(self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1) -> tuple[Symbols, Int64]:
+    def decode(
+        self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1, who: str = "", most: int | None = None
+    ) -> tuple[Symbols, Int64]:
         """The texts of codes end to end.
 
         Args:
             codes: integers below `len`, of D documents.
             offsets: int64[D + 1], where documents start and end in `codes`.
             threads: share the codes.
+            who: the level, for messages.
+            most: symbols that may come out; None: as many as the codes name.
 
         Returns:
             symbols, of the smallest type that holds the alphabet; int64[D + 1], where each document starts and ends.
 
         Raises:
-            CodingError: a code outside the dictionary.
+            CodingError: a code outside the dictionary; more than `most` symbols, found before they take up memory.
         """
-        flat = self._narrowed(codes, len(self), "code", f"the dictionary of {len(self)} texts")
+        flat = self._narrowed(codes, len(self), "code", f"the dictionary of {len(self)} texts", who)
         bounds = np.ascontiguousarray(offsets, np.int64)
         spans, texts = self._texts
         shares = even_shares(len(flat), threads)
         sizes = shared(lambda low, high: int(decoding.measure(flat, low, high, self.length)), shares, threads)
-        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(sizes, np.int64))])
+        starts = offsets_of(np.array(sizes, np.int64))
+        check_room(who, int(starts[-1]), most)
         out = np.empty(int(starts[-1]), symbol_dtype(self.alphabet))
         ends = np.zeros(len(bounds), np.int64)
         start_of = dict(zip(shares, starts.tolist(), strict=False))
@@ -262,16 +275,27 @@ class Dictionary:
         )
         return spans, texts.view(np.uint8)
 
-    def _narrowed(self, values: npt.NDArray[np.integer], size: int, what: str, where: str) -> Symbols:
+    def _narrowed(self, values: npt.NDArray[np.integer], size: int, what: str, where: str, who: str) -> Symbols:
         """Values below `size`, in one of few types and never writeable: the kernels are compiled for those alone."""
         values = np.asarray(values)
         value = outside(values, size)
         if value is not None:
-            raise CodingError(f"{what} {value} is outside {where}")
+            raise CodingError(f"{who}: {what} {value} is outside {where}".removeprefix(": "))
         kind = symbol_dtype(size) if what == "symbol" else self._code_type
         flat: Symbols = np.require(values, kind, ["C", "A"]).view(np.ndarray)
         flat.flags.writeable = False
         return flat
+
+
+def _joined(made: list[Codes], shares: list[tuple[int, int]], bounds: Int64, code_offsets: Int64) -> Codes:
+    """The codes of all shares end to end. `code_offsets`, counted by each share from its own start, move along."""
+    before = 0
+    for (low, high), codes in zip(shares[1:], made, strict=False):
+        before += len(codes)
+        first = np.searchsorted(bounds[1:], low, "right") + 1
+        last = np.searchsorted(bounds[1:], high, "right") + 1
+        code_offsets[first:last] += before
+    return made[0] if len(made) == 1 else np.concatenate(made)
 
 
 def table_places(texts: int, alphabet: int) -> int:

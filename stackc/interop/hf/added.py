@@ -10,6 +10,8 @@ import numpy.typing as npt
 from transformers import AddedToken
 from transformers.tokenization_python import Trie
 
+from stackc.api.offsets import offsets_of
+
 Int64 = npt.NDArray[np.int64]
 
 
@@ -95,4 +97,4 @@ def char_starts(text: str) -> Int64:
     """The byte of UTF-8 at which each character starts, and where the text ends: int64[characters + 1]."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    return offsets_of(sizes)

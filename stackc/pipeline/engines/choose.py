@@ -7,45 +7,16 @@ pickles, and opens what it needs where it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from stackc.api.errors import StackcError
+from stackc.pipeline.engines.base import KEPT, Engine, Local
 
 if TYPE_CHECKING:  # numpy, which a process that forks has no use for
-    from stackc.coding.level import Level
+    pass
 
 ENGINES = ("local", "ray")
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Engine(Protocol):
-    """What a list of shards is mapped by. `here`: in this process, where levels that are open need no opening."""
-
-    here: bool
-
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """work(item) of every item, in order, taking items only as they are needed.
-
-        Raises:
-            StackcError: what `work` raised, or a shard that was lost with its worker time and again.
-        """
-
-
-class Local:
-    """One shard after another, each with the threads of its level."""
-
-    here = True
-
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        return map(work, items)
-
-
-KEPT = "finished shards are kept, the same command goes on with the rest"
-
-STARTS_OVER = "no tokens are kept, the same command starts over"
 
 
 def engine(
@@ -71,9 +42,3 @@ def engine(
     from stackc.pipeline.engines.ray import Ray
 
     return Ray(threads, gpu, say, again)
-
-
-def travels(level: Level) -> bool:
-    """Whether any machine makes the same tokens of the same symbols."""
-    stepped = level.coder.needs_model and level.dictionary is None
-    return not stepped or level.predictor.portability == "portable"

@@ -17,7 +17,7 @@ from typing import Any
 
 from stackc.api.errors import StackcError
 from stackc.api.extras import need
-from stackc.pipeline.engines.choose import Item, Result
+from stackc.pipeline.engines.base import Item, Result
 
 RETRIES = 3
 """Times that a shard is given to another worker when its worker died."""
@@ -33,7 +33,7 @@ ANSWER_SECONDS = 5.0
 
 
 class Ray:
-    """An `stackc.pipeline.engines.choose.Engine`. Every machine of the cluster needs stackc and the stack's folder.
+    """An `stackc.pipeline.engines.base.Engine`. Every machine of the cluster needs stackc and the stack's folder.
 
     Args:
         say: told which cluster it is.

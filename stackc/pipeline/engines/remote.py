@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.coding.level import Level
-from stackc.pipeline.engines.choose import STARTS_OVER, engine, travels
+from stackc.pipeline.engines.base import STARTS_OVER, travels
+from stackc.pipeline.engines.choose import engine
 from stackc.stack.runtime import Runtime
 from stackc.stack.stack import Stack
 from stackc.stack.streaming import Encode, Symbols, encode_here
@@ -37,8 +38,10 @@ def _opened(folder: str, runtime: Runtime) -> Stack:
 
 
 def encoding_on(name: str, stack: Stack, say: Callable[[str], None]) -> Encode:
-    """What `stackc.stack.streaming.encode_stream` encodes by: tasks of the engine of that name, for a level whose tokens
-    are the same on any machine; any other is encoded here."""
+    """How `Stack.encode_stream` encodes on an engine: as tasks, if the tokens of a level are the same on any machine.
+
+    Any other level is encoded here.
+    """
     run = stack.runtime
     tasks = functools.cache(lambda: engine(name, run.threads, run.device == "cuda", say, STARTS_OVER))
 

@@ -7,6 +7,7 @@ ranges: a `Constraint` over symbols becomes a `Constraint` over tokens, which ar
 
 from __future__ import annotations
 
+import bisect
 import copy
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from stackc.api.arrays import RESTART, Frequencies
 from stackc.api.errors import CodingError
 from stackc.coding.level import Level
+from stackc.coding.pieces import PieceTable
 
 Option = tuple[int, int, "Constraint | None"]
 """(first, last, after): any symbol of first..last may come next; then `after` holds (None: anything goes)."""
@@ -162,9 +164,10 @@ class _Context:
 
     def frequencies(self) -> Frequencies | None:
         """uint32[A], what follows; None without a model."""
-        if self.row is not None or not self.level.coder.needs_model:
+        predictor = self.level.spec.model
+        if self.row is not None or predictor is None:
             return self.row
-        predictor, shorter, self.shorter = self.level.predictor, self.shorter, None
+        shorter, self.shorter = self.shorter, None
         if shorter is not None and shorter.row is not None and hasattr(predictor, "take"):
             self.state = predictor.take(shorter.state, np.zeros(1, np.int64))
             unread = self.history[-1:]
@@ -201,34 +204,34 @@ class Cursor:
     @classmethod
     def at(cls, level: Level, segment: tuple[int, ...]) -> Cursor:
         """A fresh window after these symbols of its segment."""
-        seen = () if level.restarts_with_window else segment
+        seen = () if level.spec.restarts_with_window else segment
         return cls._fresh(level, len(segment), _Context(level, seen))
 
     @classmethod
     def _fresh(cls, level: Level, before: int, context: _Context) -> Cursor:
         encoder = None
         if level.dictionary is None:
-            encoder = level.coder.encoder(level.window)
+            encoder = level.spec.coder.encoder(level.spec.window)
             if not hasattr(encoder, "interval"):
                 raise CodingError(
-                    f"{level.coder_name}: its encoder has no method interval, which going on from a prompt needs; "
+                    f"{level.spec.coder_name}: its encoder has no method interval, which going on from a prompt needs; "
                     "generate without a prompt"
                 )
         return cls(level, 0, before, context, 0, encoder)
 
     @property
     def budget(self) -> bool:
-        return self.level.code_bits is not None
+        return self.level.spec.code_bits is not None
 
     @property
     def full(self) -> bool:
-        return self.size == self.level.window.symbols
+        return self.size == self.level.spec.window.symbols
 
     def codes(self, after: Constraint | None) -> CodeRange:
         """The codes of every text that extends this one."""
         if self.level.dictionary is not None:
             size = int(self.level.dictionary.end[self.code]) - self.code
-            return self._range(self.code, size, self.level.code_bits or 0, after)
+            return self._range(self.code, size, self.level.spec.code_bits or 0, after)
         low, size, resolved = self.encoder.interval()
         return self._range(low, size, resolved, after)
 
@@ -241,7 +244,7 @@ class Cursor:
             if not len(chosen):
                 return None
             low = int(chosen[0])
-            return self._range(low, int(dictionary.end[chosen[-1]]) - low, self.level.code_bits or 0, None)
+            return self._range(low, int(dictionary.end[chosen[-1]]) - low, self.level.spec.code_bits or 0, None)
         found = self.encoder.sub_interval(self.context.frequencies(), first, last)
         return self._range(found[0], found[1], found[2], None) if found else None
 
@@ -272,11 +275,41 @@ class Cursor:
         before = self.before + self.size
         if before >= self.level.segment:
             return self._fresh(self.level, 0, _Context(self.level, ()))
-        context = _Context(self.level, ()) if self.level.restarts_with_window else self.context
+        context = _Context(self.level, ()) if self.level.spec.restarts_with_window else self.context
         return self._fresh(self.level, before, context)
 
     def _range(self, low: int, size: int, resolved: int, after: Constraint | None) -> CodeRange:
         """An interval in units of 2^-resolved as codes of W bits, or of whole tokens without a bit budget."""
         token_bits = self.level.token_bits
-        bits = self.level.code_bits or -(-resolved // token_bits) * token_bits
+        bits = self.level.spec.code_bits or -(-resolved // token_bits) * token_bits
         return CodeRange(low << (bits - resolved), (low + size) << (bits - resolved), bits, after)
+
+
+@attrs.frozen(eq=False)
+class PiecesOf(Constraint):
+    """The tokens of a piece coder's level whose pieces, end to end, keep a constraint over its symbols."""
+
+    table: PieceTable
+    inner: Constraint
+
+    def options(self) -> list[Option]:
+        pieces, tokens = self.table.ordered
+        found: dict[int, Constraint | None] = {}
+        # (pieces low..high - 1 begin with the same `depth` symbols, after which `inner` holds)
+        open_: list[tuple[int, int, int, Constraint | None]] = [(0, len(pieces), 0, self.inner)]
+        while open_:
+            low, high, depth, inner = open_.pop()
+            if inner is None:
+                found |= dict.fromkeys(tokens[low:high])
+                continue
+            while low < high and len(pieces[low]) == depth:
+                found[tokens[low]] = PiecesOf(self.table, inner)
+                low += 1
+            for first, last, after in inner.options():
+                at = bisect.bisect_left(pieces, first, low, high, key=lambda piece: piece[depth])
+                while at < high and pieces[at][depth] <= last:
+                    symbol = pieces[at][depth]
+                    end = bisect.bisect_right(pieces, symbol, at, high, key=lambda piece: piece[depth])
+                    open_.append((at, end, depth + 1, after))
+                    at = end
+        return [(token, token, found[token]) for token in sorted(found)]

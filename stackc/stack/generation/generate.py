@@ -9,8 +9,8 @@ from stackc.api.arrays import RESTART, Frequencies
 from stackc.api.errors import CodingError, StackcError
 from stackc.api.models import Predictor
 from stackc.coding.level import Level
-from stackc.coding.pieces import PiecesOf
-from stackc.stack.generation.constraint import Constraint, Cursor, TokensOf, exactly
+from stackc.coding.pieces import PieceTable
+from stackc.stack.generation.constraint import Constraint, Cursor, PiecesOf, TokensOf, exactly
 
 
 def generate(
@@ -41,7 +41,7 @@ def generate(
     if not temperature >= 0 or tokens < 0:
         raise StackcError(f"temperature {temperature} and {tokens} tokens: both must be 0 or more")
     for level in levels:
-        if not level.coder.total:
+        if not level.total:
             raise CodingError(
                 f"{level.name}: its coder decodes only what it encoded; nothing can be generated through it"
             )
@@ -85,8 +85,8 @@ def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constr
         before = tuple(int(symbol) for symbol in symbols[since:open_from])
         if below is None:
             constraint = None
-        elif level.pieces is not None:
-            constraint = PiecesOf(level.pieces, below)
+        elif isinstance(level.texts, PieceTable):
+            constraint = PiecesOf(level.texts, below)
         else:
             constraint = TokensOf(Cursor.at(level, before), below)
         symbols = keep
@@ -99,7 +99,7 @@ def _finished(level: Level, symbols: npt.NDArray[np.integer]) -> tuple[npt.NDArr
     if not len(coded.starts):
         return coded.tokens, 0
     last = int(coded.starts[-1])
-    if len(symbols) % level.segment == 0 or len(symbols) - last == level.window.symbols:
+    if len(symbols) % level.segment == 0 or len(symbols) - last == level.spec.window.symbols:
         return coded.tokens, len(symbols)
     # Windows share nothing but their segment, so without the last one its tokens are a prefix, except for a
     # code that would have ended sooner: encoding what is before it gives just the finished windows.

@@ -20,6 +20,7 @@ from stackc.api.arrays import IDLE, RESTART
 from stackc.api.frequencies import normalise
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc_coders.arithmetic import ArithmeticCoder
 
 STYLES = ("even", "random", "skewed", "certain")
@@ -103,32 +104,36 @@ def one_round(rng: np.random.Generator, symbols: int) -> tuple[int, str]:
         return np.random.default_rng(seed).random(len(segment)) < share
 
     level = Level(
-        name="M",
-        alphabet=alphabet,
-        segment=int(rng.integers(1, 3000)),
-        windowing=Windowing(
-            bits=bits, symbols=int(rng.integers(1, 300)), restart=restart, cuts=cuts if share else None
-        ),
-        coder=ArithmeticCoder(),
-        token_bits=token_bits,
-        load_predictor=lambda: model,  # type: ignore[arg-type,return-value]
-        lanes=int(rng.choice([1, 2, 7, 64, 256])),
+        LevelSpec(
+            name="M",
+            alphabet=alphabet,
+            segment=int(rng.integers(1, 3000)),
+            windowing=Windowing(
+                bits=bits, symbols=int(rng.integers(1, 300)), restart=restart, cuts=cuts if share else None
+            ),
+            coder=ArithmeticCoder(),
+            token_bits=token_bits,
+            load_predictor=lambda: model,
+            lanes=int(rng.choice([1, 2, 7, 64, 256])),
+        )
     )
     text = text_of(rng, model.table, symbols if alphabet <= 1024 else max(300, symbols * 1024 // alphabet))
     documents = np.sort(rng.integers(0, len(text) + 1, 3))
     offsets = np.array([0, *documents, len(text)])
     coded = level.encode(text, offsets)
     back = level.decode(coded.tokens, coded.offsets)
-    case = (alphabet, style, bits, token_bits, restart, level.lanes)
+    case = (alphabet, style, bits, token_bits, restart, level.spec.lanes)
     assert np.array_equal(back.symbols, text), case
     assert np.array_equal(back.offsets, offsets), case
     windows = len(coded.starts)
     assert bits is None or len(coded.tokens) == windows * (bits // token_bits), ("a window is not full", case)
-    way = "scored" if scores and not level.restarts_with_window else "stepped"
-    if compiles and level.restarts_with_window:
+    way = "scored" if scores and not level.spec.restarts_with_window else "stepped"
+    if compiles and level.spec.restarts_with_window:
         from stackc.coding.dictionary.dictionary import Dictionary
 
-        level.dictionary = Dictionary(*level.coder.dictionary(model, level.window, level.lanes), alphabet)  # type: ignore[attr-defined]
+        level = Level(
+            level.spec, Dictionary(*level.spec.coder.dictionary(model, level.spec.window, level.spec.lanes), alphabet)
+        )  # type: ignore[attr-defined]
         again = level.encode(text, offsets)
         assert np.array_equal(again.tokens, coded.tokens), ("compiled and stepped differ", case)
         assert np.array_equal(again.starts, coded.starts), ("compiled and stepped differ in starts", case)

@@ -8,6 +8,7 @@ import pytest
 from stackc.api import CodingError, Window, Windowing
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
+from stackc.coding.spec import LevelSpec
 from stackc.testing import DictionaryCoderContract
 from stackc_coders import TunstallConfig
 from stackc_coders import tunstall as tunstall_module
@@ -69,14 +70,16 @@ def level(predictor: ToyPredictor, vocabulary: int, compiled: bool = True) -> Le
     coder = TunstallCoder(vocabulary)
     window = Window(alphabet=predictor.alphabet, bits=None, symbols=16, token_bits=8)
     return Level(
-        name="M1",
-        alphabet=predictor.alphabet,
-        segment=100,
-        windowing=Windowing(bits=None, symbols=16),
-        coder=coder,
-        token_bits=8,
-        vocabulary=vocabulary,
-        load_predictor=lambda: predictor,
+        LevelSpec(
+            name="M1",
+            alphabet=predictor.alphabet,
+            segment=100,
+            windowing=Windowing(bits=None, symbols=16),
+            coder=coder,
+            token_bits=8,
+            vocabulary=vocabulary,
+            load_predictor=lambda: predictor,
+        ),
         dictionary=Dictionary(*coder.dictionary(predictor, window, 32), predictor.alphabet) if compiled else None,
     )
 
@@ -90,7 +93,7 @@ def test_a_level_of_any_size_gives_one_token_a_window_and_back() -> None:
     assert int(coded.tokens.max()) < 150
     assert len(coded.tokens) == len(coded.starts) < len(symbols) / 1.5
     assert one.decode(coded.tokens).symbols.tolist() == symbols.tolist()
-    with pytest.raises(CodingError, match="outside its alphabet of 150"):
+    with pytest.raises(CodingError, match="code 150 is outside the dictionary of 150 texts"):
         one.decode(np.array([150]))
 
 

@@ -271,7 +271,7 @@ DATA = TEXT.encode() + b"\xff\0 end"
 
 def test_a_stack_of_pieces(stack: Stack) -> None:
     level = stack.levels[0]
-    assert level.token_alphabet == stack.recipe.top.alphabet == level.vocabulary
+    assert level.token_alphabet == stack.recipe.top.alphabet == level.spec.vocabulary
     assert stack.decode(stack.encode(DATA)) == DATA
     assert np.concatenate(list(stack.encode_stream([DATA[:100], DATA[100:]]))).tolist() == stack.encode(DATA).tolist()
     assert b"".join(stack.decode_stream(iter([stack.encode(DATA)]))) == DATA

@@ -17,8 +17,10 @@ from recipes_of_tests import counting_twice
 from stackc.api import Windowing
 from stackc.api.errors import RecipeError
 from stackc.coding.level import Level
+from stackc.coding.routes import why_not_compiled
+from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
-from stackc.pipeline.compiling import compiled, compiles
+from stackc.pipeline.compiling import compiled
 from stackc.recipe import load_recipe
 from stackc.report.table import print_evaluation
 from stackc.stack.evaluate import Measured, evaluate
@@ -37,9 +39,17 @@ def make(predictor: Any, lanes: int = 3, **fields: Any) -> Level:
     windowing: Windowing = part.factory(part.config(**fields))
     coder = registry().get("coder", "arithmetic")
     return Level(
-        name="M1", alphabet=256, segment=50, windowing=windowing, coder=coder.factory(coder.config()), token_bits=6,
-        load_predictor=lambda: predictor, lanes=lanes,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=50,
+            windowing=windowing,
+            coder=coder.factory(coder.config()),
+            token_bits=6,
+            load_predictor=lambda: predictor,
+            lanes=lanes,
+        )
+    )
 
 
 def test_where_words_start() -> None:
@@ -68,8 +78,8 @@ def test_compiled_and_stepped_cut_alike(fields: dict[str, Any]) -> None:
     expected = make(model, **fields).encode(symbols)
     others = [make(model, lanes=1, **fields), make(StepOnly(256, order=1), **fields)]
     walked = make(model, **fields)
-    assert compiles(walked)
-    walked.dictionary = compiled(walked, model)
+    assert why_not_compiled(walked.spec, 1024, walked.spec.model) is None
+    walked = Level(walked.spec, compiled(walked.spec))
     for level in (*others, walked):
         coded = level.encode(symbols)
         assert coded.tokens.tolist() == expected.tokens.tolist()
@@ -90,15 +100,22 @@ def test_the_cost_is_reported() -> None:
     result = evaluate(rows, [TEXT, b""])
     first, top = result.levels
     uncut = Level(
-        name="M1", alphabet=256, segment=50, windowing=Windowing(bits=60), coder=level.coder, token_bits=6,
-        load_predictor=lambda: model,
-    )  # fmt: skip
+        LevelSpec(
+            name="M1",
+            alphabet=256,
+            segment=50,
+            windowing=Windowing(bits=60),
+            coder=level.spec.coder,
+            token_bits=6,
+            load_predictor=lambda: model,
+        )
+    )
     count = len(uncut.encode(np.frombuffer(TEXT, np.uint8)).tokens)
     assert first.uncut_bytes_per_token == len(TEXT) / count
     assert first.bytes_per_token is not None
     assert first.bytes_per_token < first.uncut_bytes_per_token
     assert top.uncut_bytes_per_token is None
-    assert level.windowing.cuts is not None, "measuring leaves the level as it was"
+    assert level.spec.windowing.cuts is not None, "measuring leaves the level as it was"
     out = io.StringIO()
     print_evaluation(result.to_dict(), Console(file=out))
     assert f"M1: {len(TEXT) / count:.3f} bytes a token without its forced cuts, which cost" in out.getvalue()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import stackc
-from stackc import kernel
+from stackc.api import kernels as kernel
 
 KERNELS = """
 from stackc.api import kernel, kernel_of

@@ -1,0 +1,146 @@
+"""The structure of stackc, read from its own code: who imports whom, and the tree with one line per folder.
+
+    python scripts/structure.py            # print the tree
+    python scripts/structure.py --write    # write it into README.md and docs/architecture.md
+
+Nothing of stackc is imported, so this works on any state of the code. `tests/test_layers.py` holds the code to it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+ORDER = (
+    "api", "parts", "coding", "recipe", "archive", "stack", "pipeline", "scaffold", "testing", "interop", "report",
+    "bench", "doctor", "hf", "cli", "__main__",
+)  # fmt: skip
+"""Top-level modules of stackc: each imports only those that stand before it."""
+
+FACE = "stackc"
+"""The lazy public face imports from every folder, and nothing inside imports it."""
+
+PAGES = ("README.md", "docs/architecture.md")
+BEGIN, END = "<!-- tree: begin -->", "<!-- tree: end -->"
+
+
+def modules(root: Path = ROOT) -> dict[str, Path]:
+    """Every module of stackc and of the first-party plugins, by its dotted name."""
+    found = {}
+    for base, pattern in ((root, "stackc/**/*.py"), (root / "plugins", "**/*.py")):
+        for path in sorted(base.glob(pattern)):
+            found[".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path, known: Iterable[str]) -> set[str]:
+    """The known modules that a file imports anywhere: at its top, in functions, and for types alone."""
+    known = set(known)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in inner}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module" and node.args:
+            argument = node.args[0]
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                found.add(argument.value)
+    return found & known
+
+
+def graph(root: Path = ROOT) -> dict[str, set[str]]:
+    """Who imports whom, module by module."""
+    known = modules(root)
+    return {name: imports(path, known) - {name} for name, path in known.items()}
+
+
+def upward(edges: dict[str, set[str]]) -> list[str]:
+    """Imports of a top-level module that stands later in `ORDER`, and imports of the face."""
+    found = []
+    for name, targets in edges.items():
+        if name.split(".")[0] != FACE or name == FACE:
+            continue
+        place = ORDER.index(name.split(".")[1])
+        for target in sorted(targets):
+            parts = target.split(".")
+            if target == FACE or (parts[0] == FACE and ORDER.index(parts[1]) > place):
+                found.append(f"{name} imports {target}")
+    return found
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other in a loop (Tarjan 1972: strongly connected components)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for target in sorted(edges.get(name, ())):
+            if target not in index:
+                visit(target)
+                low[name] = min(low[name], low[target])
+            elif target in stack:
+                low[name] = min(low[name], index[target])
+        if low[name] == index[name]:
+            at = stack.index(name)
+            group = stack[at:]
+            del stack[at:]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in edges:
+        if name not in index:
+            visit(name)
+    return found
+
+
+def summary(path: Path) -> str:
+    """The first sentence of a module's docstring, without its full stop."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return re.split(r"\.\s|\.$", " ".join(text.split("\n\n")[0].split()))[0]
+
+
+def tree(root: Path = ROOT) -> Iterator[str]:
+    """The tree: a line per folder and per top-level module, in the order in which they may import each other."""
+    yield from _lines(root / "stackc", [name for name in ORDER if name != "__main__"])
+    yield from _lines(root / "plugins", sorted(path.name for path in (root / "plugins").glob("stackc_*")))
+
+
+def _lines(base: Path, names: list[str]) -> Iterator[str]:
+    yield f"{base.name}/"
+    for name in names:
+        folder = base / name
+        if not folder.is_dir():
+            yield _line(1, f"{name}.py", folder.with_suffix(".py"))
+            continue
+        yield _line(1, f"{name}/", folder / "__init__.py")
+        for inner in sorted(path.parent for path in folder.glob("*/__init__.py")):
+            yield _line(2, f"{inner.name}/", inner / "__init__.py")
+
+
+def _line(depth: int, name: str, path: Path) -> str:
+    return f"{'  ' * depth + name:<22}{summary(path)}"
+
+
+def page(text: str) -> str:
+    """A page with the tree between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n```\n" + "\n".join(tree()) + f"\n```\n{END}" + rest.partition(END)[2]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        for name in PAGES:
+            (ROOT / name).write_text(page((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print("\n".join(tree()))

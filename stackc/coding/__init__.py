@@ -1,0 +1,1 @@
+"""One level: symbols to tokens and back."""

@@ -1,0 +1,267 @@
+"""The ways through a level. All give the same tokens; `choose_route` is the only place that asks which one fits.
+
+- `Texts`: every code has one text, wherever it stands: look-ups in a table, and no model runs. The table is a compiled
+  dictionary (`stackc.coding.dictionary.dictionary`) or the pieces of a piece coder (`stackc.coding.pieces`).
+- `Stepped`: model and coder in step, in lanes (`stackc.coding.stepping`).
+- `Scored`: encodes from one scoring pass over whole segments, if no window restarts the model's context.
+- `Verified`: decodes what it encoded before it gives it back: for a model that is not portable.
+
+A new kind of route is one more class here and one more question in `choose_route`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import Symbols
+from stackc.api.errors import CodingError, PartError
+from stackc.api.models import Portability, Predictor
+from stackc.api.offsets import offsets_of
+from stackc.coding.dictionary.dictionary import Dictionary, compiling_bytes
+from stackc.coding.documents import Decoding, Encoding, outside, symbol_dtype
+from stackc.coding.pieces import PieceTable
+from stackc.coding.spec import LevelSpec
+from stackc.coding.stepping import Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
+
+Int64 = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Tokens = npt.NDArray[np.integer]
+
+
+class Route(Protocol):
+    """How one level codes. Read-only: threads may share it."""
+
+    @property
+    def texts(self) -> Dictionary | PieceTable | None:
+        """The text of every code, if a code has the same text wherever it stands; else None."""
+
+    @property
+    def runs_model(self) -> bool:
+        """Whether decoding runs the level's model."""
+
+    @property
+    def portability(self) -> Portability:
+        """How far its tokens travel."""
+
+    @property
+    def windows_decode_alone(self) -> bool:
+        """Whether a window means the same whatever came before it, and takes up as many tokens as any other."""
+
+    @property
+    def unverified(self) -> Route:
+        """The same, without decoding what it encoded: for callers that decode it themselves."""
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+        """Tokens of documents. Raises `CodingError` at a symbol outside the alphabet."""
+
+    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
+        """Symbols of documents, at most `most`. Raises `CodingError` at tokens that are not a text."""
+
+
+def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route:
+    """The fastest route of a level.
+
+    Args:
+        dictionary: the level compiled, or None.
+
+    Raises:
+        CodingError: a dictionary coder whose level is not compiled.
+    """
+    if dictionary is not None:
+        return Texts(spec, dictionary)
+    if hasattr(spec.coder, "pieces") and spec.vocabulary is not None:
+        return Texts(spec, PieceTable(spec.coder, spec.vocabulary, spec.alphabet, spec.coder_name))
+    if spec.vocabulary is not None:
+        raise CodingError(f"{spec.name}: its coder works by a dictionary, and the level is not compiled")
+    model = spec.model
+    if model is not None and model.portability != "portable":
+        # Stepped alone, by exactly the decoder's calls: such a model may answer otherwise among other lanes.
+        return Verified(Stepped(attrs.evolve(spec, lanes=1)))
+    if model is not None and not spec.restarts_with_window and hasattr(model, "score"):
+        return Stepped(spec, encode_scored)
+    return Stepped(spec)
+
+
+COMPILE_BITS = 20
+"""Levels of at most this many bits per window, whose context restarts with it, are compiled."""
+
+
+def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = None) -> str | None:
+    """Why a level is not compiled; None if it is: a fixed dictionary that `memory` megabytes can hold.
+
+    Args:
+        memory: megabytes that compiling may take.
+        model: the level's, once it exists; before that, None: it is taken to allow it.
+    """
+    if spec.vocabulary is not None:
+        return "a token of its coder is a piece" if hasattr(spec.coder, "pieces") else None
+    bits = spec.windowing.bits
+    if bits is None:
+        return "its windows have no bit budget"
+    if bits > COMPILE_BITS:
+        return f"a window has {bits} bits, and at most {COMPILE_BITS} are compiled"
+    if not spec.restarts_with_window:
+        return "the model's context does not restart with every window"
+    if not hasattr(spec.coder, "dictionary"):
+        return f"its coder ({type(spec.coder).__name__}) has no compiled form"
+    needed = compiling_bytes(1 << bits, spec.alphabet, spec.lanes)
+    if needed > memory * 1_000_000:
+        return (
+            f"{1 << bits:,} texts over an alphabet of {spec.alphabet:,} take about {needed / 1e6:,.0f} MB, and "
+            f"run.memory allows {memory:,} MB"
+        )
+    if model is not None and model.portability != "portable":
+        return f"the predictions of its model are {model.portability}"
+    if model is not None and not hasattr(model, "take"):
+        return "its model cannot pick lanes (`take`)"
+    return None
+
+
+class Texts:
+    """Look-ups in a table of texts. No model runs, so the tokens are the same on every machine."""
+
+    runs_model = False
+    portability: Portability = "portable"
+
+    def __init__(self, spec: LevelSpec, table: Dictionary | PieceTable) -> None:
+        self._spec, self.texts = spec, table
+        self.windows_decode_alone = spec.window_tokens is not None
+
+    @property
+    def unverified(self) -> Route:
+        return self
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+        spec, per = self._spec, self._spec.window_tokens or 1
+        codes, code_offsets = self.texts.encode(
+            symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name
+        )
+        return Encoding(
+            tokens=self._split(codes),
+            offsets=code_offsets if per == 1 else code_offsets * per,
+            starts=lambda: bounds[0] + self.texts.starts(codes),
+        )
+
+    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
+        spec, per = self._spec, self._spec.window_tokens or 1
+        codes, code_bounds, ignored = tokens, bounds, 0
+        if per > 1:
+            spec.check_tokens(tokens)  # before they are joined: a code of tokens that are too large looks like another
+            first, code_bounds, ignored = whole_codes(bounds, per)
+            codes = self._join(tokens, first)
+        symbols, ends = self.texts.decode(codes, code_bounds, spec.threads, spec.name, most)
+        return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
+
+    def _split(self, codes: npt.NDArray[np.unsignedinteger[Any]]) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """Codes of W bits as tokens, most significant first."""
+        per, bits = self._spec.window_tokens or 1, self._spec.token_bits
+        kind = symbol_dtype(self._spec.token_alphabet)
+        if per == 1:
+            return codes.astype(kind, copy=False)
+        tokens = np.empty((len(codes), per), kind)
+        for i in range(per):
+            tokens[:, i] = codes >> (per - 1 - i) * bits & (1 << bits) - 1
+        return tokens.reshape(-1)
+
+    def _join(self, tokens: Tokens, first: Int64) -> Int64:
+        """The codes whose first tokens stand at `first`."""
+        codes = np.zeros(len(first), np.int64)
+        for i in range(self._spec.window_tokens or 1):
+            codes = codes << self._spec.token_bits | tokens[first + i].astype(np.int64)
+        return codes
+
+
+class Stepped:
+    """Model and coder in step, many lanes side by side.
+
+    Args:
+        spec: the level.
+        how: encodes the segments: `encode_stepped`, or `encode_scored` from one scoring pass over them.
+    """
+
+    texts = None
+
+    def __init__(self, spec: LevelSpec, how: Encode = encode_stepped) -> None:
+        self._spec, self._how = spec, how
+        self.runs_model = spec.coder.needs_model
+        self.portability: Portability = spec.model.portability if spec.model is not None else "portable"
+        # In a single lane whole documents are stepped: windows side by side would be other calls of the model.
+        self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.lanes > 1
+        self.windows_decode_alone = self._by_window
+
+    @property
+    def unverified(self) -> Route:
+        return self
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+        spec = self._spec
+        spec.check_symbols(symbols)
+        coded = encode_segments(spec, symbols, bounds, cuts, self._how)
+        if outside(coded.tokens, spec.token_alphabet) is not None:
+            raise PartError(f"{spec.coder_name}: a token outside the alphabet of {spec.token_alphabet}")
+        per = spec.window_tokens
+        if per is not None and len(coded.tokens) != per * len(coded.starts):
+            raise PartError(
+                f"{spec.coder_name}: {len(coded.starts)} windows in {len(coded.tokens)} tokens; "
+                f"every window has {spec.code_bits} bits, {per} tokens"
+            )
+        # The same type as a table's codes, whatever the route.
+        return attrs.evolve(coded, tokens=coded.tokens.astype(symbol_dtype(spec.token_alphabet), copy=False))
+
+    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
+        spec, per = self._spec, self._spec.window_tokens
+        spec.check_tokens(tokens)
+        if per is None:
+            symbols, ends = decode_jobs(spec, tokens, bounds[:-1], bounds[1:], most)
+            return Decoding(symbols=symbols, offsets=ends, ignored=0)
+        first, code_bounds, ignored = whole_codes(bounds, per)
+        if self._by_window:
+            # Windows that share nothing decode side by side, each a job of its own.
+            symbols, ends = decode_jobs(spec, tokens, first, first + per, most)
+            return Decoding(symbols=symbols, offsets=ends[code_bounds], ignored=ignored)
+        symbols, ends = decode_jobs(spec, tokens, bounds[:-1], bounds[:-1] + np.diff(code_bounds) * per, most)
+        return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
+
+
+class Verified:
+    """A route whose model is not portable: what it encodes is decoded before it is given back."""
+
+    texts = None
+    runs_model = True
+
+    def __init__(self, inner: Stepped) -> None:
+        self.unverified: Route = inner
+        self.portability = inner.portability
+        self.windows_decode_alone = inner.windows_decode_alone
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+        coded = self.unverified.encode(symbols, bounds, cuts)
+        back = self.decode(coded.tokens, coded.offsets, None)
+        if not (np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, bounds)):
+            raise CodingError(
+                f"its model ({self.portability}) did not give the same frequencies twice; nothing was kept"
+            )
+        return coded
+
+    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
+        return self.unverified.decode(tokens, bounds, most)
+
+
+def whole_codes(bounds: Int64, per: int) -> tuple[Int64, Int64, int]:
+    """Codes of `per` tokens in documents of tokens.
+
+    Args:
+        bounds: int64[D + 1], where each document's tokens start and end.
+
+    Returns:
+        int64[w], where each code's first token stands; int64[D + 1], where each document's codes start and end; the
+        tokens of incomplete last codes, which stand for nothing.
+    """
+    counts = np.diff(bounds) // per
+    code_bounds = offsets_of(counts)
+    within = np.arange(int(code_bounds[-1])) - np.repeat(code_bounds[:-1], counts)
+    return np.repeat(bounds[:-1], counts) + within * per, code_bounds, int((np.diff(bounds) - counts * per).sum())

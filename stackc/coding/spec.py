@@ -1,0 +1,135 @@
+"""What a level is made of, and all that follows from that alone: windows, alphabets, where contexts restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import Symbols
+from stackc.api.coders import Coder
+from stackc.api.errors import CodingError
+from stackc.api.models import Predictor
+from stackc.api.windowings import Window, Windowing
+from stackc.coding.dictionary.threads import once
+from stackc.coding.documents import outside, segments
+from stackc.parts.checked import cuts_of
+
+Int64 = npt.NDArray[np.int64]
+
+
+@attrs.frozen(kw_only=True, slots=False, eq=False)
+class LevelSpec:
+    """The parts of a level and its sizes. Read-only, so that threads may share it.
+
+    Attributes:
+        name: for messages, e.g. "M1".
+        alphabet: A of the symbols that the level reads.
+        segment: symbols in a segment; each is coded alone.
+        windowing: where windows end.
+        coder: how a window becomes bits.
+        token_bits: bits of a token; the alphabet handed on is 2^token_bits.
+        vocabulary: V of a dictionary coder or piece coder, which hands on an alphabet of V, one token per window or
+            piece; else None.
+        load_predictor: gives the frozen model when it is first needed; None if there is no model.
+        lanes: windows or segments coded side by side (speed only).
+        threads: of a level with a table of texts (speed only).
+        coder_name: the coder in messages (`stackc.parts.blame.blame`); "": named after the level.
+        windowing_name: likewise.
+
+    Raises:
+        CodingError: a coder, windowing and sizes that cannot work together.
+    """
+
+    name: str
+    alphabet: int
+    segment: int
+    windowing: Windowing
+    coder: Coder
+    token_bits: int
+    vocabulary: int | None = None
+    load_predictor: Callable[[], Predictor] | None = None
+    lanes: int = 256
+    threads: int = 1
+    coder_name: str = attrs.field()
+    windowing_name: str = attrs.field()
+
+    @coder_name.default
+    def _(self) -> str:
+        return f"{self.name}: its coder"
+
+    @windowing_name.default
+    def _(self) -> str:
+        return f"{self.name}: its windowing"
+
+    def __attrs_post_init__(self) -> None:
+        bits = self.windowing.bits
+        if bits is None:
+            return
+        if not self.coder.budget:
+            raise CodingError(f"{self.name}: the coder cannot obey a bit budget of {bits}; use fixed-token or whole")
+        if bits < self.alphabet.bit_length():  # 2^bits - 1 < alphabet
+            raise CodingError(f"{self.name}: windows of {bits} bits cannot hold {self.alphabet} symbols and an end")
+        if bits % self.token_bits:
+            raise CodingError(f"{self.name}: tokens of {self.token_bits} bits do not divide windows of {bits} bits")
+
+    @once
+    def window(self) -> Window:
+        """What the coder is given for every window."""
+        budget = self.segment if self.windowing.symbols is None else self.windowing.symbols
+        return Window(alphabet=self.alphabet, bits=self.windowing.bits, symbols=budget, token_bits=self.token_bits)
+
+    @property
+    def token_alphabet(self) -> int:
+        """The alphabet handed on to the next level."""
+        return 1 << self.token_bits if self.vocabulary is None else self.vocabulary
+
+    @property
+    def code_bits(self) -> int | None:
+        """Bits of every window's code, or None if windows differ."""
+        return self.windowing.bits if self.vocabulary is None else self.token_bits
+
+    @property
+    def window_tokens(self) -> int | None:
+        """Tokens of every window's code, or None if windows differ."""
+        return None if self.code_bits is None else self.code_bits // self.token_bits
+
+    @property
+    def restarts_with_window(self) -> bool:
+        """Whether contexts restart inside segments. They do not if one window is the whole segment."""
+        one_window = self.windowing.bits is None and self.window.symbols >= self.segment and self.windowing.cuts is None
+        return self.windowing.restart == "window" and not one_window
+
+    @once
+    def predictor(self) -> Predictor:
+        """The frozen model, loaded on first use. Raises `CodingError` if there is no model."""
+        if self.load_predictor is None:
+            raise CodingError(f"{self.name}: this level has no model")
+        return self.load_predictor()
+
+    @property
+    def model(self) -> Predictor | None:
+        """The predictor under which the coder codes; None for a coder without a model."""
+        return self.predictor if self.coder.needs_model else None
+
+    def cuts(self, symbols: Symbols, bounds: Int64) -> npt.NDArray[np.bool_] | None:
+        """The windowing's forced cuts, segment by segment: bool[n]; None if it forces none."""
+        if self.windowing.cuts is None:
+            return None
+        cuts = np.zeros(len(symbols), np.bool_)
+        for start, end in segments(bounds, self.segment):
+            cuts[start:end] = cuts_of(self.windowing, symbols[start:end], self.windowing_name)
+        return cuts
+
+    def check_symbols(self, symbols: npt.NDArray[Any]) -> None:
+        """Raise `CodingError` at a symbol outside the alphabet."""
+        if outside(symbols, self.alphabet) is not None:
+            raise CodingError(f"{self.name}: a symbol outside its alphabet of {self.alphabet}")
+
+    def check_tokens(self, tokens: npt.NDArray[Any]) -> None:
+        """Raise `CodingError` at a token outside the alphabet handed on."""
+        if outside(tokens, self.token_alphabet) is not None:
+            raise CodingError(f"{self.name}: a token outside its alphabet of {self.token_alphabet}")

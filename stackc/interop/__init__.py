@@ -1,0 +1,1 @@
+"""Tokens and tokenizers for other programs."""

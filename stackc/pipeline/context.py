@@ -1,0 +1,115 @@
+"""What the stages of one build share: the recipe, the folder, the ranks, and the levels that are open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import Symbols
+from stackc.api.models import Cut, Predictor, Progress, TrainingTask
+from stackc.coding.documents import window_starts
+from stackc.coding.level import Level
+from stackc.coding.routes import why_not_compiled
+from stackc.coding.spec import LevelSpec
+from stackc.pipeline.compiling import compiled
+from stackc.pipeline.ranks.orders import Orders
+from stackc.pipeline.ranks.world import World
+from stackc.pipeline.workspace import Workspace
+from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.stack.opening import open_level
+from stackc.stack.runtime import Runtime
+from stackc.stack.store import Store
+
+
+@attrs.define(kw_only=True)
+class Context:
+    """One build, as its stages see it.
+
+    Attributes:
+        recipe: what is built.
+        work: the stack's folder, and the stages that are done.
+        runtime: speed-only settings.
+        ranks: the processes that build together.
+        orders: how rank 0 tells the others to train.
+        levels: opened so far, by name; compiled once their dictionary is there.
+        told: levels of which the user was told why they are not compiled.
+    """
+
+    recipe: Recipe
+    work: Workspace
+    runtime: Runtime
+    ranks: World
+    orders: Orders
+    levels: dict[str, Level] = attrs.Factory(dict)
+    told: set[str] = attrs.Factory(set)
+
+    def folder(self, section: LevelSection | TopSection) -> Path:
+        return self.work.folder / section.name
+
+    def store(self, inputs: str, split: str) -> Store:
+        return Store(self.work.folder / inputs / split)
+
+    def open(self, section: LevelSection) -> Level:
+        """The level, compiled if its dictionary stage is done."""
+        compiled = f"{section.name}/dictionary" in self.work.done
+        found = self.levels.get(section.name)
+        if found is None or (found.dictionary is not None) != compiled:
+            segment = self.recipe.corpus.segment
+            found = open_level(section, self.folder(section), segment, self.runtime, compiled=compiled)
+            self.levels[section.name] = found
+        return found
+
+    def task(
+        self, section: LevelSection | TopSection, inputs: str, folder: Path, progress: Progress, ranks: World
+    ) -> TrainingTask:
+        """What the backend of a section is given to train."""
+        return TrainingTask(
+            alphabet=section.alphabet,
+            segment=self.recipe.corpus.segment,
+            train=self.store(inputs, "train").text(),
+            valid=self.store(inputs, "valid").text(),
+            seed=self.recipe.stack.seed,
+            settings=section.train,
+            folder=folder,
+            device=self.runtime.resolve(),
+            progress=progress,
+            cut=self.cutter(section),
+            rank=ranks.rank,
+            ranks=ranks.ranks,
+            shard_from=self.runtime.shard_from,
+        )
+
+    def cutter(self, section: LevelSection | TopSection) -> Cut | None:
+        """Where the level's encoder would restart the context, under a model that is still learning."""
+        if isinstance(section, TopSection) or section.model is None:
+            return None
+        windowing = section.windowing.make()
+        if windowing.restart != "window" or windowing.symbols is None:
+            return None
+
+        def cut(
+            predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
+        ) -> npt.NDArray[np.int64]:
+            opened = open_level(section, self.folder(section), self.recipe.corpus.segment, self.runtime, compiled=False)
+            spec = attrs.evolve(opened.spec, load_predictor=lambda: predictor)
+            if spec.code_bits is None and windowing.cuts is None:
+                bounds = np.array([0, len(symbols)]) if offsets is None else offsets
+                return window_starts(bounds, spec.segment, spec.window.symbols, None)
+            return _in_training(spec, len(symbols), self.runtime.memory).encode(symbols, offsets).starts
+
+        return cut
+
+
+def _in_training(spec: LevelSpec, count: int, memory: int) -> Level:
+    """The level that cuts `count` symbols once: compiled if that takes less than stepping through them.
+
+    A dictionary coder has no other route. Elsewhere, finding more texts than there are symbols to cut takes longer
+    than cutting them.
+    """
+    pays = spec.vocabulary is not None or (spec.windowing.bits or 0) < count.bit_length()
+    if pays and why_not_compiled(spec, memory, spec.model) is None:
+        return Level(spec, compiled(spec))
+    return Level(spec)

@@ -1,0 +1,204 @@
+"""Stages: units of a build that are done once, keyed by all that decides their bytes.
+
+A stage owns one folder of the stack. While it runs the folder holds `.pending` (its key), so that a killed build
+finds its half-done work again; when it is done the folder holds `stage.json` (key, and the SHA-256 and size of
+every part) and `.pending` is gone. A folder with another key is emptied: its content belonged to another recipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from stackc.api.errors import ArtifactError
+from stackc.api.files import kept_in, sha256_file, write_atomically
+from stackc.api.models import Progress
+from stackc.api.streams import write_all
+from stackc.pipeline.display import Display
+from stackc.pipeline.ownership import LOCK, MARK, PENDING, check_ours, check_stage, foreign
+from stackc.stack.manifest import MANIFEST
+
+Parts = dict[str, dict[str, Any]]
+"""Of each file, by its path in the stack: sha256 and bytes."""
+
+
+@attrs.frozen(kw_only=True)
+class Done:
+    """A finished stage: its key, its parts by their path in the stack, and where it was done."""
+
+    key: str
+    parts: Parts
+    record: dict[str, Any]
+
+    @property
+    def content(self) -> dict[str, str]:
+        """SHA-256 of every part: what a later stage's key is made of."""
+        return {path: part["sha256"] for path, part in self.parts.items()}
+
+
+def stage_key(material: dict[str, Any]) -> str:
+    """SHA-256 of a stage's own configuration, its plugins' versions and the content of its inputs."""
+    text = json.dumps(material, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Workspace:
+    """The folder of a stack that is being built, held by one build at a time."""
+
+    def __init__(self, folder: Path, display: Display) -> None:
+        self.folder = folder
+        self.display = display
+        self.done: dict[str, Done] = {}
+
+    def run(
+        self,
+        name: str,
+        material: dict[str, Any],
+        work: Callable[[Path, Progress], None],
+        record: dict[str, Any] | None = None,
+    ) -> Done:
+        """Do a stage, go on with it, or reuse it.
+
+        Args:
+            name: its folder, relative to the stack's, e.g. "M1/frozen".
+            material: JSON-able; all that decides the stage's bytes.
+            work: fills the folder; files of an earlier, killed run with the same key are still there.
+            record: kept beside the parts, never hashed: the device, threads and build that did it.
+
+        Raises:
+            ArtifactError: the folder cannot be written, or the disk is full. What is there is gone on with next time.
+        """
+        key = stage_key({"stage": name, **material})
+        folder = self.folder / name
+        done = self._finished(folder, key)
+        if done is not None:
+            self.display.reused(name)
+        else:
+            with kept_in(folder):
+                check_stage(self.folder, folder)
+                # What is rebuilt no longer fits the rest of the stack: it is whole again with its manifest.
+                (self.folder / MANIFEST).unlink(missing_ok=True)
+                resumed = self._prepare(folder, key)
+                with self.display.stage(name, resumed) as progress:
+                    work(folder, progress)
+                done = self._finish(folder, key, {} if record is None else record)
+        self.done[name] = done
+        return done
+
+    def _finished(self, folder: Path, key: str) -> Done | None:
+        try:
+            record = json.loads((folder / MARK).read_text())
+            if record["key"] != key:
+                return None
+            for path, part in record["parts"].items():
+                size = (self.folder / path).stat().st_size
+                if size != part["bytes"] or sha256_file(self.folder / path) != part["sha256"]:
+                    self.display.line(f"{self.folder / path}: not what was written; its stage is done again")
+                    return None
+        except (OSError, ValueError, KeyError, TypeError, ArtifactError):
+            return None
+        return Done(key=key, parts=record["parts"], record=record.get("record", {}))
+
+    def _prepare(self, folder: Path, key: str) -> bool:
+        pending = folder / PENDING
+        if pending.exists() and pending.read_text() == key:
+            return True
+        clear(self.folder, folder)
+        folder.mkdir(parents=True)
+        with write_atomically(pending) as file:
+            file.write(key.encode())
+        return False
+
+    def _finish(self, folder: Path, key: str, record: dict[str, Any]) -> Done:
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        parts = {
+            path.relative_to(self.folder).as_posix(): {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+            for path in files
+            if path != folder / MARK
+        }
+        with write_atomically(folder / MARK) as file:
+            file.write(json.dumps({"key": key, "parts": parts, "record": record}, indent=1, sort_keys=True).encode())
+        (folder / PENDING).unlink(missing_ok=True)
+        return Done(key=key, parts=parts, record=record)
+
+
+def clear(stack: Path, folder: Path) -> None:
+    """Remove a stage's folder with all that is in it, if a stage wrote it.
+
+    Raises:
+        ArtifactError: it holds something else.
+    """
+    check_stage(stack, folder)
+    if not folder.exists():
+        return
+    with kept_in(folder):
+        # The marks last, and without a stage's key: what is left when this is killed is still known for a build's, and
+        # is not gone on with.
+        if (folder / PENDING).is_file():
+            with (folder / PENDING).open("r+b") as file:  # in place: the disk may be full
+                file.write(b"0" * 64)
+        for path in folder.iterdir():
+            if path.name in (MARK, PENDING):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def held(folder: Path, stages: Iterable[str] = ()) -> Iterator[None]:
+    """Hold the folder for one build; released when the process ends, however it ends.
+
+    Args:
+        stages: folders of the stages that the build may do.
+
+    Raises:
+        ArtifactError: another build holds it, which is named; it cannot be written; what no build wrote is in the way.
+    """
+    lock = folder / LOCK
+    with kept_in(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, new = _opened_lock(lock)
+    with open(descriptor, "r+b", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            said = file.read().decode(errors="replace").split()
+            holder = said[-1] if said else "unknown"
+            raise ArtifactError(f"{folder}: another build (process {holder}) is at work here; wait for it") from error
+        try:
+            check_ours(folder, stages)
+        except ArtifactError:
+            if new:
+                lock.unlink(missing_ok=True)
+            raise
+        with kept_in(folder):
+            file.truncate(0)
+            file.seek(0)
+            write_all(file, f"stackc build {os.getpid()}\n".encode())
+        yield
+
+
+def _opened_lock(lock: Path) -> tuple[int, bool]:
+    """The lock, opened, and whether it was made. A link is not followed, a pipe not waited for."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with contextlib.suppress(FileExistsError):
+        return os.open(lock, flags | os.O_CREAT | os.O_EXCL, 0o666), True
+    try:
+        return os.open(lock, flags), False
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):  # a link, a folder, a socket
+            raise foreign(lock) from error
+        raise

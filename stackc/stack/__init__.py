@@ -1,0 +1,1 @@
+"""A finished stack: opened, coded with, measured, continued."""

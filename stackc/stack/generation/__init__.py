@@ -1,0 +1,1 @@
+"""Text from a prompt: which tokens keep it, and what the top model draws."""
