@@ -330,11 +330,11 @@ def test_a_file_that_changes_while_it_is_read(stack: Get, here: Path, monkeypatc
     codec = stack("counting").codec
     right = codec.encode
 
-    def slow(blocks: list[bytes]) -> list[bytes | None]:
+    def slow(blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
         if (here / "text").stat().st_size == len(DATA):
             with (here / "text").open("ab") as file:
                 file.write(b"more")
-        return right(blocks)
+        return right(blocks, verify)
 
     monkeypatch.setattr(codec, "encode", slow)
     with pytest.raises(stackc.StackcError, match="text: changed while it was read"):

@@ -42,7 +42,7 @@ def test_at_level_1(stack: Get, name: str) -> None:
 def test_through_two_levels(stack: Get) -> None:
     """The damaged window of level 2 is a run of level-1 tokens, and these are a run of the text."""
     first, second = stack("twice").levels
-    assert second.restarts_with_window
+    assert second.spec.restarts_with_window
     text = np.frombuffer((TEXT * 4).encode(), np.uint8)
     coded = first.encode(text)
     starts = np.append(coded.starts, len(text))

@@ -21,7 +21,6 @@ from stackc.interop.dictionary_texts import code_counts, texts_of_level
 from stackc.interop.hf.token_strings import byte_letters, token_pieces
 from stackc.parts.registry import registry
 from stackc.pipeline.build import build
-from stackc.pipeline.dryrun import stages
 from stackc.recipe import load_recipe
 from stackc.stack.stack import Stack
 from stackc.testing.piececoders import PieceCoderContract
@@ -312,11 +311,6 @@ def test_pieces_below_a_level_of_windows(tmp_path: Path) -> None:
     made = build(loaded, tmp_path / "out")
     assert made.decode(made.encode(DATA)) == DATA
     assert made.generate(b"It is a tru", tokens=4, seed=1).startswith(b"It is a tru")
-
-
-def test_a_dry_run_names_the_stages(tmp_path: Path) -> None:
-    wanted = ["corpus", "M1/coder", "M1/counts", "M1/tokens", "M2/counts", "M2/model", "M2/frozen", "report"]
-    assert stages(load_recipe(recipe(tmp_path, KINDS["bpe"]))) == wanted
 
 
 def problems(path: Path) -> str:
