@@ -113,7 +113,7 @@ class Level:
 
     def without_cuts(self) -> Level:
         """The same level with windows that end only at their budgets: the baseline for the cost of forced cuts."""
-        return Level(attrs.evolve(self.spec, windowing=attrs.evolve(self.spec.windowing, cuts=None)), self.dictionary)
+        return Level(self.spec.changed(windowing=attrs.evolve(self.spec.windowing, cuts=None)), self.dictionary)
 
     def encode(self, symbols: Symbols, offsets: Int64 | None = None, *, verify: bool = True) -> Encoding:
         """Tokens of documents.

@@ -80,7 +80,7 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     model = spec.model
     if model is not None and model.portability != "portable":
         # Stepped alone, by exactly the decoder's calls: such a model may answer otherwise among other lanes.
-        return Verified(Stepped(attrs.evolve(spec, lanes=1)))
+        return Verified(Stepped(spec.changed(lanes=1)), spec.name)
     if model is not None and not spec.restarts_with_window and hasattr(model, "score"):
         return Stepped(spec, encode_scored)
     return Stepped(spec)
@@ -233,7 +233,8 @@ class Verified:
     texts = None
     runs_model = True
 
-    def __init__(self, inner: Stepped) -> None:
+    def __init__(self, inner: Stepped, name: str) -> None:
+        self._name = name
         self.unverified: Route = inner
         self.portability = inner.portability
         self.windows_decode_alone = inner.windows_decode_alone
@@ -243,7 +244,7 @@ class Verified:
         back = self.decode(coded.tokens, coded.offsets, None)
         if not (np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, bounds)):
             raise CodingError(
-                f"its model ({self.portability}) did not give the same frequencies twice; nothing was kept"
+                f"{self._name}: its model ({self.portability}) did not give the same frequencies twice; nothing was kept"
             )
         return coded
 

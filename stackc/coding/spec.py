@@ -110,6 +110,12 @@ class LevelSpec:
             raise CodingError(f"{self.name}: this level has no model")
         return self.load_predictor()
 
+    def changed(self, **changes: Any) -> LevelSpec:
+        """The same level but for these attributes. The model is shared with this one, not loaded a second time."""
+        if self.load_predictor is not None:
+            changes.setdefault("load_predictor", lambda: self.predictor)
+        return attrs.evolve(self, **changes)
+
     @property
     def model(self) -> Predictor | None:
         """The predictor under which the coder codes; None for a coder without a model."""

@@ -94,7 +94,7 @@ class Context:
             predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
         ) -> npt.NDArray[np.int64]:
             opened = open_level(section, self.folder(section), self.recipe.corpus.segment, self.runtime, compiled=False)
-            spec = attrs.evolve(opened.spec, load_predictor=lambda: predictor)
+            spec = opened.spec.changed(load_predictor=lambda: predictor)
             if spec.code_bits is None and windowing.cuts is None:
                 bounds = np.array([0, len(symbols)]) if offsets is None else offsets
                 return window_starts(bounds, spec.segment, spec.window.symbols, None)

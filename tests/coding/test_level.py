@@ -217,3 +217,27 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
         level.encode(np.array([3, 11]))
     with pytest.raises(CodingError, match="outside its alphabet of 256"):
         level.decode(np.array([256]))
+
+
+def test_a_level_that_differs_in_one_setting_shares_the_model() -> None:
+    loaded = []
+
+    def load() -> ToyPredictor:
+        loaded.append(ToyPredictor(ALPHABET))
+        return loaded[-1]
+
+    spec = LevelSpec(
+        name="M1",
+        alphabet=ALPHABET,
+        segment=SEGMENT,
+        windowing=Windowing(bits=16, symbols=40, cuts=lambda segment: segment == 3),
+        coder=coder("arithmetic"),
+        token_bits=8,
+        load_predictor=load,
+    )
+    level = Level(spec)
+    symbols = sample(ToyPredictor(ALPHABET), 300)
+    level.encode(symbols)
+    level.without_cuts().encode(symbols)
+    Level(spec.changed(lanes=1)).encode(symbols)
+    assert len(loaded) == 1
