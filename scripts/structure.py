@@ -135,7 +135,7 @@ def _line(depth: int, name: str, path: Path) -> str:
 def page(text: str) -> str:
     """A page with the tree between its marks."""
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n```\n" + "\n".join(tree()) + f"\n```\n{END}" + rest.partition(END)[2]
+    return f"{before}{BEGIN}\n```text\n" + "\n".join(tree()) + f"\n```\n{END}" + rest.partition(END)[2]
 
 
 if __name__ == "__main__":

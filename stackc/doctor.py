@@ -6,7 +6,6 @@ left to the framework is the device, a small stack from training to files, and t
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import os
 import platform
@@ -16,11 +15,11 @@ from pathlib import Path
 
 import attrs
 
-from stackc.api.errors import StackcError
+from stackc.api.errors import MissingPackageError, StackcError
 from stackc.api.files import temporary_folder
 from stackc.api.messages import amount
 from stackc.api.models import Device
-from stackc.api.version import stackc_version
+from stackc.api.version import installed_version, stackc_version
 from stackc.coding.level import Level
 from stackc.parts.registry import Registry, installed
 from stackc.pipeline.build import build
@@ -37,13 +36,15 @@ class Finding:
 
     Attributes:
         name: what was checked.
-        ok: whether it is as it must be.
-        text: what was found, or what is wrong.
+        ok: whether the check passed or was skipped.
+        skipped: whether it needs a package that is not installed.
+        text: what was found, or what is wrong, or what to install.
         seconds: how long it took.
     """
 
     name: str
     ok: bool
+    skipped: bool = False
     text: str
     seconds: float
 
@@ -73,20 +74,26 @@ def examine(device: str = "auto") -> Iterator[Finding]:
         checks += [("build", small.build), ("tokens", small.tokens), ("files", small.files)]
         for name, test in checks:
             begun = time.monotonic()
+            ok, skipped = True, False
             try:
-                text, ok = test(), True
+                text = test()
+            except MissingPackageError as error:
+                # Every check after the device needs it, so a device that is missing is not skipped.
+                text, ok, skipped = str(error), name != "device", name != "device"
             except Exception as error:  # whatever goes wrong here is a finding
                 text = str(error) if isinstance(error, StackcError) else f"{type(error).__name__}: {error}"
                 ok = False
             failed += not ok
-            yield Finding(name=name, ok=ok, text=" ".join(text.split()), seconds=time.monotonic() - begun)
+            yield Finding(
+                name=name, ok=ok, skipped=skipped, text=" ".join(text.split()), seconds=time.monotonic() - begun
+            )
             if name == "device" and not ok:
                 return
 
 
 def _software() -> str:
-    names = ("numpy", "numba", "torch", "safetensors")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    found = {name: installed_version(name) for name in ("numpy", "numba", "torch", "safetensors")}
+    versions = ", ".join(f"{name} {version}" if version else f"no {name}" for name, version in found.items())
     return f"stackc {stackc_version()}, Python {platform.python_version()}, {versions}"
 
 
@@ -116,11 +123,16 @@ class _SmallStack:
         self._stack: Stack | None = None
 
     def build(self) -> str:
-        short = tuple(f"{path}.train.symbols={SYMBOLS}" for path in ("level.1", "level.2", "top"))
-        self._stack = build("smoke", self.folder, overrides=short, device=self._device)
-        return (
-            f"trained, frozen, compiled, encoded and decoded {amount(len(self._stack.levels), 'level')} and a top model"
-        )
+        models, names = ("level.1", "level.2", "top"), "trained, frozen"
+        try:
+            short = tuple(f"{path}.train.symbols={SYMBOLS}" for path in models)
+            self._stack = build("smoke", self.folder, overrides=short, device=self._device)
+        except MissingPackageError:  # the checks that follow are about the framework, and counts do for them too
+            names = "counted"
+            tables = ('model={backend="counted"}', "train={}")
+            counted = tuple(f"{path}.{table}" for path in models for table in tables)
+            self._stack = build("smoke", self.folder, overrides=counted, device=self._device)
+        return f"{names}, compiled, encoded and decoded {amount(len(self._stack.levels), 'level')} and a top model"
 
     def tokens(self) -> str:
         """The same tokens in one lane and in many, on one thread and on two."""

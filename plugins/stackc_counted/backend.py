@@ -31,7 +31,7 @@ from stackc_counted.continuation import continued
 from stackc_counted.counting import count_texts
 from stackc_counted.mixing import discounted
 from stackc_counted.models import count
-from stackc_counted.trie import Trie
+from stackc_counted.trie import UNIT, Trie
 
 Int64 = npt.NDArray[np.int64]
 
@@ -111,7 +111,8 @@ class Counting:
         chosen = evenly(self.offsets, most)
         starts, sizes = self.offsets[:-1][chosen], np.diff(self.offsets)[chosen]
         ends = np.cumsum(sizes)
-        return np.arange(ends[-1]) + np.repeat(starts - (ends - sizes), sizes)
+        found: Int64 = np.arange(ends[-1]) + np.repeat(starts - (ends - sizes), sizes)
+        return found
 
     def _texts(self, places: Int64, length: int) -> Trie:
         return count_texts(self.symbols, self.offsets, places, **self._limits(length, len(places)))
@@ -149,9 +150,10 @@ def evenly(bounds: Int64, most: int) -> Int64:
 
 def cumulative(counts: Int64) -> Int64:
     """int64[A + 1]: the symbols' cumulative counts, each a sixteenth more than it was seen, scaled to sum to 2^30."""
-    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(mixing.UNIT * counts + 1)])
+    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(UNIT * counts + 1)])
     # At most 2^28 symbols of at most 2^20 kinds: running < 2^33, and the product below 2^63.
-    return (running << mixing.BASE_BITS) // running[-1]
+    scaled: Int64 = (running << mixing.BASE_BITS) // running[-1]
+    return scaled
 
 
 class CountedPredictor:
@@ -169,7 +171,7 @@ class CountedPredictor:
     def __init__(self, config: Counted, anchored: Trie, free: Trie, base: Int64) -> None:
         self.config, self.alphabet = config, len(base) - 1
         self.tries, self.base = (anchored, free), base
-        self._tables: tuple[Any, ...] = (*(trie.table for trie in self.tries), base)
+        self._tables: tuple[Any, Any, Any] = (anchored.table, free.table, base)
 
     @property
     def parameters(self) -> int:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from stackc.api import TOTAL
-from stackc_counted.mixing import BASE_BITS, DISCOUNTS, SHARE_BITS, UNIT
+from stackc_counted.mixing import BASE_BITS, DISCOUNTS, SHARE_BITS
+from stackc_counted.trie import UNIT
 
 Text = tuple[int, ...]
 

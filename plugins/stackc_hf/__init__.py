@@ -12,6 +12,7 @@ from stackc_hf.config import Hf
 
 
 def _hf(config: Hf) -> Any:
+    require("torch", "torch", "hf")
     require("transformers", "hf", "hf")
     from stackc_hf.backend import HfBackend
 

@@ -14,6 +14,10 @@ from stackc.api import MAX_ALPHABET, Cost, bits, globs, speed
 Setting = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 
+def _installed() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
+
+
 @attrs.frozen(kw_only=True)
 class HfTraining:
     """The ``[level.train]`` table of an hf model: AdamW, a linear warm-up over a tenth of the steps, a linear decay.
@@ -90,7 +94,7 @@ class Hf:
         if self.checkpoint:
             if self.settings or self.model_type != attrs.fields(Hf).model_type.default:
                 found.append("checkpoint: it comes with its own model_type and settings; remove these")
-        elif importlib.util.find_spec("transformers"):  # if it is not there, the factory says what to install
+        elif _installed():  # if not, the factory says what to install
             from stackc_hf.making import configuration_problems
 
             found += configuration_problems(self.model_type, given, self.context)
@@ -109,13 +113,13 @@ class Hf:
     def cost(self, alphabet: int, settings: HfTraining | None) -> Cost:
         """Parameters (exact), operations a symbol, and what the training takes on one process.
 
-        Sizes are 0 where transformers is not installed or the checkpoint is not there; predictors tell them then.
+        Sizes are 0 if transformers, torch or the checkpoint is missing; predictors report them then.
         """
         row = self.context if settings is None else settings.row_symbols(self.context)
         rows = 0 if settings is None else settings.batch
         symbols = 0 if settings is None else settings.steps * rows * row
         found = None
-        if importlib.util.find_spec("transformers"):
+        if _installed():
             from stackc_hf.sizes import before_training
 
             found = before_training(self, alphabet, rows, row)

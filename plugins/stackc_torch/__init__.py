@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stackc.api import Register, hookimpl
+from stackc.api import Register, hookimpl, require
 from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.gru.config import Gru
 
@@ -19,12 +19,14 @@ __all__ = ["Gru", "Transformer", "TransformerTraining", "stackc_register_models"
 
 
 def _transformer(config: Transformer) -> Any:
+    require("torch", "torch", "transformer")
     from stackc_torch.backend import TransformerBackend
 
     return TransformerBackend(config)
 
 
 def _gru(config: Gru) -> Any:
+    require("torch", "torch", "gru")
     from stackc_torch.backend import GruBackend
 
     return GruBackend(config)

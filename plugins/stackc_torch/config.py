@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 from attrs.validators import and_, ge, in_, le, optional
 
-from stackc.api import MAX_ALPHABET, Cost, Device, bits, speed
+from stackc.api import MAX_ALPHABET, Cost, Device, bits, require, speed
 
 MAX_INNER = 1 << 15
 """Widest matrix product of the frozen network: 127 * 127 * 2^15 stays below 2^31."""
@@ -115,6 +115,7 @@ class Transformer:
     @staticmethod
     def doctor(device: Device) -> str:
         """The frozen network's self-test."""
+        require("torch", "torch", "transformer")
         from stackc_torch.doctor import examine
 
         return examine(device)

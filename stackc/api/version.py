@@ -26,6 +26,14 @@ def stackc_version() -> str:
     return importlib.metadata.version("stackc")
 
 
+def installed_version(distribution: str) -> str | None:
+    """The version of an installed package, or None if it is not installed."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def contract_problem(plugin: object) -> str | None:
     """Why a plugin was made for another contract than this one; None where it fits or does not say."""
     made_for = getattr(plugin, DECLARATION, None)

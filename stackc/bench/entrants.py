@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -155,11 +154,3 @@ def chosen(against: Sequence[str] | None) -> list[tuple[str, Peer, str | None]]:
             raise StackcError(f"--against {item}: no {variant!r} of {name}; {known}")
         rows.append((item, peer, variant if colon else peer.default))
     return rows
-
-
-def version(distribution: str) -> str | None:
-    """The installed version of a package, or None."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -7,12 +7,12 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from stackc.bench.entrants import version
+from stackc.api.version import installed_version
 
 
 def machine(packages: list[str]) -> dict[str, Any]:
     """CPU, cores, system, and the versions of Python and of those packages that are installed."""
-    found = {name: version(name) for name in ("stackc", "numpy", "numba", *packages)}
+    found = {name: installed_version(name) for name in ("stackc", "numpy", "numba", *packages)}
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -13,7 +13,8 @@ from pathlib import Path
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import make_folder_atomically
 from stackc.api.names import expanded
-from stackc.bench.entrants import Trainer, version
+from stackc.api.version import installed_version
+from stackc.bench.entrants import Trainer
 from stackc.bench.process import ask_once
 from stackc.bench.sample import Sample
 from stackc.bench.tokenizer_codecs import BPE, RANKS, SENTENCEPIECE
@@ -50,7 +51,7 @@ def trained(
         WorkerError: the peer cannot be trained so.
         OSError, ArtifactError: the cache cannot be written.
     """
-    key = [FORMAT, trainer.name, variant, version(trainer.distribution), vocabulary, text.digest]
+    key = [FORMAT, trainer.name, variant, installed_version(trainer.distribution), vocabulary, text.digest]
     short = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     name = "-".join([trainer.name, *([variant] if variant else []), str(vocabulary), short])
     folder = cache_folder() / name

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
-from typing import TYPE_CHECKING
 
 from stackc.api.models import Portability
-
-if TYPE_CHECKING:
-    pass
+from stackc.api.version import installed_version
 
 
 def host(portability: Portability) -> str:
     """What must be equal where tokens are written and read: nothing, the software build, or the machine too."""
     if portability == "portable":
         return ""
-    versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "torch"))
+    # Without torch its version is left out: such a machine decodes only what was written without torch too.
+    found = {name: installed_version(name) for name in ("numpy", "torch")}
+    versions = " ".join(f"{name} {version}" for name, version in found.items() if version)
     build = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
     return build if portability == "same-build" else f"{platform.node()}: {build}"

@@ -244,7 +244,8 @@ class Verified:
         back = self.decode(coded.tokens, coded.offsets, None)
         if not (np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, bounds)):
             raise CodingError(
-                f"{self._name}: its model ({self.portability}) did not give the same frequencies twice; nothing was kept"
+                f"{self._name}: its model ({self.portability}) did not give the same frequencies twice; "
+                "nothing was kept"
             )
         return coded
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api.errors import StackcError
+from stackc.api.errors import MissingPackageError, StackcError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.api.models import Cost, Portability, Predictor
 from stackc.api.windowings import Windowing
@@ -39,6 +39,9 @@ def check_part(part: Part) -> Verdict:
     try:
         config = part.config()
         made = part.factory(config)
+    except MissingPackageError as error:
+        verdict.problems.append(str(error))
+        return verdict
     except Exception as error:  # whatever a plugin raises is its verdict
         verdict.problems.append(f"its factory fails on the default configuration ({type(error).__name__}: {error})")
         verdict.raised.append(error)

@@ -1,4 +1,5 @@
-"""The logs of a stack, no part of it: `metrics.jsonl`, a line a point, and TensorBoard events, a run a stage.
+"""The logs of a stack, which are not part of it: `metrics.jsonl`, one line per point, and, if tensorboard is installed,
+TensorBoard events, one run per stage.
 
 A stage has one curve. One that begins anew, perhaps with another seed, drops the curve that stood there; one that goes
 on after a kill logs the steps since its last checkpoint again, and what the killed process said of them is dropped.
@@ -7,6 +8,7 @@ on after a kill logs the steps since its last checkpoint again, and what the kil
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import platform
@@ -34,6 +36,7 @@ class StageLog:
         self._folder, self._stage = folder, stage
         self._run = folder / "tensorboard" / stage.replace("/", "-")
         self._events: _Events | None = None
+        self._begun = False
         if not resumed:
             self._drop(None)
 
@@ -41,13 +44,15 @@ class StageLog:
         """Scalars at a step."""
         record = {"time": round(time.time(), 3), "stage": self._stage, "step": step, **scalars}
         with kept_in(self._folder):
-            if self._events is None:
+            if not self._begun:
+                self._begun = True
                 self._drop(step)
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._events = _Events(self._run)
+                self._events = _Events(self._run) if importlib.util.find_spec("tensorboard") else None
             with (self._folder / METRICS).open("a") as file:
                 file.write(json.dumps(record) + "\n")
-            self._events.add(step, scalars)
+            if self._events is not None:
+                self._events.add(step, scalars)
 
     def close(self) -> None:
         if self._events is not None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from stackc.api.errors import StackcError
+from stackc.api.errors import MissingPackageError, StackcError
+from stackc.api.extras import need
 from stackc.api.models import Device
 
 if TYPE_CHECKING:
@@ -39,17 +40,23 @@ class Runtime:
         return attrs.evolve(cls(**attrs.asdict(run)), **changes)
 
     def resolve(self) -> Device:
-        """The device itself. Imports torch unless "cpu" was asked for.
+        """The device itself. Imports torch unless "cpu" was asked for; without torch, "auto" is the CPU.
 
         Raises:
+            MissingPackageError: CUDA was asked for and torch is missing.
             StackcError: CUDA was asked for and there is none.
         """
-        if self.device == "cpu":
-            return Device(name="cpu", threads=self.threads)
-        import torch
-
-        if torch.cuda.is_available():
+        if self.device != "cpu" and self._sees_cuda():
             return Device(name="cuda", threads=self.threads)
-        if self.device == "cuda":
-            raise StackcError("--device cuda: torch sees no CUDA device here; use --device cpu, or auto")
         return Device(name="cpu", threads=self.threads)
+
+    def _sees_cuda(self) -> bool:
+        try:
+            torch = need("torch", "torch", f"--device {self.device}")
+        except MissingPackageError:
+            if self.device == "auto":
+                return False
+            raise
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise StackcError("--device cuda: torch sees no CUDA device here; use --device cpu, or auto")
+        return bool(torch.cuda.is_available())

@@ -359,7 +359,7 @@ def test_doctor_finds_all_well_and_names_what_is_not(monkeypatch: pytest.MonkeyP
     done = run("doctor", "--device", "cpu")
     lines = done.stdout.splitlines()
     assert done.exit_code == 2
-    assert done.stderr == "error: not well: coder arithmetic\n"
+    assert done.stderr == "error: failed: coder arithmetic\n"
     assert [line.split(":")[0] for line in lines] == [
         "ok      software", "ok      device", "ok      plugins", "ok      model gru",
         "ok      model transformer", "FAILED  coder arithmetic", "ok      build", "ok      tokens", "ok      files",

@@ -76,7 +76,7 @@ def test_code_runs(path: Path, smoke: Path, tmp_path: Path, monkeypatch: pytest.
             tomllib.loads(block.code)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted({*DOCUMENTS, *ROOT.glob("*.md")}), ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#: ]+)", path.read_text()):
         assert (path.parent / target).exists(), target
@@ -91,3 +91,37 @@ def test_the_reference_shows_every_command_as_it_is() -> None:
     for command in [[name] for name in COMMANDS] + [["plugins", "list"], ["plugins", "check"], ["plugins", "new"]]:
         shown = CliRunner().invoke(main, [*command, "--help"], prog_name="stackc", terminal_width=100).output
         assert shown.strip() in text, command
+
+
+def test_the_changelog_is_short_enough_to_be_read() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert set(re.findall(r"^### (.*)$", text, re.MULTILINE)) <= {"Added", "Changed", "Fixed", "Bits"}
+    for version in re.split(r"^## ", text, flags=re.MULTILINE):
+        assert not re.search(r"^[-*] ", version.partition("\n### ")[0], re.MULTILINE), "a bullet without a category"
+    bullets = re.findall(r"^- .*(?:\n  .*)*", text, re.MULTILINE)
+    assert [bullet for bullet in bullets if bullet.count("\n") > 1] == []
+    assert [line for line in text.splitlines() if len(line) > 120] == []
+
+
+def test_the_scripts_that_pages_and_workflows_call_can_be_run() -> None:
+    callers = [
+        *ROOT.glob("*.md"),
+        ROOT / ".ci" / "run",
+        *(ROOT / ".github").rglob("*.*"),
+        *(ROOT / "scripts").iterdir(),
+    ]
+    named = {
+        name for path in callers if path.is_file() for name in re.findall(r"scripts/[a-z]+\b(?!\.)", path.read_text())
+    }
+    assert named >= {"scripts/check", "scripts/docs", "scripts/lint", "scripts/test"}
+    assert [name for name in sorted(named) if not os.access(ROOT / name, os.X_OK)] == []
+
+
+def test_the_version_is_stated_in_one_place() -> None:
+    import stackc
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert stackc.__version__ == version
+    assert re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == version
+    code = [path for base in ("stackc", "plugins") for path in (ROOT / base).rglob("*.py")]
+    assert [path for path in code if re.search(r"\bversion(__)? *= *[\"']\d", path.read_text())] == []

@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 from attrs.validators import and_, ge, le
 
-from stackc.api import MAX_ALPHABET, Cost, Device, bits
+from stackc.api import MAX_ALPHABET, Cost, Device, bits, require
 from stackc_torch.config import MAX_INNER, TransformerTraining, coding_cost
 
 
@@ -31,6 +31,7 @@ class Gru:
     @staticmethod
     def doctor(device: Device) -> str:
         """The frozen network's self-test."""
+        require("torch", "torch", "gru")
         from stackc_torch.gru.doctor import examine
 
         return examine(device)

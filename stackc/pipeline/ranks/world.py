@@ -25,6 +25,7 @@ from typing import Any
 import attrs
 
 from stackc.api.errors import StackcError
+from stackc.api.extras import need
 from stackc.api.streams import write_all
 
 PATIENCE = datetime.timedelta(days=365)
@@ -146,6 +147,7 @@ def world(device: str) -> Iterator[World]:
     if ranks == 1:
         yield World()
         return
+    need("torch", "torch", "a build by several processes")
     import torch
     import torch.distributed as dist
 
