@@ -1,6 +1,6 @@
 """docs/recipes.md is true: its tables are those of the configuration classes, its examples run.
 
-After a change of a field, write the tables anew with ``STACKC_REWRITE_DOCS=1 pytest tests/test_recipe_docs.py``.
+After a change of a field, write the tables anew with ``STACKC_REWRITE_DOCS=1 pytest tests/docs/test_recipe_docs.py``.
 """
 
 from __future__ import annotations
