@@ -1,10 +1,11 @@
-"""`stackc doctor`: does this installation give the right bits on this machine?"""
+"""`stackc doctor`: does this installation produce the right bits on this machine?"""
 
 from __future__ import annotations
 
 import click
 
-from stackc.cli import Command
+from stackc.api.errors import StackcError
+from stackc.cli.command import Command, show
 
 
 @click.command(cls=Command)
@@ -12,11 +13,9 @@ from stackc.cli import Command
 def command(device: str) -> None:
     """Test this machine and this installation, in under a minute.
 
-    Shows the device, its threads and how exact matrix products run on it; holds codes and networks against known
-    bits; builds a small stack, and compresses and decompresses with it. Exits with 2 where anything is wrong.
+    Shows the device, its threads and how exact matrix products run on it; compares codes and networks with known bits;
+    builds a small stack, and compresses and decompresses with it. The exit code is 2 if any check fails.
     """
-    from stackc.api.errors import StackcError
-    from stackc.cli.show import show
     from stackc.doctor import examine
 
     failed = []
@@ -27,5 +26,5 @@ def command(device: str) -> None:
         if not finding.ok:
             failed.append(finding.name)
     if failed:
-        raise StackcError(f"not well: {', '.join(failed)}")
-    show(f"all is well ({total:.0f} s)")
+        raise StackcError(f"failed: {', '.join(failed)}")
+    show(f"all checks passed ({total:.0f} s)")

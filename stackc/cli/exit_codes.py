@@ -1,12 +1,10 @@
-"""Exit codes of every command."""
+"""Exit codes that all commands share."""
 
 from __future__ import annotations
 
 WARNING = 1
-"""The exit code of work that was done with losses, which were named."""
-
+"""The work was done, but with losses, which were reported."""
 
 USER_ERROR = 2
-
 
 INTERRUPTED = 130

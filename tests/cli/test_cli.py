@@ -106,7 +106,7 @@ def test_inspect_shows_and_verifies(stack: Path) -> None:
     assert result.exit_code == 0
     assert "M1: alphabet 256 -> 512" in result.stdout
     assert "a compiled dictionary" in result.stdout
-    assert re.search(r"verified: \d+ parts, as the manifest says", result.stdout)
+    assert re.search(r"verified: \d+ files, all SHA-256 match the manifest", result.stdout)
     assert json.loads(stackc("inspect", stack, "--json").stdout)["format"] == 1
 
 
