@@ -17,8 +17,8 @@ import click
 from stackc.api import streams
 from stackc.api.errors import StackcError
 from stackc.api.messages import shown
+from stackc.cli.command import INTERRUPTED, USER_ERROR
 from stackc.cli.ended import SIGNALS, Ended, end_at_once, end_cleanly
-from stackc.cli.exit_codes import INTERRUPTED, USER_ERROR
 from stackc.parts.blame import wants_traceback
 
 COMMANDS = {

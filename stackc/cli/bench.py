@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from stackc.api.errors import CodingError, StackcError
-from stackc.api.files import read_pieces
+from stackc.api.errors import CodingError
+from stackc.api.files import read_pieces, temporary, temporary_folder
 from stackc.api.streams import results, write_all
-from stackc.cli.command import (
-    Command,
-    console,
-    json_option,
-    level_option,
-    number,
-    show_json,
-    stack_argument,
-)  # fmt: skip
+from stackc.cli import options
+from stackc.cli.command import Command, console, show_json
 from stackc.cli.many_files import named
 from stackc.cli.progress import status
 
@@ -29,15 +21,15 @@ AGAINST_HELP = "Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19.  [default: a
 
 
 @click.command(cls=Command)
-@stack_argument
+@options.stack
 @click.argument("file")
 @click.option("--against", metavar="NAMES", help=AGAINST_HELP)
-@level_option("The level to measure, e.g. M1.  [default: the last]")
-@number("--repeats", 1, default=5, help="Number of rounds.")
-@number("--threads", 1, default=1, help="If more than 1, also measure the stack with this many threads.")
-@number("--peer-bytes", 1, default=16_000_000, help="Bytes of text to train the tokenizers on, at most.")
-@number("--timeout", 0.0, open=True, default=600.0, help="Seconds that one step of a peer may take.")
-@json_option
+@options.level("The level to measure, e.g. M1.  [default: the last]")
+@options.number("--repeats", 1, default=5, help="Number of rounds.")
+@options.number("--threads", 1, default=1, help="If more than 1, also measure the stack with this many threads.")
+@options.number("--peer-bytes", 1, default=16_000_000, help="Bytes of text to train the tokenizers on, at most.")
+@options.number("--timeout", 0.0, open=True, default=600.0, help="Seconds that one step of a peer may take.")
+@options.as_json
 def command(stack: Path, file: str, against: str | None, as_json: bool, **settings: Any) -> None:
     """Measure STACK against other tokenizers and compressors on FILE, a text that none of them was trained on.
 
@@ -68,11 +60,8 @@ def _on_disk(file: str) -> Iterator[Path]:
     if (path := named(file)) is not None:
         yield path
         return
-    with contextlib.ExitStack() as held:
-        try:
-            copy = held.enter_context(tempfile.NamedTemporaryFile(prefix="stackc-", buffering=0))
+    with temporary_folder() as folder:
+        with temporary(), (folder / "text").open("wb", buffering=0) as copy:
             for piece in read_pieces(None):
                 write_all(copy, piece)
-        except OSError as error:
-            raise StackcError(f"{tempfile.gettempdir()}: cannot keep standard input ({error.strerror})") from error
-        yield Path(copy.name)
+        yield folder / "text"

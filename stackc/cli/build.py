@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from stackc.api.errors import StackcError
-from stackc.cli.command import PATH, Command, console, engine_option, flag
-from stackc.cli.exit_codes import USER_ERROR
+from stackc.cli import options
+from stackc.cli.command import USER_ERROR, Command, console
 from stackc.cli.ray_child import watched
 from stackc.pipeline.engines.base import KEPT
 
@@ -19,12 +19,12 @@ DEVICE_HELP = "Where models are trained.  [default: the recipe's]"
 
 @click.command(cls=Command)
 @click.argument("recipe")
-@click.option("--out", type=PATH, help="The stack's folder.  [default: runs/<stack name>]")
+@options.path("--out", help="The stack's folder.  [default: runs/<stack name>]")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help=CHANGES_HELP)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help=DEVICE_HELP)
-@engine_option("Encode the corpus")
-@flag("--dry-run", help="Show the stages, sizes and an estimate; build nothing.")
-@flag("--quiet", help="Print only the final table.")
+@options.engine("Encode the corpus")
+@options.flag("--dry-run", help="Show the stages, sizes and an estimate; build nothing.")
+@options.flag("--quiet", help="Print only the final table.")
 def command(
     recipe: str, out: Path | None, changes: tuple[str, ...], device: str | None, engine: str, dry_run: bool, quiet: bool
 ) -> None:

@@ -1,10 +1,9 @@
-"""What commands are made of: their class, the options that several of them share, and what they print."""
+"""What all commands share: their class, their exit codes, and what they print."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,13 @@ import click
 
 from stackc.api import streams
 from stackc.api.messages import amount, shown
+from stackc.api.streams import remark as remark
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Decorator = Callable[[Any], Any]
-
-PATH = click.Path(path_type=Path)
+# Exit codes. WARNING: the work was done, but with losses, which were reported.
+WARNING, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 
 class Command(click.Command):
@@ -39,45 +38,6 @@ class OutputFile(click.Path):
         from stackc.stack.outputs import output_path
 
         return super().convert(output_path(value), param, ctx)
-
-
-# --------------------------------------------------------------------------------------------------
-# Arguments and options
-
-
-def flag(*names: str, help: str) -> Decorator:
-    return click.option(*names, is_flag=True, help=help)
-
-
-def number(name: str, least: float, most: float | None = None, *, open: bool = False, **settings: Any) -> Decorator:
-    """An option for a number in least .. most (above least if `open`): an integer if `least` is an integer."""
-    kind = click.IntRange if isinstance(least, int) else click.FloatRange
-    return click.option(name, type=kind(least, most, open), show_default="default" in settings, **settings)  # type: ignore[arg-type]
-
-
-def level_option(help: str) -> Decorator:
-    return click.option("--level", help=help)
-
-
-def engine_option(work: str) -> Decorator:
-    text = f"{work} here, or on a Ray cluster.  [default: local]"
-    return click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help=text)
-
-
-stack_argument = click.argument("stack", type=PATH)
-compressed_argument = click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
-found_stack_option = click.option(
-    "--stack",
-    type=PATH,
-    help="The stack's folder.  [default: the one whose hash the file names, in STACKC_PATH or ./runs]",
-)
-force_option = flag("--force", help="Overwrite existing files.")
-force_bytes_option = flag("--force", help="Overwrite existing files; allow binary output to a terminal.")
-quiet_option = flag("--quiet", help="Print only errors.")
-json_option = flag("--json", "as_json", help="Print one JSON object.")
-
-# --------------------------------------------------------------------------------------------------
-# What is printed
 
 
 def say(text: str) -> None:

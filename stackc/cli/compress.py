@@ -8,23 +8,23 @@ import click
 
 from stackc.api.messages import amount
 from stackc.api.streams import OUTPUT
-from stackc.cli.command import PATH, Command, compressed_size, flag, force_bytes_option, number, quiet_option, say
-from stackc.cli.exit_codes import WARNING
+from stackc.cli import options
+from stackc.cli.command import WARNING, Command, compressed_size, say
 from stackc.cli.many_files import Files, for_each, warning
 from stackc.cli.progress import bar, size_of
 
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--stack", type=PATH, required=True, help="The stack's folder.")
+@options.path("--stack", required=True, help="The stack's folder.")
 @click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
-@number(
+@options.number(
     "--block-size", 1, 1 << 20, default=1 << 16,
     help="Source bytes per block. Larger blocks compress better; smaller ones can be read faster on their own.",
 )  # fmt: skip
-@force_bytes_option
-@flag("--no-verify", help="Do not decode and compare the blocks that were written. Faster.")
-@quiet_option
+@options.force_bytes
+@options.flag("--no-verify", help="Do not decode and compare the blocks that were written. Faster.")
+@options.quiet
 def command(
     files: Files, stack: Path, output: str | None, block_size: int, force: bool, no_verify: bool, quiet: bool
 ) -> None:

@@ -9,17 +9,18 @@ import click
 from stackc.api.files import no_wider
 from stackc.api.messages import amount
 from stackc.api.streams import OUTPUT, write_all
-from stackc.cli.command import Command, force_bytes_option, level_option, say, stack_argument
+from stackc.cli import options
+from stackc.cli.command import Command, say
 from stackc.cli.many_files import named, named_output
 from stackc.stack.outputs import check_target, open_output
 
 
 @click.command(cls=Command)
-@stack_argument
+@options.stack
 @click.argument("tokens")
 @click.option("-o", "--output", required=True, help="The decoded file; - for standard output.")
-@level_option("The level that the tokens are from.  [default: the last]")
-@force_bytes_option
+@options.level("The level that the tokens are from.  [default: the last]")
+@options.force_bytes
 def command(stack: Path, tokens: str, output: str, level: str | None, force: bool) -> None:
     """Decode TOKENS of STACK to the bytes that they represent.
 

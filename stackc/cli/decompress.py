@@ -10,16 +10,8 @@ import click
 
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount
-from stackc.cli.command import (
-    Command,
-    compressed_argument,
-    flag,
-    force_bytes_option,
-    found_stack_option,
-    quiet_option,
-    say,
-)  # fmt: skip
-from stackc.cli.exit_codes import WARNING
+from stackc.cli import options
+from stackc.cli.command import WARNING, Command, say
 from stackc.cli.many_files import Files, for_each, warning
 from stackc.cli.progress import bar, size_of
 
@@ -40,13 +32,13 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic only in newer 
 
 
 @click.command(cls=Command)
-@compressed_argument
-@found_stack_option
+@options.compressed_files
+@options.found_stack
 @click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.")
 @click.option("--range", "span", type=Span(), help="Only these bytes of the original; reads only their blocks.")
-@flag("--salvage", help="Recover the undamaged blocks of a damaged file; missing bytes become zeros.")
-@force_bytes_option
-@quiet_option
+@options.flag("--salvage", help="Recover the undamaged blocks of a damaged file; missing bytes become zeros.")
+@options.force_bytes
+@options.quiet
 def command(
     files: Files, stack: Path | None, output: str | None, span: Any, salvage: bool, force: bool, quiet: bool
 ) -> None:

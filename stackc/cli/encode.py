@@ -9,7 +9,8 @@ import click
 
 from stackc.api.messages import amount
 from stackc.api.streams import OUTPUT
-from stackc.cli.command import Command, engine_option, force_bytes_option, level_option, say, stack_argument
+from stackc.cli import options
+from stackc.cli.command import Command, say
 from stackc.cli.ray_child import watched
 from stackc.pipeline.engines.base import STARTS_OVER
 
@@ -17,12 +18,12 @@ OUTPUT_HELP = "The tokens: a .npy, .bin or .txt file; - for standard output in t
 
 
 @click.command(cls=Command)
-@stack_argument
+@options.stack
 @click.argument("file")
 @click.option("-o", "--output", required=True, help=OUTPUT_HELP)
-@level_option("Stop at this level, e.g. M1.  [default: the last]")
-@engine_option("Encode")
-@force_bytes_option
+@options.level("Stop at this level, e.g. M1.  [default: the last]")
+@options.engine("Encode")
+@options.force_bytes
 def command(stack: Path, file: str, output: str, level: str | None, engine: str, force: bool) -> None:
     """Encode FILE (- for standard input) to tokens of STACK. Any bytes are valid; FILE is one document."""
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))

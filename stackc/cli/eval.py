@@ -9,15 +9,16 @@ import click
 from stackc.api.errors import PartError
 from stackc.api.files import read_bytes
 from stackc.api.streams import results
-from stackc.cli.command import Command, console, json_option, show_json, stack_argument
+from stackc.cli import options
+from stackc.cli.command import Command, console, show_json
 from stackc.cli.many_files import Files, check_once, named
 from stackc.cli.progress import status
 
 
 @click.command(cls=Command)
-@stack_argument
+@options.stack
 @click.argument("files", nargs=-1, required=True)
-@json_option
+@options.as_json
 def command(stack: Path, files: Files, as_json: bool) -> None:
     """Measure every level of STACK on FILES, one document each (- for standard input), and decode them all again."""
     from stackc.report.table import print_evaluation

@@ -8,7 +8,8 @@ import click
 
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount
-from stackc.cli.command import PATH, Command, flag, force_option, level_option, quiet_option, say, stack_argument
+from stackc.cli import options
+from stackc.cli.command import Command, say
 from stackc.cli.progress import bar
 from stackc.stack.outputs import check_output, check_output_folder, output_path
 
@@ -16,19 +17,19 @@ TOKENIZER = "hf-tokenizer"
 
 
 @click.command(cls=Command)
-@stack_argument
-@click.argument("files", nargs=-1, type=PATH, metavar="[FILE...]")
+@options.stack
+@click.argument("files", nargs=-1, type=options.PATH, metavar="[FILE...]")
 @click.option("--to", type=click.Choice([TOKENIZER, "parquet", "bin"]), required=True, help="What to write.")
 @click.option("-o", "--output", "target", metavar="PATH", required=True, help="A file, or a tokenizer's folder.")
-@level_option("The level to export, e.g. M1.  [default: the last]")
+@options.level("The level to export, e.g. M1.  [default: the last]")
 @click.option(
     "--split",
     type=click.Choice(["train", "valid", "test"]),
     help="Part of the stack's own text, if no files are named.  [default: train]",
 )
-@flag("--eos", help="Write a separate id, one past the tokens, after each document (bin only).")
-@force_option
-@quiet_option
+@options.flag("--eos", help="Write a separate id, one past the tokens, after each document (bin only).")
+@options.force
+@options.quiet
 def command(
     stack: Path, files: tuple[Path, ...], to: str, target: str, level: str | None, split: str | None, eos: bool,
     force: bool, quiet: bool,
@@ -44,38 +45,35 @@ def command(
     if target == "-":
         other = "a folder" if to == TOKENIZER else "a file (/dev/stdout is standard output)"
         raise StackcError(f"-: --to {to} needs a name; name {other} with -o")
-    if to != TOKENIZER:
-        done = _export_tokens(to, output_path(target), stack, level, split or "train", files, eos, force, quiet)
-    elif files or split is not None:
+    if to == TOKENIZER and (files or split is not None):
         raise StackcError(f"--to {TOKENIZER}: a tokenizer holds no text; omit --split and files")
+    if to == TOKENIZER:
+        done = _save_tokenizer(stack, level, Path(target), force)
     else:
-        from stackc.interop.hf import StackTokenizer
+        from stackc.interop.export import Tokens, export_bin, export_parquet, meta_name
+        from stackc.stack.stack import Stack
 
-        check_output_folder(Path(target), stack, force=force)
-        tokenizer = StackTokenizer.from_stack(stack, level)
-        tokenizer.save_pretrained(target)
-        done = f"a tokenizer of {len(tokenizer):,} ids"
+        output = output_path(target)
+        for written in [output, meta_name(output) if to == "bin" else None]:
+            if written is not None:
+                check_output(written, *files, stack, force=force)
+        tokens = Tokens(stack=Stack(stack), level=level, split=split or "train", files=files)
+        with bar(str(output), tokens.source_bytes, quiet) as report:
+            if to == "bin":
+                made = export_bin(tokens, output, eos=eos, report=report)
+            else:
+                made = export_parquet(tokens, output, report=report)
+        ids = f"{made.ids:,} ids{', one of them for the end of a document' if eos else ''}"
+        sizes = f"{amount(made.source_bytes, 'byte')} as {amount(made.tokens, 'token')}"
+        done = f"{amount(made.documents, 'document')}, {sizes}, {made.dtype} ({ids})"
     if not quiet:
         say(f"{Path(target)}: {done}")
 
 
-def _export_tokens(
-    to: str, output: Path, stack: Path, level: str | None, split: str, files: tuple[Path, ...], eos: bool,
-    force: bool, quiet: bool,
-) -> str:  # fmt: skip
-    """Write tokens; a sentence on what was written."""
-    from stackc.interop.export import Tokens, export_bin, export_parquet, meta_name
-    from stackc.stack.stack import Stack
+def _save_tokenizer(stack: Path, level: str | None, folder: Path, force: bool) -> str:
+    from stackc.interop.hf import StackTokenizer
 
-    for written in [output, meta_name(output) if to == "bin" else None]:
-        if written is not None:
-            check_output(written, *files, stack, force=force)
-    tokens = Tokens(stack=Stack(stack), level=level, split=split, files=files)
-    with bar(str(output), tokens.source_bytes, quiet) as report:
-        if to == "bin":
-            made = export_bin(tokens, output, eos=eos, report=report)
-        else:
-            made = export_parquet(tokens, output, report=report)
-    sizes = f"{amount(made.source_bytes, 'byte')} as {amount(made.tokens, 'token')}"
-    ids = f"{made.ids:,} ids{', one of them for the end of a document' if eos else ''}"
-    return f"{amount(made.documents, 'document')}, {sizes}, {made.dtype} ({ids})"
+    check_output_folder(folder, stack, force=force)
+    tokenizer = StackTokenizer.from_stack(stack, level)
+    tokenizer.save_pretrained(str(folder))
+    return f"a tokenizer of {len(tokenizer):,} ids"

@@ -8,15 +8,16 @@ from pathlib import Path
 import click
 
 from stackc.api.streams import binary_output, results, write_all
-from stackc.cli.command import Command, number, stack_argument
+from stackc.cli import options
+from stackc.cli.command import Command
 
 
 @click.command(cls=Command)
-@stack_argument
+@options.stack
 @click.option("--prompt", default="", help="Prompt to continue; the output starts with it.")
-@number("--tokens", 0, default=100, help="Number of tokens to draw.")
-@number("--temperature", 0.0, default=1.0, help="0 takes the most likely token.")
-@number("--seed", 0, default=0)
+@options.number("--tokens", 0, default=100, help="Number of tokens to draw.")
+@options.number("--temperature", 0.0, default=1.0, help="0 takes the most likely token.")
+@options.number("--seed", 0, default=0)
 def command(stack: Path, prompt: str, tokens: int, temperature: float, seed: int) -> None:
     """Continue a prompt: STACK encodes it, its top model draws more tokens, and all of them are decoded."""
     from stackc.stack.stack import Stack

@@ -11,17 +11,8 @@ import click
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import sha256_file
 from stackc.api.messages import amount
-from stackc.cli.command import (
-    PATH,
-    Command,
-    compressed_size,
-    console,
-    flag,
-    level_option,
-    number,
-    show,
-    show_json,
-)  # fmt: skip
+from stackc.cli import options
+from stackc.cli.command import Command, compressed_size, console, show, show_json
 from stackc.stack.manifest import read_manifest, stack_sha256
 
 if TYPE_CHECKING:
@@ -33,12 +24,12 @@ SHOWN = 100
 
 
 @click.command(cls=Command)
-@click.argument("path", type=PATH)
-@flag("--json", "as_json", help="Print JSON: the manifest, the texts, or the header of a compressed file.")
-@flag("--verify", help="Check the SHA-256 of every file of a stack.")
-@flag("--texts", help="List the texts of a compiled level, the most frequent first.")
-@level_option("The level whose texts are listed, e.g. M1.")
-@number("--limit", 0, help="Number of texts to list; 0 lists all.  [default: 100]")
+@click.argument("path", type=options.PATH)
+@options.flag("--json", "as_json", help="Print JSON: the manifest, the texts, or the header of a compressed file.")
+@options.flag("--verify", help="Check the SHA-256 of every file of a stack.")
+@options.flag("--texts", help="List the texts of a compiled level, the most frequent first.")
+@options.level("The level whose texts are listed, e.g. M1.")
+@options.number("--limit", 0, help="Number of texts to list; 0 lists all.  [default: 100]")
 def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | None, limit: int | None) -> None:
     """Show the levels, models, plugins and figures of the stack in folder PATH, or the header of PATH.stk."""
     if path.is_file():

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 
 from stackc.api.errors import StackcError
-from stackc.cli.command import say
-from stackc.cli.exit_codes import USER_ERROR
+from stackc.cli.command import USER_ERROR, say
 from stackc.stack.outputs import check_distinct, output_path
 
 STANDARD = "-"

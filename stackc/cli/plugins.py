@@ -9,9 +9,10 @@ import click
 
 from stackc.api.errors import PluginError
 from stackc.api.messages import literal
-from stackc.api.streams import remark, results
+from stackc.api.streams import results
 from stackc.api.version import DECLARATION
-from stackc.cli.command import PATH, Command, console, json_option, say, show, show_json
+from stackc.cli import options
+from stackc.cli.command import Command, console, remark, say, show, show_json
 from stackc.parts.blame import wants_traceback
 from stackc.parts.part import Broken, Part
 from stackc.parts.registry import HOOKS, Registry, installed
@@ -33,7 +34,7 @@ def command() -> None:
 
 
 @command.command(name="list")
-@json_option
+@options.as_json
 def list_(as_json: bool) -> None:
     """List the installed parts, and plugins that were set aside.
 
@@ -88,7 +89,7 @@ def check(name: str) -> None:
 @command.command()
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(HOOKS)), required=True, help="What the plugin adds.")
-@click.option("--out", type=PATH, default=Path(), help="The folder to put it in.  [default: the current one]")
+@options.path("--out", default=Path(), help="The folder to put it in.  [default: the current one]")
 def new(name: str, kind: str, out: Path) -> None:
     """Create a working plugin package NAME.
 

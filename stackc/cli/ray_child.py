@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from stackc.cli.exit_codes import USER_ERROR
+from stackc.cli.command import USER_ERROR
 
 PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 

@@ -9,25 +9,20 @@ import click
 from stackc.api.errors import StackcError
 from stackc.api.files import is_special
 from stackc.api.messages import amount
-from stackc.api.streams import remark
-from stackc.cli.command import PATH, Command, OutputFile, force_option, number, say
+from stackc.cli import options
+from stackc.cli.command import Command, OutputFile, remark, say
 from stackc.cli.progress import status
 
 
 @click.command(cls=Command)
-@click.argument("stacks", metavar="STACK...", type=PATH, nargs=-1, required=True)
+@click.argument("stacks", metavar="STACK...", type=options.PATH, nargs=-1, required=True)
 @click.option("-o", "--output", type=OutputFile(), default=Path("report.html"), show_default=True, help="The page.")
-@click.option("--png", type=PATH, metavar="DIR", help="Also write the plots into DIR as PNG images.")
-@click.option("--text", type=PATH, metavar="FILE", help="Show this text as tokens, not the stacks' held-out text.")
-@number(
-    "--sample",
-    1,
-    1 << 24,
-    default=1 << 16,
-    metavar="BYTES",
-    help="Bytes of text to cut and score, at most.",
+@options.path("--png", metavar="DIR", help="Also write the plots into DIR as PNG images.")
+@options.path("--text", metavar="FILE", help="Show this text as tokens, not the stacks' held-out text.")
+@options.number(
+    "--sample", 1, 1 << 24, default=1 << 16, metavar="BYTES", help="Bytes of text to cut and score, at most."
 )
-@force_option
+@options.force
 def command(
     stacks: tuple[Path, ...], output: Path, png: Path | None, text: Path | None, sample: int, force: bool
 ) -> None:

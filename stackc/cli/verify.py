@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from stackc.api.streams import remark
-from stackc.cli.command import Command, compressed_argument, flag, found_stack_option, quiet_option
+from stackc.cli import options
+from stackc.cli.command import Command, remark
 from stackc.cli.many_files import Files, for_each, warning
 from stackc.cli.progress import bar
 
 
 @click.command(cls=Command)
-@compressed_argument
-@found_stack_option
-@flag("--quick", help="Check the checksums only; this needs no stack.")
-@quiet_option
+@options.compressed_files
+@options.found_stack
+@options.flag("--quick", help="Check the checksums only; this needs no stack.")
+@options.quiet
 def command(files: Files, stack: Path | None, quick: bool, quiet: bool) -> None:
     """Check each FILE.stk (- for standard input): all checksums, then that it decodes to its original.
 
