@@ -111,20 +111,12 @@ def train_sentencepiece(texts: list[str], vocabulary: int, variant: str | None, 
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=(line for text in texts for line in text.split("\n") if line),
-            model_prefix=str(folder / Path(SENTENCEPIECE).stem),
-            model_type=variant,
-            vocab_size=vocabulary,
-            byte_fallback=True,
-            normalization_rule_name="identity",
-            add_dummy_prefix=False,
-            remove_extra_whitespaces=False,
-            allow_whitespace_only_pieces=True,
-            bos_id=-1,
-            eos_id=-1,
-            max_sentence_length=1 << 20,
-            num_threads=os.cpu_count() or 1,
-            minloglevel=2,
-        )
+            model_prefix=str(folder / Path(SENTENCEPIECE).stem), model_type=variant, vocab_size=vocabulary,
+            # Nothing may be lost, and no id is spent on marks that no text needs.
+            byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
+            remove_extra_whitespaces=False, allow_whitespace_only_pieces=True, bos_id=-1, eos_id=-1,
+            max_sentence_length=1 << 20, num_threads=os.cpu_count() or 1, minloglevel=2,
+        )  # fmt: skip
     except RuntimeError as error:  # "INTERNAL: src/file.cc(744) [condition] explanation"
         raise ValueError(re.sub(r"^\w+: \S+\(\d+\) \[.*\] (?=.)", "", str(error))) from error
 

@@ -65,14 +65,18 @@ def cut(
     for level in stack.levels:
         tell(f"{level.name}: cutting text into windows")
         coded = level.encode(symbols, offsets)
-        starts = coded.starts
-        windows = np.append(starts, len(symbols))
+        windows = np.append(coded.starts, len(symbols))
         bounds = _token_bounds(level, symbols, windows, len(coded.tokens))
         if bounds is None:
             missing.append(f"{level.name}: the tokens of its windows depend on the windows before: text not cut")
             return
-        costs = _costs(stack, level, symbols, offsets, starts, missing)
-        yield _cutting(level, symbols, windows, places[windows], coded.tokens, bounds, costs)
+        costs = _costs(stack, level, symbols, offsets, coded.starts, missing)
+        bits, by_position, reached = _by_window_and_position(windows, costs)
+        yield Cutting(
+            name=level.name, top=False, symbols=np.diff(windows), bytes=places[windows], tokens=coded.tokens,
+            bounds=bounds, token_bits=math.log2(level.token_alphabet), bits=bits, by_position=by_position,
+            reached=reached,
+        )  # fmt: skip
         places = _token_places(places[windows], bounds)
         symbols, offsets = coded.tokens, coded.offsets
     top = stack.recipe.top
@@ -85,42 +89,19 @@ def cut(
     if costs is None:
         return
     yield Cutting(
-        name=top.name,
-        top=True,
-        symbols=np.ones(len(symbols), np.int64),
-        bytes=places,
-        tokens=symbols,
-        bounds=np.arange(len(symbols) + 1),
-        token_bits=math.log2(top.alphabet),
-        bits=costs,
-    )
+        name=top.name, top=True, symbols=np.ones(len(symbols), np.int64), bytes=places, tokens=symbols,
+        bounds=np.arange(len(symbols) + 1), token_bits=math.log2(top.alphabet), bits=costs,
+    )  # fmt: skip
 
 
-def _cutting(
-    level: Level,
-    symbols: Symbols,
-    windows: Int64,
-    places: Float64,
-    tokens: Symbols,
-    bounds: Int64,
-    costs: Float64 | None,
-) -> Cutting:
-    lengths = np.diff(windows)
-    position = np.arange(len(symbols)) - np.repeat(windows[:-1], lengths)
-    reached = np.bincount(position) if len(symbols) else np.zeros(0, np.int64)
-    spent = np.zeros(0) if costs is None else np.bincount(position, weights=costs) / np.maximum(reached, 1)
-    return Cutting(
-        name=level.name,
-        top=False,
-        symbols=lengths,
-        bytes=places,
-        tokens=tokens,
-        bounds=bounds,
-        token_bits=math.log2(level.token_alphabet),
-        bits=None if costs is None else np.add.reduceat(costs, windows[:-1]) if len(lengths) else np.zeros(0),
-        by_position=spent,
-        reached=reached[: len(spent)],
-    )
+def _by_window_and_position(windows: Int64, costs: Float64 | None) -> tuple[Float64 | None, Float64, Int64]:
+    """Bits of each window, mean bits at each position, and how many windows reach it."""
+    position = np.arange(windows[-1]) - np.repeat(windows[:-1], np.diff(windows))
+    reached = np.bincount(position)
+    if costs is None:
+        return None, np.zeros(0), reached[:0]
+    bits = np.add.reduceat(costs, windows[:-1]) if len(windows) > 1 else np.zeros(0)
+    return bits, np.bincount(position, weights=costs) / np.maximum(reached, 1), reached
 
 
 def _token_bounds(level: Level, symbols: Symbols, windows: Int64, count: int) -> Int64 | None:

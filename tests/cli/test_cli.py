@@ -143,7 +143,7 @@ def test_a_file_that_is_not_there_starts_no_cluster(
     ("arguments", "said"),
     [
         (["encode", "{stack}", "{here}/missing", "-o", "{here}/t.npy"], "missing: cannot read (No such file"),
-        (["encode", "{stack}", "{here}/in", "-o", "{here}/t.zip"], "t.zip: tokens are kept as .npy, .bin or .txt"),
+        (["encode", "{stack}", "{here}/in", "-o", "{here}/t.zip"], "t.zip: tokens are stored as .npy, .bin or .txt"),
         (["encode", "{stack}", "{here}/in", "-o", "{here}/no/folder/t.npy"], "t.npy: cannot write"),
         (["encode", "{stack}", "{here}/in", "-o", "{here}/t.npy", "--level", "M3"], "no level 'M3'; its levels are"),
         (["encode", "{here}", "{here}/in", "-o", "{here}/t.npy"], "not a stack (no manifest.json)"),
