@@ -124,7 +124,7 @@ def _one_of_many_ranks() -> bool:
 
 
 def run() -> NoReturn:
-    """The installed command: `main`, with an exit code that tells what ended the process."""
+    """The installed command: `main`, with an exit code that shows what ended the process."""
     from stackc.cli.ray_child import as_a_command, tell_parent
 
     as_a_command()

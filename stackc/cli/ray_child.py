@@ -57,21 +57,21 @@ def watched(engine: str, again: str) -> Iterator[None]:
     if engine != "ray" or not _command or sys.platform != "linux":
         yield
         return
-    told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     waited = {*PASSED_ON, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     parent = os.getpid()
     child = os.fork()
     if child:
-        os.close(tell)
-        _wait(child, told, waited, again)
+        os.close(writer)
+        _wait(child, reader, waited, again)
     import ctypes
 
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent ended before the call
         os._exit(USER_ERROR)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, waited)
-    _tell = tell
+    _tell = writer
     yield
 
 
@@ -86,7 +86,7 @@ def tell_parent(code: int, line: str = "") -> bool:
     return _tell is not None
 
 
-def _wait(child: int, told: int, waited: set[signal.Signals], again: str) -> NoReturn:
+def _wait(child: int, reader: int, waited: set[signal.Signals], again: str) -> NoReturn:
     ended, status = 0, 0
     while not ended:
         info = signal.sigwaitinfo(waited)
@@ -95,7 +95,7 @@ def _wait(child: int, told: int, waited: set[signal.Signals], again: str) -> NoR
         elif info.si_code != FROM_A_TERMINAL:
             os.kill(child, info.si_signo)
     code, line = os.waitstatus_to_exitcode(status), ""
-    if said := _read(told):
+    if said := _read(reader):
         code, line = json.loads(said.splitlines()[0])
     elif code == OF_RAY:
         lost = "Ray ended this process, as it does when the raylet of this machine or the head of the cluster is gone"
@@ -106,8 +106,8 @@ def _wait(child: int, told: int, waited: set[signal.Signals], again: str) -> NoR
     os._exit(code if code >= 0 else 128 - code)  # ended by a signal: the code that shells use
 
 
-def _read(told: int) -> bytes:
+def _read(reader: int) -> bytes:
     try:
-        return os.read(told, 1 << 16)
+        return os.read(reader, 1 << 16)
     except BlockingIOError:  # nothing was sent, and a process of Ray holds the other end
         return b""
