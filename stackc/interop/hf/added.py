@@ -41,7 +41,7 @@ class Part:
         return Part(self.text[:high], self.at[:high])
 
     def places(self, spans: Int64, starts: Int64) -> Int64:
-        """Spans in bytes of the whole text, int64[n, 2], for `spans` of this part's bytes. `starts`: see `char_starts`."""
+        """`spans` of this part's bytes, int64[n, 2], in bytes of the whole text. `starts`: see `char_starts`."""
         if isinstance(self.at, range):
             return spans + int(starts[self.at.start])
         at = np.array(self.at, np.int64)

@@ -48,7 +48,7 @@ def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -
         coded = level.encode(symbols, offsets)
         if spans:
             starts = coded.starts
-            # Documents are concatenated, so a window ends where the next one starts, even if that is in the next document.
+            # Documents are concatenated, so a window ends where the next one starts, even one of the next document.
             lasts = np.append(starts, len(symbols))[1:] - 1
             per = level.window_tokens or 1
             begins, ends = np.repeat(begins[starts], per), np.repeat(ends[lasts], per)

@@ -29,8 +29,8 @@ class StackTokenizer(LevelVocabulary):
     Ids below `vocab_size` are the level's tokens; special and added tokens come after them. Offsets count *bytes* of
     the UTF-8 text, not characters: a token may end inside a character.
 
-    An `AddedToken` with lstrip or rstrip removes blanks from the text, and decoding does not restore them. Offsets still
-    count them, as part of no token. Its ``normalized`` has no effect here.
+    An `AddedToken` with lstrip or rstrip removes blanks from the text, and decoding does not restore them. Offsets
+    still count them, as part of no token. Its ``normalized`` has no effect here.
 
     Args:
         manifest_file: the manifest of the stack, in its folder.
@@ -203,9 +203,7 @@ class StackTokenizer(LevelVocabulary):
         try:
             ids = [operator.index(number) for number in given]  # numpy would round 626.5
         except TypeError as error:
-            raise CodingError(
-                f"{self._opened.name}: ids must be a one-dimensional list of integers ({error})"
-            ) from error
+            raise CodingError(f"{self._opened.name}: ids must be a flat list of integers ({error})") from error
         special = set(self.all_special_ids) if skip_special_tokens else set()
         out: list[bytes] = []
         run: Ids = []

@@ -66,15 +66,13 @@ def fit(first: Row, second: Row | None, marks: int, limits: Limits) -> list[Pair
 
 
 def _windows(size: int, kept: int, limits: Limits) -> list[tuple[int, int]]:
-    """Start and end of runs of `kept` out of `size` ids, as the Rust tokenizers cut them; the first run is the kept one."""
+    """Start and end of runs of `kept` out of `size` ids, as the Rust tokenizers cut them; the text itself is the first."""
     if kept >= size:
         return [(0, size)]
     if not limits.overflow:
         return [(0, kept)] if limits.side == "right" else [(size - kept, size)]
     step = kept - limits.stride
     if step <= 0:
-        raise StackcError(
-            f"stride {limits.stride}: a row has room for {kept} ids; decrease stride, or increase max_length"
-        )
+        raise StackcError(f"stride {limits.stride}: a row has room for {kept} ids; use less stride or more max_length")
     runs = [(low, min(low + kept, size)) for low in range(0, size - limits.stride, step)]
     return runs if limits.side == "right" else [(size - high, size - low) for low, high in runs]
