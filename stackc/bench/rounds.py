@@ -49,7 +49,7 @@ def measure(entrants: list[Entrant], file: Path, *, repeats: int, timeout: float
     """
     tallies = [Tally(entrant=entrant, skipped=entrant.absent) for entrant in entrants]
     _start(tallies, repeats, timeout, report)
-    _code([tally for tally in tallies if tally.skipped is None], file, repeats, timeout, report)
+    _code(tallies, file, repeats, timeout, report)
     return tallies
 
 
@@ -69,44 +69,45 @@ def interpreter_seconds(repeats: int) -> float:
     return median(seconds)
 
 
-def _start(tallies: list[Tally], repeats: int, timeout: float, report: Report) -> None:
-    """Time new processes from their start to the first tokens. The first turn is not counted: it fills the caches."""
+def _turns(step: str, tallies: list[Tally], repeats: int, report: Report) -> Iterator[tuple[int, Tally]]:
+    """All entrants that have not failed, in turn, in turns 0 .. repeats. Turn 0 is not counted: it fills the caches."""
     for turn in range(repeats + 1):
         for tally in tallies:
-            if tally.skipped is not None:
-                continue
-            with _contained(tally), _worker(tally, timeout) as worker:
-                report(f"start-up, {_turn(turn, repeats)}: {tally.entrant.name}")
-                tally.vocabulary = worker.ask("open", codec=tally.entrant.codec, settings=tally.entrant.settings)
-                if turn:
-                    tally.startup.append(_now(worker))
-                else:
-                    worker.ask("rehearse")
+            if tally.skipped is None:
+                number = f"round {turn} of {repeats}" if turn else "first time"
+                report(f"{step}, {number}: {tally.entrant.name}")
+                yield turn, tally
+
+
+def _start(tallies: list[Tally], repeats: int, timeout: float, report: Report) -> None:
+    """Time new processes from their start to the first tokens."""
+    for turn, tally in _turns("start-up", tallies, repeats, report):
+        with _contained(tally), _worker(tally, timeout) as worker:
+            tally.vocabulary = worker.ask("open", codec=tally.entrant.codec, settings=tally.entrant.settings)
+            if turn:
+                tally.startup.append(_now(worker))
+            else:
+                worker.ask("rehearse")
 
 
 def _code(tallies: list[Tally], file: Path, repeats: int, timeout: float, report: Report) -> None:
-    """Time coding in one process per entrant. The first turn gives the peak memory and is checked, but not counted."""
+    """Time coding in one process per entrant. Turn 0 gives the peak memory, and its result is checked."""
     with contextlib.ExitStack() as held:
-        running: list[tuple[Tally, Worker, int, int]] = []  # and how often one measurement encodes and decodes
-        for tally in tallies:
+        running: dict[str, tuple[Worker, int, int]] = {}  # and how often one measurement encodes and decodes
+        for turn, tally in _turns("coding", tallies, repeats, report):
             with _contained(tally):
-                report(f"coding, {_turn(0, repeats)}: {tally.entrant.name}")
+                if turn:
+                    worker, encodings, decodings = running[tally.entrant.name]
+                    tally.encode.append(worker.ask("encode", times=encodings))
+                    tally.decode.append(worker.ask("decode", times=decodings))
+                    continue
                 worker = held.enter_context(_worker(tally, timeout))
                 worker.ask("open", codec=tally.entrant.codec, settings=tally.entrant.settings)
                 worker.ask("rehearse")
                 worker.ask("load", file=str(file))
-                encodings, decodings = _times(worker.ask("encode")), _times(worker.ask("decode"))
+                running[tally.entrant.name] = worker, _times(worker.ask("encode")), _times(worker.ask("decode"))
                 outcome = worker.ask("outcome")
                 tally.size, tally.restored, tally.peak_mb = (outcome[key] for key in ("size", "restored", "peak_mb"))
-                running.append((tally, worker, encodings, decodings))
-        for turn in range(1, repeats + 1):
-            for tally, worker, encodings, decodings in running:
-                if tally.skipped is not None:
-                    continue
-                with _contained(tally):
-                    report(f"coding, {_turn(turn, repeats)}: {tally.entrant.name}")
-                    tally.encode.append(worker.ask("encode", times=encodings))
-                    tally.decode.append(worker.ask("decode", times=decodings))
 
 
 def _worker(tally: Tally, timeout: float) -> Worker:
@@ -128,10 +129,6 @@ def _contained(tally: Tally) -> Iterator[None]:
 def _times(seconds: float) -> int:
     """How often a step of this length is repeated for one measurement."""
     return max(1, min(1000, math.ceil(SHORTEST / max(seconds, 1e-9))))
-
-
-def _turn(number: int, repeats: int) -> str:
-    return f"round {number} of {repeats}" if number else "first time"
 
 
 def _now(worker: Worker) -> float:

@@ -18,7 +18,8 @@ from stackc.api import streams
 from stackc.api.errors import StackcError
 from stackc.api.messages import shown
 from stackc.cli.command import INTERRUPTED, USER_ERROR
-from stackc.cli.ended import SIGNALS, Ended, end_at_once, end_cleanly
+from stackc.cli.ended import SIGNALS, end_at_once, end_cleanly, ending
+from stackc.cli.ray_child import as_a_command, tell_parent
 from stackc.parts.blame import wants_traceback
 
 COMMANDS = {
@@ -86,10 +87,8 @@ class LazyGroup(click.Group):
             if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: click shows its help
                 raise
             _stop(f"{error.format_message()} (see: {(error.ctx or ctx).command_path} --help)", USER_ERROR)
-        except Ended as error:
-            _stop(str(error), error.code)
-        except KeyboardInterrupt:
-            _stop("interrupted", INTERRUPTED)
+        except KeyboardInterrupt as error:
+            _stop(*ending(error))
         except OSError as error:
             _refused(error)
 
@@ -102,8 +101,6 @@ def _refused(error: OSError) -> NoReturn:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    from stackc.cli.ray_child import tell_parent
-
     line = shown(f"error: {message}" if code == USER_ERROR else message)
     if not tell_parent(code, line):
         with contextlib.suppress(OSError):  # the terminal is gone
@@ -125,8 +122,6 @@ def _one_of_many_ranks() -> bool:
 
 def run() -> NoReturn:
     """The installed command: `main`, with an exit code that shows what ended the process."""
-    from stackc.cli.ray_child import as_a_command, tell_parent
-
     as_a_command()
     streams.take()
     try:
@@ -147,10 +142,10 @@ def run() -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all work is done: the exit code must not change any more
         raise
     except KeyboardInterrupt as error:  # before a command had started
+        text, code = ending(error)
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"{error if isinstance(error, Ended) else 'interrupted'}\n")
-            sys.stderr.flush()
-        os._exit(error.code if isinstance(error, Ended) else INTERRUPTED)
+            print(text, file=sys.stderr, flush=True)
+        os._exit(code)
     except Exception:  # a bug: Python prints the traceback
         tell_parent(1)
         raise

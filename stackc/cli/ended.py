@@ -6,6 +6,8 @@ import signal
 import time
 from types import FrameType
 
+from stackc.cli.command import INTERRUPTED
+
 SIGNALS = {signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 """Signals that end a command, and what it then prints."""
 
@@ -23,6 +25,11 @@ class Ended(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__(SIGNALS[signal.Signals(number)])
         self.code = 128 + number
+
+
+def ending(error: KeyboardInterrupt) -> tuple[str, int]:
+    """The message and the exit code of a command that a signal ended."""
+    return (str(error), error.code) if isinstance(error, Ended) else ("interrupted", INTERRUPTED)
 
 
 _heard: float | None = None
