@@ -94,8 +94,8 @@ def test_texts_are_printed_escaped_and_limited(folder: Path) -> None:
         (["--texts", "--level", "M3"], "M3 is not compiled"),
         (["--texts", "--level", "M9"], "no level 'M9'; its levels are M1, M2, M3"),
         (["--texts"], "--texts needs --level; the levels are M1, M2, M3"),
-        (["--level", "M1"], "give --texts too"),
-        (["--limit", 3], "give --texts too"),
+        (["--level", "M1"], "add --texts"),
+        (["--limit", 3], "add --texts"),
     ],
 )
 def test_what_cannot_be_listed_is_said(folder: Path, arguments: list[str], said: str) -> None:
