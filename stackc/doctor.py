@@ -1,7 +1,7 @@
-"""The self-test of this machine and this installation: every check says in a line what it found.
+"""The self-test of this machine and this installation: every check reports its result in one line.
 
-Parts test themselves: a configuration class may have ``doctor(device) -> str`` (see `stackc.api.hooks`). What is
-left to the framework is the device, a small stack from training to files, and the same tokens in any lanes.
+Parts test themselves: a configuration class may have ``doctor(device) -> str`` (see `stackc.api.hooks`). The framework
+tests the device, a small stack from training to files, and that any number of lanes gives the same tokens.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from stackc.parts.registry import Registry, installed
 from stackc.pipeline.build import build
 from stackc.stack.runtime import Runtime
 from stackc.stack.stack import Stack
+from stackc.stack.store import Store
 
 SYMBOLS = 10_000
-"""Symbols that the small stack's models are trained on: enough to have something to compress with."""
+"""Symbols to train the small stack's models on: just enough for models that compress."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,11 +36,11 @@ class Finding:
     """One check.
 
     Attributes:
-        name: what was checked.
-        ok: whether the check passed or was skipped.
-        skipped: whether it needs a package that is not installed.
-        text: what was found, or what is wrong, or what to install.
-        seconds: how long it took.
+        name: of the check.
+        ok: whether it passed or was skipped.
+        skipped: whether it requires a package that is not installed.
+        text: the result, the error, or what to install.
+        seconds: duration of the check.
     """
 
     name: str
@@ -50,22 +51,19 @@ class Finding:
 
 
 def examine(device: str = "auto") -> Iterator[Finding]:
-    """Run every check, one after another; the last says how many failed.
+    """Run all checks, one after another. Without a usable device the checks after it are skipped.
 
     Args:
         device: "auto", "cpu" or "cuda".
     """
-    failed = 0
     found: list[Device] = []
 
     def resolve() -> str:
         found.append(Runtime(device=device).resolve())
         return _device(found[0])
 
-    checks: list[tuple[str, Callable[[], str]]] = [("software", _software), ("device", resolve)]
-    checks += [("plugins", _plugins)]
-    registry = Registry(installed())
-    for part in registry.parts():
+    checks: list[tuple[str, Callable[[], str]]] = [("software", _software), ("device", resolve), ("plugins", _plugins)]
+    for part in Registry(installed()).parts():
         test = getattr(part.config, "doctor", None)
         if test is not None:
             checks.append((f"{part.kind} {part.name}", lambda test=test: test(found[0])))  # type: ignore[misc]
@@ -83,7 +81,6 @@ def examine(device: str = "auto") -> Iterator[Finding]:
             except Exception as error:  # whatever goes wrong here is a finding
                 text = str(error) if isinstance(error, StackcError) else f"{type(error).__name__}: {error}"
                 ok = False
-            failed += not ok
             yield Finding(
                 name=name, ok=ok, skipped=skipped, text=" ".join(text.split()), seconds=time.monotonic() - begun
             )
@@ -99,7 +96,7 @@ def _software() -> str:
 
 def _device(device: Device) -> str:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    where = f"{device.name}, {device.threads} thread an operation, {usable} cores usable"
+    where = f"{device.name}, {amount(device.threads, 'thread')} per operation, {usable} usable cores"
     if device.name == "cuda":
         import torch
 
@@ -115,7 +112,7 @@ def _plugins() -> str:
 
 
 class _SmallStack:
-    """A stack from the recipe ``smoke``, trained for a moment."""
+    """A stack from the recipe ``smoke``, trained for a moment only."""
 
     def __init__(self, folder: Path, device: str) -> None:
         self.folder = folder / "smoke"
@@ -135,38 +132,35 @@ class _SmallStack:
         return f"{names}, compiled, encoded and decoded {amount(len(self._stack.levels), 'level')} and a top model"
 
     def tokens(self) -> str:
-        """The same tokens in one lane and in many, on one thread and on two."""
+        """One lane and many, one thread and two must give the same tokens."""
         text = self._text()[:2000]
-        ways = [(1, 1), (7, 1), (64, 2)]
         made = []
-        for lanes, threads in ways:
+        for lanes, threads in (1, 1), (7, 1), (64, 2):
             stack = Stack(self.folder, Runtime(device=self._device, threads=threads, lanes=lanes))
-            stack.levels = [Level(level.spec) for level in stack.levels]  # without dictionaries: the models are stepped
+            stack.levels = [Level(level.spec) for level in stack.levels]  # without dictionaries: run the models
             tokens = stack.encode(text)
             made.append((tokens.tobytes(), stack.decode(tokens)))
         compiled = Stack(self.folder, Runtime(device=self._device)).encode(text).tobytes()
         if any(one != (compiled, text) for one in made):
             raise StackcError("lanes, threads or routes gave different tokens; please report this")
-        return "the same from dictionaries and from stepping, in 1, 7 and 64 lanes, on 1 and 2 threads"
+        return "the same from dictionaries and from models, in 1, 7 and 64 lanes, on 1 and 2 threads"
 
     def files(self) -> str:
-        """A file there and back; a damaged one is noticed."""
+        """A file must be restored, and damage must be detected."""
         assert self._stack is not None, "built before"
         text = self._text()[:20_000]
         file, back = io.BytesIO(), io.BytesIO()
         made = self._stack.compress(io.BytesIO(text), file, block_size=4096)
         self._stack.decompress(io.BytesIO(file.getvalue()), back)
         if back.getvalue() != text or made.failed:
-            raise StackcError("a file did not come back as it was; please report this")
+            raise StackcError("a file was not restored exactly; please report this")
         damaged = bytearray(file.getvalue())
         damaged[len(damaged) // 2] ^= 1
         try:
             self._stack.decompress(io.BytesIO(damaged), io.BytesIO())
         except StackcError as error:
-            return f"{made.size:,} bytes as {made.written:,} and back; one flipped bit was noticed ({error})"
+            return f"{made.size:,} bytes as {made.written:,} and back; a flipped bit was detected ({error})"
         raise StackcError("a damaged file was decoded without an error; please report this")
 
     def _text(self) -> bytes:
-        from stackc.stack.store import Store
-
         return Store(self.folder / "corpus" / "test").symbols.tobytes()

@@ -1,4 +1,4 @@
-"""Who takes part: the stack, and the peers that are known. Only looks for peers; imports none."""
+"""Who takes part: the stack, and the peers that stackc knows. Peers are looked for here, not imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Trainer:
     Attributes:
         name: of its files in the cache.
         function: "module:function", called in a worker as (texts, vocabulary, variant, folder).
-        distribution: the package that trains; its version is part of the key.
+        distribution: the package that trains; its version is part of the cache's key.
     """
 
     name: str
@@ -34,26 +34,28 @@ class Peer:
     """A library to compare with.
 
     Attributes:
-        name: as `--against` takes it.
-        kind: tokenizers are trained, at the vocabulary of the stack's level.
-        codec: "module:Class", made in a worker.
-        modules: what must be importable, by the name of the package that has it.
+        name: the value of `--against`.
+        kind: tokenizers are trained with the vocabulary size of the stack's level.
+        codec: "module:Class", created in a worker.
+        settings: arguments of the class.
+        packages: that it needs; each is imported under its own name, with "_" for "-".
         variants: what may follow the name after a colon.
-        default: the variant meant by the name alone; a compressor's is the default of its tool.
-        trainer: None where there is nothing to train.
+        default: the variant that the name alone means; for a compressor, that of its command-line tool.
+        trainer: None if there is nothing to train.
     """
 
     name: str
     kind: Kind
     codec: str
-    modules: dict[str, str] = attrs.field(factory=dict)
+    settings: dict[str, Any] = attrs.field(factory=dict)
+    packages: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     default: str | None = None
     trainer: Trainer | None = None
 
     def missing(self) -> list[str]:
         """Packages that are not installed."""
-        return [package for package, module in self.modules.items() if importlib.util.find_spec(module) is None]
+        return [name for name in self.packages if importlib.util.find_spec(name.replace("-", "_")) is None]
 
 
 @attrs.frozen(kw_only=True)
@@ -61,85 +63,68 @@ class Entrant:
     """One row of the table, ready to run in a worker.
 
     Attributes:
-        name: what the row is called.
-        kind: the stack's own failures end the run, those of others end their row.
+        name: of the row.
+        kind: a failure of the stack ends the run, a failure of any other entrant only its row.
         codec: "module:Class".
-        settings: what the class is made with.
+        settings: arguments of the class.
+        absent: why it does not run; None if it does.
     """
 
     name: str
     kind: Kind
     codec: str
     settings: dict[str, Any] = attrs.field(factory=dict)
+    absent: str | None = None
 
 
-_TOKENIZER = "stackc.bench.tokenizer_codecs"
-_COMPRESSOR = "stackc.bench.compressor_codecs"
+CODECS = "stackc.bench.codecs"
 _BPE = Trainer(name="bpe", function="stackc.bench.training:train_bpe", distribution="tokenizers")
 _SENTENCEPIECE = Trainer(
     name="sentencepiece", function="stackc.bench.training:train_sentencepiece", distribution="sentencepiece"
 )
 
 
-def _levels(first: int, last: int) -> tuple[str, ...]:
-    return tuple(str(level) for level in range(first, last + 1))
+def _tokenizer(codec: str, trainer: Trainer, *packages: str, **variants: Any) -> Peer:
+    return Peer(
+        name=codec.lower(), kind="tokenizer", codec=f"{CODECS}:{codec}", trainer=trainer, packages=packages, **variants
+    )
+
+
+def _compressor(
+    name: str, module: str, parameter: str, levels: range, default: int, *packages: str, **others: Any
+) -> Peer:
+    return Peer(
+        name=name,
+        kind="compressor",
+        codec=f"{CODECS}:Compressor",
+        settings={"module": module, "parameter": parameter, **others},
+        packages=packages,
+        variants=tuple(map(str, levels)),
+        default=str(default),
+    )
 
 
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer(
-            name="tiktoken",
-            kind="tokenizer",
-            codec=f"{_TOKENIZER}:Tiktoken",
-            modules={"tiktoken": "tiktoken", "tokenizers": "tokenizers"},
-            trainer=_BPE,
-        ),
-        Peer(
-            name="tokenizers",
-            kind="tokenizer",
-            codec=f"{_TOKENIZER}:Tokenizers",
-            modules={"tokenizers": "tokenizers"},
-            trainer=_BPE,
-        ),
-        Peer(
-            name="sentencepiece",
-            kind="tokenizer",
-            codec=f"{_TOKENIZER}:Sentencepiece",
-            modules={"sentencepiece": "sentencepiece"},
-            variants=("bpe", "unigram"),
-            default="bpe",
-            trainer=_SENTENCEPIECE,
-        ),
-        Peer(name="gzip", kind="compressor", codec=f"{_COMPRESSOR}:Gzip", variants=_levels(1, 9), default="6"),
-        Peer(name="bzip2", kind="compressor", codec=f"{_COMPRESSOR}:Bzip2", variants=_levels(1, 9), default="9"),
-        Peer(name="xz", kind="compressor", codec=f"{_COMPRESSOR}:Xz", variants=_levels(0, 9), default="6"),
-        Peer(
-            name="zstd",
-            kind="compressor",
-            codec=f"{_COMPRESSOR}:Zstd",
-            modules={"zstandard": "zstandard"},
-            variants=_levels(1, 22),
-            default="3",
-        ),
-        Peer(
-            name="brotli",
-            kind="compressor",
-            codec=f"{_COMPRESSOR}:Brotli",
-            modules={"brotli": "brotli"},
-            variants=_levels(0, 11),
-            default="11",
-        ),
+        _tokenizer("Tiktoken", _BPE, "tiktoken", "tokenizers"),
+        _tokenizer("Tokenizers", _BPE, "tokenizers"),
+        _tokenizer("Sentencepiece", _SENTENCEPIECE, "sentencepiece", variants=("bpe", "unigram"), default="bpe"),
+        _compressor("gzip", "gzip", "compresslevel", range(1, 10), 6, mtime=0),
+        _compressor("bzip2", "bz2", "compresslevel", range(1, 10), 9),
+        _compressor("xz", "lzma", "preset", range(10), 6),
+        _compressor("zstd", "zstandard", "level", range(1, 23), 3, "zstandard"),
+        _compressor("brotli", "brotli", "quality", range(12), 11, "brotli"),
     )
 }
 """By name, in the order of the table."""
 
 
 def chosen(against: Sequence[str] | None) -> list[tuple[str, Peer, str | None]]:
-    """(name of the row, peer, variant) of what was asked for; None: all that are known, at their defaults.
+    """(name of the row, peer, variant) for every requested peer; None: all known peers, in their default variants.
 
     Raises:
-        StackcError: a name or a variant that is not known.
+        StackcError: an unknown name or variant.
     """
     rows = []
     for item in dict.fromkeys(PEERS if against is None else against):

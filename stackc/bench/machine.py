@@ -1,4 +1,4 @@
-"""Where figures were measured."""
+"""The machine that figures were measured on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stackc.api.version import installed_version
 
 
 def machine(packages: list[str]) -> dict[str, Any]:
-    """CPU, cores, system, and the versions of Python and of those packages that are installed."""
+    """CPU, cores, system, and the versions of Python and of the installed ones among `packages`."""
     found = {name: installed_version(name) for name in ("stackc", "numpy", "numba", *packages)}
     return {
         "cpu": _cpu(),

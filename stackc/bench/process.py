@@ -1,4 +1,4 @@
-"""The other side of a worker: starts it, asks it, and survives whatever it does."""
+"""The parent's side of a worker: starts it, sends it commands, and survives whatever it does."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import time
 from typing import Any
 
 ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1"}
-"""Peers that take all cores unless they are told otherwise."""
+"""For libraries that use all cores by default."""
 
 LONGEST = 300
-"""Characters of a reason."""
+"""Characters of a reason, at most."""
 
 
 class WorkerError(Exception):
-    """A worker that failed, ended or took too long; the text is the reason, in one line."""
+    """A worker failed, ended or took too long; the text is the reason, in one line."""
 
 
 class Worker:
-    """A worker process. Use it as a context: it is ended at the end.
+    """A worker process. Use it in a `with` statement, which ends it.
 
     Args:
-        timeout: seconds that one answer may take; None: any.
+        timeout: seconds to wait for one answer; None: no limit.
         environment: variables to set.
     """
 
@@ -37,7 +37,7 @@ class Worker:
         self._timeout = timeout
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         self.begun = time.perf_counter()
-        # -P: a file of the current folder does not stand in for a module.
+        # -P: a file in the current folder must not be imported as a module.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "stackc.bench.worker"],
             stdin=subprocess.PIPE,
@@ -47,7 +47,7 @@ class Worker:
             text=True,
         )
         self._answers: queue.Queue[str] = queue.Queue()
-        # A thread that reads: the one way to wait for a line with a time limit on every system.
+        # A thread that reads: the only way on all systems to wait for a line with a time limit.
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -55,10 +55,10 @@ class Worker:
         """The answer to a command of `stackc.bench.worker.Session`.
 
         Raises:
-            WorkerError: it failed, or there was no answer in time; the worker is ended.
+            WorkerError: the command failed, or there was no answer in time; then the worker is ended.
         """
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended; its last words are read below
+        with contextlib.suppress(OSError):  # it has ended; its last line is read below
             self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self._process.stdin.flush()
         try:
@@ -78,7 +78,7 @@ class Worker:
             self._process.kill()
             self._process.wait()
             self._reader.join(timeout=1)
-            # A process that the peer left behind may hold standard output open; the reader then keeps it.
+            # A process that the peer left behind may hold standard output open; the reader still needs it then.
             pipes = [self._process.stdin, None if self._reader.is_alive() else self._process.stdout]
             for pipe in pipes:
                 with contextlib.suppress(OSError):
@@ -94,7 +94,7 @@ class Worker:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with contextlib.suppress(ValueError, OSError):  # closed under our hands
+        with contextlib.suppress(ValueError, OSError):  # closed while it was being read
             for line in self._process.stdout:
                 self._answers.put(line)
         self._answers.put("")
@@ -106,12 +106,6 @@ class Worker:
         how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         self.close()
         return _shortened(f"{how}: {lines[-1].strip()}" if lines else how)
-
-
-def ask_once(do: str, arguments: dict[str, Any], *, timeout: float | None) -> Any:
-    """The answer of a fresh worker, all cores its own."""
-    with Worker(timeout) as worker:
-        return worker.ask(do, **arguments)
 
 
 def _shortened(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""A whole run: who takes part, what they are trained on, what is measured, as plain data."""
+"""A whole run: the entrants, their training, and the figures as plain data."""
 
 from __future__ import annotations
 
@@ -8,71 +8,78 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import attrs
-
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_bytes
-from stackc.bench.entrants import Entrant, Peer, chosen
+from stackc.bench.entrants import CODECS, Entrant, Peer, chosen
 from stackc.bench.machine import machine
 from stackc.bench.process import WorkerError
 from stackc.bench.rounds import Report, Tally, interpreter_seconds, measure, ratio
-from stackc.bench.sample import Sample, sample
-from stackc.bench.training import trained
+from stackc.bench.training import Training
 from stackc.stack.stack import Stack
 
-
-@attrs.frozen(kw_only=True)
-class _Absent:
-    """A peer that does not take part, and why."""
-
-    name: str
-    kind: str
-    reason: str
+FIGURES = (
+    "vocabulary", "tokens", "bytes_per_token", "bits_per_byte", "encode_mb_s", "decode_mb_s", "startup_s", "peak_mb",
+    "ratio_encode", "ratio_decode", "restored", "note",
+)  # fmt: skip
+"""Of one row; all None if the entrant was skipped."""
 
 
-def run(
-    stack: Path,
-    file: Path,
+def benchmark(
+    stack: str | Path,
+    file: str | Path,
     *,
-    against: Sequence[str] | None,
-    level: str | None,
-    repeats: int,
-    threads: int,
-    peer_bytes: int,
-    timeout: float,
-    report: Report,
+    against: Sequence[str] | None = None,
+    level: str | None = None,
+    repeats: int = 5,
+    threads: int = 1,
+    peer_bytes: int = 16_000_000,
+    timeout: float = 600.0,
+    report: Report = lambda stage: None,
 ) -> dict[str, Any]:
-    """`stackc.bench.benchmark`."""
+    """Measure a stack and its peers on one file; every round trip is checked.
+
+    Args:
+        stack: a stack's folder.
+        file: a text that none of them was trained on: any bytes, at least one.
+        against: names of peers, e.g. "tiktoken", "zstd", or "zstd:19" for its level 19; None: all known peers.
+        level: the level whose tokens are measured; None: the last.
+        repeats: number of rounds, at least 1.
+        threads: if more than 1, the stack is measured a second time with this many threads. Peers have one.
+        peer_bytes: bytes of the stack's training text to train tokenizers on, at most, evenly spread over it.
+        timeout: seconds that one step of a peer may take; a peer that takes longer is skipped.
+        report: called with a line as work proceeds.
+
+    Returns:
+        Plain data, as `stackc bench --json` prints it (docs/reference/commands.md): ``machine``, ``stack``, ``level``,
+        ``vocabulary``, ``file``, ``bytes``, ``repeats``, ``training`` and ``rows``, the stack's first. Speeds are in
+        megabytes (10^6 bytes of the file) per second.
+
+    Raises:
+        StackcError: an unknown peer, stack, level or file; an empty file; the stack cannot be measured. A failure of a
+            peer raises nothing.
+    """
+    folder, path = Path(stack), Path(file)
     peers = chosen(against)
-    own, vocabulary, level_name = _own(stack, level, threads)
-    size = len(read_bytes(file))
+    own, vocabulary, level_name = _own(folder, level, threads)
+    size = len(read_bytes(path))
     if not size:
-        raise StackcError(f"{file}: empty; there is nothing to measure")
-    training = _Training(stack / "corpus" / "train", peer_bytes, vocabulary, timeout, report)
-    everyone = [*own, *(training.entrant(*peer) for peer in peers)]
-    tallies = measure(
-        [one for one in everyone if isinstance(one, Entrant)],
-        file.resolve(),
-        repeats=repeats,
-        timeout=timeout,
-        report=report,
+        raise StackcError(f"{path}: the file is empty; there is nothing to measure")
+    training = Training(
+        store=folder / "corpus" / "train", limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report
     )
-    by_name = {tally.entrant.name: tally for tally in tallies}
-    first = tallies[0]
+    entrants = [*own, *(_entrant(training, *peer) for peer in peers)]
+    tallies = measure(entrants, path.resolve(), repeats=repeats, timeout=timeout, report=report)
     return {
-        "machine": machine(sorted({package for _, peer, _ in peers for package in peer.modules})),
-        "stack": str(stack),
+        "machine": machine(sorted({package for _, peer, _ in peers for package in peer.packages})),
+        "stack": str(folder),
         "level": level_name,
         "vocabulary": vocabulary,
-        "file": str(file),
+        "file": str(path),
         "bytes": size,
         "repeats": repeats,
         "training": training.figures(),
         "interpreter_s": interpreter_seconds(repeats),
-        "rows": [
-            _absent(one) if isinstance(one, _Absent) else _row(by_name[one.name], first, size, vocabulary)
-            for one in everyone
-        ],
+        "rows": [_row(tally, tallies[0], size, vocabulary) for tally in tallies],
     }
 
 
@@ -86,79 +93,44 @@ def _own(folder: Path, level: str | None, threads: int) -> tuple[list[Entrant], 
     for count in sorted({1, threads}):
         settings = {"folder": str(folder.resolve()), "level": level, "threads": count}
         row = name if count == 1 else f"{name}, {count} threads"
-        entrants.append(Entrant(name=row, kind="stack", codec="stackc.bench.stack_codec:StackCodec", settings=settings))
+        entrants.append(Entrant(name=row, kind="stack", codec=f"{CODECS}:StackCodec", settings=settings))
     return entrants, made.get("token_alphabet", 256), made.get("name")
 
 
-class _Training:
-    """Makes entrants of peers: trains those that are trained."""
-
-    def __init__(self, store: Path, limit: int, vocabulary: int, timeout: float, report: Report) -> None:
-        self._store, self._limit, self._vocabulary = store, limit, vocabulary
-        self._timeout, self._report = timeout, report
-        self._sample: Sample | None = None
-
-    def entrant(self, name: str, peer: Peer, variant: str | None) -> Entrant | _Absent:
-        missing = peer.missing()
-        if missing:
-            reason = f"not installed: pip install {' '.join(missing)}"
-            return _Absent(name=name, kind=peer.kind, reason=reason)
-        settings: dict[str, Any] = {}
-        if peer.trainer is not None:
-            try:
-                settings = {"folder": str(self._trained(peer, variant))}
-            except (WorkerError, ArtifactError, OSError) as error:
-                return _Absent(name=name, kind=peer.kind, reason=f"cannot be trained: {error}")
-        elif variant is not None:
-            settings = {"variant": variant}
-        return Entrant(name=name, kind=peer.kind, codec=peer.codec, settings=settings)
-
-    def figures(self) -> dict[str, int] | None:
-        """Bytes that peers were trained on, and of the whole training text; None where none was trained."""
-        return None if self._sample is None else {"bytes": self._sample.size, "of": self._sample.total}
-
-    def _trained(self, peer: Peer, variant: str | None) -> Path:
-        assert peer.trainer is not None
-        if self._sample is None:
-            self._sample = sample(self._store, self._limit)
-        source: dict[str, object] = {"store": str(self._store.resolve()), "limit": self._limit}
-        return trained(peer.trainer, variant, self._vocabulary, self._sample, source, self._timeout, self._report)
+def _entrant(training: Training, name: str, peer: Peer, variant: str | None) -> Entrant:
+    """A peer, trained if it needs to be."""
+    settings, absent = dict(peer.settings), None
+    if missing := peer.missing():
+        absent = f"not installed: pip install {' '.join(missing)}"
+    elif peer.trainer is not None:
+        try:
+            settings["folder"] = str(training.folder(peer.trainer, variant))
+        except (WorkerError, ArtifactError, OSError) as error:
+            absent = f"cannot be trained: {error}"
+    elif variant is not None:
+        settings["variant"] = variant
+    return Entrant(name=name, kind=peer.kind, codec=peer.codec, settings=settings, absent=absent)
 
 
 def _row(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str, Any]:
-    """The figures of one entrant. Ratios: how many times as fast the stack is, on one thread."""
-    entrant = tally.entrant
-    if tally.failed is not None or tally.size is None:
-        return _absent(_Absent(name=entrant.name, kind=entrant.kind, reason=f"failed: {tally.failed}"))
-    tokens = None if entrant.kind == "compressor" else tally.size
+    """One row. Ratios: how many times as fast the stack is, on one thread."""
+    figures = dict.fromkeys(FIGURES) if tally.skipped is not None else _figures(tally, first, size, vocabulary)
+    return {"name": tally.entrant.name, "kind": tally.entrant.kind, **figures, "skipped": tally.skipped}
+
+
+def _figures(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str, Any]:
+    assert tally.size is not None
+    tokens = None if tally.entrant.kind == "compressor" else tally.size
     alphabet = tally.vocabulary if tokens is not None else None
     bits = 8 * tally.size if alphabet is None else tally.size * math.log2(alphabet)
     short = alphabet is not None and alphabet < vocabulary
-    return {
-        "name": entrant.name,
-        "kind": entrant.kind,
-        "vocabulary": alphabet,
-        "tokens": tokens,
-        "bytes_per_token": size / tokens if tokens else None,
-        "bits_per_byte": bits / size,
-        "encode_mb_s": _speed(size, tally.encode),
-        "decode_mb_s": _speed(size, tally.decode),
-        "startup_s": _spread(tally.startup),
-        "peak_mb": tally.peak_mb,
-        "ratio_encode": ratio(first.encode, tally.encode),
-        "ratio_decode": ratio(first.decode, tally.decode),
-        "restored": tally.restored,
-        "note": f"{alphabet:,} texts: the training text gives no more" if short else None,
-        "skipped": None,
-    }
-
-
-def _absent(one: _Absent) -> dict[str, Any]:
-    figures = (
-        "vocabulary", "tokens", "bytes_per_token", "bits_per_byte", "encode_mb_s", "decode_mb_s", "startup_s",
-        "peak_mb", "ratio_encode", "ratio_decode", "restored", "note",
+    values = (
+        alphabet, tokens, size / tokens if tokens else None, bits / size, _speed(size, tally.encode),
+        _speed(size, tally.decode), _spread(tally.startup), tally.peak_mb, ratio(first.encode, tally.encode),
+        ratio(first.decode, tally.decode), tally.restored,
+        f"only {alphabet:,} tokens: the training text yields no more" if short else None,
     )  # fmt: skip
-    return {"name": one.name, "kind": one.kind, **dict.fromkeys(figures), "skipped": one.reason}
+    return dict(zip(FIGURES, values, strict=True))
 
 
 def _speed(size: int, seconds: list[float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What peers are trained on: the stack's own training text, or an even part of it."""
+"""The text that peers are trained on: the stack's own training text, or pieces spread evenly over it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Sample:
     """Pieces of the training text.
 
     Attributes:
-        pieces: runs of at most `PIECE` bytes; none crosses a document's border.
+        pieces: at most `PIECE` bytes each; none crosses a document boundary.
         total: bytes of the whole training text.
     """
 
@@ -32,22 +32,22 @@ class Sample:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the pieces, borders included."""
+        """SHA-256 of the pieces and their lengths."""
         whole = hashlib.sha256()
         for piece in self.pieces:
             whole.update(len(piece).to_bytes(8, "little") + piece)
         return whole.hexdigest()
 
     def texts(self) -> list[str]:
-        """The pieces as text; bytes that are no UTF-8, such as characters cut in two, are left out."""
+        """The pieces as text, without invalid UTF-8, such as characters that were cut in two."""
         return [piece.decode("utf-8", "ignore") for piece in self.pieces]
 
 
 def sample(folder: Path, limit: int) -> Sample:
-    """At most `limit` bytes (at least 1) of the store in `folder`: all of it, or pieces evenly spread.
+    """At most `limit` bytes (at least 1) of the store in `folder`: all of it, or evenly spread pieces.
 
     Raises:
-        ArtifactError: no readable store there.
+        ArtifactError: `folder` holds no readable store.
     """
     store = Store(folder)
     total = len(store.symbols)
@@ -66,5 +66,5 @@ def sample(folder: Path, limit: int) -> Sample:
 
 
 def _spread(last: int, count: int) -> list[int]:
-    """`count` places from 0 to `last`, evenly."""
+    """`count` evenly spaced positions from 0 to `last`."""
     return [last * i // max(1, count - 1) for i in range(count)]

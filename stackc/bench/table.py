@@ -1,4 +1,4 @@
-"""The figures of a benchmark, for people."""
+"""The table of a benchmark."""
 
 from __future__ import annotations
 
@@ -9,30 +9,26 @@ from rich.console import Console
 from rich.table import Table
 
 from stackc.api.messages import amount, literal
-
-WIDTH = 118
-"""Columns of the table where there is no terminal to ask."""
+from stackc.report.table import wide
 
 WIDE = 116
-"""Columns from which on the spread stands beside the median; below it."""
+"""Columns from which the range is printed next to the median, not below it."""
 
 HEADINGS = (
     "bytes/\ntoken", "bits/\nbyte", "encode\nMB/s", "stack\nx", "decode\nMB/s", "stack\nx", "start\ns", "peak\nMB",
 )  # fmt: skip
 
 NOTE = (
-    "Medians (lowest..highest). MB/s: 10^6 bytes of the file a second. stack x: how many times as fast as that row "
-    "the stack is on one thread. bits/byte: a token counts log2 of the vocabulary; the bytes of the stack, or of a "
-    "trained peer, are not counted. start: from starting Python ({interpreter:.2f} s by itself) to the first tokens. "
+    "Medians (lowest..highest). MB/s: 10^6 bytes of the file per second. stack x: how many times as fast as that row "
+    "the stack is on one thread. bits/byte: a token counts as log2 of the vocabulary; the size of the stack, or of a "
+    "trained peer, is not counted. start: from starting Python ({interpreter:.2f} s by itself) to the first tokens. "
     "peak: memory of a process that encodes and decodes the file once."
 )
 
 
 def print_benchmark(figures: dict[str, Any], console: Console | None = None) -> None:
-    """Print what `stackc.bench.benchmark` gave."""
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(file=console.file, width=max(console.width, WIDTH), highlight=False)
+    """Print the figures of `stackc.bench.benchmark`."""
+    console = wide(console)
     for line in _heading(figures):
         console.print(literal(line))
     console.print()
@@ -90,7 +86,7 @@ def _cells(row: dict[str, Any], wide: bool) -> list[str]:
 def _remarks(row: dict[str, Any]) -> list[str]:
     if row["skipped"] is not None:
         return [f"skipped, {row['skipped']}"]
-    lossy = [] if row["restored"] else ["NOT RESTORED: what it decoded is not the file"]
+    lossy = [] if row["restored"] else ["NOT RESTORED: the decoded text differs from the file"]
     return lossy + ([row["note"]] if row["note"] else [])
 
 
@@ -100,7 +96,7 @@ def _spread(values: dict[str, float], wide: bool) -> str:
 
 
 def _three(value: float) -> str:
-    """Three digits that count."""
+    """Three significant digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 

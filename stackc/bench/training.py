@@ -1,4 +1,4 @@
-"""Trained peers, and the folder that keeps them. The trainers run in workers."""
+"""Trained peers, and the cache that keeps them. The trainers run in workers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
+
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import make_folder_atomically
 from stackc.api.names import expanded
 from stackc.api.version import installed_version
+from stackc.bench.codecs import BPE, RANKS, SENTENCEPIECE
 from stackc.bench.entrants import Trainer
-from stackc.bench.process import ask_once
-from stackc.bench.sample import Sample
-from stackc.bench.tokenizer_codecs import BPE, RANKS, SENTENCEPIECE
+from stackc.bench.process import Worker
+from stackc.bench.sample import Sample, sample
 
 FORMAT = 1
-"""Raised when a trainer's settings change: what the cache holds is then trained again."""
+"""Raise it when a trainer's settings change: cached tokenizers are then trained again."""
 
 
 def cache_folder() -> Path:
@@ -33,40 +35,54 @@ def cache_folder() -> Path:
     return root / "stackc" / "bench"
 
 
-def trained(
-    trainer: Trainer,
-    variant: str | None,
-    vocabulary: int,
-    text: Sample,
-    source: dict[str, object],
-    timeout: float,
-    report: Callable[[str], None],
-) -> Path:
-    """The folder of a trained peer; trains it where the cache has none for this text, vocabulary and version.
+@attrs.define(kw_only=True)
+class Training:
+    """Trains peers on the stack's own text, each at most once per text, vocabulary, variant and version.
 
-    Args:
-        source: arguments of `sample` that give `text`, for the worker.
-
-    Raises:
-        WorkerError: the peer cannot be trained so.
-        OSError, ArtifactError: the cache cannot be written.
+    Attributes:
+        store: folder of the token store that holds the training text.
+        limit: bytes of it to train on, at most.
+        vocabulary: number of tokens to train.
+        timeout: seconds that one training may take.
+        report: called with a line as work proceeds.
     """
-    key = [FORMAT, trainer.name, variant, installed_version(trainer.distribution), vocabulary, text.digest]
-    short = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    name = "-".join([trainer.name, *([variant] if variant else []), str(vocabulary), short])
-    folder = cache_folder() / name
-    if folder.is_dir():
+
+    store: Path
+    limit: int
+    vocabulary: int
+    timeout: float
+    report: Callable[[str], None]
+    _text: Sample | None = attrs.field(default=None, init=False)
+
+    def figures(self) -> dict[str, int] | None:
+        """Bytes that peers were trained on, and bytes of the whole training text; None if none was trained."""
+        return None if self._text is None else {"bytes": self._text.size, "of": self._text.total}
+
+    def folder(self, trainer: Trainer, variant: str | None) -> Path:
+        """The folder of a trained peer: from the cache, or trained now.
+
+        Raises:
+            WorkerError: the peer cannot be trained with these settings.
+            OSError, ArtifactError: the text cannot be read, or the cache cannot be written.
+        """
+        text = self._text = self._text or sample(self.store, self.limit)
+        key = [FORMAT, trainer.name, variant, installed_version(trainer.distribution), self.vocabulary, text.digest]
+        short = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+        folder = cache_folder() / "-".join(filter(None, [trainer.name, variant, str(self.vocabulary), short]))
+        if folder.is_dir():
+            return folder
+        self.report(f"training {trainer.name}: {self.vocabulary:,} tokens on {text.size / 1e6:.1f} MB")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with make_folder_atomically(folder) as partial, Worker(self.timeout) as worker:
+                worker.ask(
+                    "train", trainer=trainer.function, vocabulary=self.vocabulary, variant=variant,
+                    folder=str(partial), store=str(self.store.resolve()), limit=self.limit,
+                )  # fmt: skip
+        except ArtifactError:
+            if not folder.is_dir():  # else another process has trained it in the meantime
+                raise
         return folder
-    report(f"training {trainer.name}: {vocabulary:,} texts out of {text.size / 1e6:.1f} MB")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with make_folder_atomically(folder) as partial:
-            job = {"trainer": trainer.function, "vocabulary": vocabulary, "variant": variant, "folder": str(partial)}
-            ask_once("train", {**job, **source}, timeout=timeout)
-    except ArtifactError:
-        if not folder.is_dir():  # else another process trained it meanwhile
-            raise
-    return folder
 
 
 def train_bpe(texts: list[str], vocabulary: int, variant: str | None, folder: Path) -> None:
@@ -74,7 +90,7 @@ def train_bpe(texts: list[str], vocabulary: int, variant: str | None, folder: Pa
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     if vocabulary < 256:
-        raise ValueError(f"a byte-level vocabulary has at least 256 texts, not {vocabulary}")
+        raise ValueError(f"a byte-level vocabulary has at least 256 tokens, not {vocabulary}")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -90,32 +106,24 @@ def train_bpe(texts: list[str], vocabulary: int, variant: str | None, folder: Pa
 
 
 def train_sentencepiece(texts: list[str], vocabulary: int, variant: str | None, folder: Path) -> None:
-    """BPE or unigram pieces that give back what they are given."""
+    """BPE or unigram pieces that restore their input exactly."""
     import sentencepiece
 
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=(line for text in texts for line in text.split("\n") if line),
-            model_prefix=str(folder / Path(SENTENCEPIECE).stem),
-            model_type=variant,
-            vocab_size=vocabulary,
-            byte_fallback=True,
-            normalization_rule_name="identity",
-            add_dummy_prefix=False,
-            remove_extra_whitespaces=False,
-            allow_whitespace_only_pieces=True,
-            bos_id=-1,
-            eos_id=-1,
-            max_sentence_length=1 << 20,
-            num_threads=os.cpu_count() or 1,
-            minloglevel=2,
-        )
-    except RuntimeError as error:  # "INTERNAL: src/file.cc(744) [condition] what it means"
+            model_prefix=str(folder / Path(SENTENCEPIECE).stem), model_type=variant, vocab_size=vocabulary,
+            # Nothing may be lost, and no id is spent on marks that no text needs.
+            byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
+            remove_extra_whitespaces=False, allow_whitespace_only_pieces=True, bos_id=-1, eos_id=-1,
+            max_sentence_length=1 << 20, num_threads=os.cpu_count() or 1, minloglevel=2,
+        )  # fmt: skip
+    except RuntimeError as error:  # "INTERNAL: src/file.cc(744) [condition] explanation"
         raise ValueError(re.sub(r"^\w+: \S+\(\d+\) \[.*\] (?=.)", "", str(error))) from error
 
 
 def _byte_of_character() -> dict[str, int]:
-    """Which byte each character of a byte-level vocabulary stands for: printable ones for themselves (GPT-2)."""
+    """The byte that each character of a byte-level vocabulary represents; printable bytes are themselves (GPT-2)."""
     own = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in own]
     return {chr(byte): byte for byte in own} | {chr(256 + i): byte for i, byte in enumerate(others)}

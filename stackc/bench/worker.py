@@ -1,7 +1,7 @@
 """`python -m stackc.bench.worker`: one entrant in a process of its own.
 
-Reads a JSON line ``{"do": command, …}`` after another from standard input and answers each in a JSON line:
-``{"ok": …}``, or ``{"error": text}``. Imports little, so that what start-up costs is the entrant's own.
+Reads commands from standard input, one JSON object ``{"do": command, …}`` per line, and answers each in one line:
+``{"ok": …}`` or ``{"error": text}``. Imports little, so that start-up times are the entrants' own.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 from stackc.api import streams
 
 if TYPE_CHECKING:
-    from stackc.bench.codec import Codec
+    from stackc.bench.codecs import Codec
 
 SHORT = b"It is a truth universally acknowledged, that a single man in possession of a good fortune is in want."
 
 
 class Session:
-    """The commands. `open` comes first, then `load`, then `encode` and `decode` in turns."""
+    """The commands. `open` comes first, then `load`, then `encode` and `decode` in turn."""
 
     codec: Codec
 
     def ready(self) -> None:
-        """Nothing: what an interpreter alone takes."""
+        """Do nothing: this measures the interpreter alone."""
 
     def train(self, trainer: str, vocabulary: int, variant: str | None, folder: str, store: str, limit: int) -> None:
         """Train a peer into `folder`."""
@@ -37,13 +37,13 @@ class Session:
         _find(trainer)(sample(Path(store), limit).texts(), vocabulary, variant, Path(folder))
 
     def open(self, codec: str, settings: dict[str, Any]) -> int | None:
-        """Make the codec and encode a short text with it; its vocabulary."""
+        """Create the codec and encode a short text with it; returns its vocabulary."""
         self.codec = _find(codec)(**settings)
         self._encoded = self.codec.encode(self.codec.prepare(SHORT))
         return self.codec.vocabulary
 
     def rehearse(self) -> None:
-        """The way back of the short text, so that nothing is loaded or compiled while the file is timed."""
+        """Decode the short text, so that nothing is loaded or compiled while the file is timed."""
         self.codec.decode(self._encoded)
 
     def load(self, file: str) -> None:
@@ -51,33 +51,33 @@ class Session:
         self._prepared = self.codec.prepare(self._data)
 
     def encode(self, times: int = 1) -> float:
-        """Seconds of encoding the file once, over so many times."""
+        """Seconds to encode the file once, the mean of `times` times."""
         self._encoded = None
         self._encoded, seconds = _timed(self.codec.encode, self._prepared, times)
         return seconds
 
     def decode(self, times: int = 1) -> float:
-        """Seconds of decoding what `encode` made, once."""
+        """Seconds to decode the tokens of `encode` once."""
         self._decoded = None
         self._decoded, seconds = _timed(self.codec.decode, self._encoded, times)
         return seconds
 
     def outcome(self) -> dict[str, Any]:
-        """Peak memory so far, tokens (or bytes), and whether what came back is what went in."""
-        peak = _peak_megabytes()  # before the comparison, which takes memory of its own
+        """Peak memory so far, tokens (or bytes), and whether the decoded text equals the file."""
+        peak = _peak_megabytes()  # before the comparison, which needs memory itself
         restored = self.codec.restore(self._decoded) == self._data
         return {"size": self.codec.size(self._encoded), "restored": restored, "peak_mb": peak}
 
 
 def main() -> None:
-    streams.take()  # libraries print; standard output is kept for answers
+    streams.take()  # libraries print; standard output carries answers only
     session = Session()
     with streams.kept():
         for line in sys.stdin:
             job = json.loads(line)
             try:
                 answer = {"ok": getattr(session, job.pop("do"))(**job)}
-            except BaseException as error:  # not Exception: a panic of a Rust extension is none
+            except BaseException as error:  # not Exception: a panic of a Rust extension is not one
                 answer = {"error": _one_line(error)}
             print(json.dumps(answer), file=streams.results(), flush=True)
 
@@ -96,7 +96,7 @@ def _timed(function: Any, argument: Any, times: int) -> tuple[Any, float]:
 
 
 def _find(name: str) -> Any:
-    """What "module:name" names."""
+    """The object that "module:name" names."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
@@ -111,9 +111,9 @@ def _one_line(error: BaseException) -> str:
 
 
 def _peak_megabytes() -> float:
-    """The most memory that this process had resident, in 10^6 bytes."""
+    """The peak resident memory of this process, in 10^6 bytes."""
     try:
-        # Not getrusage: what it says of a process begins with its parent's peak.
+        # Not getrusage: its value starts at the peak of the parent process.
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6

@@ -1,4 +1,4 @@
-"""The command line. Commands are modules of this package, imported only when they are called."""
+"""The command line: one module per command, imported only when the command is called."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -18,54 +17,35 @@ import click
 from stackc.api import streams
 from stackc.api.errors import StackcError
 from stackc.api.messages import shown
-from stackc.cli.ended import SIGNALS, Ended, end_at_once, end_cleanly
-from stackc.cli.exit_codes import INTERRUPTED, USER_ERROR
+from stackc.cli.command import INTERRUPTED, USER_ERROR
+from stackc.cli.ended import SIGNALS, end_at_once, end_cleanly, ending
+from stackc.cli.ray_child import as_a_command, tell_parent
 from stackc.parts.blame import wants_traceback
 
 COMMANDS = {
     "build": "Build a stack from a recipe.",
-    "encode": "Turn a file into tokens.",
-    "decode": "Turn tokens back into the file.",
+    "encode": "Encode a file to tokens.",
+    "decode": "Decode tokens to the file.",
     "eval": "Measure every level on held-out text.",
     "generate": "Continue a prompt.",
     "compress": "Compress files with a stack.",
-    "decompress": "Give the files back.",
-    "export": "Write tokens, or a tokenizer, for other programs.",
+    "decompress": "Decompress files.",
+    "export": "Write tokens or a tokenizer for other programs.",
     "verify": "Check compressed files.",
-    "inspect": "Say what a stack or a compressed file is made of.",
-    "report": "Write one page that shows stacks.",
-    "bench": "Measure a stack beside other tokenizers and compressors.",
-    "plugins": "List plugins and their parts, check one, or start one.",
+    "inspect": "Show what a stack or a compressed file contains.",
+    "report": "Write a web page on one or several stacks.",
+    "bench": "Measure a stack against other tokenizers and compressors.",
+    "plugins": "List plugins and their parts, check a plugin, or create one.",
     "doctor": "Test this machine and this installation.",
 }
-"""Every command and its line of help. ``stackc/cli/NAME.py`` has it as a click command called ``command``."""
+"""Every command and its line of help. ``stackc/cli/NAME.py`` defines it as a click command called ``command``."""
 
 BY_SIGNAL = (INTERRUPTED, *(128 + number for number in SIGNALS))
-"""Exit codes of commands that a signal ended."""
-
-
-class OutputFile(click.Path):
-    """The name of a file to write. One that ends in a slash means a folder, and there has to be one."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from stackc.stack.outputs import output_path
-
-        return super().convert(output_path(value), param, ctx)
-
-
-class Command(click.Command):
-    """A command: standard output is for its results alone (`stackc.api.streams.results`)."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        with streams.kept():
-            return super().invoke(ctx)
+"""Exit codes of commands that were ended by a signal."""
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name; errors that a user can cause end in one line."""
+    """The commands by name, imported when they are called. Errors that a user can cause end in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -93,7 +73,7 @@ class LazyGroup(click.Group):
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         try:
             return super().make_context(*arguments, **extra)
-        except OSError as error:  # the help, which cannot be written
+        except OSError as error:  # the help text cannot be written
             _refused(error)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -107,32 +87,23 @@ class LazyGroup(click.Group):
             if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: click shows its help
                 raise
             _stop(f"{error.format_message()} (see: {(error.ctx or ctx).command_path} --help)", USER_ERROR)
-        except Ended as error:
-            _stop(str(error), error.code)
-        except KeyboardInterrupt:
-            _stop("interrupted", INTERRUPTED)
+        except KeyboardInterrupt as error:
+            _stop(*ending(error))
         except OSError as error:
             _refused(error)
 
 
 def _refused(error: OSError) -> NoReturn:
-    """What the system refused, in one line; standard output has its name from `stackc.api.streams`."""
+    """End with an error of the system, in one line. `stackc.api.streams` has put standard output's name into it."""
     if error.errno == errno.EPIPE:  # `stackc … | head`: click ends quietly
         raise error
     _stop(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), USER_ERROR)
 
 
-def say(text: str) -> None:
-    """A message on standard error; names in it are printed as they are (`stackc.api.messages.shown`)."""
-    click.echo(shown(text), err=True)
-
-
 def _stop(message: str, code: int) -> NoReturn:
-    from stackc.cli.ray_child import tell_parent
-
     line = shown(f"error: {message}" if code == USER_ERROR else message)
     if not tell_parent(code, line):
-        with contextlib.suppress(OSError):  # of a terminal that has hung up
+        with contextlib.suppress(OSError):  # the terminal is gone
             click.echo(line, err=True)
     raise click.exceptions.Exit(code)
 
@@ -143,16 +114,14 @@ def main() -> None:
     """Multi-level neural text compression with Equal-Info windows."""
 
 
-def _one_of_many() -> bool:
+def _one_of_many_ranks() -> bool:
     from stackc.pipeline.ranks.world import ranks_of_environment
 
     return ranks_of_environment()[1] > 1
 
 
 def run() -> NoReturn:
-    """The installed command: `main`, and an interrupted process that says so by its exit code."""
-    from stackc.cli.ray_child import as_a_command, tell_parent
-
+    """The installed command: `main`, with an exit code that shows what ended the process."""
     as_a_command()
     streams.take()
     try:
@@ -163,21 +132,21 @@ def run() -> NoReturn:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         tell_parent(code)
         end_at_once()
-        if code in BY_SIGNAL or (code and _one_of_many()):
-            # An interrupt that landed inside an import leaves Python set on dying by the signal at its own end; threads
-            # of a process group that lost a rank abort there.
+        if code in BY_SIGNAL or (code and _one_of_many_ranks()):
+            # Not `sys.exit`: an interrupt inside an import makes Python kill itself with the signal when it exits, and
+            # threads of a process group that has lost a rank abort there. Either would change the exit code.
             with contextlib.suppress(OSError):
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said: the exit code stands
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all work is done: the exit code must not change any more
         raise
-    except KeyboardInterrupt as error:  # before a command was running
+    except KeyboardInterrupt as error:  # before a command had started
+        text, code = ending(error)
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"{error if isinstance(error, Ended) else 'interrupted'}\n")
-            sys.stderr.flush()
-        os._exit(error.code if isinstance(error, Ended) else INTERRUPTED)
-    except Exception:  # a traceback follows
+            print(text, file=sys.stderr, flush=True)
+        os._exit(code)
+    except Exception:  # a bug: Python prints the traceback
         tell_parent(1)
         raise
     raise SystemExit(0)

@@ -1,112 +1,67 @@
-"""`stackc bench`: a stack beside its peers."""
+"""`stackc bench`: a stack measured against other tokenizers and compressors."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
-from stackc.cli import Command
+from stackc.api.errors import CodingError
+from stackc.api.files import read_pieces, temporary, temporary_folder
+from stackc.api.streams import results, write_all
+from stackc.cli import options
+from stackc.cli.command import Command, console, show_json
+from stackc.cli.many_files import named
+from stackc.cli.progress import status
+
+AGAINST_HELP = "Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19.  [default: all that are installed]"
 
 
-@click.command("bench", cls=Command)
-@click.argument("stack", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@options.stack
 @click.argument("file")
-@click.option(
-    "--against",
-    metavar="NAMES",
-    help="Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19.  [default: all that are installed]",
-)
-@click.option("--level", help="The level to measure, e.g. M1.  [default: the last]")
-@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds.")
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="More than 1: a second row of the stack, with so many.",
-)
-@click.option(
-    "--peer-bytes",
-    type=click.IntRange(min=1),
-    default=16_000_000,
-    show_default=True,
-    help="Training text of the tokenizers, at most.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=600.0,
-    show_default=True,
-    help="Seconds that one step of a peer may take.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(
-    stack: Path,
-    file: str,
-    against: str | None,
-    level: str | None,
-    repeats: int,
-    threads: int,
-    peer_bytes: int,
-    timeout: float,
-    as_json: bool,
-) -> None:
-    """Measure STACK beside other tokenizers and compressors on FILE, a text that no one was trained on.
+@click.option("--against", metavar="NAMES", help=AGAINST_HELP)
+@options.level("The level to measure, e.g. M1.  [default: the last]")
+@options.number("--repeats", 1, default=5, help="Number of rounds.")
+@options.number("--threads", 1, default=1, help="If more than 1, also measure the stack with this many threads.")
+@options.number("--peer-bytes", 1, default=16_000_000, help="Bytes of text to train the tokenizers on, at most.")
+@options.number("--timeout", 0.0, open=True, default=600.0, help="Seconds that one step of a peer may take.")
+@options.as_json
+def command(stack: Path, file: str, against: str | None, as_json: bool, **settings: Any) -> None:
+    """Measure STACK against other tokenizers and compressors on FILE, a text that none of them was trained on.
 
     FILE may be - for standard input, which is kept in a temporary file.
 
-    Rounds are interleaved, every round trip is checked. Tokenizers are trained on the stack's own training text, at the
-    vocabulary of its level, and kept in ~/.cache/stackc. A peer that fails or is not installed is named and skipped.
+    Rounds are interleaved, and every round trip is checked. Tokenizers are trained on the stack's own training text,
+    with the vocabulary size of its level, and kept in ~/.cache/stackc. A peer that fails or is not installed is
+    skipped with the reason.
     """
-    from stackc.api.errors import CodingError
-    from stackc.api.streams import results
     from stackc.bench import benchmark
     from stackc.bench.table import print_benchmark
-    from stackc.cli.progress import status
-    from stackc.cli.show import console, show
 
-    results()  # closed: an error now, not after the work
+    results()  # if it is closed, fail now and not after the work
+    peers = None if against is None else [name.strip() for name in against.split(",") if name.strip()]
     with _on_disk(file) as path, status(quiet=as_json) as tell:
-        figures = benchmark(
-            stack,
-            path,
-            against=None if against is None else [name.strip() for name in against.split(",") if name.strip()],
-            level=level,
-            repeats=repeats,
-            threads=threads,
-            peer_bytes=peer_bytes,
-            timeout=timeout,
-            report=tell,
-        )
+        figures = {**benchmark(stack, path, against=peers, report=tell, **settings), "file": file}
     if as_json:
-        show(json.dumps({**figures, "file": file}, indent=1))
+        show_json(figures)
     else:
-        print_benchmark({**figures, "file": file}, console())
+        print_benchmark(figures, console())
     if not all(row["restored"] for row in figures["rows"] if row["kind"] == "stack"):
-        raise CodingError(f"{stack}: the stack did not give back what it was given; please report this")
+        raise CodingError(f"{stack}: the decoded text differs from the file; please report this")
 
 
 @contextlib.contextmanager
 def _on_disk(file: str) -> Iterator[Path]:
-    """The file by a name that the workers can open."""
-    from stackc.api.errors import StackcError
-    from stackc.api.files import read_pieces
-    from stackc.api.streams import write_all
-    from stackc.cli.many_files import named
-
+    """A path of the file that other processes can open: standard input is copied."""
     if (path := named(file)) is not None:
         yield path
         return
-    with contextlib.ExitStack() as held:
-        try:
-            copy = held.enter_context(tempfile.NamedTemporaryFile(prefix="stackc-", buffering=0))
+    with temporary_folder() as folder:
+        with temporary(), (folder / "text").open("wb", buffering=0) as copy:
             for piece in read_pieces(None):
                 write_all(copy, piece)
-        except OSError as error:
-            raise StackcError(f"{tempfile.gettempdir()}: cannot keep standard input ({error.strerror})") from error
-        yield Path(copy.name)
+        yield folder / "text"

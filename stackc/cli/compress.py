@@ -6,59 +6,49 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import Command, say
+from stackc.api.messages import amount
+from stackc.api.streams import OUTPUT
+from stackc.cli import options
+from stackc.cli.command import WARNING, Command, compressed_size, say
+from stackc.cli.many_files import Files, for_each, warning
+from stackc.cli.progress import bar, size_of
 
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--stack", type=click.Path(path_type=Path), required=True, help="The stack's folder.")
+@options.path("--stack", required=True, help="The stack's folder.")
 @click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
-@click.option(
-    "--block-size",
-    type=click.IntRange(1, 1 << 20),
-    default=1 << 16,
-    show_default=True,
-    help="Source bytes in a block. Longer ones shrink more, shorter ones are found faster.",
-)
-@click.option("--force", is_flag=True, help="Overwrite, and write to a terminal.")
-@click.option("--no-verify", is_flag=True, help="Do not decode what was made before it is kept; faster.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@options.number(
+    "--block-size", 1, 1 << 20, default=1 << 16,
+    help="Source bytes per block. Larger blocks compress better; smaller ones can be read faster on their own.",
+)  # fmt: skip
+@options.force_bytes
+@options.flag("--no-verify", help="Do not decode and compare the blocks that were written. Faster.")
+@options.quiet
 def command(
-    files: tuple[str, ...], stack: Path, output: str | None, block_size: int, force: bool, no_verify: bool, quiet: bool
+    files: Files, stack: Path, output: str | None, block_size: int, force: bool, no_verify: bool, quiet: bool
 ) -> None:
-    """Compress each FILE (- for standard input) with a stack. Any bytes; the sources are kept.
+    """Compress each FILE (- for standard input) with a stack. Any bytes are valid; FILE is kept.
 
-    Every block is decoded and compared before it is kept. Exits with 1 where a block did not come back and was
-    stored as it is.
+    Every block is decoded and compared with its source. A block that does not match is stored uncompressed, and the
+    exit code is then 1.
     """
-    from stackc.api.messages import amount
-    from stackc.api.streams import OUTPUT
-    from stackc.cli.exit_codes import WARNING
-    from stackc.cli.many_files import for_each, named
-    from stackc.cli.progress import bar
     from stackc.stack.stack import Stack
     from stackc.stack.stk_files import compress_file, compressed_name
 
     opened = Stack(stack)
 
-    def place(file: str) -> Path | None:
-        return None if output == "-" else compressed_name(named(file), named(output))
-
-    def work(file: str) -> int:
-        path, out = named(file), place(file)
-        # A file of no size may hold something all the same, as in /proc.
-        total = path.stat().st_size or None if path is not None and path.is_file() else None
-        with bar(file, total, quiet) as report:
+    def work(file: str, path: Path | None, out: Path | None) -> int:
+        with bar(file, size_of(path), quiet) as report:
             made = compress_file(
                 path, out, opened, force=force, verify=not no_verify, block_size=block_size, report=report
             )
         if not quiet:
-            rate = f", {8 * made.written / made.size:.3f} bits a byte" if made.size else ""
-            stored = f"; {made.raw:,} of {amount(made.blocks, 'block')} stored as is" if made.raw else ""
-            say(f"{out or OUTPUT}: {amount(made.size, 'byte')} as {made.written:,}{rate}{stored}")
+            stored = f"; {made.raw:,} of {amount(made.blocks, 'block')} stored uncompressed" if made.raw else ""
+            say(f"{out or OUTPUT}: {compressed_size(made.size, made.written)}{stored}")
         if made.failed:
-            text = f"warning: {file}: {amount(made.failed, 'block')} did not decode back, stored as is"
-            say(f"{text}; please report this")
+            failed = f"{amount(made.failed, 'block')} did not decode to the source, stored uncompressed"
+            warning(f"{file}: {failed}; please report this")
         return WARNING if made.failed else 0
 
-    for_each(files, output, place, work, force)
+    for_each(files, work, output, compressed_name, force)

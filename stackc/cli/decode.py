@@ -6,26 +6,27 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import Command, say
+from stackc.api.files import no_wider
+from stackc.api.messages import amount
+from stackc.api.streams import OUTPUT, write_all
+from stackc.cli import options
+from stackc.cli.command import Command, say
+from stackc.cli.many_files import named, named_output
+from stackc.stack.outputs import check_target, open_output
 
 
-@click.command("decode", cls=Command)
-@click.argument("stack", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@options.stack
 @click.argument("tokens")
-@click.option("-o", "--output", required=True, help="The text; - for standard output.")
-@click.option("--level", help="The level whose tokens they are.  [default: the last]")
-@click.option("--force", is_flag=True, help="Overwrite, and write to a terminal.")
+@click.option("-o", "--output", required=True, help="The decoded file; - for standard output.")
+@options.level("The level that the tokens are from.  [default: the last]")
+@options.force_bytes
 def command(stack: Path, tokens: str, output: str, level: str | None, force: bool) -> None:
-    """Turn TOKENS of STACK back into the bytes they stand for.
+    """Decode TOKENS of STACK to the bytes that they represent.
 
-    TOKENS is a .npy, .bin or .txt, or - for standard input, which holds what a .bin does.
+    TOKENS is a .npy, .bin or .txt file, or - for standard input in the format of a .bin.
     """
-    from stackc.api.files import no_wider
-    from stackc.api.messages import amount
-    from stackc.api.streams import OUTPUT, write_all
-    from stackc.cli.many_files import named, named_output
     from stackc.interop.token_files import read_tokens
-    from stackc.stack.outputs import check_target, open_output
     from stackc.stack.stack import Stack
 
     source, out = named(tokens), named_output(output)
@@ -36,7 +37,6 @@ def command(stack: Path, tokens: str, output: str, level: str | None, force: boo
     size = 0
     with open_output(out, force, no_wider(source)) as file:
         for data in opened.decode_stream(pieces, level, ignored):
-            write_all(file, data)
-            size += len(data)
-    said = f"; ignored {amount(sum(ignored), 'token')} of incomplete last codes" if sum(ignored) else ""
-    say(f"{out or OUTPUT}: {amount(size, 'byte')}{said}")
+            size += write_all(file, data)
+    note = f"; ignored {amount(sum(ignored), 'token')} of incomplete last codes" if sum(ignored) else ""
+    say(f"{out or OUTPUT}: {amount(size, 'byte')}{note}")

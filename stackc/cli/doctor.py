@@ -1,10 +1,12 @@
-"""`stackc doctor`: does this installation give the right bits on this machine?"""
+"""`stackc doctor`: does this installation produce the right bits on this machine?"""
 
 from __future__ import annotations
 
 import click
 
-from stackc.cli import Command
+from stackc.api.errors import StackcError
+from stackc.api.messages import amount
+from stackc.cli.command import Command, show
 
 
 @click.command(cls=Command)
@@ -12,13 +14,10 @@ from stackc.cli import Command
 def command(device: str) -> None:
     """Test this machine and this installation, in under a minute.
 
-    Shows the device, its threads and how exact matrix products run on it; checks codes and networks against known
-    bits; builds a small stack, and compresses and decompresses with it. Checks that require a package that is not
-    installed are skipped, and say what to install. The exit code is 2 if a check fails.
+    Shows the device, its threads and how exact matrix products run on it; compares codes and networks with known bits;
+    builds a small stack, and compresses and decompresses with it. Checks that require a package that is not installed
+    are skipped, and say what to install. The exit code is 2 if any check fails.
     """
-    from stackc.api.errors import StackcError
-    from stackc.api.messages import amount
-    from stackc.cli.show import show
     from stackc.doctor import examine
 
     failed = []

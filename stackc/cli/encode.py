@@ -7,32 +7,28 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import Command, say
+from stackc.api.messages import amount
+from stackc.api.streams import OUTPUT
+from stackc.cli import options
+from stackc.cli.command import Command, say
+from stackc.cli.ray_child import watched
+from stackc.pipeline.engines.base import STARTS_OVER
+
+OUTPUT_HELP = "The tokens: a .npy, .bin or .txt file; - for standard output in the format of a .bin."
 
 
-@click.command("encode", cls=Command)
-@click.argument("stack", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@options.stack
 @click.argument("file")
-@click.option(
-    "-o", "--output", required=True, help="Tokens: a .npy, .bin or .txt; - for standard output, as in a .bin."
-)
-@click.option("--level", help="Stop at this level, e.g. M1.  [default: the last]")
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    help="Encode here, or on a Ray cluster.  [default: local]",
-)
-@click.option("--force", is_flag=True, help="Overwrite, and write to a terminal.")
+@click.option("-o", "--output", required=True, help=OUTPUT_HELP)
+@options.level("Stop at this level, e.g. M1.  [default: the last]")
+@options.engine("Encode")
+@options.force_bytes
 def command(stack: Path, file: str, output: str, level: str | None, engine: str, force: bool) -> None:
-    """Turn FILE (- for standard input) into tokens of STACK. Any bytes; the file is one document."""
-    from stackc.cli.ray_child import watched
-    from stackc.pipeline.engines.base import STARTS_OVER
-
+    """Encode FILE (- for standard input) to tokens of STACK. Any bytes are valid; FILE is one document."""
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
+    # Imported only now: with Ray, `watched` forks, which is safe only before numpy and numba have started threads.
     from stackc.api.files import no_wider, read_pieces
-    from stackc.api.messages import amount
-    from stackc.api.streams import OUTPUT
     from stackc.cli.many_files import named
     from stackc.interop.token_files import check_suffix, write_tokens
     from stackc.pipeline.engines.remote import encoding_on
@@ -56,5 +52,5 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
     encode = encode_here if engine == "local" else encoding_on(engine, opened, say)
     stream = opened.encode_stream(counted(), level, encode)
     tokens = write_tokens(out, stream, opened.token_alphabet(level), no_wider(source), force=force)
-    rate = f", {size / tokens:.3f} bytes a token" if tokens else ""
+    rate = f", {size / tokens:.3f} bytes per token" if tokens else ""
     say(f"{out or OUTPUT}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}")

@@ -1,4 +1,4 @@
-"""A command that is told to end ends as on Ctrl-C: what it has begun is cleared away first."""
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: unfinished files are removed first."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import signal
 import time
 from types import FrameType
 
+from stackc.cli.command import INTERRUPTED
+
 SIGNALS = {signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
-"""What a command says that one of these ends."""
+"""Signals that end a command, and what it then prints."""
 
 ONE_SECONDS = 2.0
-"""Signals within this are one: a shell passes on what the kernel sends as well, a service manager sends two."""
+"""Signals within this time count as one: a shell repeats what the kernel has sent, and service managers send two."""
 
 
 class Ended(KeyboardInterrupt):
-    """The process was told to end.
+    """A signal asked the process to end.
 
     Attributes:
-        code: to end with, as a shell says it: 128 and the signal's number.
+        code: the exit code: 128 plus the signal's number, as in shells.
     """
 
     def __init__(self, number: int) -> None:
@@ -25,18 +27,23 @@ class Ended(KeyboardInterrupt):
         self.code = 128 + number
 
 
+def ending(error: KeyboardInterrupt) -> tuple[str, int]:
+    """The message and the exit code of a command that a signal ended."""
+    return (str(error), error.code) if isinstance(error, Ended) else ("interrupted", INTERRUPTED)
+
+
 _heard: float | None = None
 
 
 def end_cleanly() -> None:
-    """From now on these signals raise `Ended`, but for those that the process was started to pass over (`nohup`)."""
+    """Make these signals raise `Ended`, except those that the process was started to ignore (`nohup`)."""
     for number in SIGNALS:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _raise)
 
 
 def end_at_once() -> None:
-    """From now on they end the process, which has nothing left to clear away."""
+    """Make them end the process at once: nothing is left to remove."""
     for number in SIGNALS:
         if signal.getsignal(number) is _raise:
             signal.signal(number, signal.SIG_DFL)

@@ -7,24 +7,23 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import Command
+from stackc.api.streams import binary_output, results, write_all
+from stackc.cli import options
+from stackc.cli.command import Command
 
 
-@click.command("generate", cls=Command)
-@click.argument("stack", type=click.Path(path_type=Path))
-@click.option("--prompt", default="", help="Text to go on from; the output starts with it.")
-@click.option("--tokens", type=click.IntRange(0), default=100, show_default=True, help="Tokens to draw.")
-@click.option(
-    "--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="0 takes the likeliest token."
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.command(cls=Command)
+@options.stack
+@click.option("--prompt", default="", help="Prompt to continue; the output starts with it.")
+@options.number("--tokens", 0, default=100, help="Number of tokens to draw.")
+@options.number("--temperature", 0.0, default=1.0, help="0 takes the most likely token.")
+@options.number("--seed", 0, default=0)
 def command(stack: Path, prompt: str, tokens: int, temperature: float, seed: int) -> None:
-    """Go on from a prompt: it is compressed, the top model of STACK continues, and what comes is decoded."""
-    from stackc.api.streams import binary_output, results, write_all
+    """Continue a prompt: STACK encodes it, its top model draws more tokens, and all of them are decoded."""
     from stackc.stack.stack import Stack
 
-    results()  # closed: an error now, not after the work
+    results()  # if it is closed, fail now and not after the work
     data = Stack(stack).generate(os.fsencode(prompt), tokens=tokens, temperature=temperature, seed=seed)
-    # What is drawn may be no valid UTF-8; the bytes go out as they are.
+    # Drawn text may be invalid UTF-8; its bytes are written unchanged.
     with binary_output() as file:
         write_all(file, data + b"\n")

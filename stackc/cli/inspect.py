@@ -1,32 +1,37 @@
-"""`stackc inspect`: what a stack, or a compressed file, is made of."""
+"""`stackc inspect`: what a stack or a compressed file contains."""
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackc.api.errors import ArtifactError, StackcError
+from stackc.api.files import sha256_file
 from stackc.api.messages import amount
-from stackc.cli import Command
+from stackc.cli import options
+from stackc.cli.command import Command, compressed_size, console, show, show_json
+from stackc.stack.manifest import read_manifest, stack_sha256
+
+if TYPE_CHECKING:
+    from stackc.interop.dictionary_texts import TextOfCode
+
+DEFAULT_LIMIT = 100
+SHOWN = 100
+"""Symbols of a text that a line shows, at most."""
 
 
 @click.command(cls=Command)
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest, the texts, or what the file says, as JSON.")
-@click.option("--verify", is_flag=True, help="Check the SHA-256 of every part of a stack.")
-@click.option("--texts", is_flag=True, help="List the texts of a compiled level, the most frequent first.")
-@click.option("--level", help="The level whose texts are listed, e.g. M1.")
-@click.option("--limit", type=click.IntRange(min=0), help="List so many texts; 0 lists all.  [default: 100]")
+@click.argument("path", type=options.PATH)
+@options.flag("--json", "as_json", help="Print JSON: the manifest, the texts, or the header of a compressed file.")
+@options.flag("--verify", help="Check the SHA-256 of every file of a stack.")
+@options.flag("--texts", help="List the texts of a compiled level, the most frequent first.")
+@options.level("The level whose texts are listed, e.g. M1.")
+@options.number("--limit", 0, help="Number of texts to list; 0 lists all.  [default: 100]")
 def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | None, limit: int | None) -> None:
-    """Show the levels, models, plugins and figures of the stack in folder PATH, or what a PATH.stk says of itself."""
-    import json
-
-    from stackc.api.errors import ArtifactError, StackcError
-    from stackc.api.files import sha256_file
-    from stackc.cli.show import print_report, show
-    from stackc.cli.texts import print_texts
-    from stackc.stack.manifest import read_manifest, stack_sha256
-
+    """Show the levels, models, plugins and figures of the stack in folder PATH, or the header of PATH.stk."""
     if path.is_file():
         _show_file(path, as_json)
         return
@@ -34,22 +39,25 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
     if verify:
         for name, part in manifest["parts"].items():
             if sha256_file(path / name) != part["sha256"]:
-                raise ArtifactError(f"{path / name}: not what the manifest says (SHA-256); build the stack again")
+                raise ArtifactError(f"{path / name}: SHA-256 does not match the manifest; build the stack again")
+    if texts and level is None:
+        names = ", ".join(one["name"] for one in manifest["levels"])
+        raise StackcError(f"--texts needs --level; the levels are {names}")
     if texts:
-        if level is None:
-            raise StackcError(
-                f"--texts needs --level; the levels are {', '.join(one['name'] for one in manifest['levels'])}"
-            )
-        print_texts(path, level, limit, as_json)
-        return
-    if level is not None or limit is not None:
-        raise StackcError("--level and --limit say which texts are listed: give --texts too")
-    if as_json:
-        show(json.dumps(manifest, indent=1, sort_keys=True))
-        return
+        _show_texts(path, str(level), DEFAULT_LIMIT if limit is None else limit, as_json)
+    elif level is not None or limit is not None:
+        raise StackcError("--level and --limit select the texts to list; add --texts")
+    elif as_json:
+        show_json(manifest, sort_keys=True)
+    else:
+        _show_stack(path, manifest, verify)
+
+
+def _show_stack(path: Path, manifest: dict[str, Any], verified: bool) -> None:
+    from stackc.report.table import print_report
+
     recipe = manifest["recipe"]
-    count = len(manifest["levels"])
-    show(f"{manifest['name']}: {amount(count, 'level')}, built by stackc {manifest['stackc']}")
+    show(f"{manifest['name']}: {amount(len(manifest['levels']), 'level')}, built by stackc {manifest['stackc']}")
     show(f"sha256: {stack_sha256(manifest)}")
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
         show(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
@@ -58,51 +66,18 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
                 show(f"  {table:10} {_setting(section[table])}")
         route = "stepping its model" if "model" in section else "its coder alone"
         show(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
-        show(f"  {'on disk':10} {_size(manifest, made['name'])}")
+        show(f"  {'on disk':10} {_disk_size(manifest, made['name'])}")
     top = recipe["top"]
-    show(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_size(manifest, top['name'])}")
-    trained = {
-        name: f"{one['device']}, {amount(one['threads'], 'thread')}" for name, one in manifest["trained"].items()
-    }
-    show("\ntrained: " + "; ".join(f"{name} on {where}" for name, where in trained.items()))
-    show(
-        "parts: "
-        + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in manifest["plugins"].items())
-    )
-    if verify:
-        show(f"verified: {amount(len(manifest['parts']), 'part')}, as the manifest says")
+    show(f"\n{top['name']} (top): {_setting(top['model'])}\n  {'on disk':10} {_disk_size(manifest, top['name'])}")
+    trained = manifest["trained"].items()
+    where = (f"{name} on {one['device']}, {amount(one['threads'], 'thread')}" for name, one in trained)
+    show(f"\ntrained: {'; '.join(where)}")
+    plugins = manifest["plugins"].items()
+    show("parts: " + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in plugins))
+    if verified:
+        show(f"verified: {amount(len(manifest['parts']), 'file')}, all SHA-256 match the manifest")
     show()
-    print_report(path)
-
-
-def _show_file(path: Path, as_json: bool) -> None:
-    """What a `.stk` file says of itself."""
-    import datetime
-    import json
-
-    from stackc.cli.show import show
-    from stackc.stack.stk_files import describe_file
-
-    said = describe_file(path)
-    if as_json:
-        show(json.dumps(said, indent=1))
-        return
-    rate = f", {8 * said['written'] / said['size']:.3f} bits a byte" if said["size"] else ""
-    time = "not known"
-    if said["modified_ns"] is not None:
-        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        try:
-            time = str(epoch + datetime.timedelta(microseconds=said["modified_ns"] // 1000))
-        except OverflowError:
-            time = f"{said['modified_ns']} ns after 1970"
-    where = click.format_filename(said["stack"]) if said["stack"] else "not found in STACKC_PATH and ./runs"
-    raw = said["raw_blocks"]
-    sizes = f"{amount(said['size'], 'byte')} as {said['written']:,}{rate}"
-    show(f"{click.format_filename(path)}: {sizes}; .stk format {said['format']}")
-    show(f"original:    sha256 {said['sha256']}, modified {time}")
-    show(f"blocks:      {said['blocks']:,} of {amount(said['block_size'], 'byte')}, {raw:,} of them stored as is")
-    show(f"stack:       {said['stack_sha256']} ({where})")
-    show(f"decodes on:  {said['host'] or 'any machine'} ({said['portability']})")
+    print_report(path, console())
 
 
 def _setting(table: dict[str, object]) -> str:
@@ -111,10 +86,70 @@ def _setting(table: dict[str, object]) -> str:
     return " ".join([str(name), *(f"{key}={value}" for key, value in table.items() if value != name)])
 
 
-def _size(manifest: dict[str, object], name: str) -> str:
-    parts: dict[str, dict[str, int]] = manifest["parts"]  # type: ignore[assignment]
+def _disk_size(manifest: dict[str, Any], name: str) -> str:
     total = {True: 0, False: 0}
-    for path, part in parts.items():
+    for path, part in manifest["parts"].items():
         if path.startswith(f"{name}/"):
             total["/tokens/" in path] += part["bytes"]
     return f"{amount(total[False], 'byte')} of model and tables, {total[True]:,} of tokens"
+
+
+def _show_file(path: Path, as_json: bool) -> None:
+    """The header of a `.stk` file."""
+    from stackc.stack.stk_files import describe_file
+
+    header = describe_file(path)
+    if as_json:
+        show_json(header)
+        return
+    time = "unknown"
+    if header["modified_ns"] is not None:
+        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+        try:
+            time = str(epoch + datetime.timedelta(microseconds=header["modified_ns"] // 1000))
+        except OverflowError:
+            time = f"{header['modified_ns']} ns after 1970"
+    where = click.format_filename(header["stack"]) if header["stack"] else "not found in STACKC_PATH or ./runs"
+    sizes = compressed_size(header["size"], header["written"])
+    blocks = f"{header['blocks']:,} of {amount(header['block_size'], 'byte')}"
+    show(f"{click.format_filename(path)}: {sizes}; .stk format {header['format']}")
+    show(f"original:    sha256 {header['sha256']}, modified {time}")
+    show(f"blocks:      {blocks}, {header['raw_blocks']:,} of them stored uncompressed")
+    show(f"stack:       {header['stack_sha256']} ({where})")
+    show(f"decodes on:  {header['host'] or 'any machine'} ({header['portability']})")
+
+
+def _show_texts(path: Path, name: str, limit: int, as_json: bool) -> None:
+    """List the texts of a compiled level."""
+    from stackc.interop.dictionary_texts import code_counts, texts_of_level
+    from stackc.stack.stack import Stack
+
+    stack = Stack(path)
+    counts = code_counts(stack, name)
+    texts = texts_of_level(stack, name, counts, limit)
+    if as_json:
+        show_json([_plain(text) for text in texts])
+        return
+    used = f"{(counts > 0).sum():,} of them used by the training text, {counts.sum():,} times in total"
+    show(f"{name}: {amount(len(counts), 'code')}, {used}")
+    first = stack.level_index(name) == 1
+    show(f"{'code':>8} {'count':>12}  text")
+    for text in texts:
+        show(f"{text.code:>8} {text.count:>12,}  {_text_line(text, first)}")
+
+
+def _plain(text: TextOfCode) -> dict[str, object]:
+    data = None if text.data is None else text.data.hex()
+    return {"code": text.code, "count": text.count, "symbols": list(text.symbols), "bytes": data}
+
+
+def _text_line(text: TextOfCode, first: bool) -> str:
+    """Bytes, quoted and escaped as Python does; above the first level the tokens, too."""
+    parts = []
+    if not first:
+        rest = " ..." if len(text.symbols) > SHOWN else ""
+        parts.append(" ".join(map(str, text.symbols[:SHOWN])) + rest)
+    if text.data is not None:
+        rest = f" ... ({amount(len(text.data), 'byte')})" if len(text.data) > SHOWN else ""
+        parts.append(repr(text.data[:SHOWN])[1:] + rest)
+    return "  ".join(parts)

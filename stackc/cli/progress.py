@@ -1,9 +1,10 @@
-"""What shows long work, on standard error and on a terminal only: a bar for files, a line for the rest."""
+"""Progress of long work, on standard error if that is a terminal: a bar for files, a line for everything else."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from stackc.api.messages import literal, shown
 from stackc.archive.format import Report
@@ -11,36 +12,31 @@ from stackc.archive.format import Report
 
 @contextlib.contextmanager
 def bar(title: str, total: int | None, quiet: bool) -> Iterator[Report]:
-    """Shows the bytes done of `total` (None: not known) while the block runs; yields what to tell of them."""
+    """Show the bytes done of `total` (None: unknown) while the block runs; yields a function that adds to them."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda done: None
         return
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(shown(title), total=total)
-        yield lambda done: progress.advance(task, done)
+        progress.TextColumn("{task.description}", markup=False), progress.BarColumn(), progress.DownloadColumn(),
+        progress.TransferSpeedColumn(), progress.TimeRemainingColumn(),
+    )  # fmt: skip
+    with progress.Progress(*columns, console=console, transient=True) as shown_bar:
+        task = shown_bar.add_task(shown(title), total=total)
+        yield lambda done: shown_bar.advance(task, done)
+
+
+def size_of(path: Path | None) -> int | None:
+    """A file's size; None if unknown. Files in /proc report 0 and have content all the same."""
+    return path.stat().st_size or None if path is not None and path.is_file() else None
 
 
 @contextlib.contextmanager
 def status(quiet: bool = False) -> Iterator[Callable[[str], None]]:
-    """Shows what is being done while the block runs; yields what to tell of that."""
+    """Show the current step while the block runs; yields a function that sets it."""
     from rich.console import Console
 
     with Console(stderr=True, quiet=quiet).status("reading") as line:

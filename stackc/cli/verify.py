@@ -1,4 +1,4 @@
-"""`stackc verify`: whether compressed files are what they were."""
+"""`stackc verify`: are compressed files intact?"""
 
 from __future__ import annotations
 
@@ -6,37 +6,32 @@ from pathlib import Path
 
 import click
 
-from stackc.cli import Command
+from stackc.cli import options
+from stackc.cli.command import Command, remark
+from stackc.cli.many_files import Files, for_each, warning
+from stackc.cli.progress import bar
 
 
 @click.command(cls=Command)
-@click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
-@click.option(
-    "--stack",
-    type=click.Path(path_type=Path),
-    help="The stack's folder.  [default: found by the file's own hash in STACKC_PATH and ./runs]",
-)
-@click.option("--quick", is_flag=True, help="Check the checksums only; needs no stack.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def command(files: tuple[str, ...], stack: Path | None, quick: bool, quiet: bool) -> None:
+@options.compressed_files
+@options.found_stack
+@options.flag("--quick", help="Check the checksums only; this needs no stack.")
+@options.quiet
+def command(files: Files, stack: Path | None, quick: bool, quiet: bool) -> None:
     """Check each FILE.stk (- for standard input): all checksums, then that it decodes to its original.
 
-    The original is known by its SHA-256, which the file holds. Exits with 2 where a file is damaged.
+    The file stores the SHA-256 of its original. The exit code is 2 if a file is damaged.
     """
-    from stackc.api.streams import remark
-    from stackc.cli.many_files import for_each, named, warning
-    from stackc.cli.progress import bar
     from stackc.stack.stack import Stack
     from stackc.stack.stk_files import original_size, verify_file
 
     opened = Stack(stack) if stack is not None else None
 
-    def work(file: str) -> int:
-        path = named(file)
+    def work(file: str, path: Path | None, out: Path | None) -> int:
         with bar(file, original_size(path), quiet) as report:
             verify_file(path, opened, quick=quick, report=report, warn=warning)
         if not quiet:
-            remark(f"{click.format_filename(file)}: {'every checksum holds' if quick else 'decodes to its original'}")
+            remark(f"{click.format_filename(file)}: {'all checksums match' if quick else 'decodes to its original'}")
         return 0
 
-    for_each(files, None, lambda file: None, work)
+    for_each(files, work)

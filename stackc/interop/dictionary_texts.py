@@ -1,4 +1,4 @@
-"""The texts of a compiled level: what each code stands for, and how often the training text has it."""
+"""The texts of a compiled level: the text that each code represents, and how often it occurs in the training text."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class TextOfCode:
     """One text of a level.
 
     Attributes:
-        code: that names it.
+        code: the code that represents it.
         count: how often it occurs in the tokens of the training text.
-        symbols: that it stands for: tokens of the level below, or bytes.
-        data: the bytes that those stand for; None where a level below does not decode arbitrary tokens.
+        symbols: its symbols: tokens of the level below, or bytes.
+        data: the bytes that these represent; None if a level below does not decode arbitrary tokens.
     """
 
     code: int
@@ -43,7 +43,7 @@ def compiled_level(stack: Stack, name: str) -> tuple[Level, Dictionary | PieceTa
     """
     level = stack.levels[stack.level_index(name) - 1]
     if level.texts is None:
-        raise StackcError(f"{stack.folder}: {name} is not compiled, so its texts are not written down")
+        raise StackcError(f"{stack.folder}: {name} is not compiled, so it has no list of texts")
     return level, level.texts
 
 
@@ -61,12 +61,12 @@ def code_counts(stack: Stack, name: str) -> Int64:
 
 
 def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> Iterator[TextOfCode]:
-    """The texts, those that occur most often first; of equally frequent ones the lowest code first.
+    """The texts, the most frequent first; among equally frequent ones the lowest code first.
 
     Args:
-        name: of a compiled level.
-        counts: of its codes, as `code_counts` gives them.
-        limit: texts at most; 0: all.
+        name: the name of a compiled level.
+        counts: the counts of its codes, from `code_counts`.
+        limit: number of texts, at most; 0: all.
 
     Raises:
         StackcError: no such level, or one that is not compiled.
@@ -78,18 +78,15 @@ def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> It
     order = order[:limit] if limit else order
     symbols, bounds = dictionary.decode(order, np.arange(len(order) + 1))
     below = stack.levels[: stack.level_index(name) - 1]
-    data = data_bounds = None
-    if all(level.total for level in below):
-        data, data_bounds = symbols, bounds
-        for level in reversed(below):
-            back = level.decode(data, data_bounds)
-            data, data_bounds = back.symbols, back.offsets
+    readable = all(level.total for level in below)
+    data, data_bounds = symbols, bounds
+    for level in reversed(below) if readable else ():
+        back = level.decode(data, data_bounds)
+        data, data_bounds = back.symbols, back.offsets
     for i, code in enumerate(order.tolist()):
         yield TextOfCode(
             code=code,
             count=int(counts[code]),
             symbols=tuple(symbols[bounds[i] : bounds[i + 1]].tolist()),
-            data=None
-            if data is None or data_bounds is None
-            else data[data_bounds[i] : data_bounds[i + 1]].astype(np.uint8).tobytes(),
+            data=data[data_bounds[i] : data_bounds[i + 1]].astype(np.uint8).tobytes() if readable else None,
         )

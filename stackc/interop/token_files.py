@@ -1,6 +1,6 @@
-"""Tokens in files that other programs read: .npy, .bin (little-endian unsigned) or .txt (one a line).
+"""Tokens in files that other programs read: .npy, .bin (little-endian unsigned) or .txt (one per line).
 
-A name of None stands for standard input or output, which hold what a .bin does.
+A path of None means standard input or output, in the format of a .bin.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from stackc.stack.outputs import open_output
 SUFFIXES = (".npy", ".bin", ".txt")
 
 PIECE_TOKENS = 1 << 22
-"""Tokens read at once."""
+"""Tokens to read at once."""
 
 _UNREADABLE = (
     OSError, ValueError, OverflowError, SyntaxError, TypeError, EOFError, Warning, tokenize.TokenError,
 )  # fmt: skip
-"""What numpy raises for files that are no arrays: it reads their headers as Python."""
+"""Exceptions of numpy for files that are not arrays: it parses their headers as Python."""
 
 
 def write_tokens(
@@ -43,18 +43,18 @@ def write_tokens(
     *,
     force: bool = False,
 ) -> int:
-    """Write tokens that come in pieces, in the form that the file's suffix says; how many there were.
+    """Write tokens, given in pieces, in the format of the file's suffix; returns their number.
 
     Args:
         path: ends in .npy, .bin or .txt; None: standard output.
         pieces: integers below `alphabet`.
-        alphabet: decides the width of .npy and .bin: 1, 2 or 4 bytes a token.
-        force: to a terminal too.
-        inherited: as of `write_atomically`.
+        alphabet: decides the width of tokens in .npy and .bin: 1, 2 or 4 bytes.
+        force: allow output to a terminal.
+        inherited: see `write_atomically`.
     """
     suffix = check_suffix(path)
     if suffix == ".npy" and path is not None and is_special(path):
-        raise StackcError(f"{path}: a .npy begins with its length, which is known at the end; name a .bin or .txt")
+        raise StackcError(f"{path}: a .npy starts with its length, which is known only at the end; name a .bin or .txt")
     kind, count = symbol_dtype(alphabet), 0
     with open_output(path, force, inherited) as file:
         if suffix == ".npy":
@@ -65,27 +65,27 @@ def write_tokens(
                 file.write("".join(f"{token}\n" for token in piece.tolist()).encode())
             else:
                 write_all(file, np.ascontiguousarray(piece, kind).data)
-        if suffix == ".npy":  # room is left in the header for the count, which is known only now
+        if suffix == ".npy":  # the count is known only now, and the header has a fixed size
             file.seek(0)
             file.write(_npy_header(kind, count))
     return count
 
 
 def _npy_header(kind: np.dtype[Any], count: int) -> bytes:
-    """128 bytes whatever the count, as numpy writes for arrays of up to 10^20 entries and more."""
+    """128 bytes for any count, as numpy writes them: it pads headers so that they can be overwritten."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": kind.str, "fortran_order": False, "shape": (count,)})
     return header.getvalue()
 
 
 def read_tokens(path: Path | None, alphabet: int) -> Iterator[npt.NDArray[np.integer]]:
-    """Read tokens that `write_tokens` (or anyone) wrote, in pieces.
+    """Read tokens, from `write_tokens` or any other program, in pieces.
 
     Args:
         path: ends in .npy, .bin or .txt; None: standard input.
 
     Raises:
-        ArtifactError: no such file, or one that does not hold tokens of this alphabet.
+        ArtifactError: the file is missing or does not hold tokens of this alphabet.
     """
     suffix, name = check_suffix(path), str(path or "standard input")
     try:
@@ -97,14 +97,14 @@ def read_tokens(path: Path | None, alphabet: int) -> Iterator[npt.NDArray[np.int
 
 
 def _npy(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
-    """Read, not mapped: the pages of a mapped file would count as this program's memory."""
+    """Read, not memory-mapped: the pages of a mapped file would count as this program's memory."""
     version = np.lib.format.read_magic(file)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a header that Python 2 might have written is no header
+        warnings.simplefilter("error")  # a header in the format of Python 2 is an error
         shape, _, kind = header(file)
     if len(shape) != 1 or kind.kind not in "iu":
-        raise ValueError(f"shape {shape} and type {kind}; tokens are a row of integers")
+        raise ValueError(f"shape {shape} and type {kind}; tokens are a one-dimensional array of integers")
     left = os.fstat(file.fileno()).st_size - file.tell()
     if shape[0] * kind.itemsize != left:
         raise ValueError(f"{amount(left, 'byte')} for {amount(shape[0], 'number')} of {kind}")
@@ -114,7 +114,9 @@ def _npy(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
 def _raw(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     while data := read_up_to(file, PIECE_TOKENS * kind.itemsize):
         if len(data) % kind.itemsize:
-            raise ValueError(f"{amount(len(data), 'byte')} at its end: no whole number of {kind.itemsize}-byte tokens")
+            raise ValueError(
+                f"{amount(len(data), 'byte')} at its end: not a whole number of {kind.itemsize}-byte tokens"
+            )
         yield np.frombuffer(data, kind)
 
 
@@ -123,7 +125,9 @@ def _text(file: IO[bytes], _kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
         words = [word for line in lines for word in line.split()]
         strange = next((word for word in words if len(word) > 18 or not word.removeprefix(b"-").isdigit()), None)
         if strange is not None:
-            raise ValueError(f"{strange[:20].decode(errors='replace')!r} is no token; a .txt holds one number a line")
+            raise ValueError(
+                f"{strange[:20].decode(errors='replace')!r} is not a token; a .txt holds one number per line"
+            )
         yield np.array([int(word) for word in words], np.int64)
 
 
@@ -138,9 +142,9 @@ def _checked(name: str, values: npt.NDArray[Any], alphabet: int) -> npt.NDArray[
 
 
 def check_suffix(path: Path | None) -> str:
-    """In which of the forms a file of this name keeps tokens. Raises `StackcError` where it is none of them."""
+    """The format of a file of this name. Raises `StackcError` if it is not one of `SUFFIXES`."""
     if path is None:
         return ".bin"
     if path.suffix not in SUFFIXES:
-        raise StackcError(f"{path}: tokens are kept as .npy, .bin or .txt; name the file so")
+        raise StackcError(f"{path}: tokens are stored as .npy, .bin or .txt; use one of these suffixes")
     return path.suffix

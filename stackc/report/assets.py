@@ -1,9 +1,9 @@
-"""The page's style and script. Both are inline; nothing is fetched."""
+"""The page's style and script, both inline: the page loads nothing."""
 
 from __future__ import annotations
 
 MAX_VIEWS = 65
-"""Levels whose switch the style knows."""
+"""Levels that the style has buttons for, at most."""
 
 _LIGHT = """--ink:#1b1f24;--soft:#59636e;--paper:#fff;--card:#f6f8fa;--rule:#d5dbe1;--link:#0b62a4;
 --c0:#0b62a4;--c1:#c2410c;--c2:#0f766e;--c3:#a21caf;--c4:#a16207;--c5:#4d7c0f;--c6:#be123c;--c7:#475569;
@@ -94,7 +94,7 @@ document.addEventListener("keydown",function(event){
 
 
 def style() -> str:
-    """All rules: the light, the dark where the reader prefers it, one rule a colour and a level's switch."""
+    """All rules: light mode, dark mode if the reader prefers it, and a rule per colour and per level's button."""
     colours = "".join(
         f"svg path.c{i}:not(.mark){{stroke:var(--c{i})}}svg .mark.c{i},svg .steps.c{i}{{fill:var(--c{i})}}"
         for i in range(8)

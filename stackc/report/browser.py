@@ -1,4 +1,4 @@
-"""Text cut into its tokens: every window a piece that tells its code, text and bits. Any bytes; all of it escaped."""
+"""Text cut into its tokens: every window is an element with its code, text and bits. Any bytes; all are escaped."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from stackc.report.facts import Facts
 from stackc.report.sample_text import Cutting
 
 SHOWN_BYTES = 3072
-"""Source bytes of the sample that are shown, at most."""
+"""Source bytes of the sample to show, at most."""
 
 MAX_PIECES = 12000
-"""Pieces on a page, over all its stacks and levels: about 120 bytes each."""
+"""Windows on a page, over all its stacks and levels, at most: about 120 bytes of HTML each."""
 
 SHOWN_TOKENS = 8
-"""Tokens of one window that are told."""
+"""Tokens of one window to list, at most."""
 
-READ = "Text cut into pieces; the left and right arrow keys go from piece to piece"
+READ = "Text cut into windows; the left and right arrow keys move between them"
 
 SHADES = 5
-"""Shades of cost; the middle of the scale is 2.5 bits a byte."""
+"""Shades of cost, one per bit per byte; the last one is for everything above."""
 
 
 def browser(fact: Facts, number: int, stacks: int = 1) -> str:
-    """A switch of levels, and the text as each of them cuts it. Works without a script: radio buttons and style.
+    """Buttons for the levels, and the text as each of them cuts it. It works without a script: radio buttons and style.
 
     Args:
-        fact: of the stack.
-        number: of the stack on its page, from 0.
-        stacks: on the page, which share its pieces.
+        fact: the stack.
+        number: its position on the page, from 0.
+        stacks: number of stacks on the page, which share `MAX_PIECES`.
     """
     data = bytes(fact.data[: _shown_bytes(fact, MAX_PIECES // stacks)])
     views = [cutting for cutting in fact.cuttings if len(cutting.symbols)]
@@ -44,10 +44,8 @@ def browser(fact: Facts, number: int, stacks: int = 1) -> str:
         out.append(f'<label for="{name}">{html.escape(cutting.name)}{" (top)" if cutting.top else ""}</label>')
     for cutting in views:
         mean = (cutting.bytes[-1] - cutting.bytes[0]) / len(cutting.symbols)
-        what = "tokens that the top model reads" if cutting.top else "windows"
-        note = (
-            f"{html.escape(cutting.name)}: {what}, {mean:.2f} bytes each; here, the first {amount(len(data), 'byte')}"
-        )
+        what = f"{'tokens that the top model reads' if cutting.top else 'windows'}, {mean:.2f} bytes each"
+        note = f"{html.escape(cutting.name)}: {what}; here, the first {amount(len(data), 'byte')}"
         pieces = "".join(_pieces(cutting, data))
         text = f'<pre tabindex="0" role="group" aria-label="{READ}">{pieces}</pre>'
         out.append(f'<section class="pane"><p class="note">{note}</p>{text}</section>')
@@ -55,7 +53,7 @@ def browser(fact: Facts, number: int, stacks: int = 1) -> str:
 
 
 def _shown_bytes(fact: Facts, most: int) -> int:
-    """Source bytes that are shown: a quarter fewer, and again, until the pieces of all levels are at most `most`."""
+    """Source bytes to show: a quarter fewer, repeatedly, until all levels together have at most `most` windows."""
     size = min(SHOWN_BYTES, len(fact.data))
     while size > 1 and sum(int((cutting.bytes[1:] <= size).sum()) for cutting in fact.cuttings) > most:
         size = size * 3 // 4
@@ -63,7 +61,7 @@ def _shown_bytes(fact: Facts, most: int) -> int:
 
 
 def _pieces(cutting: Cutting, data: bytes) -> Iterator[str]:
-    """One element a window. A window that is less than a byte has an empty piece, shown as a mark."""
+    """One element per window. A window of less than a byte has no text and is shown as a mark."""
     ends = cutting.bytes.tolist()
     for i in range(len(cutting.symbols)):
         first, last = int(ends[i] + 1e-9), int(ends[i + 1] + 1e-9)
@@ -74,14 +72,11 @@ def _pieces(cutting: Cutting, data: bytes) -> Iterator[str]:
 
 
 def _told(cutting: Cutting, i: int, size: int) -> str:
-    tokens = cutting.tokens[cutting.bounds[i] : cutting.bounds[i + 1]]
-    listed = " ".join(str(int(token)) for token in tokens[:SHOWN_TOKENS]) + (
-        " ..." if len(tokens) > SHOWN_TOKENS else ""
-    )
-    count = int(cutting.symbols[i])
+    tokens = cutting.tokens[cutting.bounds[i] : cutting.bounds[i + 1]].tolist()
+    listed = " ".join(map(str, tokens[:SHOWN_TOKENS])) + (" ..." if len(tokens) > SHOWN_TOKENS else "")
     parts = [f"{'token' if cutting.top else 'code'} {listed}", amount(size, "byte")]
     if not cutting.top:
-        parts.append(amount(count, "symbol"))
+        parts.append(amount(int(cutting.symbols[i]), "symbol"))
     if cutting.bits is not None:
         parts.append(f"{cutting.bits[i]:.2f} bits for the model")
     if not cutting.top:
@@ -90,7 +85,7 @@ def _told(cutting: Cutting, i: int, size: int) -> str:
 
 
 def _shade(cutting: Cutting, i: int) -> int:
-    """0 for cheap .. SHADES - 1 for dear, by bits a byte."""
+    """0 (cheap) .. SHADES - 1 (expensive), by bits per byte."""
     size = cutting.bytes[i + 1] - cutting.bytes[i]
     bits = len(cutting.tokens[cutting.bounds[i] : cutting.bounds[i + 1]]) * cutting.token_bits
     paid = bits if cutting.bits is None else float(cutting.bits[i])
@@ -98,7 +93,7 @@ def _shade(cutting: Cutting, i: int) -> int:
 
 
 def shown(data: bytes) -> str:
-    """Bytes as HTML: text where they are UTF-8, escapes for what is none and for what cannot be seen."""
+    """Bytes as HTML: text if they are UTF-8, escapes for invalid bytes and invisible characters."""
     out = []
     for char in data.decode("utf-8", "surrogateescape"):
         code = ord(char)
@@ -108,6 +103,6 @@ def shown(data: bytes) -> str:
             out.append(f"<i>\\x{code - 0xDC00:02x}</i>")
         elif char.isprintable():
             out.append(html.escape(char))
-        else:  # controls, and marks that turn the direction of text
+        else:  # control characters, and marks that change the direction of text
             out.append(f"<i>{char.encode('unicode_escape').decode()}</i>")
     return "".join(out) or "<i>·</i>"

@@ -1,4 +1,4 @@
-"""What is known of a stack: its own report, its logs, and a sample of its held-out text. Files are not trusted."""
+"""What is known about a stack: its own report, its logs, and a sample of held-out text. Files are not trusted."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from stackc.report.table import COLUMNS
 from stackc.stack.manifest import coding_parts, read_manifest
 
 MAX_LINE = 1 << 12
-"""Characters of a line of the logs that are read."""
+"""Characters of a line of the logs to read, at most."""
 
 MAX_LABEL = 48
-"""Characters by which labels differ; what plots add still fits."""
+"""Characters in which labels must differ; plots have room for these and what they add."""
 
 SPLITS = ("train", "valid", "test")
 
 MAX_LEVELS = 64
-"""Rows of a stack's report that are shown."""
+"""Rows of a stack's report, at most."""
 
 
 Sample = tuple[str, Symbols, npt.NDArray[np.int64]]
-"""What it is, its bytes, and the bounds of its documents."""
+"""A name for the text, its bytes, and the bounds of its documents."""
 
 
 @attrs.frozen(kw_only=True)
 class Curve:
-    """What was logged while one model trained.
+    """The losses that were logged while one model was trained.
 
     Attributes:
         name: of the level or the top model.
-        train: (step, bits a symbol) of the training text.
-        valid: the same of held-out text, measured now and then.
+        train: (step, bits per symbol) of the training text.
+        valid: the same for held-out text, which is measured less often.
     """
 
     name: str
@@ -52,20 +52,20 @@ class Curve:
 
 @attrs.define(kw_only=True, eq=False)
 class Facts:
-    """All that the page says of one stack.
+    """Everything that the page shows about one stack.
 
     Attributes:
-        folder: of the stack.
-        label: its name, with the end of its folder where two stacks have the same.
-        coding_bytes: of the parts that coding needs, on disk.
-        names: of its levels, lowest first, and of its top model.
-        texts: SHA-256 of its corpus by split, as its manifest has it, whether or not the text is still there.
-        evaluation: its report/report.json; None where there is none.
+        folder: the stack's folder.
+        label: its name, with the end of its folder if two stacks have the same name.
+        coding_bytes: size on disk of the files that coding needs.
+        names: its levels, lowest first, and its top model.
+        texts: SHA-256 of its corpus by split, from its manifest, whether or not the text still exists.
+        evaluation: its report/report.json; None if it has none.
         curves: by name of the model.
-        split: what the sample is: a split of the corpus, or a file.
-        data: the sample, documents end to end.
+        split: the source of the sample: a split of the corpus, or a file.
+        data: the sample, documents concatenated.
         cuttings: the sample at every level.
-        missing: a line for everything that could not be shown.
+        missing: a line for everything that cannot be shown.
     """
 
     folder: Path
@@ -82,7 +82,7 @@ class Facts:
 
     @property
     def measured(self) -> str | None:
-        """SHA-256 of the text that the figures are of; None where it is not known."""
+        """SHA-256 of the text that the figures were measured on; None if unknown."""
         return self.texts.get(str(self.evaluation.get("split"))) if self.evaluation else None
 
 
@@ -96,13 +96,13 @@ def gather(
 
     Args:
         folders: of the stacks.
-        sample: source bytes of held-out text to look at, at most.
-        tell: told what is being done.
-        text: name and content of what to look at instead, a document; None: each stack's own held-out text.
+        sample: bytes of held-out text to cut, at most.
+        tell: called with each step, for progress.
+        text: name and content of a document to cut instead; None: each stack's own held-out text.
 
     Raises:
-        ArtifactError: a folder that holds no stack. What else is missing is said in `Facts.missing`.
-        StackcError: a stack that is named twice.
+        ArtifactError: a folder holds no stack. Everything else that is missing is listed in `Facts.missing`.
+        StackcError: a stack is named twice.
     """
     manifests = [read_manifest(folder) for folder in folders]
     for i, folder in enumerate(folders):
@@ -133,10 +133,10 @@ def gather(
 
 
 def labels_of(names: list[str], folders: list[Path]) -> list[str]:
-    """A label for each stack, all of them different where plots show them: cut, and in few letters.
+    """A label for each stack. They differ even as plots show them: cut, and with "?" for unusual characters.
 
-    Names that several stacks have get as much of the end of their folders as tells these apart; where that is cut off,
-    labels are numbered.
+    A name that several stacks share is followed by the shortest ends of their folders that differ. If the difference
+    is cut off, labels are numbered.
     """
     labels = list(names)
     for name in {name for name in names if names.count(name) > 1}:
@@ -150,7 +150,7 @@ def labels_of(names: list[str], folders: list[Path]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """With "?" for what cannot be seen, or may have no glyph in a plot."""
+    """The text with "?" for every character that is invisible or may have no glyph in a plot."""
     return "".join(char if char.isprintable() and ord(char) < 0x250 else "?" for char in text)
 
 
@@ -158,39 +158,38 @@ def _own_report(fact: Facts) -> None:
     path = fact.folder / "report" / "report.json"
     if not path.is_file():
         fact.missing.append(
-            "no report/report.json: no figures; build it with test text in its recipe (a file: `stackc eval`)"
+            "no report/report.json, so no figures: build it with test text in its recipe, or use `stackc eval`"
         )
         return
     try:
-        report = read_json(path, "report")
-        _check(report, path)
+        fact.evaluation = _read_report(path)
     except ArtifactError as error:
         fact.missing.append(f"no figures ({error})")
-        return
-    fact.evaluation = report
 
 
-def _check(report: dict[str, Any], path: Path) -> None:
-    """Raise `ArtifactError` unless every figure is a finite number or absent."""
+def _read_report(path: Path) -> dict[str, Any]:
+    """A report in which every figure is a finite number or absent. Raises `ArtifactError` for any other."""
 
-    def number(value: Any, form: str) -> bool:
-        if value is None or form == "s":
-            return isinstance(value, str) if form == "s" else True
-        kinds = int if form == ",d" else (int, float)
-        return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    def valid(value: Any, form: str) -> bool:
+        if form == "s":
+            return isinstance(value, str)
+        kinds = (int,) if form == ",d" else (int, float)
+        return value is None or (type(value) in kinds and math.isfinite(value))
 
+    report = read_json(path, "report")
     rows = report.get("levels")
     whole = isinstance(rows, list) and len(rows) <= MAX_LEVELS and all(isinstance(row, dict) for row in rows)
     counted = all(type(report.get(key)) is int for key in ("source_bytes", "documents"))
-    if not (whole and counted and all(number(row.get(key), form) for row in rows or () for _, key, form in COLUMNS)):
+    if not (whole and counted and all(valid(row.get(key), form) for row in rows or () for _, key, form in COLUMNS)):
         raise ArtifactError(f"{path}: not a readable report; build the stack again")
+    return report
 
 
 def _curves(fact: Facts) -> None:
-    """The losses of logs/metrics.jsonl; lines that are none are passed over."""
+    """Read the losses from logs/metrics.jsonl; all other lines are ignored."""
     path = fact.folder / "logs" / "metrics.jsonl"
     if not path.is_file():
-        fact.missing.append("no logs/metrics.jsonl: no learning curves")
+        fact.missing.append("no logs/metrics.jsonl, so no learning curves")
         return
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -200,7 +199,7 @@ def _curves(fact: Facts) -> None:
         fact.missing.append(f"no learning curves ({path}: {error.strerror or error})")
         return
     if not fact.curves:
-        fact.missing.append("its models were not trained by steps: no learning curves")
+        fact.missing.append("its models were not trained in steps, so no learning curves")
 
 
 def _add(fact: Facts, line: str) -> None:
@@ -218,7 +217,7 @@ def _add(fact: Facts, line: str) -> None:
         if isinstance(value, float | int) and math.isfinite(value):
             curve = fact.curves.setdefault(name, Curve(name=name, train=[], valid=[]))
             so_far: list[tuple[int, float]] = getattr(curve, points)
-            while so_far and so_far[-1][0] >= step:  # a training that went on where a kill had left it
+            while so_far and so_far[-1][0] >= step:  # a resumed training repeats the steps after its last checkpoint
                 so_far.pop()
             so_far.append((step, float(value)))
 
@@ -227,10 +226,8 @@ def _sample(fact: Facts, sample: int, text: tuple[str, bytes] | None, tell: Call
     from stackc.stack.stack import Stack
 
     stack = Stack(fact.folder)
-    found: Sample | None
-    if text is None:
-        found = _held_out(fact.folder, sample)
-    else:
+    found = _held_out(fact.folder, sample) if text is None else None
+    if text is not None:
         data = np.frombuffer(text[1], np.uint8)[:sample]
         found = text[0], data, np.array([0, len(data)], np.int64)
     if found is None:

@@ -1,4 +1,4 @@
-"""Where the names of points go, so that none covers another."""
+"""The positions of the names of points in a plot, so that no name covers another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 Box = tuple[float, float, float, float]
 
 WIDE, WIDEST = 0.64, 0.88
-"""Width of a character, in heights of the font, and of one of M and W, with which the names of models begin."""
+"""Width of a character in font heights; the second one for M and W, since names of models often begin with M."""
 
 OFFSETS = ((0, 1), (1, 1), (-1, 1), (0, -1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 2), (1, -2))
-"""Places that are tried: below first, since the lines of unigrams and uniforms are above a model."""
+"""Positions to try: below first, since the lines of the unigram and uniform baselines are above a model."""
 
 
 def place(points: Sequence[tuple[float, float, str]], size: float, bounds: Box) -> list[tuple[float, float]]:
-    """A place for each name near its point: the first that covers no point, no other name, and stays in bounds.
+    """A position for each name near its point: the first that is in bounds and covers no point and no other name.
 
     Args:
         points: x, y (downwards) and name, in pixels.
@@ -23,8 +23,8 @@ def place(points: Sequence[tuple[float, float, str]], size: float, bounds: Box) 
         bounds: left, top, right, bottom of the plot.
 
     Returns:
-        Where each text begins (left end of its baseline). Points of one name in one place share it; a name without a
-        free place has the first that is in bounds.
+        The left end of each text's baseline. Points with the same name and position share it; if no position is free,
+        a name has the first one in bounds.
     """
     near = 0.42 * size
     taken: list[Box] = [(x - near, y - near, x + near, y + near) for x, y, _ in points]

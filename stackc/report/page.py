@@ -1,4 +1,4 @@
-"""The page: one HTML document with nothing outside it. Names and texts are not trusted; all of them are escaped."""
+"""The page: one self-contained HTML document. Names and texts are not trusted; all of them are escaped."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from stackc.report.table import COLUMNS, NOTE
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
-"""The browser itself is told to fetch nothing."""
+"""Forbids the browser to load anything."""
 
 SECTIONS = (
-    ("bits-by", "comparison", "Bits a byte, by size and by work"),
+    ("bits-by", "comparison", "Bits per byte, by size and by work"),
     ("learning", "learning", "Learning curves"),
     ("window-|positions-", "windows", "Windows"),
 )
-"""Keys of plots (how they begin), anchor, heading."""
+"""Prefixes of plot keys, anchor, heading."""
 
 
-def page(facts: list[Facts], plots: list[Plot]) -> str:
+def html_page(facts: list[Facts], plots: list[Plot]) -> str:
     """The whole document."""
     title = "stackc report: " + ", ".join(fact.label for fact in facts)
     body = "".join(_sections(facts, plots))
@@ -67,17 +67,17 @@ def _sections(facts: list[Facts], plots: list[Plot]) -> Iterator[str]:
 
 def _explained() -> str:
     scale = "".join(
-        f'<span class="h{i}">{i}{f" to {i + 1}" if i < SHADES - 1 else " and more"}</span> ' for i in range(SHADES)
+        f'<span class="h{i}">{i}{f" to {i + 1}" if i < SHADES - 1 else " or more"}</span> ' for i in range(SHADES)
     )
     return (
-        '<p class="note">Point at a piece, tap it, or go from piece to piece with the arrow keys: its text, code and '
-        "bits. ↵ is the end of a line, \\xNN a byte that is no whole UTF-8 character in its piece. "
-        f'<span class="scale">Bits a byte: {scale}</span></p>'
+        '<p class="note">Point at a window, tap it, or move between windows with the arrow keys to see its text, code '
+        "and bits. ↵ is the end of a line; \\xNN is a byte that is not a whole UTF-8 character within its window. "
+        f'<span class="scale">Bits per byte: {scale}</span></p>'
     )
 
 
 def _table(facts: list[Facts]) -> str:
-    """The figures, stack under stack, in the columns of the command line's table."""
+    """The figures of all stacks, in the columns of the command line's table."""
     heads = "".join(f'<th scope="col">{_text(heading)}</th>' for heading, _, _ in COLUMNS)
     bodies = []
     for fact in facts:
@@ -98,7 +98,7 @@ def _table(facts: list[Facts]) -> str:
 
 
 def _summary(fact: Facts) -> str:
-    own = f"{amount(fact.coding_bytes, 'byte')} of its own that coding needs"
+    own = f"coding needs {amount(fact.coding_bytes, 'byte')} of files"
     if fact.evaluation is None:
         return f"no report; {own}"
     restored = "every level decoded back" if fact.evaluation.get("round_trip") is True else "NOT RESTORED"
@@ -107,7 +107,7 @@ def _summary(fact: Facts) -> str:
 
 
 def _cell(value: Any, form: str) -> str:
-    """A figure as the command line prints it, and whole in `data-value`."""
+    """A figure as the command line prints it, with its full value in `data-value`."""
     if value is None:
         return "<td>-</td>"
     return f'<td data-value="{value!r}">{_text(format(value, form))}</td>'
@@ -126,5 +126,5 @@ def _figures(plots: list[Plot], starts: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Escaped; what cannot be seen (controls, marks that turn the direction of text) becomes a blank."""
+    """Escaped; invisible characters (controls, marks that change the direction of text) become blanks."""
     return html.escape("".join(char if char.isprintable() or char == "\n" else " " for char in text))

@@ -1,4 +1,4 @@
-"""Facts to plots. A plot is data; `stackc.report.svg` and `stackc.report.png` draw the same one."""
+"""Facts to plots. A plot is data: `stackc.report.svg` and `stackc.report.png` draw the same one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from stackc.report.comparable import cut_apart, measured_apart, trained_apart
 from stackc.report.facts import Facts
+from stackc.report.sample_text import Cutting
 
 MAX_POINTS = 200
-"""Points of a curve that are drawn."""
+"""Points of a curve that are drawn, at most."""
 
 BINS = 64
 """Bars of a histogram, at most."""
@@ -28,18 +29,35 @@ BASELINES: list[tuple[str, str, Kind]] = [
     ("unigram_bits_per_byte", "unigram", "dashes"),
     ("uniform_bits_per_byte", "uniform", "dots"),
 ]
-"""Fields of a report's rows, what they are, and how they are drawn."""
+"""Fields of a report's rows, their labels, and how they are drawn."""
+
+WORDS = {
+    "bits-by-bytes": (
+        "Bits per byte against bytes per token", "source bytes per token that the model reads", "bits per source byte",
+    ),
+    "bits-by-operations": (
+        "Bits per byte against operations per byte", "operations per source byte (logarithmic)", "bits per source byte",
+    ),
+    "learning": ("learning curve", "step", "bits per symbol"),
+    "window-symbols": ("windows by symbols", "symbols per window", "% of windows"),
+    "window-bytes": ("windows by source bytes", "source bytes per window", "% of windows"),
+    "positions": ("bits by position in the window", "position of a symbol in its window", "bits per symbol, mean"),
+}  # fmt: skip
+"""Title and axis labels of every kind of plot."""
+
+LEARNED: list[tuple[str, str, Kind]] = [("train", "training text", "line"), ("valid", "held-out text", "dashes")]
+"""The same for a learning curve."""
 
 
 @attrs.frozen(kw_only=True)
 class Series:
-    """What is drawn in one colour and manner.
+    """Points that are drawn in one colour and style.
 
     Attributes:
         label: in the legend.
         colour: 0 for the first stack, and so on.
-        kind: a line of three manners; "marks" of single points; "steps" of a histogram, whose `xs` are one more.
-        names: of points, drawn beside marks; or none.
+        kind: one of three styles of line; "marks" for single points; "steps" for a histogram, with one more x than ys.
+        names: of the points, drawn next to marks; may be empty.
     """
 
     label: str
@@ -56,13 +74,13 @@ class Plot:
 
     Attributes:
         key: its file name without suffix, and its anchor.
-        title, x_label, y_label: in words.
+        title, x_label, y_label: texts.
         series: at least one with points.
-        log_x: a logarithmic axis; all xs are above 0.
-        whole_x: xs are counts: no tick stands between two whole numbers.
+        log_x: the x axis is logarithmic; all xs are above 0.
+        whole_x: xs are counts: ticks are at whole numbers only.
         from_zero: the y axis starts at 0.
-        note: what a reader should know.
-        warning: why stacks cannot be compared by it; or nothing.
+        note: a hint for the reader.
+        warning: why stacks cannot be compared by this plot; may be empty.
     """
 
     key: str
@@ -83,7 +101,7 @@ class Plot:
 
 
 def plots_of(facts: list[Facts]) -> list[Plot]:
-    """All plots that the facts allow, in the page's order."""
+    """All plots that have data, in the order of the page."""
     drawn = [plot for plot in _all(facts) if any(one.ys for one in plot.series)]
     return [plot if plot.several else attrs.evolve(plot, warning="") for plot in drawn]
 
@@ -100,51 +118,54 @@ def _all(facts: list[Facts]) -> Iterator[Plot]:
         yield _positions(facts, k)
 
 
-def _bytes_a_symbol(rows: list[dict[str, Any]], k: int) -> float | None:
-    """Source bytes in a symbol that the model reads: in a token of the level below."""
-    return 1.0 if k == 0 else rows[k - 1]["bytes_per_token"]
+def _plot(
+    kind: str, series: list[Series], facts: list[Facts], apart: Callable[[list[Facts]], str], k: int | None = None
+) -> Plot:
+    """A plot of a kind of `WORDS`, of all levels or of level `k`. Its warning is about the stacks that it shows."""
+    title, x_label, y_label = WORDS[kind]
+    return Plot(
+        key=kind if k is None else f"{kind}-{k + 1}",
+        title=title if k is None else f"{_names(facts, k)}: {title}",
+        x_label=x_label,
+        y_label=y_label,
+        series=series,
+        log_x=kind == "bits-by-operations",
+        whole_x=k is not None,
+        from_zero=kind != "learning",
+        warning=apart(_drawn(facts, series)),
+    )
+
+
+def _drawn(facts: list[Facts], series: list[Series]) -> list[Facts]:
+    """The stacks that have points in a plot."""
+    colours = {one.colour for one in series if one.ys}
+    return [fact for colour, fact in enumerate(facts) if colour in colours]
+
+
+def _series(label: str, colour: int, kind: Kind, points: list[tuple[Any, ...]]) -> Series:
+    """Points are (x, y), or (x, y, name)."""
+    names = [point[2] for point in points if kind == "marks"]
+    xs, ys = ([float(point[axis]) for point in points] for axis in (0, 1))
+    return Series(label=label, colour=colour, kind=kind, xs=xs, ys=ys, names=names)
+
+
+def _by_bytes(facts: list[Facts]) -> Plot:
+    series = _models(facts, lambda rows, k: rows[k - 1]["bytes_per_token"] if k else 1.0, [MODEL, *BASELINES])
+    note = "Models in contexts of a segment. One that learned nothing has the bits of its unigram or uniform line."
+    return attrs.evolve(_plot("bits-by-bytes", series, facts, measured_apart), note=note)
+
+
+def _by_operations(facts: list[Facts]) -> Plot:
+    series = _models(facts, lambda rows, k: _ops(rows, k) or None, [MODEL])
+    note = "Models in contexts of a segment; operations of a model, its softmax, and the models below that must run."
+    if any(_ops(rows, k) == 0 for rows in map(_rows, facts) for k in range(len(rows))):
+        note += " Models that need no operations are left out."
+    return attrs.evolve(_plot("bits-by-operations", series, facts, measured_apart), note=note)
 
 
 def _ops(rows: list[dict[str, Any]], k: int) -> float | None:
     body, softmax = rows[k]["ops_per_byte_body"], rows[k]["ops_per_byte_softmax"]
     return None if body is None or softmax is None else body + softmax
-
-
-def _drawn(facts: list[Facts], series: list[Series]) -> list[Facts]:
-    """The stacks that have points in a plot. What it says of texts is said of these alone."""
-    colours = {one.colour for one in series if one.ys}
-    return [fact for colour, fact in enumerate(facts) if colour in colours]
-
-
-def _by_bytes(facts: list[Facts]) -> Plot:
-    series = _models(facts, _bytes_a_symbol, [MODEL, *BASELINES])
-    return Plot(
-        key="bits-by-bytes",
-        title="Bits a byte against bytes a token",
-        x_label="source bytes a token that the model reads",
-        y_label="bits a source byte",
-        series=series,
-        from_zero=True,
-        warning=measured_apart(_drawn(facts, series)),
-        note="Models in contexts of a segment. One that learned nothing has the bits of its unigram or uniform line.",
-    )
-
-
-def _by_operations(facts: list[Facts]) -> Plot:
-    free = any(_ops(rows, k) == 0 for rows in map(_rows, facts) for k in range(len(rows)))
-    series = _models(facts, lambda rows, k: _ops(rows, k) or None, [MODEL])
-    return Plot(
-        key="bits-by-operations",
-        title="Bits a byte against operations a byte",
-        x_label="operations a source byte (logarithmic)",
-        y_label="bits a source byte",
-        series=series,
-        log_x=True,
-        from_zero=True,
-        warning=measured_apart(_drawn(facts, series)),
-        note="Models in contexts of a segment; operations of a model, its softmax, and those below that must run."
-        + (" Models that need no operations are left out." if free else ""),
-    )
 
 
 def _rows(fact: Facts) -> list[dict[str, Any]]:
@@ -156,31 +177,19 @@ def _models(
     place: Callable[[list[dict[str, Any]], int], float | None],
     kinds: list[tuple[str, str, Kind]],
 ) -> list[Series]:
-    """Models of all stacks, level after level, by some x; those without one are left out."""
+    """The models of all stacks, level by level, at the x that `place` returns; None leaves a model out."""
     series = []
     for colour, fact in enumerate(facts):
         rows = _rows(fact)
         for field, label, kind in kinds:
-            points = []
-            for k, row in enumerate(rows):
-                x, y = place(rows, k), row[field]
-                if x is not None and y is not None:
-                    points.append((float(x), float(y), row["name"]))
-            series.append(
-                Series(
-                    label=f"{fact.label}: {label}",
-                    colour=colour,
-                    kind=kind,
-                    xs=[point[0] for point in points],
-                    ys=[point[1] for point in points],
-                    names=[point[2] for point in points] if kind == "marks" else [],
-                )
-            )
+            points = [(place(rows, k), row[field], row["name"]) for k, row in enumerate(rows)]
+            points = [point for point in points if None not in point[:2]]
+            series.append(_series(f"{fact.label}: {label}", colour, kind, points))
     return series
 
 
-def _title(facts: list[Facts], k: int) -> str:
-    """The names that models have at this height of their stacks."""
+def _names(facts: list[Facts], k: int) -> str:
+    """The names of the models at this height of their stacks."""
     return " / ".join(dict.fromkeys(fact.names[k] for fact in facts if k < len(fact.names)))
 
 
@@ -188,63 +197,35 @@ def _learning(facts: list[Facts], k: int) -> Plot:
     series = []
     for colour, fact in enumerate(facts):
         curve = fact.curves.get(fact.names[k]) if k < len(fact.names) else None
-        for points, label, kind in (
-            (curve.train if curve else [], "training text", "line"),
-            (curve.valid if curve else [], "held-out text", "dashes"),
-        ):
+        for field, label, kind in LEARNED if curve else ():
+            points = getattr(curve, field)
             every = -(-len(points) // MAX_POINTS) or 1
-            thin = points[::-every][::-1]
-            drawn: Kind = "line" if kind == "line" else "dashes"
-            if thin:
-                series.append(
-                    Series(
-                        label=f"{fact.label}: {label}",
-                        colour=colour,
-                        kind=drawn,
-                        xs=[float(step) for step, _ in thin],
-                        ys=[loss for _, loss in thin],
-                    )
-                )
-    return Plot(
-        key=f"learning-{k + 1}",
-        title=f"{_title(facts, k)}: learning curve",
-        x_label="step",
-        whole_x=True,
-        y_label="bits a symbol",
-        series=series,
-        warning=trained_apart(_drawn(facts, series)),
-    )
+            # Thinned out from the end: the last point is what a reader looks for.
+            series.append(_series(f"{fact.label}: {label}", colour, kind, points[::-every][::-1]))
+    return _plot("learning", series, facts, trained_apart, k)
+
+
+def _cuttings(facts: list[Facts], k: int) -> Iterator[tuple[int, str, Cutting]]:
+    """Colour, label and sample of all stacks that have a level or model `k`."""
+    for colour, fact in enumerate(facts):
+        if k < len(fact.cuttings):
+            yield colour, fact.label, fact.cuttings[k]
 
 
 def _lengths(facts: list[Facts], k: int, unit: Literal["symbols", "bytes"]) -> Plot:
-    """Histogram of the lengths of a level's windows."""
+    """Histogram of the window lengths of a level."""
     series = []
-    for colour, fact in enumerate(facts):
-        if k >= len(fact.cuttings) or fact.cuttings[k].top:
-            continue
-        cutting = fact.cuttings[k]
-        lengths = cutting.symbols if unit == "symbols" else np.rint(np.diff(cutting.bytes)).astype(np.int64)
-        edges, shares = _histogram(lengths)
-        mean = float(lengths.mean())
-        label = f"{fact.label}: mean {mean:.2f}"
-        series.append(Series(label=label, colour=colour, kind="steps", xs=edges, ys=shares))
-    drawn = _drawn(facts, series)
-    what = "symbols" if unit == "symbols" else "source bytes"
-    return Plot(
-        key=f"window-{unit}-{k + 1}",
-        title=f"{_title(facts, k)}: windows by {what}",
-        x_label=f"{what} in a window",
-        whole_x=True,
-        y_label="% of windows",
-        series=series,
-        from_zero=True,
-        warning=cut_apart(drawn),
-        note=_sampled(drawn),
-    )
+    for colour, label, cutting in _cuttings(facts, k):
+        if not cutting.top:
+            lengths = cutting.symbols if unit == "symbols" else np.rint(np.diff(cutting.bytes)).astype(np.int64)
+            edges, shares = _histogram(lengths)
+            text = f"{label}: mean {float(lengths.mean()):.2f}"
+            series.append(Series(label=text, colour=colour, kind="steps", xs=edges, ys=shares))
+    return attrs.evolve(_plot(f"window-{unit}", series, facts, cut_apart, k), note=_sampled(_drawn(facts, series)))
 
 
 def _histogram(lengths: npt.NDArray[np.int64]) -> tuple[list[float], list[float]]:
-    """(edges, shares in %) of lengths, one bar for each length where they are few."""
+    """(edges, shares in %) of lengths, with one bar per length if there are few."""
     low, high = int(lengths.min()), int(lengths.max())
     width = -(-(high - low + 1) // BINS)
     counts = np.bincount((lengths - low) // width)
@@ -254,34 +235,14 @@ def _histogram(lengths: npt.NDArray[np.int64]) -> tuple[list[float], list[float]
 
 def _positions(facts: list[Facts], k: int) -> Plot:
     series = []
-    for colour, fact in enumerate(facts):
-        if k >= len(fact.cuttings):
-            continue
-        cutting = fact.cuttings[k]
+    for colour, label, cutting in _cuttings(facts, k):
         often = np.flatnonzero(cutting.reached >= ENOUGH)
-        every = -(-len(often) // MAX_POINTS) or 1
-        chosen = often[::every]
-        series.append(
-            Series(
-                label=fact.label,
-                colour=colour,
-                kind="line",
-                xs=(chosen + 1.0).tolist(),
-                ys=cutting.by_position[chosen].tolist(),
-            )
-        )
-    drawn = _drawn(facts, series)
-    return Plot(
-        key=f"positions-{k + 1}",
-        title=f"{_title(facts, k)}: bits by position in the window",
-        x_label="position of a symbol in its window",
-        whole_x=True,
-        y_label="bits a symbol, mean",
-        series=series,
-        from_zero=True,
-        warning=cut_apart(drawn),
-        note=f"{_sampled(drawn)} Positions that {ENOUGH} windows or more reach; only probable text gets far.",
-    )
+        chosen = often[:: -(-len(often) // MAX_POINTS) or 1]
+        points = zip(chosen + 1, cutting.by_position[chosen], strict=True)
+        series.append(_series(label, colour, "line", list(points)))
+    note = _sampled(_drawn(facts, series))
+    note += f" Positions that at least {ENOUGH} windows reach; only probable text gets far."
+    return attrs.evolve(_plot("positions", series, facts, cut_apart, k), note=note)
 
 
 def _sampled(facts: list[Facts]) -> str:

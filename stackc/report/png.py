@@ -1,4 +1,4 @@
-"""The plots as PNG images, by matplotlib, which brings its own fonts and needs nothing of the system."""
+"""The plots as PNG images, by matplotlib, which brings its own fonts and needs nothing else from the system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stackc.report.plots import Plot
 DPI = 160
 
 COLOURS = ("#0b62a4", "#c2410c", "#0f766e", "#a21caf", "#a16207", "#4d7c0f", "#be123c", "#475569")
-"""Those of the page in the light, in the same order."""
+"""The colours of the page in light mode, in the same order."""
 
 MARKERS = ("o", "s", "^", "D", "v")
 """The shapes of the page, in the same order."""
@@ -26,10 +26,10 @@ STYLES = {"line": "-", "dashes": "--", "dots": ":"}
 
 
 def need_matplotlib() -> None:
-    """Import matplotlib. Raises `StackcError` where it is not installed.
+    """Import matplotlib. Raises `StackcError` if it is not installed.
 
-    MPLBACKEND, which notebooks hand on to their subprocesses, may name what is not installed here: importing fails
-    over that, though no backend of a screen is used.
+    MPLBACKEND, which notebooks pass on to their subprocesses, may name a backend that is not installed here. Importing
+    would fail, although no screen backend is used, so the variable is removed meanwhile.
     """
     backend = os.environ.pop("MPLBACKEND", None)
     try:
@@ -40,7 +40,7 @@ def need_matplotlib() -> None:
 
 
 def draw(plot: Plot) -> bytes:
-    """The plot as a PNG image, the same whatever the user's own matplotlibrc says."""
+    """The plot as a PNG image; the user's matplotlibrc has no effect on it."""
     need_matplotlib()
     import matplotlib
 
@@ -89,7 +89,7 @@ def _drawn(plot: Plot) -> bytes:
 
 
 def _name(plot: Plot, figure: Any, axes: Any) -> None:
-    """The names beside the marks, placed as on the page, once the axes are where they stay."""
+    """Add the names of the marks, placed as on the page. The axes must have their final position."""
     figure.draw_without_rendering()
     height, box = figure.bbox.height, axes.bbox
     points = []
@@ -104,5 +104,5 @@ def _name(plot: Plot, figure: Any, axes: Any) -> None:
 
 
 def _plain(text: str) -> str:
-    """As it stands: no dollar sign starts a formula, no character is without a glyph, no label is hidden."""
+    """Literal text: for matplotlib "$" starts a formula, and a leading "_" hides a label."""
     return plain(text).replace("$", r"\$").lstrip("_") or "?"

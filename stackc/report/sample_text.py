@@ -1,4 +1,4 @@
-"""A sample of text through all levels of a stack: its windows, the bytes that they stand for, what they cost."""
+"""A sample of text at all levels of a stack: its windows, the bytes that they represent, and what they cost."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Cutting:
         name: of the level or the top model.
         top: whether it is the top model: each "window" is one token that it reads, and nothing is coded.
         symbols: int64[w], symbols in each window.
-        bytes: float64[w + 1], where windows start in the sample, and its end. A token that is a piece of a longer
-            code has its share of the code's bytes, so that places above need not be whole.
-        tokens: what it makes (the top model: reads).
+        bytes: float64[w + 1], where windows start in the sample, and its end. A token that is part of a longer code
+            has an equal share of the code's bytes, so positions above the first level need not be whole numbers.
+        tokens: the tokens that it writes (the top model: reads).
         bounds: int64[w + 1], where each window's tokens start and end.
-        token_bits: bits of a token: log2 of the alphabet.
-        bits: float64[w], what the model pays for each window in the contexts in which it codes; None without a model.
+        token_bits: log2 of the alphabet of the tokens.
+        bits: float64[w], the model's cost of each window in the contexts in which it codes; None without a model.
         by_position: float64[p], mean bits of the symbols at each position of their windows; empty for the top model.
-        reached: int64[p], the windows that reach each position.
+        reached: int64[p], the number of windows that reach each position.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Cutting:
     bounds: Int64
     token_bits: float
     bits: Float64 | None
-    by_position: Float64
-    reached: Int64
+    by_position: Float64 = attrs.field(factory=lambda: np.zeros(0))
+    reached: Int64 = attrs.field(factory=lambda: np.zeros(0, np.int64))
 
 
 def cut(
@@ -58,76 +58,57 @@ def cut(
         stack: whose levels.
         data: bytes of the documents, end to end.
         offsets: int64[D + 1], their bounds.
-        missing: told, a line each, what could not be shown.
-        tell: told what is being done, for progress.
+        missing: receives a line for everything that cannot be shown.
+        tell: called with each step, for progress.
     """
     symbols, places = data, np.arange(len(data) + 1, dtype=np.float64)
     for level in stack.levels:
         tell(f"{level.name}: cutting text into windows")
         coded = level.encode(symbols, offsets)
-        starts = coded.starts
-        windows = np.append(starts, len(symbols))
+        windows = np.append(coded.starts, len(symbols))
         bounds = _token_bounds(level, symbols, windows, len(coded.tokens))
         if bounds is None:
-            missing.append(f"{level.name}: its windows take up tokens that depend on what came before: text not cut")
+            missing.append(f"{level.name}: the tokens of its windows depend on the windows before: text not cut")
             return
-        costs = _costs(stack, level, symbols, offsets, starts, missing)
-        yield _cutting(level, symbols, windows, places[windows], coded.tokens, bounds, costs)
+        costs = _costs(stack, level, symbols, offsets, coded.starts, missing)
+        bits, by_position, reached = _by_window_and_position(windows, costs)
+        yield Cutting(
+            name=level.name, top=False, symbols=np.diff(windows), bytes=places[windows], tokens=coded.tokens,
+            bounds=bounds, token_bits=math.log2(level.token_alphabet), bits=bits, by_position=by_position,
+            reached=reached,
+        )  # fmt: skip
         places = _token_places(places[windows], bounds)
         symbols, offsets = coded.tokens, coded.offsets
-    tell(f"{stack.recipe.top.name}: scoring")
-    try:
-        blocks = list(symbol_bits(stack.top, symbols, offsets, stack.recipe.corpus.segment))
-    except StackcError as error:
-        missing.append(f"{stack.recipe.top.name}: no bits of its tokens ({error})")
+    top = stack.recipe.top
+    tell(f"{top.name}: scoring")
+    costs = _bits(
+        lambda: symbol_bits(stack.top, symbols, offsets, stack.recipe.corpus.segment),
+        f"{top.name}: no bits of its tokens",
+        missing,
+    )
+    if costs is None:
         return
-    costs = np.concatenate([np.zeros(0), *blocks])
     yield Cutting(
-        name=stack.recipe.top.name,
-        top=True,
-        symbols=np.ones(len(symbols), np.int64),
-        bytes=places,
-        tokens=symbols,
-        bounds=np.arange(len(symbols) + 1),
-        token_bits=math.log2(stack.recipe.top.alphabet),
-        bits=costs,
-        by_position=np.zeros(0),
-        reached=np.zeros(0, np.int64),
-    )
+        name=top.name, top=True, symbols=np.ones(len(symbols), np.int64), bytes=places, tokens=symbols,
+        bounds=np.arange(len(symbols) + 1), token_bits=math.log2(top.alphabet), bits=costs,
+    )  # fmt: skip
 
 
-def _cutting(
-    level: Level,
-    symbols: Symbols,
-    windows: Int64,
-    places: Float64,
-    tokens: Symbols,
-    bounds: Int64,
-    costs: Float64 | None,
-) -> Cutting:
-    lengths = np.diff(windows)
-    position = np.arange(len(symbols)) - np.repeat(windows[:-1], lengths)
-    reached = np.bincount(position) if len(symbols) else np.zeros(0, np.int64)
-    spent = np.zeros(0) if costs is None else np.bincount(position, weights=costs) / np.maximum(reached, 1)
-    return Cutting(
-        name=level.name,
-        top=False,
-        symbols=lengths,
-        bytes=places,
-        tokens=tokens,
-        bounds=bounds,
-        token_bits=math.log2(level.token_alphabet),
-        bits=None if costs is None else np.add.reduceat(costs, windows[:-1]) if len(lengths) else np.zeros(0),
-        by_position=spent,
-        reached=reached[: len(spent)],
-    )
+def _by_window_and_position(windows: Int64, costs: Float64 | None) -> tuple[Float64 | None, Float64, Int64]:
+    """Bits of each window, mean bits at each position, and how many windows reach it."""
+    position = np.arange(windows[-1]) - np.repeat(windows[:-1], np.diff(windows))
+    reached = np.bincount(position)
+    if costs is None:
+        return None, np.zeros(0), reached[:0]
+    bits = np.add.reduceat(costs, windows[:-1]) if len(windows) > 1 else np.zeros(0)
+    return bits, np.bincount(position, weights=costs) / np.maximum(reached, 1), reached
 
 
 def _token_bounds(level: Level, symbols: Symbols, windows: Int64, count: int) -> Int64 | None:
-    """Where each window's tokens start and end: int64[w + 1]; None where that cannot be told."""
+    """Where each window's tokens start and end: int64[w + 1]; None if that is not defined."""
     if level.window_tokens is not None:
         return np.arange(len(windows)) * level.window_tokens
-    # Windows that share nothing take up what they take up as documents of their own.
+    # If windows do not affect each other, each has as many tokens as it would have as a document of its own.
     bounds = level.encode(symbols, windows).offsets
     return bounds if int(bounds[-1]) == count else None
 
@@ -141,14 +122,21 @@ def _costs(
     stack: Stack, level: Level, symbols: Symbols, offsets: Int64, starts: Int64, missing: list[str]
 ) -> Float64 | None:
     """Bits of every symbol in the contexts in which the level codes; None without a model that can be loaded."""
-    section = stack.recipe.levels[stack.level_index(level.name) - 1]
-    if section.model is None:
+    if stack.recipe.levels[stack.level_index(level.name) - 1].model is None:
         missing.append(f"{level.name}: has no model of its own, so no bits by position")
         return None
     restarts = starts if level.spec.restarts_with_window else None
+    return _bits(
+        lambda: symbol_bits(level.predictor, symbols, offsets, level.segment, restarts),
+        f"{level.name}: no bits by position",
+        missing,
+    )
+
+
+def _bits(blocks: Callable[[], Iterator[Float64]], failed: str, missing: list[str]) -> Float64 | None:
+    """Bits of every symbol; if the model cannot be loaded or run, None, and a line in `missing`."""
     try:
-        blocks = list(symbol_bits(level.predictor, symbols, offsets, level.segment, restarts))
+        return np.concatenate([np.zeros(0), *blocks()])
     except StackcError as error:
-        missing.append(f"{level.name}: no bits by position ({error})")
+        missing.append(f"{failed} ({error})")
         return None
-    return np.concatenate([np.zeros(0), *blocks])

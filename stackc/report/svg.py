@@ -1,6 +1,6 @@
-"""A plot as inline SVG. Colours are classes, so that the page's style decides them, in the light and in the dark.
+"""A plot as inline SVG. Colours are CSS classes, so that the page's style can set them for light and dark mode.
 
-A stack has a colour and a shape: what the colour says, the shape of its marks says too.
+A stack has a colour and a shape of marks, for readers who cannot tell colours apart.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ WIDTH, HEIGHT = 410, 272
 LEFT, RIGHT, TOP, BOTTOM = 60, 16, 10, 50
 FONT = 13
 UNDER = 21
-"""From the axis down to the base of its numbers: in the corner they are a line below the other axis's last one."""
+"""From the x axis down to the baseline of its numbers: low enough not to meet the last number of the y axis."""
 MARKED = 4
-"""Marks on a line, at most, that tell its stack."""
+"""Marks on a line, at most, that show its stack."""
 
 MAX_LABEL = 64
-"""Characters of a label that are drawn."""
+"""Characters of a label that are drawn, at most."""
 
 COLOURS = 8
 
@@ -33,13 +33,13 @@ SHAPES = (
     "m0-5.6l5.6 5.6l-5.6 5.6l-5.6-5.6z",
     "m0 5.4l5-9h-10z",
 )
-"""Disc, square, triangle, diamond, triangle on its tip: around the place where the path is."""
+"""Disc, square, triangle, diamond, inverted triangle, relative to the current point of a path."""
 
 Scale = Callable[[float], float]
 
 
 def svg(plot: Plot) -> str:
-    """The plot without its legend, as an `<svg>` element. Every text in it is escaped."""
+    """The plot without its legend, as an `<svg>` element. All text in it is escaped."""
     shown = [one for one in plot.series if one.ys]
     x, x_ticks = _scale([v for one in shown for v in one.xs], plot.log_x, False, plot.whole_x, LEFT, WIDTH - RIGHT)
     y, y_ticks = _scale([v for one in shown for v in one.ys], False, plot.from_zero, False, HEIGHT - BOTTOM, TOP)
@@ -69,7 +69,7 @@ def svg(plot: Plot) -> str:
 
 
 def legend(plot: Plot) -> str:
-    """What the manners, colours and shapes mean, as an HTML list."""
+    """The meaning of line styles, colours and shapes, as an HTML list."""
     return f'<ul class="legend">{"".join(_key(one, plot.several) for one in plot.series if one.ys)}</ul>'
 
 
@@ -89,7 +89,7 @@ def _key(one: Series, several: bool) -> str:
 def _scale(
     values: list[float], log: bool, zero: bool, whole: bool, first: float, last: float
 ) -> tuple[Scale, list[float]]:
-    """Values to places, and the ticks; the axis ends at its outer ticks."""
+    """A function from values to positions, and the ticks. The axis ends at its outer ticks."""
     low, high = min(values), max(values)
     ticks = logarithmic(low, high) if log else linear(min(low, 0.0) if zero else low, high, least=1.0 if whole else 0.0)
     change: Scale = math.log10 if log else float
@@ -131,7 +131,7 @@ def _mark(one: Series, x: float, y: float, told: str = "") -> str:
 
 
 def _names(shown: list[Series], x: Scale, y: Scale) -> list[str]:
-    """The names of all marks, placed together."""
+    """The names of all marks. They are placed together, so that none covers another."""
     points = [
         (x(a), y(b), _short(name, 12))
         for one in shown
@@ -150,7 +150,7 @@ def _n(value: float) -> str:
 
 
 def _text(text: str, most: int = MAX_LABEL) -> str:
-    """Escaped, cut to what fits."""
+    """Escaped, and cut to `most` characters."""
     return html.escape(_short(text, most))
 
 

@@ -1,4 +1,4 @@
-"""Where the numbers of an axis stand, and how they are written."""
+"""The numbers on an axis: their values and how they are written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def linear(low: float, high: float, count: int = 5, least: float = 0.0) -> list[
     """About `count` round numbers that span low..high: the first at most `low`, the last at least `high`.
 
     Args:
-        least: the smallest step between two; 1 for what is counted.
+        least: the smallest step between two numbers; 1 for counts.
     """
     if high <= low:
         high = low + (abs(low) or 1.0)
@@ -21,7 +21,7 @@ def linear(low: float, high: float, count: int = 5, least: float = 0.0) -> list[
 
 
 def logarithmic(low: float, high: float) -> list[float]:
-    """Powers of ten that span low..high (both above 0), with 2 and 5 times them where there are few."""
+    """Powers of ten that span low..high (both above 0), with 2 and 5 times each if there are few."""
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     last = max(last, first + 1)
     times = (1, 2, 5) if last - first <= 2 else (1,)

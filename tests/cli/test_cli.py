@@ -106,7 +106,7 @@ def test_inspect_shows_and_verifies(stack: Path) -> None:
     assert result.exit_code == 0
     assert "M1: alphabet 256 -> 512" in result.stdout
     assert "a compiled dictionary" in result.stdout
-    assert re.search(r"verified: \d+ parts, as the manifest says", result.stdout)
+    assert re.search(r"verified: \d+ files, all SHA-256 match the manifest", result.stdout)
     assert json.loads(stackc("inspect", stack, "--json").stdout)["format"] == 1
 
 
@@ -143,7 +143,7 @@ def test_a_file_that_is_not_there_starts_no_cluster(
     ("arguments", "said"),
     [
         (["encode", "{stack}", "{here}/missing", "-o", "{here}/t.npy"], "missing: cannot read (No such file"),
-        (["encode", "{stack}", "{here}/in", "-o", "{here}/t.zip"], "t.zip: tokens are kept as .npy, .bin or .txt"),
+        (["encode", "{stack}", "{here}/in", "-o", "{here}/t.zip"], "t.zip: tokens are stored as .npy, .bin or .txt"),
         (["encode", "{stack}", "{here}/in", "-o", "{here}/no/folder/t.npy"], "t.npy: cannot write"),
         (["encode", "{stack}", "{here}/in", "-o", "{here}/t.npy", "--level", "M3"], "no level 'M3'; its levels are"),
         (["encode", "{here}", "{here}/in", "-o", "{here}/t.npy"], "not a stack (no manifest.json)"),

@@ -58,7 +58,7 @@ def test_check_passes_first_party_parts(name: str) -> None:
 def test_check_of_an_unknown_name() -> None:
     done = CliRunner().invoke(main, ["plugins", "check", "nonsense"])
     assert done.exit_code == 2
-    assert done.stderr.startswith("error: no plugin or part named 'nonsense'; there are: ")
+    assert done.stderr.startswith("error: no plugin or part named 'nonsense'; the names are ")
 
 
 def toy(factory: Any) -> types.ModuleType:
@@ -104,7 +104,7 @@ def test_check_says_what_was_not_tried_and_what_the_module_does_not_say(monkeypa
     monkeypatch.setattr("stackc.cli.plugins.installed", lambda: sources)
     done = CliRunner().invoke(main, ["plugins", "check", "blank"])
     assert done.exit_code == 0
-    assert "its module has no STACKC_CONTRACT: no version of the contract is held against it" in done.stdout
+    assert "its module has no STACKC_CONTRACT, so the version of the contract cannot be checked" in done.stdout
     monkeypatch.undo()
     done = CliRunner().invoke(main, ["plugins", "check", "transformer"])
     assert "not trained, frozen or loaded: stackc.testing.ModelContract does that" in done.stdout

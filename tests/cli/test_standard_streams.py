@@ -27,7 +27,8 @@ import pytest
 import stackc
 from recipes_of_tests import TEXT, corpus, counting
 from stackc.api import streams
-from stackc.cli import COMMANDS, Command, main
+from stackc.cli import COMMANDS, main
+from stackc.cli.command import Command
 
 DATA = (TEXT * 60).encode()
 STACKC = [sys.executable, "-m", "stackc"]

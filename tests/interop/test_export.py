@@ -71,7 +71,7 @@ def test_a_tokenizer_folder(stack: Path, tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--to", "parquet", "--eos"], "only for --to bin"),
-        (["--to", "bin", "--split", "test", "nothing"], "not with files"),
+        (["--to", "bin", "--split", "test", "nothing"], "--split: cannot be combined with files"),
         (["--to", "bin", "nothing"], "nothing: cannot read"),
         (["--to", "bin", "--level", "M9"], "no level 'M9'"),
         (["--to", "hf-tokenizer", "--split", "test"], "holds no text"),

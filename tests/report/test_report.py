@@ -175,7 +175,7 @@ def test_plots_of_several_stacks(stacks: list[Path]) -> None:
     assert {one.colour for one in plots["learning-1"].series} == {1}  # the only ones that were trained by steps
 
 
-APART = "different texts: no comparison of stacks."
+APART = "different texts: stacks cannot be compared."
 
 
 def warnings(text: str) -> dict[str, str]:
@@ -223,8 +223,8 @@ def test_a_text_that_is_not_known_is_said(stacks: list[Path], tmp_path: Path) ->
     (old / "manifest.json").write_text(json.dumps(manifest))
     write_report([stacks[0], old], tmp_path / "page.html")
     found = warnings((tmp_path / "page.html").read_text())
-    assert found["bits-by-bytes"] == "Measured on texts that may differ: perhaps no comparison of stacks."
-    assert "no SHA-256 known" in found[""]
+    assert found["bits-by-bytes"] == "Measured on texts that may differ: perhaps stacks cannot be compared."
+    assert "SHA-256 unknown" in found[""]
 
 
 def test_curves_of_different_training_texts_are_no_comparison(stacks: list[Path], tmp_path: Path) -> None:
@@ -410,11 +410,11 @@ def test_errors_are_one_line_and_write_nothing(
     for arguments, said in (
         ([str(tmp_path)], "not a stack"),
         ([str(tmp_path / "nothing")], "not a stack"),
-        ([str(stacks[0]), "-o", str(tmp_path / "no" / "page.html")], "make it first"),
+        ([str(stacks[0]), "-o", str(tmp_path / "no" / "page.html")], "create it first"),
         ([str(stacks[0]), "-o", str(tmp_path)], "is a folder; name a file"),
         ([str(stacks[0]), "-o", str(there)], "--force"),
         ([str(stacks[0]), "--text", str(tmp_path / "no.txt")], "cannot read"),
-        ([str(stacks[0]), "--text", str(there)], "no text in it"),
+        ([str(stacks[0]), "--text", str(there)], "the file is empty; name a file with text"),
         ([str(stacks[0]), "--png", str(images)], "--force"),
     ):
         result = CliRunner().invoke(main, ["report", "-o", str(page), *arguments])

@@ -238,7 +238,7 @@ def test_a_flat_file_says_what_a_token_is(
     plain = run("export", "S", "--to", "bin", "-o", "plain.bin")
     assert plain.stderr.endswith(f" tokens, uint16 ({vocabulary:,} ids)\n")
     done = run("export", "S", "--to", "bin", "--eos", "-o", "eos.bin")
-    assert done.stderr.endswith(f" tokens, {dtype} ({vocabulary + 1:,} ids with the end of a document)\n")
+    assert done.stderr.endswith(f" tokens, {dtype} ({vocabulary + 1:,} ids, one of them for the end of a document)\n")
     found = np.memmap("eos.bin", dtype=np.dtype(dtype), mode="r")
     tokens = int(re.search(r"as ([\d,]+) tokens", done.stderr)[1].replace(",", ""))  # type: ignore[index]
     assert (len(found), int(found[-1])) == (tokens + 3, vocabulary)

@@ -12,9 +12,9 @@ from stackc.api.errors import StackcError
 from stackc.api.extras import need
 
 transformers = need("transformers", "hf", "stackc.hf")
-if int(transformers.__version__.partition(".")[0]) < 5:
-    raise StackcError(f'stackc.hf needs transformers 5, here is {transformers.__version__}: pip install "stackc[hf]"')
+if int((found := transformers.__version__).partition(".")[0]) < 5:
+    raise StackcError(f'stackc.hf requires transformers>=5 (found {found}): pip install "stackc[hf]"')
 
-from stackc.interop.hf.tokenizer import StackTokenizer  # noqa: E402 - after the look at what is installed
+from stackc.interop.hf.tokenizer import StackTokenizer  # noqa: E402 - only after the check of the installed version
 
 __all__ = ["StackTokenizer"]

@@ -1,4 +1,4 @@
-"""Where added tokens cut a text, and what of the text each part stands for."""
+"""A text cut at added tokens, and the position of each part in the text."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Int64 = npt.NDArray[np.int64]
 
 @attrs.frozen
 class Part:
-    """A piece of a text that is coded on its own.
+    """A part of a text that is coded on its own.
 
     Attributes:
-        text: an added token, or text between.
-        at: for each character, its number in the whole text; a range where none was left out in between.
-        id: of an added token; None: text.
+        text: an added token, or the text between two of them.
+        at: for each character, its index in the whole text; a range if no character in between was left out.
+        id: the id of an added token; None for text.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Part:
         return Part(self.text[:high], self.at[:high])
 
     def places(self, spans: Int64, starts: Int64) -> Int64:
-        """Bytes of the whole text, int64[n, 2], for `spans` of this part's bytes; `starts`: of `char_starts`."""
+        """`spans` of this part's bytes, int64[n, 2], in bytes of the whole text. `starts`: see `char_starts`."""
         if isinstance(self.at, range):
             return spans + int(starts[self.at.start])
         at = np.array(self.at, np.int64)
@@ -54,13 +54,13 @@ NOTHING = Part("", range(0))
 
 
 def cut(text: str, trie: Trie, ids: Mapping[str, int], tokens: Mapping[int, AddedToken]) -> list[Part]:
-    """The parts of a text, none empty: the rule of `PreTrainedTokenizer.tokenize`, to the letter.
+    """The parts of a text, none empty, by exactly the rule of `PreTrainedTokenizer.tokenize`.
 
-    No two parts of text follow one another: ids between added tokens are decoded as one document, so they are coded
-    as one. `ids` are those of the added tokens that `trie` finds, `tokens` says how each is found.
+    Two parts of text never follow one another: ids between added tokens are decoded as one document, so they must be
+    coded as one. `ids` maps the added tokens that `trie` finds to their ids, and `tokens` these to their settings.
 
-    A token with lstrip or rstrip takes the blanks beside it away. One with single_word that touches anything but a
-    space is text, and goes to the part that it touches.
+    A token with lstrip or rstrip removes the blanks next to it. A token with single_word that touches anything but a
+    space is treated as text, and joins the part that it touches.
     """
     parts = []
     at = 0
@@ -94,7 +94,7 @@ def cut(text: str, trie: Trie, ids: Mapping[str, int], tokens: Mapping[int, Adde
 
 
 def char_starts(text: str) -> Int64:
-    """The byte of UTF-8 at which each character starts, and where the text ends: int64[characters + 1]."""
+    """The UTF-8 byte at which each character starts, and the end of the text: int64[characters + 1]."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
     return offsets_of(sizes)

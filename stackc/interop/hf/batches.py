@@ -1,4 +1,4 @@
-"""Texts to rows of ids: all texts of a batch go through the levels together."""
+"""Texts to rows of ids. All texts of a batch go through the levels together, which is much faster than one by one."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Row:
     """The ids of a text.
 
     Attributes:
-        ids: one after another.
-        spans: for each id, the bytes of the text that it stands for, start and end; empty where none were asked for.
+        ids: in order.
+        spans: for each id, the start and end of its bytes in the text; empty if not requested.
     """
 
     ids: Ids
@@ -38,12 +38,12 @@ class Row:
 
 @attrs.frozen(kw_only=True)
 class Coder:
-    """What turns texts into rows.
+    """Turns texts into rows.
 
     Attributes:
-        levels: those of the stack.
+        levels: the stack's levels.
         trie: finds added tokens.
-        added: id of each added token; empty: they are text like any other.
+        added: id of each added token; empty: added tokens are treated as text.
         tokens: the added token of each id.
     """
 
@@ -53,10 +53,10 @@ class Coder:
     tokens: Mapping[int, AddedToken]
 
     def rows(self, texts: list[Any], spans: bool) -> list[Row]:
-        """A row for each entry: of texts, or of ids, which stay as they are and stand for no bytes.
+        """A row for each entry. An entry is a text, or a list of ids, which are kept and represent no bytes.
 
         Raises:
-            StackcError: what is neither, a lone surrogate, or spans of windows of varying numbers of tokens.
+            StackcError: an entry is neither; a lone surrogate; spans of windows with varying numbers of tokens.
         """
         strings = iter(self._coded([one for one in texts if isinstance(one, str)], spans))
         rows = []
@@ -66,7 +66,7 @@ class Coder:
             elif isinstance(one, list | tuple) and all(isinstance(number, int | np.integer) for number in one):
                 rows.append(Row([int(number) for number in one], [(0, 0)] * len(one) if spans else []))
             else:
-                raise StackcError(f"a text of type {type(one).__name__}: give str, a list of ids, or lists of these")
+                raise StackcError(f"a text of type {type(one).__name__}: pass str, a list of ids, or lists of these")
         return rows
 
     def _coded(self, texts: list[str], spans: bool) -> list[Row]:
@@ -101,18 +101,18 @@ class Coder:
 
 
 def pairs_of(text: Any, text_pair: Any) -> tuple[list[tuple[Any, Any]], bool]:
-    """Each text with the one that goes with it, or None, and whether many were given.
+    """Each text with its second text, or None, and whether the texts came as a batch.
 
     Raises:
-        StackcError: not one second for each first.
+        StackcError: the numbers of first and second texts differ.
     """
     batched = isinstance(text, list | tuple) and (not text or not isinstance(text[0], int))
     if batched and isinstance(text_pair, str):
-        raise StackcError("many texts and one text pair: one pair a text")
+        raise StackcError("many texts and one text pair: pass one per text")
     firsts = list(text) if batched else [text]
     seconds = [None] * len(firsts) if text_pair is None else list(text_pair) if batched else [text_pair]
     if len(seconds) != len(firsts):
-        raise StackcError(f"{amount(len(firsts), 'text')} and {amount(len(seconds), 'text pair')}: one pair a text")
+        raise StackcError(f"{amount(len(firsts), 'text')} and {amount(len(seconds), 'text pair')}: pass one per text")
     pairs: list[tuple[Any, Any]] = []
     for first, second in zip(firsts, seconds, strict=True):
         # A pair may come as one entry of the batch.
@@ -126,5 +126,5 @@ def _utf8(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise StackcError(
-            f"a text with a lone surrogate (character {error.start}): it is no Unicode text and has no bytes"
+            f"a text with a lone surrogate (character {error.start}): it is not valid Unicode and cannot be encoded"
         ) from error

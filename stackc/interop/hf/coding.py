@@ -1,4 +1,4 @@
-"""Many texts at once through the levels of a stack, with the bytes that each token stands for."""
+"""Many texts at once through the levels of a stack, with the bytes that each token represents."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Batch:
     """The tokens of D texts.
 
     Attributes:
-        tokens: the texts' tokens end to end.
-        offsets: int64[D + 1], where each text's tokens start and end.
-        spans: int64[n, 2], the bytes of its text that each token stands for, start and end; None if not asked for.
+        tokens: the tokens of all texts, concatenated.
+        offsets: int64[D + 1], the start of each text's tokens, and the end.
+        spans: int64[n, 2], the start and end of each token's bytes in its text; None if not requested.
     """
 
     tokens: npt.NDArray[Any]
@@ -31,12 +31,12 @@ class Batch:
 
 
 def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -> Batch:
-    """The tokens of texts, each a document.
+    """The tokens of texts, one document each.
 
-    A token of a code of several has the span of the whole code: no piece of a code stands for bytes of its own.
+    If a code has several tokens, each has the span of the whole code: part of a code represents no bytes of its own.
 
     Raises:
-        StackcError: spans of a level whose windows are of varying numbers of tokens.
+        StackcError: spans were requested and a level's windows have varying numbers of tokens.
     """
     chunk = bytes_chunk(texts)
     symbols, offsets = chunk.symbols, chunk.offsets
@@ -44,11 +44,11 @@ def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -
     begins, ends = edges, edges + 1
     for level in levels:
         if spans and level.window_tokens is None:
-            raise StackcError(f"{level.name}: no offsets: its windows are of varying numbers of tokens")
+            raise StackcError(f"{level.name}: no offsets: its windows have varying numbers of tokens")
         coded = level.encode(symbols, offsets)
         if spans:
             starts = coded.starts
-            # Documents lie end to end, so a window ends where the next one starts, in the next document too.
+            # Documents are concatenated, so a window ends where the next one starts, even one of the next document.
             lasts = np.append(starts, len(symbols))[1:] - 1
             per = level.window_tokens or 1
             begins, ends = np.repeat(begins[starts], per), np.repeat(ends[lasts], per)
@@ -60,7 +60,7 @@ def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -
 
 
 def decode_run(levels: list[Level], tokens: list[int]) -> bytes | None:
-    """The bytes of one document's tokens; None where they are no text (coders that are not total)."""
+    """The bytes of one document's tokens; None if they decode to nothing (coders that are not total)."""
     symbols: npt.NDArray[Any] = np.array(tokens, np.int64)
     try:
         for level in reversed(levels):

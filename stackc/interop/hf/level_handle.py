@@ -1,4 +1,4 @@
-"""A level of a stack as a tokenizer holds it: what was read and worked out is neither pickled nor hashed."""
+"""A tokenizer's handle on a level of a stack. Loaded files and caches are neither pickled nor hashed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from stackc.stack.stack import Stack
 
 
 class OpenedLevel:
-    """The levels of a stack up to one. Pickled it is a path and a name; another process reads the stack again.
+    """The levels of a stack up to one. Its pickle is a path and a name; another process reads the stack again.
 
-    A tokenizer keeps its caches here and not in attributes of its own: `datasets` hashes those, whatever
-    ``__getstate__`` says, to know whether a map has been done before.
+    A tokenizer keeps its caches here and not in its own attributes: `datasets` hashes those, regardless of
+    ``__getstate__``, to find out whether the result of a map is cached.
 
     Args:
-        folder: the stack's.
-        name: of the level; None: the last one.
+        folder: the stack's folder.
+        name: the level's name; None: the last level.
 
     Raises:
-        StackcError: no stack there, a damaged one, no such level, or a model that answers on one machine only.
+        StackcError: a missing or damaged stack, no such level, or a model whose outputs are exact on one machine only.
     """
 
     def __init__(self, folder: Path, name: str | None) -> None:
-        self.folder = folder.resolve()  # it stays the same folder where the process changes its own
+        self.folder = folder.resolve()  # absolute, since the process may change its current folder
         self.stack = open_levels(self.folder, name)
         self.name = name or self.stack.recipe.levels[-1].name
         self.alphabet = self.stack.token_alphabet(self.name)
@@ -47,7 +47,7 @@ class OpenedLevel:
 
     @once
     def tokens(self) -> dict[str, int]:
-        """`pieces` the other way round."""
+        """The inverse of `pieces`."""
         return {piece: token for token, piece in enumerate(self.pieces)}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A string for every token, different from all others, as tokenizers show them."""
+"""A unique string for every token, as tokenizers show them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from stackc.coding.level import Level
 
 
 def byte_letters() -> list[str]:
-    """A printable letter for each byte, as GPT-2 has them: printable Latin-1 as it is, the rest from U+0100 on."""
+    """A printable letter for each byte, as in GPT-2: printable Latin-1 is unchanged, the rest starts at U+0100."""
     plain = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))
     return [chr(byte if byte in plain else next(others)) for byte in range(256)]
 
 
 def numbered(token: int) -> str:
-    """What stands for a token that has no text of its own; the brackets are none of `byte_letters`."""
+    """The string of a token that has no text of its own. The brackets do not occur in `byte_letters`."""
     return f"\u27e8{token}\u27e9"
 
 
 def token_pieces(levels: list[Level], alphabet: int) -> list[str]:
-    """The string of every token: its text in `byte_letters`, numbered where two tokens have one text or it is empty.
+    """The string of every token: its text in `byte_letters`, with its number if the text is empty or not unique.
 
-    Tokens that mean nothing alone (levels that are not compiled, codes of several tokens) are numbers only.
+    Tokens without a meaning of their own (levels that are not compiled, codes of several tokens) are numbers only.
     """
     fixed = bool(levels) and all(level.windows_decode_alone and level.window_tokens == 1 for level in levels)
     if levels and not (fixed and all(level.texts is not None for level in levels)):

@@ -1,4 +1,4 @@
-"""`StackTokenizer`: what `transformers` asks of a tokenizer, answered by a stack."""
+"""`StackTokenizer`: the tokenizer interface of `transformers`, implemented by a stack."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stackc.interop.hf.vocabulary import LevelVocabulary
 
 REFUSED = {
     "is_split_into_words": "a stack reads text, not words; join them first",
-    "sanitize_control_tokens": "not with a stack; take the template's tokens out of the messages first",
+    "sanitize_control_tokens": "not supported by a stack; remove the template's tokens from the messages first",
 }
-"""Options that would change the ids and that no stack can follow, and what to do instead."""
+"""Options that would change the ids and that a stack cannot support, and what to do instead."""
 
 
 class StackTokenizer(LevelVocabulary):
@@ -29,17 +29,17 @@ class StackTokenizer(LevelVocabulary):
     Ids below `vocab_size` are the level's tokens; special and added tokens come after them. Offsets count *bytes* of
     the UTF-8 text, not characters: a token may end inside a character.
 
-    An `AddedToken` with lstrip or rstrip takes blanks out of the text and does not give them back: that text is not
-    decoded as it was. Offsets go on counting them, as part of no token. Its ``normalized`` changes nothing here.
+    An `AddedToken` with lstrip or rstrip removes blanks from the text, and decoding does not restore them. Offsets
+    still count them, as part of no token. Its ``normalized`` has no effect here.
 
     Args:
         manifest_file: the manifest of the stack, in its folder.
-        level: whose tokens; None: the last level's.
-        special_tokens_pattern: what `add_special_tokens` adds: "none", "bos", "eos" or "bos_eos".
-        options: of `PreTrainedTokenizer`: bos_token, eos_token, pad_token, model_max_length, padding_side …
+        level: the level of the tokens; None: the last.
+        special_tokens_pattern: the tokens that `add_special_tokens` adds: "none", "bos", "eos" or "bos_eos".
+        options: options of `PreTrainedTokenizer`: bos_token, eos_token, pad_token, model_max_length, padding_side …
 
     Raises:
-        StackcError: no stack there, a damaged one, no such level, or a model that answers on one machine only.
+        StackcError: a missing or damaged stack, no such level, or a model whose outputs are exact on one machine only.
     """
 
     model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012 (the base class's form)
@@ -58,8 +58,8 @@ class StackTokenizer(LevelVocabulary):
     def from_stack(cls, path: str | Path, level: str | None = None, **options: Any) -> StackTokenizer:
         """A tokenizer over a stack's folder.
 
-        Unless told otherwise "<|endoftext|>" serves as eos and bos, and pad is "<|pad|>": were it eos, collators
-        would take the ends of texts for padding, and no model would learn to stop.
+        By default "<|endoftext|>" is eos and bos, and "<|pad|>" is pad: if eos were also pad, collators would treat the
+        ends of texts as padding, and no model would learn to stop.
         """
         end = options.setdefault("eos_token", "<|endoftext|>")
         options.setdefault("bos_token", end)
@@ -69,7 +69,7 @@ class StackTokenizer(LevelVocabulary):
     # ---- text to ids
 
     def _coder(self, whole: bool) -> Coder:
-        """`whole`: added tokens are but text."""
+        """`whole`: added tokens are treated as text."""
         return Coder(
             levels=self._levels,
             trie=self.tokens_trie,
@@ -101,7 +101,7 @@ class StackTokenizer(LevelVocabulary):
         return_overflowing_tokens: bool = False,
         **options,
     ) -> BatchEncoding:
-        """What is not named here are columns to return, and what only other tokenizers have."""
+        """All other options are columns to return, or exist for other tokenizers only."""
         for refused, instead in REFUSED.items():
             if options.get(refused):
                 raise StackcError(f"{refused}: {instead}")
@@ -138,7 +138,7 @@ class StackTokenizer(LevelVocabulary):
     def _fitted(
         self, coder: Coder, pairs: list[tuple[Any, Any]], spans: bool, add: bool, limits: Limits
     ) -> tuple[list[int], list[Pair]]:
-        """The rows of all pairs, cut to their length, and of which pair each one is."""
+        """The index of its pair for each row, and the rows of all pairs, cut to their length."""
         texts = [one for first, second in pairs for one in ([first] if second is None else [first, second])]
         coded = iter(coder.rows(texts, spans))
         kinds = {second is not None for _, second in pairs}
@@ -154,7 +154,7 @@ class StackTokenizer(LevelVocabulary):
         return numbers, rows
 
     def _columns(self, rows: list[Pair], add: bool, asked: set[str]) -> dict[str, list[Any]]:
-        """What is returned of rows, special tokens in place and not yet padded."""
+        """The columns to return, with special tokens and not yet padded."""
         columns: dict[str, list[Any]] = {"input_ids": [self._joined(*row, add) for row in rows]}
         inputs = [(first.ids, None if second is None else second.ids) for first, second in rows]
         for name, made in (
@@ -176,7 +176,7 @@ class StackTokenizer(LevelVocabulary):
         return ids
 
     def _places(self, first: Row, second: Row | None, add: bool) -> Spans:
-        """Spans where `_joined` puts ids; special tokens stand for no bytes."""
+        """Spans in the order in which `_joined` puts ids; special tokens represent no bytes."""
         every = first.spans + ([] if second is None else second.spans)
         marks = [-1 - i for i in range(len(every))]  # no special token has an id below 0
         size = len(first.spans)
@@ -184,7 +184,7 @@ class StackTokenizer(LevelVocabulary):
         return [every[-1 - one] if one < 0 else (0, 0) for one in placed]
 
     def _padded(self, columns: dict[str, list[Any]], **options: Any) -> BatchEncoding:
-        """`pad`, offsets too; it passes over a batch of nothing."""
+        """`pad`, which neither pads offsets nor accepts an empty batch."""
         if not columns["input_ids"]:
             return BatchEncoding(columns | {"attention_mask": []})
         padded = self.pad(columns, **options)
@@ -198,12 +198,12 @@ class StackTokenizer(LevelVocabulary):
     # ---- ids to text
 
     def _decode(self, token_ids: int | Ids, skip_special_tokens: bool = False, **options: Any) -> str:
-        """Text of any ids whatever: what is no UTF-8, or no text, becomes U+FFFD."""
+        """The text of any ids: invalid UTF-8 and unknown ids become U+FFFD."""
         given = token_ids if isinstance(token_ids, Iterable) else [token_ids]
         try:
             ids = [operator.index(number) for number in given]  # numpy would round 626.5
         except TypeError as error:
-            raise CodingError(f"{self._opened.name}: ids that are not a row of integers ({error})") from error
+            raise CodingError(f"{self._opened.name}: ids must be a flat list of integers ({error})") from error
         special = set(self.all_special_ids) if skip_special_tokens else set()
         out: list[bytes] = []
         run: Ids = []

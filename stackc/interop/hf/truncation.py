@@ -1,4 +1,4 @@
-"""Rows cut to a length: by truncation, or into several that overlap."""
+"""Rows cut to a length: truncated, or split into several rows that overlap."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Pair = tuple[Row, Row | None]
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How long a row may be, and what is done with the rest.
+    """The maximum length of a row, and what happens to the rest.
 
     Attributes:
-        strategy: "only_first", "only_second" or "longest_first": of a pair, which text gives way.
-        length: ids of a row, marks around its texts too; None: as many as there are.
-        side: "right" or "left": where ids are cut off.
-        overflow: the rest comes in rows of its own, not at all otherwise.
-        stride: ids that a row of the rest has in common with the row before.
+        strategy: "only_first", "only_second" or "longest_first": the text of a pair that is cut.
+        length: ids of a row, including special tokens; None: no limit.
+        side: "right" or "left": the side on which ids are cut off.
+        overflow: return the rest in rows of its own; otherwise drop it.
+        stride: ids that a row of the rest shares with the row before.
     """
 
     strategy: str
@@ -30,18 +30,18 @@ class Limits:
 
 
 def fit(first: Row, second: Row | None, marks: int, limits: Limits) -> list[Pair]:
-    """A text, or a pair, in rows that fit.
+    """A text, or a pair, as rows that fit.
 
     Args:
-        marks: special tokens that will stand around.
+        marks: number of special tokens that will be added.
 
     Raises:
-        StackcError: no room, a stride that fills it, or an overflow of both texts of a pair.
+        StackcError: no room, a stride as large as the room, or an overflow of both texts of a pair.
     """
     if limits.length is None:
         return [(first, second)]
     if limits.overflow and second is not None and limits.strategy == "longest_first":
-        raise StackcError("an overflow of both texts of a pair: say truncation='only_first' or 'only_second'")
+        raise StackcError("an overflow of both texts of a pair: use truncation='only_first' or 'only_second'")
     sizes = len(first.ids), 0 if second is None else len(second.ids)
     if sum(sizes) + marks <= limits.length:
         return [(first, second)]
@@ -50,13 +50,13 @@ def fit(first: Row, second: Row | None, marks: int, limits: Limits) -> list[Pair
         kept = room - sizes[1], sizes[1]
     elif limits.strategy == "only_second":
         kept = sizes[0], room - sizes[0]
-    else:  # the longer one is cut to the shorter one's length, then both alike
+    else:  # the longer one is cut to the length of the shorter one, then both are cut equally
         head = max(min(sizes[0], -(-room // 2)), room - sizes[1])
         kept = head, room - head
     if min(kept) < 0 or (second is None and limits.strategy == "only_second"):
         raise StackcError(
-            f"max_length {limits.length}: too little for {sizes[0]} and {sizes[1]} ids and {marks} marks with "
-            f"truncation={limits.strategy!r}; give it more, or cut the other text"
+            f"max_length {limits.length}: too small for {sizes[0]} and {sizes[1]} ids and {marks} special tokens with "
+            f"truncation={limits.strategy!r}; increase it, or cut the other text"
         )
     return [
         (first.window(*one), None if second is None else second.window(*two))
@@ -66,13 +66,13 @@ def fit(first: Row, second: Row | None, marks: int, limits: Limits) -> list[Pair
 
 
 def _windows(size: int, kept: int, limits: Limits) -> list[tuple[int, int]]:
-    """Start and end of the runs of `kept` out of `size` ids, as the Rust tokenizers cut them; first what is kept."""
+    """Start and end of runs of `kept` out of `size` ids, as the Rust tokenizers cut them, the kept one first."""
     if kept >= size:
         return [(0, size)]
     if not limits.overflow:
         return [(0, kept)] if limits.side == "right" else [(size - kept, size)]
     step = kept - limits.stride
     if step <= 0:
-        raise StackcError(f"stride {limits.stride}: a row has room for {kept} ids; less stride, or more max_length")
+        raise StackcError(f"stride {limits.stride}: a row has room for {kept} ids; use less stride or more max_length")
     runs = [(low, min(low + kept, size)) for low in range(0, size - limits.stride, step)]
     return runs if limits.side == "right" else [(size - high, size - low) for low, high in runs]

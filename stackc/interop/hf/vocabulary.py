@@ -1,4 +1,4 @@
-"""`LevelVocabulary`: the ids of a tokenizer, their strings, and the tokens that are added to a level's own."""
+"""`LevelVocabulary`: a tokenizer's ids and their strings, with tokens added to a level's own."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MODULE = "tokenization_stackc"
 
 
 class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
-    """A level's tokens and those that are added, in ids and strings; saved and loaded.
+    """A level's tokens and added tokens, as ids and strings; can be saved and loaded.
 
-    The end of text has the first id after the level's own, wherever one is named: exports (`stackc export --eos`)
-    and models of the extra ``hf`` have it there.
+    The end of text, if there is one, has the first id after the level's own, as in exports (`stackc export --eos`) and
+    in models of the extra ``hf``.
 
-    Args, errors: those of `StackTokenizer`.
+    Args, errors: see `StackTokenizer`.
     """
 
     vocab_files_names = {"manifest_file": f"{SUBFOLDER}/manifest.json"}  # noqa: RUF012 (the base class's form)
@@ -49,14 +49,14 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
 
     @classmethod
     def register_for_auto_class(cls, auto_class: str = "AutoTokenizer") -> None:
-        """Nothing: a saved folder always carries `MODULE`, which imports the class and copies none of its source."""
+        """Do nothing: a saved folder always has `MODULE`, which imports the class and does not copy its source."""
 
     def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
-        """Copy what the level and those below need to code, and the module for `AutoTokenizer`."""
+        """Copy the files that the level and the levels below need to code, and the module for `AutoTokenizer`."""
         folder = Path(save_directory)
         module = folder / f"{MODULE}.py"
         if module.is_file() and b"stackc.hf" not in read_bytes(module):
-            raise ArtifactError(f"{module}: is there already, and not stackc's; move it, or save to another folder")
+            raise ArtifactError(f"{module}: exists already and is not stackc's; move it, or save to another folder")
         made = copy_levels(self._opened.folder, self._opened.name, folder / SUBFOLDER)
         with write_atomically(module) as file:
             file.write(b'from stackc.hf import StackTokenizer\n\n__all__ = ["StackTokenizer"]\n')
@@ -66,7 +66,7 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
 
     @property
     def vocab_size(self) -> int:
-        """Tokens of the level, without special and added ones."""
+        """Number of the level's tokens, without special and added ones."""
         return self._opened.alphabet
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         self.total_vocab_size = len(self)
 
     def get_vocab(self) -> dict[str, int]:
-        """Every token's string and id, those of added tokens too."""
+        """Every token's string and id, including added tokens."""
         vocabulary = {self._convert_id_to_token(token): token for token in range(self.vocab_size)}
         added: dict[str, int] = self._added_tokens_encoder
         return vocabulary | added
@@ -90,16 +90,16 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
     def _convert_token_to_id(self, token: str) -> int | None:
         known = self._opened.tokens
         number = known.get(token)
-        if number is None and token.endswith("\u27e9"):  # the piece that an added token has taken
+        if number is None and token.endswith("\u27e9"):  # the level's piece with the same text as an added token
             number = known.get(token[: token.rfind("\u27e8")])
-        if number is None and token != str(self.unk_token):  # whose id is asked for right here
+        if number is None and token != str(self.unk_token):  # else `unk_token_id` would call this method again
             number = self.unk_token_id
         return number
 
     # ---- added tokens
 
     def _add_tokens(self, new_tokens: list[str] | list[AddedToken], special_tokens: bool = False) -> int:
-        """As of the base class, but an added token never takes the id of a text of the level."""
+        """Same as in the base class, but an added token never takes the id of a text of the level."""
         added = 0
         for token in new_tokens or []:
             content = str(token)

@@ -160,16 +160,16 @@ def test_truncation_of_pairs_is_that_of_the_base_class(stack: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "options", "said"),
     [
-        ((TEXT, TEXT), {"return_overflowing_tokens": True}, "say truncation='only_first' or 'only_second'"),
+        ((TEXT, TEXT), {"return_overflowing_tokens": True}, "use truncation='only_first' or 'only_second'"),
         ((TEXT,), {"return_overflowing_tokens": True, "stride": 8}, "stride 8: a row has room for 8 ids"),
-        ((TEXT, TEXT), {"truncation": "only_second"}, "max_length 8: too little"),
-        ((TEXT,), {"truncation": "only_second"}, "max_length 8: too little"),
-        (([TEXT, TEXT], TEXT), {}, "one pair a text"),
-        (([TEXT, TEXT], [TEXT]), {}, "one pair a text"),
+        ((TEXT, TEXT), {"truncation": "only_second"}, "max_length 8: too small"),
+        ((TEXT,), {"truncation": "only_second"}, "max_length 8: too small"),
+        (([TEXT, TEXT], TEXT), {}, "pass one per text"),
+        (([TEXT, TEXT], [TEXT]), {}, "pass one per text"),
         (([["a", "b", "c"]],), {}, "a text of type list"),
         (([None],), {}, "a text of type NoneType"),
         ((["a"],), {"is_split_into_words": True}, "join them first"),
-        (("a",), {"sanitize_control_tokens": True}, "take the template's tokens out"),
+        (("a",), {"sanitize_control_tokens": True}, "remove the template's tokens"),
     ],
 )
 def test_what_cannot_be_is_one_line(tokenizer: StackTokenizer, given: Any, options: dict[str, Any], said: str) -> None:

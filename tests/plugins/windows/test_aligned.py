@@ -118,7 +118,7 @@ def test_the_cost_is_reported() -> None:
     assert level.spec.windowing.cuts is not None, "measuring leaves the level as it was"
     out = io.StringIO()
     print_evaluation(result.to_dict(), Console(file=out))
-    assert f"M1: {len(TEXT) / count:.3f} bytes a token without its forced cuts, which cost" in out.getvalue()
+    assert f"M1: {len(TEXT) / count:.3f} bytes per token without its forced cuts, which cost" in out.getvalue()
 
 
 def test_only_bytes_have_words(tmp_path: Path) -> None:

@@ -1,0 +1,160 @@
+"""What takes part in a benchmark: the stack, compressors and tokenizers, each called in its fastest way on one thread.
+
+Workers import this file and little else, and each class imports its own library: start-up times are the libraries' own.
+"""
+
+from __future__ import annotations
+
+import abc
+import base64
+import importlib
+from pathlib import Path
+from typing import Any
+
+RANKS = "ranks.tiktoken"
+BPE = "tokenizer.json"
+SENTENCEPIECE = "sentencepiece.model"
+
+# The pattern of GPT-2, as tiktoken writes it.
+GPT2 = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
+
+
+class Codec(abc.ABC):
+    """A tokenizer or a compressor. Only `encode` and `decode` are timed.
+
+    Attributes:
+        vocabulary: number of different tokens; None for a compressor.
+    """
+
+    vocabulary: int | None = None
+
+    def prepare(self, data: bytes) -> Any:
+        """The file in the form that the library encodes fastest."""
+        return data
+
+    @abc.abstractmethod
+    def encode(self, prepared: Any) -> Any:
+        """Tokens, or compressed bytes."""
+
+    def size(self, encoded: Any) -> int:
+        """Number of tokens, or of compressed bytes."""
+        return len(encoded)
+
+    @abc.abstractmethod
+    def decode(self, encoded: Any) -> Any:
+        """The text, in the form in which the library returns it."""
+
+    def restore(self, decoded: Any) -> bytes:
+        """The text as bytes."""
+        return bytes(decoded)
+
+
+class StackCodec(Codec):
+    """A level of a stack, through `Stack.encode` and `Stack.decode`."""
+
+    def __init__(self, folder: str, level: str | None, threads: int) -> None:
+        import attrs
+
+        from stackc.stack.stack import Stack
+
+        self._stack, self._level = Stack(Path(folder)), level
+        self._stack.runtime = attrs.evolve(self._stack.runtime, threads=threads)  # levels are opened later
+        self.vocabulary = self._stack.token_alphabet(level)
+
+    def encode(self, prepared: bytes) -> Any:
+        return self._stack.encode(prepared, self._level)
+
+    def decode(self, encoded: Any) -> bytes:
+        return self._stack.decode(encoded, self._level)
+
+
+class Compressor(Codec):
+    """A module with functions `compress` and `decompress`.
+
+    Args:
+        module: its name.
+        parameter: the parameter of `compress` that takes the level.
+        variant: the level.
+        others: further arguments of `compress`.
+    """
+
+    def __init__(self, module: str, parameter: str, variant: str, **others: Any) -> None:
+        self._library = importlib.import_module(module)
+        self._settings = {parameter: int(variant), **others}
+
+    def encode(self, prepared: bytes) -> Any:
+        return self._library.compress(prepared, **self._settings)
+
+    def decode(self, encoded: bytes) -> Any:
+        return self._library.decompress(encoded)
+
+
+class TextCodec(Codec):
+    """A tokenizer of text, in pieces of `piece` characters: a list of ids for each.
+
+    It reads text, not bytes: invalid UTF-8 becomes U+FFFD, and the row then says that the file was not restored.
+    """
+
+    piece = 1 << 16
+
+    def prepare(self, data: bytes) -> list[str]:
+        text = data.decode("utf-8", "replace")
+        return [text[i : i + self.piece] for i in range(0, len(text), self.piece)]
+
+    def size(self, encoded: list[list[int]]) -> int:
+        return sum(map(len, encoded))
+
+    def restore(self, decoded: list[str]) -> bytes:
+        return "".join(decoded).encode()
+
+
+class Tiktoken(TextCodec):
+    piece = 1 << 62  # pieces would not be faster than the whole text
+
+    def __init__(self, folder: str) -> None:
+        import tiktoken
+
+        pairs = map(bytes.split, (Path(folder) / RANKS).read_bytes().splitlines())
+        ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+        self._encoding = tiktoken.Encoding("bench", pat_str=GPT2, mergeable_ranks=ranks, special_tokens={})
+        self.vocabulary = len(ranks)
+
+    def encode(self, prepared: list[str]) -> list[list[int]]:
+        return [self._encoding.encode_ordinary(text) for text in prepared]
+
+    def decode(self, encoded: list[list[int]]) -> list[bytes]:
+        return [self._encoding.decode_bytes(ids) for ids in encoded]
+
+    def restore(self, decoded: list[bytes]) -> bytes:  # type: ignore[override]
+        return b"".join(decoded)
+
+
+class Tokenizers(TextCodec):
+    def __init__(self, folder: str) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(Path(folder) / BPE))
+        self.vocabulary = self._tokenizer.get_vocab_size()
+
+    def encode(self, prepared: list[str]) -> list[list[int]]:
+        # The batch call is faster since it keeps no positions in the text; one piece per call keeps memory small.
+        return [self._tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids for text in prepared]
+
+    def decode(self, encoded: list[list[int]]) -> list[str]:
+        return [self._tokenizer.decode(ids, skip_special_tokens=False) for ids in encoded]
+
+
+class Sentencepiece(TextCodec):
+    piece = 1 << 12  # its time grows faster than its input
+
+    def __init__(self, folder: str) -> None:
+        import sentencepiece
+
+        self._processor = sentencepiece.SentencePieceProcessor(model_file=str(Path(folder) / SENTENCEPIECE))
+        self.vocabulary = self._processor.vocab_size()
+
+    def encode(self, prepared: list[str]) -> Any:
+        return self._processor.encode(prepared, num_threads=1)
+
+    def decode(self, encoded: list[list[int]]) -> Any:
+        return self._processor.decode(encoded, num_threads=1)

@@ -1,0 +1,70 @@
+"""What all commands share: their class, their exit codes, and what they print."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stackc.api import streams
+from stackc.api.messages import amount, shown
+from stackc.api.streams import remark as remark
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Exit codes. WARNING: the work was done, but with losses, which were reported.
+WARNING, USER_ERROR, INTERRUPTED = 1, 2, 130
+
+
+class Command(click.Command):
+    """A command. While it runs, standard output carries its results only (`stackc.api.streams.results`)."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with streams.kept():
+            return super().invoke(ctx)
+
+
+class OutputFile(click.Path):
+    """The name of a file to write. A name that ends in a slash means a folder, which must exist."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from stackc.stack.outputs import output_path
+
+        return super().convert(output_path(value), param, ctx)
+
+
+def say(text: str) -> None:
+    """Print a message on standard error, with control characters escaped (`stackc.api.messages.shown`)."""
+    click.echo(shown(text), err=True)
+
+
+def show(text: str = "") -> None:
+    """Print a line of the command's result on standard output. Raises `StackcError` if that is closed."""
+    click.echo(shown(text), file=streams.results())
+
+
+def show_json(value: object, sort_keys: bool = False) -> None:
+    show(json.dumps(value, indent=1, sort_keys=sort_keys))
+
+
+def console(highlight: bool = False) -> Console:
+    """Standard output for tables. Raises `StackcError` if it is closed."""
+    from rich.console import Console
+
+    out = streams.results()
+    width = None
+    if out.isatty() and "COLUMNS" not in os.environ:  # rich would ask for the width of number 1, now standard error
+        width = os.get_terminal_size(out.fileno()).columns or None
+    return Console(file=out, width=width, highlight=highlight)
+
+
+def compressed_size(size: int, written: int) -> str:
+    """``1,000 bytes as 231, 1.848 bits per byte``."""
+    return f"{amount(size, 'byte')} as {written:,}" + (f", {8 * written / size:.3f} bits per byte" if size else "")

@@ -1,0 +1,47 @@
+"""Arguments and options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Any], Any]
+
+PATH = click.Path(path_type=Path)
+
+
+def flag(*names: str, help: str) -> Decorator:
+    return click.option(*names, is_flag=True, help=help)
+
+
+def path(*names: str, **settings: Any) -> Decorator:
+    return click.option(*names, type=PATH, **settings)
+
+
+def number(name: str, least: float, most: float | None = None, *, open: bool = False, **settings: Any) -> Decorator:
+    """An option for a number in least .. most (above least if `open`): an integer if `least` is an integer."""
+    kind = click.IntRange if isinstance(least, int) else click.FloatRange
+    return click.option(name, type=kind(least, most, open), show_default="default" in settings, **settings)  # type: ignore[arg-type]
+
+
+def level(help: str) -> Decorator:
+    return click.option("--level", help=help)
+
+
+def engine(work: str) -> Decorator:
+    text = f"{work} here, or on a Ray cluster.  [default: local]"
+    return click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help=text)
+
+
+stack = click.argument("stack", type=PATH)
+compressed_files = click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
+found_stack = path(
+    "--stack", help="The stack's folder.  [default: the one whose hash the file names, in STACKC_PATH or ./runs]"
+)
+force = flag("--force", help="Overwrite existing files.")
+force_bytes = flag("--force", help="Overwrite existing files; allow binary output to a terminal.")
+quiet = flag("--quiet", help="Print only errors.")
+as_json = flag("--json", "as_json", help="Print one JSON object.")
