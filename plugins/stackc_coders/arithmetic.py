@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from stackc.api import BitSource, CodingError, Predictor, Window
+from stackc.api import BitSource, CodingError, Int32, Predictor, Window
 from stackc_coders.compiler import compile_dictionary
-from stackc_coders.config import ArithmeticConfig
 from stackc_coders.lanes import SlotLaneDecoder, SlotLaneEncoder
 from stackc_coders.twin import SlotDecoder, SlotEncoder
 
@@ -22,11 +20,6 @@ class ArithmeticCoder:
     With a bit budget every window's code has exactly W bits, any tokens decode, and, up to W = 38 and while no
     text reaches the symbol budget, all 2^W codes name different texts.
     """
-
-    budget: ClassVar[bool] = ArithmeticConfig.budget
-    ends: ClassVar[bool] = ArithmeticConfig.ends
-    total: ClassVar[bool] = ArithmeticConfig.total
-    needs_model: ClassVar[bool] = ArithmeticConfig.needs_model
 
     def encoder(self, window: Window) -> SlotEncoder:
         check_window(window)
@@ -44,9 +37,7 @@ class ArithmeticCoder:
         check_window(window)
         return SlotLaneDecoder(window, lanes, tokens)
 
-    def dictionary(
-        self, predictor: Predictor, window: Window, lanes: int
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    def dictionary(self, predictor: Predictor, window: Window, lanes: int) -> tuple[Int32, Int32]:
         """The level compiled, for a model whose context restarts with every window (see `compile_dictionary`)."""
         check_window(window)
         return compile_dictionary(predictor, window, lanes)

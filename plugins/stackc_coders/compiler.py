@@ -14,13 +14,9 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import RESTART, CodingError, Frequencies, Predictor, Window
+from stackc.api import RESTART, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import kernels
-
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 
 MAX_BITS = 20
 """The largest W compiled: 2^20 texts."""

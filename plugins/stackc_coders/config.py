@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 from attrs.validators import and_, ge, le
 
-from stackc.api import MAX_ALPHABET, Device, bits
+from stackc.api import MAX_ALPHABET, bits
 
 
 @attrs.frozen(kw_only=True)
@@ -19,13 +19,6 @@ class ArithmeticConfig:
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-
-    @staticmethod
-    def doctor(device: Device) -> str:
-        """The coder's self-test."""
-        from stackc_coders.doctor import examine
-
-        return examine()
 
 
 @attrs.frozen(kw_only=True)

@@ -6,13 +6,10 @@ What the encoder writes depends on the zlib that Python was built with; any zlib
 from __future__ import annotations
 
 import zlib
-from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import BitSource, CodingError, Frequencies, Window
-from stackc_coders.config import GzipConfig
+from stackc.api import BitSource, CodingError, Frequencies, Int64, Window
 
 _READ_BYTES = 512
 
@@ -23,11 +20,6 @@ class GzipCoder:
     Args:
         level: zlib's effort, 1 to 9.
     """
-
-    budget: ClassVar[bool] = GzipConfig.budget
-    ends: ClassVar[bool] = GzipConfig.ends
-    total: ClassVar[bool] = GzipConfig.total
-    needs_model: ClassVar[bool] = GzipConfig.needs_model
 
     def __init__(self, level: int = 6) -> None:
         self._level = level
@@ -76,7 +68,7 @@ class GzipDecoder:
     def used(self, full: bool) -> int:
         return self._used
 
-    def _inflate(self) -> npt.NDArray[np.int64]:
+    def _inflate(self) -> Int64:
         """The window's symbols: int64[n], n <= the symbol budget."""
         width = symbol_bytes(self._window.alphabet)
         limit = self._window.symbols * width
@@ -104,7 +96,7 @@ def symbol_bytes(alphabet: int) -> int:
     return max(1, -(-(alphabet - 1).bit_length() // 8))
 
 
-def _symbols(text: bytes, width: int, alphabet: int) -> npt.NDArray[np.int64]:
+def _symbols(text: bytes, width: int, alphabet: int) -> Int64:
     if len(text) % width:
         raise CodingError(f"a gzip window of {len(text)} bytes, which are no symbols of {width} bytes")
     digits = np.frombuffer(text, np.uint8).reshape(-1, width).astype(np.int64)

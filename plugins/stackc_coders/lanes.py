@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import CodingError, Frequencies, Window
+from stackc.api import CodingError, Frequencies, Int64, Mask, Tokens, Window
 from stackc_coders import kernels
 from stackc_coders.kernels import DECODER_COLUMNS, ENCODER_COLUMNS, RESOLVED, TAIL_BYTES, UNBOUNDED
 from stackc_coders.twin import START_BITS
-
-Int64 = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Tokens = npt.NDArray[np.uint32]
 
 _SYMBOL_BYTES = 4
 """Digits that one symbol can add: it divides the range by less than 2^25, and bytes make up for it."""

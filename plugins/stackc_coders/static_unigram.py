@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from stackc.api import (
     BitSource,
     CodingError,
     Frequencies,
+    Int32,
+    Int64,
     Portability,
     Predictor,
     Text,
@@ -24,7 +26,6 @@ from stackc.api import (
 )
 from stackc_coders.arithmetic import check_window
 from stackc_coders.compiler import compile_dictionary
-from stackc_coders.config import StaticUnigramConfig
 from stackc_coders.lanes import SlotLaneDecoder, SlotLaneEncoder
 from stackc_coders.twin import Interval, SlotDecoder, SlotEncoder
 
@@ -36,11 +37,6 @@ _BLOCK = 1 << 22
 
 class StaticUnigramCoder:
     """Codes under the frequencies of the training text's symbols (`stackc.api.Coder`); `load` comes before coding."""
-
-    budget: ClassVar[bool] = StaticUnigramConfig.budget
-    ends: ClassVar[bool] = StaticUnigramConfig.ends
-    total: ClassVar[bool] = StaticUnigramConfig.total
-    needs_model: ClassVar[bool] = StaticUnigramConfig.needs_model
 
     def __init__(self) -> None:
         self._fitted: Frequencies | None = None
@@ -78,9 +74,7 @@ class StaticUnigramCoder:
     def lane_decoder(self, window: Window, lanes: int, tokens: npt.NDArray[Any]) -> SlotLaneDecoder:
         return SlotLaneDecoder(window, lanes, tokens, self._row(window))
 
-    def dictionary(
-        self, predictor: Predictor | None, window: Window, lanes: int
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    def dictionary(self, predictor: Predictor | None, window: Window, lanes: int) -> tuple[Int32, Int32]:
         """The level compiled; the coder is its own model (see `compile_dictionary`)."""
         return compile_dictionary(_ConstantPredictor(self._row(window)), window, lanes)
 
@@ -133,8 +127,8 @@ class _ConstantPredictor:
     def start(self, lanes: int) -> None:
         return None
 
-    def take(self, state: None, lanes: npt.NDArray[np.int64]) -> None:
+    def take(self, state: None, lanes: Int64) -> None:
         return None
 
-    def step(self, state: None, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: None, symbols: Int64) -> Frequencies:
         return self._row.repeat(len(symbols), axis=0)

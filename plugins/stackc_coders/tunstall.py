@@ -16,18 +16,13 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import PRECISION, RESTART, CodingError, Frequencies, Predictor, Window
+from stackc.api import PRECISION, RESTART, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import tunstall_kernels as kernels
-from stackc_coders.config import TunstallConfig
-
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 
 ONE = 1 << kernels.ONE_BITS
 """p of the empty text."""
@@ -45,11 +40,6 @@ class TunstallCoder:
     Args:
         vocabulary: V, the codes; at least one more than the alphabet.
     """
-
-    budget: ClassVar[bool] = TunstallConfig.budget
-    ends: ClassVar[bool] = TunstallConfig.ends
-    total: ClassVar[bool] = TunstallConfig.total
-    needs_model: ClassVar[bool] = TunstallConfig.needs_model
 
     def __init__(self, vocabulary: int) -> None:
         self.vocabulary = vocabulary

@@ -18,9 +18,8 @@ import bisect
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Window
+from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Int64, Window
 
 START_BITS = 38
 """Bits resolved when a window starts. 38 + 24 = 62: every product fits a signed 64-bit integer."""
@@ -30,7 +29,7 @@ MIN_RANGE = 1 << 30
 
 REFILL_BITS = 8
 
-Counts = npt.NDArray[np.int64]
+Counts = Int64
 
 Interval = tuple[int, int, int]
 """(low, range, n): the interval [low, low + range) in units of 2^-n."""

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import kernel
+from stackc.api import Int64, kernel
 from stackc_counted.trie import Trie
 
-Places = npt.NDArray[np.int64]
+Places = Int64
 Row = Any  # an array of one of several integer types
 
 _WORTH_THREADS = 1 << 16

@@ -14,6 +14,7 @@ from stackc.api import (
     ArtifactError,
     CodingError,
     Device,
+    Int64,
     TrainingTask,
     normalise,
     read_tensors,
@@ -72,9 +73,9 @@ class Unigram:
         return ConstantPredictor(row)
 
 
-def count(symbols: npt.NDArray[Any], alphabet: int) -> npt.NDArray[np.int64]:
+def count(symbols: npt.NDArray[Any], alphabet: int) -> Int64:
     """How often each symbol occurs: int64[A]. Raises `CodingError` for one outside the alphabet."""
     if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
         raise CodingError(f"symbols {int(symbols.min())} .. {int(symbols.max())} in a text over {alphabet} symbols")
-    counts: npt.NDArray[np.int64] = np.bincount(symbols, minlength=alphabet).astype(np.int64)
+    counts: Int64 = np.bincount(symbols, minlength=alphabet).astype(np.int64)
     return counts

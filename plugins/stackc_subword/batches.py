@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import Symbols
+from stackc.api import Int64, Symbols
 
 GROUP = 64
 """Windows that a library is handed at once."""
 
 
 def encode_windows(
-    symbols: Symbols, bounds: npt.NDArray[np.int64], code: Callable[[list[bytes]], Iterable[list[int]]]
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    symbols: Symbols, bounds: Int64, code: Callable[[list[bytes]], Iterable[list[int]]]
+) -> tuple[npt.NDArray[np.uint32], Int64]:
     """The tokens of windows end to end, and how many each has.
 
     Args:
@@ -36,6 +36,6 @@ def encode_windows(
     return np.concatenate(made), counts
 
 
-def end_to_end(texts: list[bytes]) -> tuple[Symbols, npt.NDArray[np.int64]]:
+def end_to_end(texts: list[bytes]) -> tuple[Symbols, Int64]:
     """The texts as uint8[n], and int64[V + 1], where each starts and ends."""
     return np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)], dtype=np.int64)

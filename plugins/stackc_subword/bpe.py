@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import ArtifactError, CodingError, Symbols, Text, read_tensors, write_tensors
+from stackc.api import ArtifactError, CodingError, Int32, Int64, Symbols, Text, read_tensors, write_tensors
 from stackc_subword.batches import encode_windows, end_to_end
-from stackc_subword.config import BYTES, BpeConfig
+from stackc_subword.config import BYTES
 
 FILE = "bpe.safetensors"
 
@@ -41,11 +41,6 @@ class BpeCoder:
     Args:
         vocabulary: V; where the text has too few pairs, the last tokens stand for nothing.
     """
-
-    budget: ClassVar[bool] = BpeConfig.budget
-    ends: ClassVar[bool] = BpeConfig.ends
-    total: ClassVar[bool] = BpeConfig.total
-    needs_model: ClassVar[bool] = BpeConfig.needs_model
 
     def __init__(self, vocabulary: int) -> None:
         self.vocabulary = vocabulary
@@ -89,13 +84,11 @@ class BpeCoder:
         self._tokenizer = Tokenizer(models.BPE({name: token for token, name in enumerate(names)}, pairs))
         self._tokenizer.pre_tokenizer = _splitter()
 
-    def pieces(self) -> tuple[Symbols, npt.NDArray[np.int64]]:
+    def pieces(self) -> tuple[Symbols, Int64]:
         """The bytes of every token."""
         return end_to_end(self._texts)
 
-    def encode(
-        self, symbols: Symbols, bounds: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[npt.NDArray[np.uint32], Int64]:
         """The tokens of windows end to end, and how many each has."""
         if self._tokenizer is None:
             raise CodingError("bpe codes by merges; fit it to a text and load them first")
@@ -121,7 +114,7 @@ def _pieces_of(train: Text) -> Iterator[str]:
             yield document[start : start + _TRAINED].astype(np.uint8).tobytes().decode("latin-1")
 
 
-def _texts(merges: npt.NDArray[np.int32], vocabulary: int, path: Path) -> list[bytes]:
+def _texts(merges: Int32, vocabulary: int, path: Path) -> list[bytes]:
     """What each token stands for. Two merges may give one text; the first of them gives it its token."""
     texts = [bytes([byte]) for byte in range(BYTES)]
     known = set(texts)

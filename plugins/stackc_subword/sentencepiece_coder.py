@@ -13,12 +13,12 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import ArtifactError, CodingError, Symbols, Text, write_atomically
+from stackc.api import ArtifactError, CodingError, Int64, Symbols, Text, write_atomically
 from stackc_subword.batches import encode_windows, end_to_end
 from stackc_subword.config import BYTES, SentencePieceConfig
 
@@ -34,11 +34,6 @@ _SENTENCE = 4000
 
 class SentencePieceCoder:
     """A piece coder (`stackc.api.Coder`)."""
-
-    budget: ClassVar[bool] = SentencePieceConfig.budget
-    ends: ClassVar[bool] = SentencePieceConfig.ends
-    total: ClassVar[bool] = SentencePieceConfig.total
-    needs_model: ClassVar[bool] = SentencePieceConfig.needs_model
 
     def __init__(self, config: SentencePieceConfig) -> None:
         self.config = config
@@ -106,13 +101,11 @@ class SentencePieceCoder:
             )
         self._processor, self._texts, self._bytes = processor, texts, [tokens[name] for name in names]
 
-    def pieces(self) -> tuple[Symbols, npt.NDArray[np.int64]]:
+    def pieces(self) -> tuple[Symbols, Int64]:
         """The bytes of every token."""
         return end_to_end(self._texts)
 
-    def encode(
-        self, symbols: Symbols, bounds: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[npt.NDArray[np.uint32], Int64]:
         """The tokens of windows end to end, and how many each has."""
         if self._processor is None:
             raise CodingError("sentencepiece codes by a model; fit it to a text and load that first")

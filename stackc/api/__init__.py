@@ -10,15 +10,30 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
-from stackc.api.coders import BitSource, Coder, LaneDecoder, LaneEncoder, WindowDecoder, WindowEncoder
+from stackc.api.arrays import IDLE, RESTART, Float64, Frequencies, Int32, Int64, Mask, Symbols, Tokens
+from stackc.api.coders import (
+    AnyCoder,
+    BitSource,
+    Coder,
+    CoderFlags,
+    DictionaryCoder,
+    FittedCoder,
+    Intervals,
+    LaneCoder,
+    LaneDecoder,
+    LaneEncoder,
+    PieceCoder,
+    WindowDecoder,
+    WindowEncoder,
+)
 from stackc.api.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.api.extras import require
 from stackc.api.fields import bits, globs, speed
-from stackc.api.hooks import Register, hookimpl
+from stackc.api.hooks import hookimpl
 from stackc.api.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
 from stackc.api.models import Cost, Cut, Device, ModelBackend, Portability, Predictor, Progress, Text, TrainingTask
 from stackc.api.readers import Reader
+from stackc.api.register import Register
 from stackc.api.version import CONTRACT
 from stackc.api.windowings import Window, Windowing
 
@@ -27,6 +42,7 @@ if TYPE_CHECKING:
     from stackc.api.frequencies import cost_bits, normalise
     from stackc.api.kernels import kernel, kernel_of
     from stackc.api.names import corpus_files
+    from stackc.api.offsets import offsets_of
     from stackc.api.unpacking import unpacked
 
 __all__ = [
@@ -38,18 +54,29 @@ __all__ = [
     "PRECISION",
     "RESTART",
     "TOTAL",
+    "AnyCoder",
     "ArtifactError",
     "BitSource",
     "Coder",
+    "CoderFlags",
     "CodingError",
     "CorpusError",
     "Cost",
     "Cut",
     "Device",
+    "DictionaryCoder",
+    "FittedCoder",
+    "Float64",
     "Frequencies",
+    "Int32",
+    "Int64",
+    "Intervals",
+    "LaneCoder",
     "LaneDecoder",
     "LaneEncoder",
+    "Mask",
     "ModelBackend",
+    "PieceCoder",
     "PluginError",
     "Portability",
     "Predictor",
@@ -60,6 +87,7 @@ __all__ = [
     "StackcError",
     "Symbols",
     "Text",
+    "Tokens",
     "TrainingTask",
     "Window",
     "WindowDecoder",
@@ -73,6 +101,7 @@ __all__ = [
     "kernel",
     "kernel_of",
     "normalise",
+    "offsets_of",
     "read_tensors",
     "require",
     "speed",
@@ -87,6 +116,7 @@ _LATE = {
     "kernel": "stackc.api.kernels",
     "kernel_of": "stackc.api.kernels",
     "normalise": "stackc.api.frequencies",
+    "offsets_of": "stackc.api.offsets",
     "read_tensors": "stackc.api.files",
     "unpacked": "stackc.api.unpacking",
     "write_atomically": "stackc.api.files",

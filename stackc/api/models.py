@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
-from stackc.api.arrays import Frequencies, Symbols
+from stackc.api.arrays import Frequencies, Int64, Symbols
 
 if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 
 Portability = Literal["portable", "same-build", "same-machine"]
@@ -69,7 +68,7 @@ class Predictor(Protocol):
     def start(self, lanes: int) -> Any:
         """A state of `lanes` lanes, each to be restarted before its first answer."""
 
-    def step(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: Any, symbols: Int64) -> Frequencies:
         """Advance each lane by one symbol: uint32[L, A]. The next call with the same state may reuse the array.
 
         Args:
@@ -136,7 +135,7 @@ class Text:
     """
 
     symbols: Symbols
-    offsets: npt.NDArray[np.int64]
+    offsets: Int64
     source_bytes: int
 
     def documents(self) -> Iterator[Symbols]:
@@ -147,9 +146,7 @@ class Text:
 class Cut(Protocol):
     """Where a level's encoder restarts the context of a model that is still learning."""
 
-    def __call__(
-        self, predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
-    ) -> npt.NDArray[np.int64]:
+    def __call__(self, predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
         """int64[w], ascending: the places in `symbols` where windows start. `offsets` bound documents."""
 
 

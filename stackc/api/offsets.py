@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 
-def offsets_of(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
+
+def offsets_of(lengths: npt.ArrayLike) -> Int64:
     """int64[n + 1]: run i stands at ``offsets[i]:offsets[i + 1]``.
 
     Args:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from attrs.validators import in_, instance_of, is_callable, optional
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Mask, Symbols
 
 if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 
 _WHOLE: Any = optional(instance_of(int))
@@ -36,9 +35,7 @@ class Windowing:
     bits: int | None = attrs.field(default=None, validator=_WHOLE)
     symbols: int | None = attrs.field(default=1024, validator=_WHOLE)
     restart: Literal["window", "segment"] = attrs.field(default="window", validator=in_(("window", "segment")))
-    cuts: Callable[[Symbols], npt.NDArray[np.bool_]] | None = attrs.field(
-        default=None, validator=optional(is_callable())
-    )
+    cuts: Callable[[Symbols], Mask] | None = attrs.field(default=None, validator=optional(is_callable()))
 
 
 @attrs.frozen(kw_only=True)

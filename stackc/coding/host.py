@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from typing import TYPE_CHECKING
 
 from stackc.api.models import Portability
-
-if TYPE_CHECKING:
-    pass
 
 
 def host(portability: Portability) -> str:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 from stackc.api.offsets import offsets_of
-
-Int64 = npt.NDArray[np.int64]
 
 HELD = 1 << 16
 """Values that may wait before those that need not wait any longer are laid down."""

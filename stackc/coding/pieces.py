@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import ArtifactError, CodingError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import check_room, outside, symbol_dtype, window_starts
 from stackc.parts.blame import blaming
-
-Int64 = npt.NDArray[np.int64]
 
 BLOCK = 1 << 15
 """Tokens that are decoded at a time: what they take besides the symbols stays small."""
@@ -62,7 +60,7 @@ class PieceTable:
         offsets: Int64,
         segment: int,
         budget: int,
-        cuts: npt.NDArray[np.bool_] | None = None,
+        cuts: Mask | None = None,
         threads: int = 1,
         who: str = "",
     ) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Int64]:

@@ -6,17 +6,12 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import RESTART, Frequencies, Symbols
+from stackc.api.arrays import RESTART, Float64, Frequencies, Int64, Mask, Symbols
 from stackc.api.frequencies import normalise
 from stackc.api.limits import PRECISION
 from stackc.api.models import Predictor
 from stackc.coding.documents import segments
-
-Int64 = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 def rows(predictor: Predictor, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:

@@ -15,6 +15,7 @@ from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import not_restored
+from stackc.parts.abilities import has_tables
 from stackc.parts.checked import GuardedPredictor, cuts_of
 from stackc.parts.part import Part
 from stackc.parts.rules import made_problems
@@ -67,14 +68,14 @@ def _try_model(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
 
 
 def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
-    if hasattr(made, "fit"):
+    if has_tables(made):
         verdict.notes.append("no window coded: it needs tables fitted to a text")
         return
     if getattr(config, "vocabulary", None) is not None:
         verdict.notes.append("no window coded: it needs a model to make its dictionary of")
         return
     text = np.random.default_rng(1).integers(0, 7, 300)
-    for bits in (16, 256, None) if made.budget else (None,):
+    for bits in (16, 256, None) if config.budget else (None,):
         level = Level(
             LevelSpec(
                 name="check",
@@ -82,8 +83,9 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
                 segment=len(text),
                 windowing=Windowing(bits=bits, symbols=70),
                 coder=made,
+                flags=config,
                 token_bits=8,
-                load_predictor=_even if made.needs_model else None,
+                load_predictor=_even if config.needs_model else None,
                 coder_name=f"windows of {bits} bits" if bits else "windows of 70 symbols",
             )
         )

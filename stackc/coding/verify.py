@@ -7,9 +7,8 @@ A build proves each level once, before a long run and by name (`prove`), and com
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.coding.documents import Encoding
 from stackc.coding.level import Level
@@ -48,7 +47,7 @@ def prove(level: Level, symbols: Symbols) -> None:
         raise PartError(problem)
 
 
-def not_restored(level: Level, coded: Encoding, symbols: Symbols, offsets: npt.NDArray[np.int64]) -> str | None:
+def not_restored(level: Level, coded: Encoding, symbols: Symbols, offsets: Int64) -> str | None:
     """Why decoding does not give back the symbols of these documents, naming the coder; None if it does.
 
     Raises:

@@ -8,25 +8,17 @@ part should not raise become errors that name it (`stackc.parts.blame`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Portability, Predictor
 from stackc.api.readers import Reader
 from stackc.api.windowings import Windowing
 from stackc.parts.blame import blaming
-
-if TYPE_CHECKING:
-    pass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 _END: Any = object()
 
@@ -71,13 +63,13 @@ class GuardedPredictor:
         found = getattr(self._inner, name)
         return self._score if name == "score" else found
 
-    def step(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: Any, symbols: Int64) -> Frequencies:
         rows = self._ask(state, symbols)
         if self._looks():
             self._check(rows[symbols != IDLE] if (symbols == IDLE).any() else rows)
         return rows
 
-    def _ask(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def _ask(self, state: Any, symbols: Int64) -> Frequencies:
         with blaming(self._who, "step"):
             rows = self._inner.step(state, symbols)
         self._check_type(rows, "step")
@@ -87,7 +79,7 @@ class GuardedPredictor:
         with blaming(self._who, "start"):
             return self._inner.start(lanes)
 
-    def _score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+    def _score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
         told = 0
         with blaming(self._who, "score"):
             scored = iter(self._inner.score(segment, restarts))  # type: ignore[attr-defined]
@@ -138,7 +130,7 @@ class GuardedPredictor:
             self._same(alone, np.concatenate([alone[:0], *scored]), "by scoring")
         self._proved = True
 
-    def _stepped(self, known: npt.NDArray[np.int64], lanes: int, lane: int) -> Frequencies:
+    def _stepped(self, known: Int64, lanes: int, lane: int) -> Frequencies:
         """The rows of one lane; the others are given other symbols, or left alone."""
         state = self.start(lanes)
         inputs = np.full(lanes, RESTART, np.int64)
@@ -161,7 +153,7 @@ class GuardedPredictor:
             )
 
 
-def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> npt.NDArray[np.bool_]:
+def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> Mask:
     """Where a windowing forces windows to start in a segment: bool[n]. It must have `cuts`.
 
     Args:

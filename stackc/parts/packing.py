@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Tokens = npt.NDArray[np.uint32]
+from stackc.api.arrays import Tokens
 
 _AT_ONCE = 1 << 16
 """Bits unpacked at once: a long read takes no more memory than this many bytes, and a little."""

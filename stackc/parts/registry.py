@@ -27,6 +27,8 @@ import pluggy
 
 from stackc.api import hooks
 from stackc.api.errors import PluginError
+from stackc.api.models import Device
+from stackc.api.register import Register
 from stackc.api.version import CONTRACT, contract_problem
 from stackc.parts.part import Broken, Part, Source
 from stackc.parts.rules import registration_problems
@@ -149,44 +151,41 @@ class Registry:
             self._manager.subset_hook_caller(hook, others)(register=register)
         return list(added.values())
 
-    def _register(self, source: Source, added: dict[tuple[str, str], Part], kind: str) -> Callable[..., None]:
-        """The ``register`` that a plugin is handed: it checks one part and puts it into `added`."""
+    def _register(self, source: Source, added: dict[tuple[str, str], Part], kind: str) -> Register:
+        """The ``register`` that a plugin is given: it checks one part and puts it into `added`."""
 
-        def register(name: str, factory: Callable[[Any], Any], config: type, summary: str) -> None:
-            self._add(source, added, kind, name, factory, config, summary)
-
-        register.__qualname__ = "register"  # as a message of Python's has it
-        return register
-
-    def _add(
-        self,
-        source: Source,
-        added: dict[tuple[str, str], Part],
-        kind: str,
-        name: str,
-        factory: Callable[[Any], Any],
-        config: type,
-        summary: str,
-    ) -> None:
-        problems = registration_problems(kind, name, factory, config, summary)
-        if problems:
-            raise PluginError(f"{kind} {name!r} is registered wrongly: " + "; ".join(problems))
-        taken = added.get((kind, name)) or self._parts.get((kind, name))
-        if taken is not None:
-            owner = f"plugin '{taken.plugin}'" + (f" ({taken.distribution})" if taken.distribution else "")
-            raise _ContractBroken(
-                f"a second {kind} named {name!r}; {owner} has one already: rename one, or uninstall its package"
+        def register(
+            name: str,
+            factory: Callable[[Any], Any],
+            config: type,
+            summary: str,
+            *,
+            self_test: Callable[[Device], str] | None = None,
+        ) -> None:
+            problems = registration_problems(kind, name, factory, config, summary, self_test)
+            if problems:
+                raise PluginError(f"{kind} {name!r} is registered wrongly: " + "; ".join(problems))
+            taken = added.get((kind, name)) or self._parts.get((kind, name))
+            if taken is not None:
+                owner = f"plugin '{taken.plugin}'" + (f" ({taken.distribution})" if taken.distribution else "")
+                raise _ContractBroken(
+                    f"a second {kind} named {name!r}; {owner} has one already: rename one, or uninstall its package"
+                )
+            added[kind, name] = Part(
+                kind=kind,
+                name=name,
+                factory=factory,
+                config=config,
+                summary=summary,
+                plugin=source.plugin,
+                distribution=source.distribution,
+                version=source.version,
+                # A config's `doctor` is how contract 1.0 had it; it makes a config import the code that it describes.
+                self_test=self_test or getattr(config, "doctor", None),
             )
-        added[kind, name] = Part(
-            kind=kind,
-            name=name,
-            factory=factory,
-            config=config,
-            summary=summary,
-            plugin=source.plugin,
-            distribution=source.distribution,
-            version=source.version,
-        )
+
+        register.__qualname__ = "register"  # the name that Python's own messages show
+        return register
 
 
 def _identity(plugin: object) -> object:

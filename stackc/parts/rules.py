@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stackc.parts.part import Part
 
 CODER_FLAGS = ("budget", "ends", "total", "needs_model")
-"""Class variables of a coder's configuration class; `stackc.api.coders.Coder` says what each means."""
+"""Class variables of a coder's configuration class; `stackc.api.coders.CoderFlags` says what each means."""
 
 RESERVED = {"model": ("backend",), "coder": ("kind",), "windowing": ("kind",), "reader": ("reader", "segment")}
 """Keys that the recipe itself keeps in a part's table: no field of its configuration may have such a name."""
@@ -30,13 +30,17 @@ METHODS = {
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
-def registration_problems(kind: str, name: object, factory: object, config: object, summary: object) -> list[str]:
-    """Everything wrong with one call of ``register``; empty where all is right."""
+def registration_problems(
+    kind: str, name: object, factory: object, config: object, summary: object, self_test: object = None
+) -> list[str]:
+    """Everything wrong with one call of ``register``; empty if nothing is."""
     problems = []
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         problems.append(f"the name {name!r} is not lower-case letters, digits, '-' and '_'")
     if not callable(factory):
         problems.append(f"the factory {factory!r} cannot be called")
+    if self_test is not None and not callable(self_test):
+        problems.append(f"the self_test {self_test!r} cannot be called")
     if not isinstance(summary, str) or not summary.strip() or "\n" in summary:
         problems.append("the summary is not one line of text")
     if not inspect.isclass(config) or not attrs.has(config):
@@ -55,18 +59,11 @@ def registration_problems(kind: str, name: object, factory: object, config: obje
 
 
 def made_problems(part: Part, config: Any, made: object) -> list[str]:
-    """What keeps that which a part's factory made from being such a part; empty where all is right."""
+    """Why the object that a part's factory made is not a part of its kind; empty if it is one."""
     if part.kind == "windowing" and not isinstance(made, Windowing):
         return [f"its factory makes a {type(made).__name__}, not a stackc.api.Windowing"]
     lacking = [name for name in _methods(part.kind, config) if not callable(getattr(made, name, None))]
-    problems = [f"its factory makes a {type(made).__name__}, which has no method {name}" for name in lacking]
-    if part.kind == "coder":
-        problems += [
-            f"{flag} is {getattr(made, flag, None)} on the coder and {getattr(config, flag)} on its configuration"
-            for flag in CODER_FLAGS
-            if getattr(made, flag, None) != getattr(config, flag)
-        ]
-    return problems
+    return [f"its factory makes a {type(made).__name__}, which has no method {name}" for name in lacking]
 
 
 def _methods(kind: str, config: Any) -> tuple[str, ...]:

@@ -10,10 +10,9 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies
-from stackc.api.coders import Coder, LaneDecoder, LaneEncoder
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64
+from stackc.api.coders import CoderFlags, LaneDecoder, LaneEncoder
 from stackc.api.models import Portability
 from stackc.api.windowings import Window
 
@@ -65,13 +64,13 @@ class TablePredictor:
         self.alphabet = table.shape[1]
         self.table = table
 
-    def start(self, lanes: int) -> npt.NDArray[np.int64]:
+    def start(self, lanes: int) -> Int64:
         return np.zeros(lanes, np.int64)
 
-    def take(self, state: npt.NDArray[np.int64], lanes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def take(self, state: Int64, lanes: Int64) -> Int64:
         return state[lanes]
 
-    def step(self, state: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: Int64, symbols: Int64) -> Frequencies:
         for lane, symbol in enumerate(symbols.tolist()):
             if symbol != IDLE:
                 state[lane] = row_after(self.table, symbol)
@@ -185,9 +184,10 @@ def decode_lanes(
     return made
 
 
-def table_for(coder: Coder, table: Frequencies) -> Frequencies | None:
-    """The table where the coder needs a model, else None: it has its own."""
-    return table if coder.needs_model else None
+def declared(config: Any, coder: Any) -> CoderFlags:
+    """Where a suite reads a coder's flags: its configuration; without one, the coder itself (contract 1.0)."""
+    flags: CoderFlags = coder if config is None else config
+    return flags
 
 
 def _rows(table: Frequencies | None, windows: list[list[int]]) -> Any:

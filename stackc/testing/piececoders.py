@@ -1,6 +1,8 @@
-"""What every piece coder must keep (`stackc.api.coders.Coder`), as tests to subclass.
+"""What every piece coder must keep (`stackc.api.PieceCoder`), as tests to subclass.
 
 class TestMyCoder(PieceCoderContract):
+    config = MyConfig
+
     def make(self, vocabulary):
         return MyCoder(vocabulary)
 """
@@ -22,6 +24,7 @@ from stackc.api.models import Text
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.testing.driving import declared
 from stackc.testing.sharing import Job, check_shared
 
 _FITTED: dict[type, Any] = {}
@@ -31,11 +34,13 @@ class PieceCoderContract:
     """The tests: whatever the symbols, the pieces of a window end to end are the window.
 
     Attributes:
+        config: see `CoderContract`.
         alphabet: of the symbols.
         vocabulary: V to ask for.
         seed: of all random choices.
     """
 
+    config: ClassVar[Any] = None
     alphabet: ClassVar[int] = 256
     vocabulary: ClassVar[int] = 400
     seed: ClassVar[int] = 0
@@ -75,6 +80,7 @@ class PieceCoderContract:
                 segment=300,
                 windowing=windowing,
                 coder=self.fitted(),
+                flags=declared(self.config, self.fitted()),
                 token_bits=max(1, (self.vocabulary - 1).bit_length()),
                 vocabulary=self.vocabulary,
             )
@@ -88,8 +94,8 @@ class PieceCoderContract:
         return np.concatenate(parts).astype(np.int64), np.cumsum([0, *map(len, parts)], dtype=np.int64)
 
     def test_it_says_what_it_can(self) -> None:
-        coder = self.make(self.vocabulary)
-        assert (coder.budget, coder.ends, coder.total, coder.needs_model) == (False, True, True, False)
+        flags = declared(self.config, self.fitted())
+        assert (flags.budget, flags.ends, flags.total, flags.needs_model) == (False, True, True, False)
 
     def test_pieces_are_runs_of_symbols(self) -> None:
         symbols, offsets = self.fitted().pieces()

@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Int32, Int64, Mask
 from stackc.api.kernels import inlined, kernel
 
 Array = npt.NDArray[Any]
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
-Bools = npt.NDArray[np.bool_]
+Bools = Mask
 Index = Any  # an integer. Signed and unsigned ones must not meet unconverted: numba makes floats of them.
 
 U = np.uint64  # in the kernels: indices without a sign need no look whether they count from the end
