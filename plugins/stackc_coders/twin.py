@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Int64, Window
+from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Int64, Window, offsets_of
 
 START_BITS = 38
 """Bits resolved when a window starts. 38 + 24 = 62: every product fits a signed 64-bit integer."""
@@ -63,7 +63,7 @@ class SlotWindow:
         span = self.range - 1
         if not self.first and span < TOTAL // 2:
             f = in_reach(f, span)
-        cumulative = np.concatenate([np.zeros(1, np.int64), np.cumsum(f)])
+        cumulative = offsets_of(f)
         if self.first:  # every symbol must fit: a slot for each, and the rest by frequency
             spare = span - len(f)
             return lambda s: s + (int(cumulative[s]) * spare >> PRECISION)

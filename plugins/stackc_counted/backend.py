@@ -23,6 +23,7 @@ from stackc.api import (
     Symbols,
     Text,
     TrainingTask,
+    offsets_of,
     read_tensors,
     write_tensors,
 )
@@ -136,7 +137,7 @@ def spread(text: Text, segment: int, most: int) -> tuple[Symbols, Int64]:
     if len(chosen) == len(bounds) - 1:
         return np.array(text.symbols), bounds
     symbols = np.concatenate([text.symbols[bounds[i] : bounds[i + 1]] for i in chosen])
-    return symbols, np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(bounds)[chosen])])
+    return symbols, offsets_of(np.diff(bounds)[chosen])
 
 
 def evenly(bounds: Int64, most: int) -> Int64:
@@ -148,7 +149,7 @@ def evenly(bounds: Int64, most: int) -> Int64:
 
 def cumulative(counts: Int64) -> Int64:
     """int64[A + 1]: the symbols' cumulative counts, each a sixteenth more than it was seen, scaled to sum to 2^30."""
-    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(mixing.UNIT * counts + 1)])
+    running = offsets_of(mixing.UNIT * counts + 1)
     # At most 2^28 symbols of at most 2^20 kinds: running < 2^33, and the product below 2^63.
     return (running << mixing.BASE_BITS) // running[-1]
 

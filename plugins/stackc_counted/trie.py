@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import ArtifactError
+from stackc.api import ArtifactError, offsets_of
 
 Uint32 = npt.NDArray[np.uint32]
 
@@ -77,7 +77,7 @@ class Trie:
         children = np.concatenate([*(level[0] for level in levels), np.zeros(len(levels[-1][1]) if levels else 1)])
         symbol = np.concatenate([np.zeros(1, np.uint32), *(level[1] for level in levels)])
         count = np.concatenate([np.array([places]), *(level[2] for level in levels)])
-        first = 1 + np.concatenate([np.zeros(1, np.int64), np.cumsum(children.astype(np.int64))])
+        first = 1 + offsets_of(children.astype(np.int64))
         return cls.of(
             symbol.astype(np.uint32), count.astype(np.uint32), first.astype(np.uint32), count.astype(np.uint32)
         )

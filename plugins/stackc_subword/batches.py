@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import Int64, Symbols
+from stackc.api import Int64, Symbols, offsets_of
 
 GROUP = 64
 """Windows that a library is handed at once."""
@@ -38,4 +38,4 @@ def encode_windows(
 
 def end_to_end(texts: list[bytes]) -> tuple[Symbols, Int64]:
     """The texts as uint8[n], and int64[V + 1], where each starts and ends."""
-    return np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return np.frombuffer(b"".join(texts), np.uint8), offsets_of(list(map(len, texts)))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stackc.api import CorpusError, corpus_files
+from stackc_text.config import TextConfig
 from stackc_text.decompress import Kind, kind_of, open_pieces
 from stackc_text.lines import json_texts
-
-if TYPE_CHECKING:
-    from stackc_text import TextConfig
 
 
 class TextReader:

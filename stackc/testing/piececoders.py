@@ -21,6 +21,7 @@ import pytest
 from stackc.api.arrays import Symbols
 from stackc.api.errors import StackcError
 from stackc.api.models import Text
+from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
@@ -91,7 +92,7 @@ class PieceCoderContract:
         rng, text = np.random.default_rng([self.seed, 2]), self.text()
         parts = [text[:1000], text[:0], text[:1], np.zeros(700, np.int64), rng.integers(0, self.alphabet, 900)]
         parts += [np.arange(self.alphabet), text[7:5], text[5:640]]
-        return np.concatenate(parts).astype(np.int64), np.cumsum([0, *map(len, parts)], dtype=np.int64)
+        return np.concatenate(parts).astype(np.int64), offsets_of(list(map(len, parts)))
 
     def test_it_says_what_it_can(self) -> None:
         flags = declared(self.config, self.fitted())

@@ -138,7 +138,7 @@ def test_everywhere_that_a_user_names_a_file(tmp_path: Path) -> None:
 
 def test_no_other_place_expands_names() -> None:
     """One function does, so that one place knows what to do with a name that is no user's."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     sources = [path for folder in ("stackc", "plugins") for path in (root / folder).rglob("*.py")]
     found = [path.name for path in sources if "expanduser" in path.read_text() or "Path.home" in path.read_text()]
     assert found == ["names.py"]

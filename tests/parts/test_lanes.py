@@ -101,10 +101,9 @@ def test_a_count_past_the_symbol_budget() -> None:
 def test_what_cannot_be_adapted() -> None:
     with pytest.raises(CodingError, match="does not mark ends cannot fill windows of exactly 24 bits"):
         lane_encoder(Bytes(), Bytes(), Window(alphabet=256, bits=24, symbols=300, token_bits=12), 1)
+    window = Window(alphabet=256, bits=None, symbols=65_536, token_bits=12)
     with pytest.raises(CodingError, match="windows of up to 65536 symbols need a coder that marks ends"):
-        lane_decoder(
-            Bytes(), Bytes(), Window(alphabet=256, bits=None, symbols=65_536, token_bits=12), 1, np.zeros(1, np.uint32)
-        )
+        lane_decoder(Bytes(), Bytes(), window, 1, np.zeros(1, np.uint32))
     with pytest.raises(CodingError, match="symbol 256 is outside the alphabet of 256"):
         lane_encoder(Bytes(), Bytes(), WINDOW, 1).add(None, np.array([256]))
 
