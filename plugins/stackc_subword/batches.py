@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Callable, Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import Int64, Symbols, offsets_of
+from stackc.api import Int64, Symbols, Tokens, offsets_of
 
 GROUP = 64
 """Windows that a library is handed at once."""
@@ -16,7 +15,7 @@ GROUP = 64
 
 def encode_windows(
     symbols: Symbols, bounds: Int64, code: Callable[[list[bytes]], Iterable[list[int]]]
-) -> tuple[npt.NDArray[np.uint32], Int64]:
+) -> tuple[Tokens, Int64]:
     """The tokens of windows end to end, and how many each has.
 
     Args:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import ArtifactError, CodingError, Int32, Int64, Symbols, Text, read_tensors, write_tensors
+from stackc.api import ArtifactError, CodingError, Int32, Int64, Symbols, Text, Tokens, read_tensors, write_tensors
 from stackc_subword.batches import encode_windows, end_to_end
 from stackc_subword.config import BYTES
 
@@ -88,7 +87,7 @@ class BpeCoder:
         """The bytes of every token."""
         return end_to_end(self._texts)
 
-    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[npt.NDArray[np.uint32], Int64]:
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of windows end to end, and how many each has."""
         if self._tokenizer is None:
             raise CodingError("bpe codes by merges; fit it to a text and load them first")

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import ArtifactError, CodingError, Int64, Symbols, Text, write_atomically
+from stackc.api import ArtifactError, CodingError, Int64, Symbols, Text, Tokens, write_atomically
 from stackc_subword.batches import encode_windows, end_to_end
 from stackc_subword.config import BYTES, SentencePieceConfig
 
@@ -105,7 +104,7 @@ class SentencePieceCoder:
         """The bytes of every token."""
         return end_to_end(self._texts)
 
-    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[npt.NDArray[np.uint32], Int64]:
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of windows end to end, and how many each has."""
         if self._processor is None:
             raise CodingError("sentencepiece codes by a model; fit it to a text and load that first")

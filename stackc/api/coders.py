@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 
-from stackc.api.arrays import Frequencies, Int32, Int64, Mask, Symbols
+from stackc.api.arrays import Frequencies, Int32, Int64, Mask, Symbols, Tokens
 from stackc.api.models import Predictor, Text
 from stackc.api.windowings import Window
-
-if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
-    import numpy as np
-    import numpy.typing as npt
 
 
 class WindowEncoder(Protocol):
@@ -61,7 +57,7 @@ class LaneEncoder(Protocol):
     def add(self, freqs: Frequencies | None, symbols: Int64) -> Mask:
         """`WindowEncoder.add` in every lane whose symbol is not IDLE: bool[L], False where it does not fit."""
 
-    def close(self, lanes: Int64, full: Mask) -> tuple[npt.NDArray[np.uint32], Int64]:
+    def close(self, lanes: Int64, full: Mask) -> tuple[Tokens, Int64]:
         """Close the windows of `lanes` (int64[K]) and open new ones: (their tokens end to end, counts int64[K])."""
 
 
@@ -105,7 +101,7 @@ class LaneCoder(Protocol):
     def lane_encoder(self, window: Window, lanes: int) -> LaneEncoder:
         """Lanes to encode in, each with an open window."""
 
-    def lane_decoder(self, window: Window, lanes: int, tokens: npt.NDArray[np.uint32]) -> LaneDecoder:
+    def lane_decoder(self, window: Window, lanes: int, tokens: Tokens) -> LaneDecoder:
         """Lanes to decode `tokens` in, none of them open."""
 
 
@@ -132,13 +128,13 @@ class PieceCoder(Protocol):
     True, total True, needs_model False. It is a `FittedCoder` too.
     """
 
-    def pieces(self) -> tuple[npt.NDArray[Any], Int64]:
+    def pieces(self) -> tuple[Symbols, Int64]:
         """(symbols int[n], offsets int64[N + 1]), N <= V: token t represents symbols[offsets[t]:offsets[t + 1]].
 
         Tokens N and above represent nothing.
         """
 
-    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[npt.NDArray[np.uint32], Int64]:
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """(tokens uint32[m], counts int64[w]): the tokens of all windows, and how many each window has.
 
         Window i is symbols[bounds[i]:bounds[i + 1]] and is coded alone. No token may have an empty piece.

@@ -30,14 +30,6 @@ Portability = Literal["portable", "same-build", "same-machine"]
 """How far a predictor's answers travel: everywhere, on the same software build, or on this machine only."""
 
 
-# --------------------------------------------------------------------------------------------------
-# Windowing: data, not behaviour
-
-
-# --------------------------------------------------------------------------------------------------
-# Model backends and predictors
-
-
 class Predictor(Protocol):
     """A frozen model: integer frequencies for the next symbol of many lanes that advance together.
 
@@ -212,11 +204,3 @@ class ModelBackend(Protocol):
 
     def load(self, folder: Path, alphabet: int, device: Device) -> Predictor:
         """The predictor whose integer parts are in `folder`. Raises `ArtifactError` where they are damaged."""
-
-
-# --------------------------------------------------------------------------------------------------
-# Coders
-
-
-# --------------------------------------------------------------------------------------------------
-# Corpus readers
