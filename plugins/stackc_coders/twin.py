@@ -101,10 +101,10 @@ def in_reach(f: Counts, span: int) -> Counts:
 
 
 class SlotEncoder:
-    """Codes one window (`stackc.api.WindowEncoder`)."""
+    """Codes one window (`stackc.api.WindowEncoder`), under the row `constant` if there is one."""
 
-    def __init__(self, window: Window) -> None:
-        self._at = SlotWindow(window)
+    def __init__(self, window: Window, constant: Frequencies | None = None) -> None:
+        self._at, self._constant = SlotWindow(window), constant
 
     def add(self, freqs: Frequencies | None, symbol: int) -> bool:
         found = self._slots(freqs, symbol, symbol)
@@ -135,6 +135,7 @@ class SlotEncoder:
         return self._at.low + 1 + start, end - start, self._at.resolved
 
     def _slots(self, freqs: Frequencies | None, first: int, last: int) -> tuple[int, int] | None:
+        freqs = freqs if self._constant is None else self._constant
         assert freqs is not None, "an arithmetic coder codes under frequencies"
         self._refill()
         edge = self._at.edges(freqs)
@@ -147,14 +148,15 @@ class SlotEncoder:
 
 
 class SlotDecoder:
-    """Decodes one window (`stackc.api.WindowDecoder`)."""
+    """Decodes one window (`stackc.api.WindowDecoder`), under the row `constant` if there is one."""
 
-    def __init__(self, window: Window, bits: BitSource) -> None:
-        self._at = SlotWindow(window)
+    def __init__(self, window: Window, bits: BitSource, constant: Frequencies | None = None) -> None:
+        self._at, self._constant = SlotWindow(window), constant
         self._source = bits
         self._code = bits.read(self._at.resolved)
 
     def next(self, freqs: Frequencies | None) -> int | None:
+        freqs = freqs if self._constant is None else self._constant
         assert freqs is not None, "an arithmetic coder codes under frequencies"
         at = self._at
         while count := at.refill_bits():

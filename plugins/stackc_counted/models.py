@@ -68,8 +68,6 @@ class Unigram:
         right = row is not None and row.shape == (alphabet,) and row.dtype == np.uint32
         if row is None or not right or int(row.min()) < 1 or int(row.sum(dtype=np.int64)) != TOTAL:
             raise ArtifactError(f"{folder / FREQUENCIES}: not frequencies of {alphabet} symbols; build the stack again")
-        if int(row.min()) < 1 or int(row.sum(dtype=np.int64)) != TOTAL:
-            raise ArtifactError(f"{folder / FREQUENCIES}: frequencies that do not sum to 2^24; build the stack again")
         return ConstantPredictor(row)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from stackc.api.errors import StackcError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
-from stackc.api.models import Cost, Portability, Predictor
+from stackc.api.models import Cost, Predictor
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
@@ -94,21 +95,11 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
 
 
 def _even() -> Predictor:
-    return GuardedPredictor(_Even(), _Even.alphabet, "check")
-
-
-class _Even:
-    """A predictor under which seven symbols are alike."""
-
-    alphabet = 7
-    portability: Portability = "portable"
-    rows = np.array([[TOTAL // 7 + TOTAL % 7, *[TOTAL // 7] * 6]], np.uint32)
-
-    def start(self, lanes: int) -> None:
-        """Nothing to remember."""
-
-    def step(self, state: None, symbols: Any) -> Any:
-        return self.rows.repeat(len(symbols), axis=0)
+    """A model under which seven symbols are equally likely, nearly."""
+    row = np.array([[TOTAL // 7 + TOTAL % 7, *[TOTAL // 7] * 6]], np.uint32)
+    model: Any = types.SimpleNamespace(alphabet=7, portability="portable", start=lambda lanes: None)
+    model.step = lambda state, symbols: row.repeat(len(symbols), axis=0)
+    return GuardedPredictor(model, 7, "check")
 
 
 def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None:

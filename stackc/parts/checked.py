@@ -7,8 +7,8 @@ part should not raise become errors that name it (`stackc.parts.blame`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
@@ -20,13 +20,16 @@ from stackc.api.readers import Reader
 from stackc.api.windowings import Windowing
 from stackc.parts.blame import blaming
 
-_END: Any = object()
+Item = TypeVar("Item")
 
 FIRST = 8
 """Answers of a predictor that are all looked at."""
 
 EVERY = 64
 """Of the later ones, one in so many."""
+
+TRIED = 16
+"""Symbols on which a portable predictor must give the same rows however it is asked."""
 
 LOOKED = 256
 """Rows of an answer that are looked at: of a whole scored segment, its first."""
@@ -81,13 +84,8 @@ class GuardedPredictor:
 
     def _score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
         told = 0
-        with blaming(self._who, "score"):
-            scored = iter(self._inner.score(segment, restarts))  # type: ignore[attr-defined]
-        while True:
-            with blaming(self._who, "score"):
-                rows = next(scored, None)
-            if rows is None:
-                break
+        scored: Any = self._inner
+        for rows in _each(self._who, "score", lambda: scored.score(segment, restarts)):
             self._check_type(rows, "score")
             if self._looks():
                 self._check(rows)
@@ -153,6 +151,19 @@ class GuardedPredictor:
             )
 
 
+def _each(who: str, what: str, make: Callable[[], Iterable[Item]]) -> Iterator[Item]:
+    """What a part's generator yields; its exceptions name the part, those of whoever asks do not."""
+    with blaming(who, what):
+        items = iter(make())
+    while True:
+        with blaming(who, what):
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
+
+
 def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> Mask:
     """Where a windowing forces windows to start in a segment: bool[n]. It must have `cuts`.
 
@@ -192,13 +203,7 @@ class GuardedReader:
 
     def documents(self, split: str) -> Iterator[bytes]:
         """Those of the reader. Raises `PartError` at one that is not bytes."""
-        with blaming(self._who, "documents"):
-            documents = iter(self._inner.documents(split))
-        while True:
-            with blaming(self._who, "documents"):
-                document = next(documents, _END)
-            if document is _END:
-                return
+        for document in _each(self._who, "documents", lambda: self._inner.documents(split)):
             if not isinstance(document, bytes):
                 raise PartError(f"{self._who}: documents gave a {type(document).__name__}; every document is bytes")
             yield document
@@ -210,7 +215,3 @@ class GuardedReader:
         if not isinstance(found, str) or not found:
             raise PartError(f"{self._who}: fingerprint gave {found!r}; it is a hash of the content, as text")
         return found
-
-
-TRIED = 16
-"""Symbols on which a portable predictor must answer alike however it is asked."""
