@@ -1,4 +1,4 @@
-"""What coders promise: one window at a time, many lanes, whole dictionaries, pieces."""
+"""What coders promise. Three kinds: window coders, dictionary coders and piece coders; each can do more, optionally."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class WindowEncoder(Protocol):
     """Tier 1: codes one window, a symbol at a time."""
 
     def add(self, freqs: Frequencies | None, symbol: int) -> bool:
-        """Code `symbol` under `freqs` (uint32[A]; None without a model). False: it does not fit, nothing changed."""
+        """Code `symbol` under `freqs` (uint32[A]; None without a model). False: it does not fit; nothing changed."""
 
     def close(self, full: bool) -> tuple[int, int]:
         """End the window: (value, bits), the code as an integer of `bits` bits, most significant first.
@@ -25,7 +25,7 @@ class WindowEncoder(Protocol):
 
 
 class BitSource(Protocol):
-    """Bits of the tokens that remain, most significant first, followed by zeros without end."""
+    """The bits of the tokens that remain, most significant first, then zeros without end."""
 
     left: int
     """Bits that remain before the zeros begin; negative once they were passed."""
@@ -38,40 +38,40 @@ class WindowDecoder(Protocol):
     """Tier 1: decodes one window, a symbol at a time. The level stops after `Window.symbols` symbols."""
 
     def next(self, freqs: Frequencies | None) -> int | None:
-        """The next symbol, or None where the window ends here."""
+        """The next symbol, or None if the window ends here."""
 
     def used(self, full: bool) -> int:
-        """Bits that the window's code takes up. `full` as in `WindowEncoder.close`."""
+        """The number of bits in the window's code. `full`: see `WindowEncoder.close`."""
 
 
 class LaneEncoder(Protocol):
-    """Tier 2: the same over lanes, in arrays. Every lane holds one open window of its own.
+    """Tier 2: the same over lanes, in arrays. Every lane has its own open window.
 
     Optional, found by `hasattr`: ``run(lane, freqs, symbols, cuts) -> (tokens uint32, lengths int64)`` codes m
-    known symbols of one lane one after another, row i of `freqs` (uint32[m, A]; None without a model) for symbol
-    i, and closes windows before a symbol that does not fit or where `cuts` (bool[m]) says so, and at the symbol
-    budget. It gives the tokens of the windows closed and the symbols in each; the last one stays open unless
-    full. The level makes do without it (`stackc.parts.lanes`).
+    known symbols of one lane, one after another, with row i of `freqs` (uint32[m, A]; None without a model) for
+    symbol i. It closes windows before a symbol that does not fit or that `cuts` (bool[m]) marks, and at the symbol
+    budget. It returns the tokens of the closed windows and the number of symbols in each; the last window stays open
+    unless it is full. Without it the level adds symbols one by one (`stackc.parts.lanes`).
     """
 
     def add(self, freqs: Frequencies | None, symbols: Int64) -> Mask:
-        """`WindowEncoder.add` in every lane whose symbol is not IDLE: bool[L], False where it does not fit."""
+        """`WindowEncoder.add` in every lane whose symbol is not IDLE: bool[L], False if it does not fit."""
 
     def close(self, lanes: Int64, full: Mask) -> tuple[Tokens, Int64]:
-        """Close the windows of `lanes` (int64[K]) and open new ones: (their tokens end to end, counts int64[K])."""
+        """Close the windows of `lanes` (int64[K]) and open new ones: (all their tokens, counts int64[K])."""
 
 
 class LaneDecoder(Protocol):
-    """Tier 2: decoding over lanes. Every lane reads a window of its own from one shared token array."""
+    """Tier 2: decoding over lanes. Every lane reads its own window from one shared token array."""
 
     def open(self, lanes: Int64, starts: Int64, ends: Int64) -> None:
-        """Start a window in each of `lanes` at token `starts`; zeros are read from token `ends` on."""
+        """Start a window in each of `lanes` at token `starts`; zeros are read from token `ends` onwards."""
 
     def next(self, freqs: Frequencies | None, active: Mask) -> Int64:
-        """The next symbol of every active lane, -1 where its window ends here (and where not active)."""
+        """The next symbol of every active lane, -1 if its window ends here (and if it is not active)."""
 
     def used(self, lanes: Int64, full: Mask) -> Int64:
-        """Tokens that the windows of `lanes` took up."""
+        """The number of tokens in the windows of `lanes`."""
 
 
 @runtime_checkable

@@ -23,8 +23,8 @@ Counts = Int64
 def normalise(counts: npt.NDArray[Any]) -> Frequencies:
     """Turn counts into frequencies that sum to T with every entry at least 1.
 
-    f[s] = 1 + floor(e[s] * (T - A) / sum(e)); what is left over goes to the largest f, to the lowest
-    index on a tie. Counts that are all zero are taken as all one.
+    f[s] = 1 + floor(e[s] * (T - A) / sum(e)); the rest goes to the largest f, to the lowest index on a
+    tie. Counts that are all zero count as all one.
 
     Args:
         counts: integers, shape (..., A), each in 0 .. 2^38 - 1; A in 1 .. 2^20.
@@ -55,9 +55,9 @@ def check_frequencies(freqs: npt.NDArray[Any], alphabet: int, where: str) -> Non
     """Raise `CodingError` unless every row of `freqs` (shape (L, A)) is a distribution a coder may use.
 
     Args:
-        freqs: the rows that a predictor answered.
+        freqs: the rows that a predictor gave.
         alphabet: the A that they must have.
-        where: who is to blame, for the message: the plugin and the level.
+        where: the plugin and the level, for the message.
     """
     if freqs.ndim != 2 or freqs.shape[1] != alphabet:
         raise CodingError(f"{where}: frequencies of shape {freqs.shape}, expected (lanes, {alphabet})")

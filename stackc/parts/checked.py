@@ -1,8 +1,8 @@
-"""Parts held to what they promise while they code: a broken promise names the level, the part and the rule.
+"""Checks of what parts return while they code: a broken rule is an error that names the level, the part and the rule.
 
-A build decodes and compares its held-out text as well; this says who is to blame, and before a long run. What is
-checked costs little: a part's first answers and then one in `EVERY`, and sums over whole results. Exceptions that a
-part should not raise become errors that name it (`stackc.parts.blame`).
+A build also decodes and compares its held-out text. These checks find a fault before a long run, and name the part.
+They are cheap: a part's first results, then one in `EVERY`, and sums over whole results. Exceptions that a part should
+not raise become errors that name it (`stackc.parts.blame`).
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from stackc.parts.blame import blaming
 Item = TypeVar("Item")
 
 FIRST = 8
-"""Answers of a predictor that are all looked at."""
+"""The first results of a predictor, all of which are checked."""
 
 EVERY = 64
-"""Of the later ones, one in so many."""
+"""Of the later results, one in this many is checked."""
 
 TRIED = 16
 """Symbols on which a portable predictor must give the same rows however it is asked."""
 
 LOOKED = 256
-"""Rows of an answer that are looked at: of a whole scored segment, its first."""
+"""Rows of a result that are checked: the first ones of a whole scored segment."""
 
 
 class GuardedPredictor:
-    """A loaded predictor whose answers are looked at as they pass. It has the optional methods that the other has.
+    """A loaded predictor whose results are checked as they pass. It has the optional methods of the inner predictor.
 
     Args:
         inner: the predictor.
-        alphabet: the A of the symbols that it is to answer for.
+        alphabet: the A that the level needs.
         who: `stackc.parts.blame.blame` of its part.
 
     Raises:
-        PartError: it is no predictor, has another alphabet, or a portability that there is not.
+        PartError: it is not a predictor, or has another alphabet or an unknown portability.
     """
 
     def __init__(self, inner: Predictor, alphabet: int, who: str) -> None:
@@ -60,8 +60,8 @@ class GuardedPredictor:
             raise PartError(f"{who}: a portability of {inner.portability!r}; there are {known}")
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else, such as `take` and `parameters`; `score` only where the predictor has it."""
-        if name == "_inner":  # while a copy is being made there is none yet
+        """Everything else, such as `take` and `parameters`; `score` only if the predictor has it."""
+        if name == "_inner":  # while a copy is being made it does not exist yet
             raise AttributeError(name)
         found = getattr(self._inner, name)
         return self._score if name == "score" else found
@@ -83,16 +83,16 @@ class GuardedPredictor:
             return self._inner.start(lanes)
 
     def _score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
-        told = 0
+        count = 0
         scored: Any = self._inner
         for rows in _each(self._who, "score", lambda: scored.score(segment, restarts)):
             self._check_type(rows, "score")
             if self._looks():
                 self._check(rows)
-            told += len(rows)
+            count += len(rows)
             yield rows
-        if told != len(segment):
-            raise PartError(f"{self._who}: score gave {told} rows for a segment of {len(segment)} symbols")
+        if count != len(segment):
+            raise PartError(f"{self._who}: score gave {count} rows for a segment of {len(segment)} symbols")
 
     def _looks(self) -> bool:
         self._asked += 1
@@ -110,13 +110,13 @@ class GuardedPredictor:
             raise PartError(str(error)) from error
 
     def prove(self, symbols: Symbols) -> None:
-        """Hold a predictor that says it is portable to it, once: on the first symbols of what is to be coded.
+        """Check once that a predictor is as portable as it says, on the first symbols of the text to code.
 
-        The answers alone, among other lanes, and by scoring must be the same, bit for bit. What another machine
-        answers cannot be known here.
+        The rows of a single lane, of a lane among others, and of scoring must be equal, bit for bit. What another
+        machine gives cannot be known here.
 
         Raises:
-            PartError: they are not.
+            PartError: they are not equal.
         """
         if self._proved or self.portability != "portable":
             return
@@ -129,7 +129,7 @@ class GuardedPredictor:
         self._proved = True
 
     def _stepped(self, known: Int64, lanes: int, lane: int) -> Frequencies:
-        """The rows of one lane; the others are given other symbols, or left alone."""
+        """The rows of one lane; the other lanes receive other symbols, or are idle."""
         state = self.start(lanes)
         inputs = np.full(lanes, RESTART, np.int64)
         rows = np.zeros((len(known), self.alphabet), np.uint32)
@@ -152,7 +152,7 @@ class GuardedPredictor:
 
 
 def _each(who: str, what: str, make: Callable[[], Iterable[Item]]) -> Iterator[Item]:
-    """What a part's generator yields; its exceptions name the part, those of whoever asks do not."""
+    """The items of a part's generator. Exceptions in the generator name the part; those of the consumer do not."""
     with blaming(who, what):
         items = iter(make())
     while True:
@@ -165,14 +165,14 @@ def _each(who: str, what: str, make: Callable[[], Iterable[Item]]) -> Iterator[I
 
 
 def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> Mask:
-    """Where a windowing forces windows to start in a segment: bool[n]. It must have `cuts`.
+    """Where a windowing forces windows to start in a segment: bool[n]. The windowing must have `cuts`.
 
     Args:
         who: `stackc.parts.blame.blame` of its part.
-        twice: ask again, and hold the answers against each other.
+        twice: ask twice and compare the results.
 
     Raises:
-        PartError: an answer that is none, or not the same again; an attempt to change the segment.
+        PartError: a result of the wrong type or shape, two different results, or an attempt to change the segment.
     """
     assert windowing.cuts is not None
     given = segment.view()
@@ -191,7 +191,7 @@ def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = Fals
 
 
 class GuardedReader:
-    """A reader whose documents and fingerprints are what they must be.
+    """A reader whose documents and fingerprints are checked.
 
     Args:
         inner: the reader.
@@ -202,14 +202,14 @@ class GuardedReader:
         self._inner, self._who = inner, who
 
     def documents(self, split: str) -> Iterator[bytes]:
-        """Those of the reader. Raises `PartError` at one that is not bytes."""
+        """The reader's documents. Raises `PartError` at one that is not bytes."""
         for document in _each(self._who, "documents", lambda: self._inner.documents(split)):
             if not isinstance(document, bytes):
                 raise PartError(f"{self._who}: documents gave a {type(document).__name__}; every document is bytes")
             yield document
 
     def fingerprint(self, split: str) -> str:
-        """That of the reader. Raises `PartError` where it tells nothing: text that changed would go unnoticed."""
+        """The reader's fingerprint. Raises `PartError` if it is empty: changed text would go unnoticed."""
         with blaming(self._who, "fingerprint"):
             found = self._inner.fingerprint(split)
         if not isinstance(found, str) or not found:

@@ -1,7 +1,11 @@
-"""Any coder over lanes: its own lanes where it has them, else one window encoder or decoder a lane, in a loop.
+"""Any coder over lanes: its own lanes if it has them, else one window encoder or decoder per lane, in a loop.
 
-A coder that does not mark where windows end gets each window's symbol count written before its code: 16 bits,
-zeros added to whole tokens.
+If a coder does not mark where windows end, each window's symbol count is written before its code: 16 bits, padded with
+zeros to whole tokens. A count and not an end symbol: an end symbol would change the alphabet that the model predicts,
+and take probability from the other symbols at every step.
+
+The level sees one type of lanes, whatever the coder has. Each code of a window encoder is checked here, where its bits
+are still known; a coder's own lanes are checked by their results (`stackc.coding.routes`).
 
 Legend: L lanes, A alphabet, K chosen lanes, m symbols.
 """
@@ -188,8 +192,10 @@ class AdaptedLaneDecoder:
         _check(flags, window)
         self._coder, self._flags, self._window, self._tokens, self._who = coder, flags, window, tokens, who
         self._decoders: list[WindowDecoder | None] = [None] * lanes
-        self._spans = [(0, 0)] * lanes  # the tokens of the open window's code, and the zeros' start
-        self._left: list[int | None] = [None] * lanes  # symbols still to come, where that was written
+        self._spans = [
+            (0, 0)
+        ] * lanes  # of the open window: where its code begins, and where the zeros begin, from its first token
+        self._left: list[int | None] = [None] * lanes  # symbols still to come, if the count was written
 
     def open(self, lanes: Int64, starts: Int64, ends: Int64) -> None:
         token_bits = self._window.token_bits
@@ -235,17 +241,17 @@ class AdaptedLaneDecoder:
 
 
 def first_symbol(who: str) -> PartError:
-    """What is said of an encoder that turns away the first symbol of a window: it would never be coded."""
+    """The error for an encoder that refuses the first symbol of a window: it could never be coded."""
     return PartError(f"{who}: add turned away the first symbol of a window; one symbol must always fit")
 
 
 def turned_away(who: str) -> PartError:
-    """What is said of an encoder that turns symbols away although windows have no bits to run out of."""
+    """The error for an encoder that refuses a symbol although its windows have no bit budget."""
     return PartError(f"{who}: add turned away a symbol, and its windows have no bit budget; every symbol must fit")
 
 
 def outside_alphabet(who: str, symbol: int, alphabet: int) -> PartError:
-    """What is said of a decoder that gives what is no symbol."""
+    """The error for a decoder that gives a number outside the alphabet."""
     return PartError(f"{who}: next gave symbol {symbol}, outside the alphabet of {alphabet}")
 
 

@@ -1,4 +1,4 @@
-"""What a plugin must hand to ``register``: the rules that can be checked without making the part."""
+"""The rules for the arguments of ``register`` that can be checked without making the part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CODER_FLAGS = ("budget", "ends", "total", "needs_model")
 """Class variables of a coder's configuration class; `stackc.api.coders.CoderFlags` says what each means."""
 
 RESERVED = {"model": ("backend",), "coder": ("kind",), "windowing": ("kind",), "reader": ("reader", "segment")}
-"""Keys that the recipe itself keeps in a part's table: no field of its configuration may have such a name."""
+"""Keys of a part's table that belong to the recipe: no field of its configuration may have such a name."""
 
 METHODS = {
     "model": ("train", "freeze", "load"),
@@ -25,7 +25,7 @@ METHODS = {
     "windowing": (),
     "reader": ("documents", "fingerprint"),
 }
-"""What a part of each kind must have. Lanes, dictionaries and the like are optional (`stackc.api`)."""
+"""The methods that a part of each kind must have. Others, such as lanes, are optional (`stackc.api`)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -76,7 +76,7 @@ def _methods(kind: str, config: Any) -> tuple[str, ...]:
 
 
 def config_problems(config: type[Any]) -> list[str]:
-    """What keeps an attrs class from being a configuration: frozen, keyword-only, every field explained."""
+    """Why an attrs class is not a configuration: frozen, keyword-only, every field explained; empty if it is one."""
     problems = []
     try:
         object.__new__(config).__setattr__("any", None)

@@ -21,8 +21,9 @@ from stackc.interop.dictionary_texts import code_counts, texts_of_level
 from stackc.interop.hf.token_strings import byte_letters, token_pieces
 from stackc.parts.registry import registry
 from stackc.pipeline.build import build
-from stackc.pipeline.dryrun import stages
+from stackc.pipeline.plan import plan
 from stackc.recipe import load_recipe
+from stackc.stack.runtime import Runtime
 from stackc.stack.stack import Stack
 from stackc.testing.piececoders import PieceCoderContract
 
@@ -315,8 +316,12 @@ def test_pieces_below_a_level_of_windows(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_names_the_stages(tmp_path: Path) -> None:
-    wanted = ["corpus", "M1/coder", "M1/counts", "M1/tokens", "M2/counts", "M2/model", "M2/frozen", "report"]
-    assert stages(load_recipe(recipe(tmp_path, KINDS["bpe"]))) == wanted
+    loaded = load_recipe(recipe(tmp_path, KINDS["bpe"]))
+    names = [stage.name for stage in plan(loaded, Runtime.of(loaded.run))]
+    splits = ("train", "valid", "test")
+    wanted = [*(f"corpus/{split}" for split in splits), "M1/coder", "M1/counts"]
+    wanted += [*(f"M1/tokens/{split}" for split in splits), "M2/counts", "M2/model", "M2/frozen", "report"]
+    assert names == wanted
 
 
 def problems(path: Path) -> str:
