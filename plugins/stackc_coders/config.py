@@ -34,7 +34,7 @@ class StaticUnigramConfig:
 
 @attrs.frozen(kw_only=True)
 class TunstallConfig:
-    """The V most probable texts under a model; a window is the longest that fits. A dictionary coder."""
+    """The V most probable texts under a model; a window is the longest one that matches. A dictionary coder."""
 
     bits_version: ClassVar[int] = 1
     budget: ClassVar[bool] = False
@@ -57,7 +57,7 @@ class TunstallConfig:
 
 @attrs.frozen(kw_only=True)
 class GzipConfig:
-    """A zlib stream a window."""
+    """A zlib stream per window."""
 
     bits_version: ClassVar[int] = 1
     budget: ClassVar[bool] = False

@@ -73,7 +73,7 @@ class StaticUnigramCoder(ArithmeticCoder):
 
 
 class _ConstantPredictor:
-    """A model that always answers the same row."""
+    """A model that always gives the same row."""
 
     portability: Portability = "portable"
 

@@ -1,4 +1,4 @@
-"""A predictor that answers the same row every time. Portable: it looks up integers."""
+"""A predictor that always gives the same row. Portable: it looks up integers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BLOCK = 1 << 22
 
 
 class ConstantPredictor:
-    """Frequencies uint32[A], answered for every symbol of every lane. Its state is the rows of all lanes."""
+    """Frequencies uint32[A], for every symbol of every lane. Its state is the rows of all lanes."""
 
     portability: Portability = "portable"
 

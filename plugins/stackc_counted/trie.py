@@ -1,7 +1,7 @@
 """Counted texts as a trie: what has been seen after a context, and how often.
 
-Nodes are numbered breadth first, the empty text first, and the children of a node by ascending symbol: so they lie
-side by side, and a node's end where the next one's begin. All of a node lies in one row of 16 bytes: looking up a
+Nodes are numbered breadth first, the empty text first, and the children of a node by ascending symbol: so they are
+adjacent, and a node's children end where the next node's begin. A node is one row of 16 bytes: looking up a
 context is one visit to memory, and that is what its time is made of.
 """
 
@@ -100,10 +100,10 @@ class Trie:
         size = len(found[SYMBOL]) if found[SYMBOL].ndim else 0
         shapes = [array.shape for array in found]
         if size < 1 or shapes != [(size,), (size,), (size + 1,), (size,)] or any(a.dtype != np.uint32 for a in found):
-            raise ArtifactError(f"{where}: {name} is no trie of counts; build the stack again")
+            raise ArtifactError(f"{where}: {name} is not a trie of counts; build the stack again")
         trie = cls.of(*found)
         whole = trie.first[0] == 1 and trie.first[-1] == size
-        # In chunks, so that checking takes little memory beside the arrays.
+        # In chunks, so that checking takes little memory compared to the arrays.
         if not whole or not all(_in_order(trie, alphabet, at) for at in range(0, size, _CHUNK)):
             raise ArtifactError(f"{where}: the texts of {name} are not in order; build the stack again")
         return trie

@@ -1,4 +1,4 @@
-"""What both coders do alike: windows handed to a library in groups, and the texts of the tokens end to end."""
+"""Shared by both coders: windows given to a library in groups, and the texts of all tokens in one array."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from stackc.api import Int64, Symbols, Tokens, offsets_of
 
 GROUP = 64
-"""Windows that a library is handed at once."""
+"""Windows that a library receives at once."""
 
 
 def encode_windows(
     symbols: Symbols, bounds: Int64, code: Callable[[list[bytes]], Iterable[list[int]]]
 ) -> tuple[Tokens, Int64]:
-    """The tokens of windows end to end, and how many each has.
+    """The tokens of all windows, and the number of tokens in each.
 
     Args:
-        symbols: bytes, the windows end to end.
+        symbols: bytes, one window after another.
         bounds: int64[w + 1], where windows start and end.
         code: gives the tokens of each of some windows.
     """

@@ -13,7 +13,7 @@ _IN_WORD[0x80:] = True  # every byte of a character beyond ASCII, so that no cut
 
 
 def word_starts(segment: Symbols) -> Mask:
-    """bool[n]: a letter or digit that follows neither. Bytes from 0x80 on are letters.
+    """bool[n]: a letter or digit that follows neither. Bytes of 0x80 and above are letters.
 
     Args:
         segment: integers below 256; what came before the segment is not seen.

@@ -1,4 +1,4 @@
-"""What ``stackc plugins check`` finds out about one part: that its factory makes what its kind promises."""
+"""What ``stackc plugins check`` tries with one part: its factory, and a window there and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stackc.parts.rules import made_problems
 
 @attrs.define
 class Verdict:
-    """Problems, each a broken promise, and notes on what could not be tried; what was raised, for a traceback."""
+    """Problems, each a broken rule; notes on trials that were not possible; exceptions, for a traceback."""
 
     problems: list[str] = attrs.Factory(list)
     notes: list[str] = attrs.Factory(list)

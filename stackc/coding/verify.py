@@ -1,4 +1,4 @@
-"""A level tried on what it is to code: decoding must give it back.
+"""A level tried on the text that it is to code: decoding must restore it.
 
 A build proves each level once, before a long run and by name (`prove`), and compares all of its held-out text
 (`not_restored`). Opened levels are not proved again: the build that wrote the stack has done it.
@@ -15,11 +15,11 @@ from stackc.coding.level import Level
 from stackc.parts.checked import GuardedPredictor, cuts_of
 
 CODED, MOST_CODED = 64, 1024
-"""Symbols that a coder must give back: this many, or about two windows, but no more than the second number."""
+"""Symbols that a coder must restore: this many, or about two windows, but no more than the second number."""
 
 
 def prove(level: Level, symbols: Symbols) -> None:
-    """Try a level on the first symbols of what it is to encode: windowing, model and coder, each by its own rules.
+    """Try a level on the first symbols that it is to encode: windowing, model and coder, each by its own rules.
 
     A model that is still learning is not tried. Tokens of a model that is not portable are decoded whenever they are
     made (`stackc.coding.routes.Verified`).

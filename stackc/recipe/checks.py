@@ -19,7 +19,7 @@ from stackc.recipe.tables import MAX_TOKEN_BITS
 
 
 def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems: Problems) -> bool:
-    """Report a model given to a coder that needs none, or missing where it does. Returns whether there is one."""
+    """Report a model for a coder that needs none, or a missing one. Returns whether the level has a model."""
     given, needed, name = bool(data.get("model")), _flag(coder, "needs_model"), f"coder '{coder.name}'"
     if needed and not given:
         problems.add(join(path, "model"), f"missing; {name} codes under a model: add [level.model] backend = ...")
@@ -35,7 +35,7 @@ def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems
 
 
 def _flag(coder: Part, flag: str) -> bool:
-    """A flag of `stackc.api.coders.Coder`, read from the configuration class: the coder itself may import numba."""
+    """A flag of `stackc.api.CoderFlags`."""
     return bool(getattr(coder.config, flag))
 
 
@@ -44,7 +44,7 @@ def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing |
     try:
         made = chosen.make()
     except StackcError as error:
-        # What the factory says of a value stands under its path; who said it is plain from there.
+        # The factory's error about a value is reported under the value's path, which names the part already.
         problems.add(path, said(error.__cause__) if isinstance(error.__cause__, ValueError) else str(error))
         return None
     assert isinstance(made, Windowing)
@@ -71,18 +71,18 @@ def check_windows(
 
 
 def vocabulary(coder: Chosen | None) -> int | None:
-    """V of a dictionary coder or piece coder (`stackc.api.coders.Coder`); None of any other."""
+    """V of a dictionary coder or piece coder (`stackc.api.coders`); None for any other."""
     size = getattr(coder.config, "vocabulary", None) if coder else None
     return size if isinstance(size, int) else None
 
 
 def codes_pieces(coder: Chosen) -> bool:
-    """Whether it is a piece coder (`stackc.api.coders.Coder`)."""
+    """Whether it is a piece coder (`stackc.api.PieceCoder`)."""
     return bool(getattr(coder.config, "pieces", False))
 
 
 def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Registry) -> str | None:
-    """Why the coder cannot work with the windowing, with what would; None where it can."""
+    """Why the coder cannot work with the windowing, and which parts could; None if it can."""
     coder = chosen.part
     if vocabulary(chosen) is not None and not codes_pieces(chosen) and not _ends_anywhere(windowing):
         fitting = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _ends_anywhere))
@@ -116,7 +116,7 @@ def _ends_anywhere(windowing: Windowing) -> bool:
 
 
 def _made(part: Part, fits: Callable[[Windowing], bool]) -> bool:
-    """Whether a part's windowing fits; only for a hint, so sizes without a default are made up."""
+    """Whether a part's windowing fits; only for a hint, so sizes without a default are invented."""
     required = {field.name: 16 for field in attrs.fields(part.config) if field.default is attrs.NOTHING}
     try:
         windowing = part.factory(part.config(**required))
@@ -126,7 +126,7 @@ def _made(part: Part, fits: Callable[[Windowing], bool]) -> bool:
 
 
 def own_problems(chosen: Chosen, path: str, alphabet: int, settings: Any, problems: Problems) -> None:
-    """Ask a part's configuration for the problems that only it knows of."""
+    """Add the problems that only the part's configuration knows of."""
     ask = getattr(chosen.config, "problems", None)
     if not callable(ask):
         return

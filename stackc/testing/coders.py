@@ -1,4 +1,4 @@
-"""What every coder must keep, as tests to subclass.
+"""What every window coder must keep, as tests to subclass.
 
     class TestMyCoder(CoderContract):
         config = MyConfig
@@ -45,15 +45,15 @@ Case = tuple[Window, str]
 
 
 class CoderContract:
-    """The tests. Tier 1 is the measure of the others; a test of what a coder does not claim is skipped.
+    """The tests. Tier 1 is the measure of the others; tests of abilities that a coder does not have are skipped.
 
     Attributes:
         config: the coder's configuration class, which declares its flags. None: the coder declares them itself, as
             contract 1.0 had it.
         alphabets: alphabet sizes to try.
-        budgets: bit budgets to try, where the coder obeys one and they can hold the alphabet.
+        budgets: bit budgets to try, if the coder obeys one and they can hold the alphabet.
         symbols: symbol budgets to try.
-        token_bits: token sizes to try, where they divide the bit budget.
+        token_bits: token sizes to try, if they divide the bit budget.
         seed: of all random choices.
     """
 
@@ -65,7 +65,7 @@ class CoderContract:
     seed: ClassVar[int] = 0
 
     def make(self) -> Coder:
-        """A fresh coder, not fitted. Yours to write."""
+        """A fresh coder, not fitted. To be written by the subclass."""
         raise NotImplementedError
 
     # ----------------------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ class CoderContract:
     def test_intervals_hold_the_codes_of_what_extends_a_text(self) -> None:
         case = next((case for case in self.cases() if case[0].bits == 16), None)
         if case is None or not hasattr(self.coder(case[0].alphabet).encoder(case[0]), "interval"):
-            pytest.skip("tells no intervals")
+            pytest.skip("has no intervals")
         coder, window, table, _ = self.setting(0, case)
         rng = self.rng(6)
         encoder: Any = coder.encoder(window)

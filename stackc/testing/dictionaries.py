@@ -36,7 +36,7 @@ class DictionaryCoderContract:
     seed: ClassVar[int] = 0
 
     def make(self, vocabulary: int) -> Any:
-        """A fresh coder with so many codes. Yours to write."""
+        """A fresh coder with this many codes. To be written by the subclass."""
         raise NotImplementedError
 
     def cases(self) -> list[tuple[Window, TablePredictor, int, Any]]:

@@ -32,7 +32,7 @@ _FITTED: dict[type, Any] = {}
 
 
 class PieceCoderContract:
-    """The tests: whatever the symbols, the pieces of a window end to end are the window.
+    """The tests: whatever the symbols are, the pieces of a window, joined, are the window.
 
     Attributes:
         config: see `CoderContract`.
@@ -47,17 +47,17 @@ class PieceCoderContract:
     seed: ClassVar[int] = 0
 
     def make(self, vocabulary: int) -> Any:
-        """A fresh coder with so many tokens, not fitted. Yours to write."""
+        """A fresh coder with this many tokens, not fitted. To be written by the subclass."""
         raise NotImplementedError
 
     def text(self) -> Symbols:
-        """What it is fitted to. For bytes this is a kind of English; override it where other symbols mean more."""
+        """The training text. For bytes this is a kind of English; override it for other symbols."""
         words = np.array([b"the ", b"of ", b"wind", b"ows ", b"\n", b"coded, ", b"caf\xc3\xa9 "], object)
         picked = np.random.default_rng([self.seed, 1]).integers(0, len(words), 3000)
         return np.frombuffer(b"".join(words[picked].tolist()), np.uint8)
 
     def fitted(self) -> Any:
-        """A coder that another of its kind was fitted for."""
+        """A coder that has loaded the tables of another one, which was fitted."""
         if type(self) not in _FITTED:
             with tempfile.TemporaryDirectory() as folder:
                 self.fit(Path(folder))
@@ -88,7 +88,7 @@ class PieceCoderContract:
         )
 
     def documents(self) -> tuple[Symbols, Any]:
-        """Texts to code: as those fitted to, empty, one symbol, equal symbols, random ones, every symbol."""
+        """Texts to code: like the training text, empty, one symbol, equal symbols, random ones, every symbol."""
         rng, text = np.random.default_rng([self.seed, 2]), self.text()
         parts = [text[:1000], text[:0], text[:1], np.zeros(700, np.int64), rng.integers(0, self.alphabet, 900)]
         parts += [np.arange(self.alphabet), text[7:5], text[5:640]]
@@ -122,7 +122,7 @@ class PieceCoderContract:
             assert own.tolist() == alone.tolist()
             assert count.tolist() == [len(alone)]
             spelt = [pieces[offsets[token] : offsets[token + 1]] for token in own]
-            assert all(map(len, spelt)), "no token stands for nothing"
+            assert all(map(len, spelt)), "no token has an empty piece"
             assert np.concatenate(spelt).tolist() == symbols[low:high].tolist()
 
     def test_it_may_be_shared_by_threads(self, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_damage_is_told_in_one_line(stream: bytes, line: str) -> None:
 
 
 def test_half_a_symbol_is_damage() -> None:
-    with pytest.raises(CodingError, match="3 bytes, which are no symbols of 2 bytes"):
+    with pytest.raises(CodingError, match="3 bytes, which is not a multiple of 2"):
         stream_symbols(zlib.compress(bytes(3)), window_of(257))
 
 
