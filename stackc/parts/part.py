@@ -29,7 +29,7 @@ class Part:
     kind: str
     name: str
     factory: Callable[[Any], Any]
-    config: type
+    config: Any
     summary: str
     plugin: str
     distribution: str
@@ -39,7 +39,7 @@ class Part:
     @property
     def bits_version(self) -> int:
         """The version of the bits that it writes; the part's author raises it when they change."""
-        return int(self.config.bits_version)  # type: ignore[attr-defined]
+        return int(self.config.bits_version)
 
 
 @attrs.frozen(kw_only=True)

@@ -20,7 +20,7 @@ from stackc.recipe.tables import MAX_TOKEN_BITS
 
 def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems: Problems) -> bool:
     """Report a model for a coder that needs none, or a missing one. Returns whether the level has a model."""
-    given, needed, name = bool(data.get("model")), _flag(coder, "needs_model"), f"coder '{coder.name}'"
+    given, needed, name = bool(data.get("model")), coder.config.needs_model, f"coder '{coder.name}'"
     if needed and not given:
         problems.add(join(path, "model"), f"missing; {name} codes under a model: add [level.model] backend = ...")
     if given and not needed:
@@ -32,11 +32,6 @@ def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems
         here = join(path, "windowing.context")
         problems.add(here, f"has no effect: {name} needs no model that has a context; remove it")
     return given and needed
-
-
-def _flag(coder: Part, flag: str) -> bool:
-    """A flag of `stackc.api.CoderFlags`."""
-    return bool(getattr(coder.config, flag))
 
 
 def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing | None:
@@ -90,20 +85,14 @@ def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Regist
             f"coder '{coder.name}' ends a window with the longest text that its dictionary holds, and restarts the "
             f"context there; with it work: {fitting or 'none'}"
         )
-    if windowing.bits is None or _codes_a_budget(coder):
+    if windowing.bits is None or coder.config.budget:
         return None
-    what = "mark an end within" if _flag(coder, "budget") else "keep to"
-    coders = ", ".join(part.name for part in registry.parts("coder") if _codes_a_budget(part))
+    coders = ", ".join(part.name for part in registry.parts("coder") if part.config.budget)
     windowings = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _without_budget))
     return (
-        f"coder '{coder.name}' cannot {what} the {windowing.bits} bits that windowing '{name}' gives a window; "
+        f"coder '{coder.name}' cannot keep to the {windowing.bits} bits that windowing '{name}' gives a window; "
         f"with '{name}' work: {coders or 'none'}; with '{coder.name}' work: {windowings or 'none'}"
     )
-
-
-def _codes_a_budget(coder: Part) -> bool:
-    """A bit budget leaves the level no room to write a window's length: the coder must mark the end too."""
-    return _flag(coder, "budget") and _flag(coder, "ends")
 
 
 def _without_budget(windowing: Windowing) -> bool:

@@ -35,11 +35,6 @@ from stackc.testing.readers import ReaderContract  # noqa: E402
 from stackc.testing.windowings import WindowingContract  # noqa: E402
 
 __all__ = [
-    "CoderContract",
-    "DictionaryCoderContract",
-    "ModelContract",
-    "PieceCoderContract",
-    "PluginContract",
-    "ReaderContract",
-    "WindowingContract",
-]
+    "CoderContract", "DictionaryCoderContract", "ModelContract", "PieceCoderContract", "PluginContract",
+    "ReaderContract", "WindowingContract",
+]  # fmt: skip

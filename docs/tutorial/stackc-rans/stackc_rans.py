@@ -39,7 +39,7 @@ class RansCoder:
 
 
 class Encoder:
-    """Keeps where each symbol lies among the frequencies; two numbers a symbol, whatever the alphabet."""
+    """Keeps the place of each symbol among the frequencies: two numbers per symbol, whatever the alphabet."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
