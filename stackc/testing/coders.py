@@ -81,11 +81,12 @@ class CoderContract:
 
     def tier_1(self, coder: Any) -> tuple[Any, Any]:
         """Makers of lanes, for encoding and for decoding, that use the coder a window at a time."""
+        flags = self.flags
 
         def encoder(window: Window, lanes: int) -> LevelLaneEncoder:
-            return LevelLaneEncoder(AdaptedLaneEncoder(coder, self.flags, window, lanes), window, lanes)
+            return LevelLaneEncoder(AdaptedLaneEncoder(coder, flags, window, lanes), window, lanes)
 
-        return encoder, functools.partial(AdaptedLaneDecoder, coder, self.flags)
+        return encoder, functools.partial(AdaptedLaneDecoder, coder, flags)
 
     def rows(self, table: Frequencies) -> Frequencies | None:
         """What the coder is given of these rows: all, or nothing if it needs no model."""
