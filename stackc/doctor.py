@@ -1,7 +1,7 @@
 """The self-test of this machine and this installation: every check reports its result in one line.
 
-Parts test themselves: a configuration class may have ``doctor(device) -> str`` (see `stackc.api.hooks`). The framework
-tests the device, a small stack from training to files, and that any number of lanes gives the same tokens.
+Parts test themselves: a plugin registers them with a `self_test` (see `stackc.api.hooks`). The framework tests the
+device, a small stack from training to files, and that any number of lanes gives the same tokens.
 """
 
 from __future__ import annotations
@@ -64,9 +64,8 @@ def examine(device: str = "auto") -> Iterator[Finding]:
 
     checks: list[tuple[str, Callable[[], str]]] = [("software", _software), ("device", resolve), ("plugins", _plugins)]
     for part in Registry(installed()).parts():
-        test = getattr(part.config, "doctor", None)
-        if test is not None:
-            checks.append((f"{part.kind} {part.name}", lambda test=test: test(found[0])))  # type: ignore[misc]
+        if part.self_test is not None:
+            checks.append((f"{part.kind} {part.name}", lambda test=part.self_test: test(found[0])))  # type: ignore[misc]
     with temporary_folder() as folder:
         small = _SmallStack(folder, device)
         checks += [("build", small.build), ("tokens", small.tokens), ("files", small.files)]

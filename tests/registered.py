@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from pathlib import Path
 from typing import Any
 
 from stackc.api import Windowing
@@ -16,7 +14,8 @@ def windowing(kind: str, **fields: Any) -> Windowing:
     return made
 
 
-@functools.cache
-def coder(kind: str, folder: Path | None = None) -> Any:
+def coder(kind: str) -> dict[str, Any]:
+    """The coder and its flags, as arguments of `LevelSpec`."""
     part = registry().get("coder", kind)
-    return part.factory(part.config())
+    config = part.config()
+    return {"coder": part.factory(config), "flags": config}

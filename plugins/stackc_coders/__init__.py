@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stackc.api import Coder, Register, hookimpl
+from stackc.api import Coder, Device, Register, hookimpl
 from stackc_coders.config import ArithmeticConfig, GzipConfig, StaticUnigramConfig, TunstallConfig
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ def _arithmetic(config: ArithmeticConfig) -> Coder:
     from stackc_coders.arithmetic import ArithmeticCoder
 
     return ArithmeticCoder()
+
+
+def _test_arithmetic(device: Device) -> str:
+    from stackc_coders.doctor import examine
+
+    return examine()
 
 
 def _static_unigram(config: StaticUnigramConfig) -> Coder:
@@ -39,7 +45,13 @@ def _gzip(config: GzipConfig) -> Coder:
 
 @hookimpl
 def stackc_register_coders(register: Register) -> None:
-    register("arithmetic", _arithmetic, ArithmeticConfig, "arithmetic coding of a model's frequencies")
+    register(
+        "arithmetic",
+        _arithmetic,
+        ArithmeticConfig,
+        "arithmetic coding of a model's frequencies",
+        self_test=_test_arithmetic,
+    )
     register("static-unigram", _static_unigram, StaticUnigramConfig, "arithmetic coding of symbol counts; no model")
     register("tunstall", _tunstall, TunstallConfig, "the most probable texts under a model, a token each")
     register("gzip", _gzip, GzipConfig, "a zlib stream a window; no model")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from stackc.api import BitSource, CodingError, Predictor, Window
+from stackc.api import BitSource, CodingError, Frequencies, Int32, Predictor, Window
 from stackc_coders.compiler import compile_dictionary
-from stackc_coders.config import ArithmeticConfig
 from stackc_coders.lanes import SlotLaneDecoder, SlotLaneEncoder
 from stackc_coders.twin import SlotDecoder, SlotEncoder
 
@@ -23,33 +21,27 @@ class ArithmeticCoder:
     text reaches the symbol budget, all 2^W codes name different texts.
     """
 
-    budget: ClassVar[bool] = ArithmeticConfig.budget
-    ends: ClassVar[bool] = ArithmeticConfig.ends
-    total: ClassVar[bool] = ArithmeticConfig.total
-    needs_model: ClassVar[bool] = ArithmeticConfig.needs_model
-
     def encoder(self, window: Window) -> SlotEncoder:
-        check_window(window)
-        return SlotEncoder(window)
+        return SlotEncoder(window, self.row(window))
 
     def decoder(self, window: Window, bits: BitSource) -> SlotDecoder:
-        check_window(window)
-        return SlotDecoder(window, bits)
+        return SlotDecoder(window, bits, self.row(window))
 
     def lane_encoder(self, window: Window, lanes: int) -> SlotLaneEncoder:
-        check_window(window)
-        return SlotLaneEncoder(window, lanes)
+        return SlotLaneEncoder(window, lanes, self.row(window))
 
     def lane_decoder(self, window: Window, lanes: int, tokens: npt.NDArray[Any]) -> SlotLaneDecoder:
-        check_window(window)
-        return SlotLaneDecoder(window, lanes, tokens)
+        return SlotLaneDecoder(window, lanes, tokens, self.row(window))
 
-    def dictionary(
-        self, predictor: Predictor, window: Window, lanes: int
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    def dictionary(self, predictor: Predictor, window: Window, lanes: int) -> tuple[Int32, Int32]:
         """The level compiled, for a model whose context restarts with every window (see `compile_dictionary`)."""
-        check_window(window)
+        self.row(window)
         return compile_dictionary(predictor, window, lanes)
+
+    def row(self, window: Window) -> Frequencies | None:
+        """The one row that windows are coded under; None: the model's. Raises `CodingError` as `check_window`."""
+        check_window(window)
+        return None
 
 
 def check_window(window: Window) -> None:

@@ -1,9 +1,9 @@
 """A level compiled: every code's text, found by walking the model through all texts that a window can hold.
 
 Breadth first in chunks of at most `lanes` texts, depth first over chunks. A chunk's successors are processed
-from the one with the fewest codes to the one with the most, and the last needs its predecessor's model state
-no more. So every state that is kept while another is worked on has at least twice its codes, and at most W + 1
-states exist at once.
+from the one with the fewest codes to the one with the most, and the last one no longer needs its predecessor's
+model state. So every state that is kept during the work on another has at least twice its codes, and at most W + 1
+states exist at once. Plain breadth first would keep the states of a whole length, up to 2^W lanes of them.
 
 Legend: K texts of a chunk, A alphabet.
 """
@@ -14,13 +14,9 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import RESTART, CodingError, Frequencies, Predictor, Window
+from stackc.api import RESTART, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import kernels
-
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 
 MAX_BITS = 20
 """The largest W compiled: 2^20 texts."""
@@ -79,7 +75,7 @@ def compile_dictionary(predictor: Predictor, window: Window, lanes: int) -> tupl
 
 
 def _advance(predictor: Predictor, chunk: _Chunk, parent: Int32, symbol: Int32) -> tuple[Any, Frequencies]:
-    """The model's state after the chunk's texts, and its answers uint32[K, A]."""
+    """The model's state after the chunk's texts, and its rows uint32[K, A]."""
     count = len(chunk.lows)
     if chunk.length and hasattr(predictor, "take"):
         state = predictor.take(chunk.state, chunk.lanes)

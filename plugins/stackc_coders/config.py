@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 from attrs.validators import and_, ge, le
 
-from stackc.api import MAX_ALPHABET, Device, bits
+from stackc.api import MAX_ALPHABET, bits
 
 
 @attrs.frozen(kw_only=True)
@@ -19,13 +19,6 @@ class ArithmeticConfig:
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-
-    @staticmethod
-    def doctor(device: Device) -> str:
-        """The coder's self-test."""
-        from stackc_coders.doctor import examine
-
-        return examine()
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +34,7 @@ class StaticUnigramConfig:
 
 @attrs.frozen(kw_only=True)
 class TunstallConfig:
-    """The V most probable texts under a model; a window is the longest that fits. A dictionary coder."""
+    """The V most probable texts under a model; a window is the longest one that matches. A dictionary coder."""
 
     bits_version: ClassVar[int] = 1
     budget: ClassVar[bool] = False
@@ -64,7 +57,7 @@ class TunstallConfig:
 
 @attrs.frozen(kw_only=True)
 class GzipConfig:
-    """A zlib stream a window."""
+    """A zlib stream per window."""
 
     bits_version: ClassVar[int] = 1
     budget: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""The slot rule on this machine, held against codes that must never change (docs/concepts.md)."""
+"""The slot rule on this machine, compared with codes that must never change (docs/concepts.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GOLDEN = {
 
 
 def examine() -> str:
-    """Compare the compiled coder's codes with the golden ones. Raises `StackcError` where one differs."""
+    """Compare the compiled coder's codes with the golden ones. Raises `StackcError` if one differs."""
     rows = np.repeat(_ROW[None], len(_TEXT), axis=0)
     cuts = np.zeros(len(_TEXT), np.bool_)
     for bits, codes in _GOLDEN.items():

@@ -1,33 +1,25 @@
-"""A zlib stream a window. The stream marks its own end; no model, no bit budget.
+"""A zlib stream per window. The stream marks its own end; no model, no bit budget.
 
-What the encoder writes depends on the zlib that Python was built with; any zlib decodes it.
+The codes depend on the zlib that Python was built with; any zlib decodes them.
 """
 
 from __future__ import annotations
 
 import zlib
-from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import BitSource, CodingError, Frequencies, Window
-from stackc_coders.config import GzipConfig
+from stackc.api import BitSource, CodingError, Frequencies, Int64, Window
 
 _READ_BYTES = 512
 
 
 class GzipCoder:
-    """Codes windows as zlib streams (`stackc.api.Coder`). Symbols are big-endian, of as many bytes as A - 1 takes.
+    """Codes windows as zlib streams (`stackc.api.Coder`). Symbols are big-endian, of as many bytes as A - 1 needs.
 
     Args:
         level: zlib's effort, 1 to 9.
     """
-
-    budget: ClassVar[bool] = GzipConfig.budget
-    ends: ClassVar[bool] = GzipConfig.ends
-    total: ClassVar[bool] = GzipConfig.total
-    needs_model: ClassVar[bool] = GzipConfig.needs_model
 
     def __init__(self, level: int = 6) -> None:
         self._level = level
@@ -76,7 +68,7 @@ class GzipDecoder:
     def used(self, full: bool) -> int:
         return self._used
 
-    def _inflate(self) -> npt.NDArray[np.int64]:
+    def _inflate(self) -> Int64:
         """The window's symbols: int64[n], n <= the symbol budget."""
         width = symbol_bytes(self._window.alphabet)
         limit = self._window.symbols * width
@@ -100,13 +92,15 @@ class GzipDecoder:
 
 
 def symbol_bytes(alphabet: int) -> int:
-    """Bytes of a symbol: as many as the largest takes, at least one."""
+    """Bytes per symbol: as many as the largest needs, at least one."""
     return max(1, -(-(alphabet - 1).bit_length() // 8))
 
 
-def _symbols(text: bytes, width: int, alphabet: int) -> npt.NDArray[np.int64]:
+def _symbols(text: bytes, width: int, alphabet: int) -> Int64:
     if len(text) % width:
-        raise CodingError(f"a gzip window of {len(text)} bytes, which are no symbols of {width} bytes")
+        raise CodingError(
+            f"a gzip window of {len(text)} bytes, which is not a multiple of {width}, the bytes per symbol"
+        )
     digits = np.frombuffer(text, np.uint8).reshape(-1, width).astype(np.int64)
     symbols = digits @ (256 ** np.arange(width - 1, -1, -1, dtype=np.int64))
     if len(symbols) and int(symbols.max()) >= alphabet:

@@ -1,14 +1,13 @@
 """The slot rule over lanes, compiled: signed 64-bit integers only. `twin` is the same rule to read.
 
-All of it is in one file because numba's cache renews a kernel when its own file changes, and only then.
-
 Legend: L lanes, A alphabet, K chosen lanes. `bits` is W, or UNBOUNDED without a bit budget. No product exceeds
 2^62. A window's low has n bits, n without bound, and is kept as
 
     low = digits[0] digits[1] ... digits[d - 1] tail        n = 8 d + t, t = 38 .. 45 (n where n < 38)
 
-where only the tail takes part in arithmetic; what leaves the tail upwards is carried into the digits.
-A decoder needs no low, only how far the code lies above it, and low mod 2^38 to find where a full window ends.
+where only the tail is computed with; carries out of the tail go into the digits. Integers of Python would need no
+digits, but numba has only those of 64 bits, and a window without a bit budget has codes of any length.
+A decoder needs no low, only the distance of the code above it, and low mod 2^38 to find where a full window ends.
 """
 
 from __future__ import annotations
@@ -46,13 +45,13 @@ Row = Any  # an array, or a row of one: uint32[A], or a lane's int64 state
 
 @kernel
 def refill_bits(span: Int, resolved: Int, bits: Int) -> Int:
-    """Bits to resolve next, at once, at a range of span + 1; 0 where no more are."""
+    """The number of bits to resolve next, at a range of span + 1; 0 if there are no more."""
     return 0 if span + 1 >= MIN_RANGE else min(REFILL_BITS, bits - resolved)
 
 
 @kernel
 def shares(freqs: Row, span: Int, first: bool) -> tuple[Int, Int, Int]:
-    """Who shares `span` slots: (least frequency in reach, the only symbol or -1, sum of the frequencies)."""
+    """How `span` slots are shared: (least frequency in reach, the only symbol or -1, sum of the frequencies)."""
     if first or span >= TOTAL // 2 or span == 0:
         return 0, -1, TOTAL
     least = (TOTAL + 2 * span - 1) // (2 * span)
@@ -69,7 +68,7 @@ def shares(freqs: Row, span: Int, first: bool) -> tuple[Int, Int, Int]:
 
 @kernel
 def weight(freqs: Row, s: Int, least: Int, only: Int) -> Int:
-    """The frequency of symbol s where it is in reach, else 0."""
+    """The frequency of symbol s if it is in reach, else 0."""
     if only >= 0:
         return np.int64(freqs[s]) if s == only else 0
     return np.int64(freqs[s]) if freqs[s] >= least else 0
@@ -85,7 +84,7 @@ def edge(cumulative: Int, s: Int, span: Int, total: Int, alphabet: Int, first: b
 
 @kernel
 def slots_of(freqs: Row, symbol: Int, span: Int, first: bool) -> tuple[Int, Int]:
-    """(start, end) of a symbol's slots; equal where it does not fit."""
+    """(start, end) of a symbol's slots; equal if it does not fit."""
     least, only, total = shares(freqs, span, first)
     before = np.int64(0)
     for s in range(symbol):
@@ -131,7 +130,7 @@ def full_bits(low: Int, span: Int, resolved: Int, token_bits: Int) -> tuple[Int,
 
 @kernel
 def read_bits(tokens: Row, token_bits: Int, at: Int, end: Int, count: Int) -> Int:
-    """`count` bits from bit `at` on, most significant first; zeros from bit `end` on. count <= 62."""
+    """`count` bits starting at bit `at`, most significant first; zeros starting at bit `end`. count <= 62."""
     value = np.int64(0)
     while count > 0:
         offset = at % token_bits
@@ -193,7 +192,7 @@ def start_window(state: Row, bits: Int) -> None:
 
 @kernel
 def add_symbol(state: Row, digits: Row, freqs: Row, symbol: Int, bits: Int) -> bool:
-    """Code one symbol; False, and the same interval, where it does not fit."""
+    """Code one symbol; False, and the same interval, if it does not fit."""
     refill(state, digits, bits)
     start, end = slots_of(freqs, symbol, state[RANGE] - 1, state[COUNT] == 0)
     if start == end:
@@ -206,7 +205,7 @@ def add_symbol(state: Row, digits: Row, freqs: Row, symbol: Int, bits: Int) -> b
 
 @kernel
 def close_window(state: Row, digits: Row, full: bool, bits: Int, token_bits: Int, out: Row, at: Int) -> Int:
-    """Write the window's tokens from out[at] on, start a new window, and say where the tokens end."""
+    """Write the window's tokens to out[at:end], start a new window, and return `end`."""
     if bits < UNBOUNDED:
         m = bits
     elif full:
@@ -242,7 +241,7 @@ def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: Int, fits
 def close_lanes(
     state: Row, digits: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row, counts: Row
 ) -> Int:
-    """Close the windows of K lanes: their tokens end to end in `out`, how many each in `counts`; how many in all."""
+    """Close the windows of K lanes: all tokens into `out`, their numbers into `counts`. Returns the number of all."""
     at = 0
     for i in range(len(lanes)):
         end = close_window(state[lanes[i]], digits[lanes[i]], full[i], bits, token_bits, out, at)
@@ -279,7 +278,7 @@ def run_lane(
 
 @kernel
 def open_lanes(state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits: Int, token_bits: Int) -> None:
-    """Start a window in each of K lanes, at token starts[i]; zeros from token ends[i] on."""
+    """Start a window in each of K lanes, at token starts[i]; zeros starting at token ends[i]."""
     for i in range(len(lanes)):
         lane = state[lanes[i]]
         start_window(lane, bits)
@@ -290,7 +289,7 @@ def open_lanes(state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits
 
 @kernel
 def next_symbol(state: Row, tokens: Row, freqs: Row, bits: Int, token_bits: Int) -> Int:
-    """The next symbol of one lane, -1 where its window ends."""
+    """The next symbol of one lane, -1 if its window ends here."""
     count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
     while count > 0:
         if bits == UNBOUNDED and state[RESOLVED] + count > state[END] - state[START] + START_BITS:
@@ -322,7 +321,7 @@ def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: Int, toke
 
 @kernel
 def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row) -> None:
-    """Tokens that the windows of K lanes took up; never more than there are."""
+    """The number of tokens in the windows of K lanes; never more than there are."""
     for i in range(len(lanes)):
         lane = state[lanes[i]]
         m = lane[RESOLVED] if bits == UNBOUNDED else bits

@@ -10,21 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import CodingError, Frequencies, Window
+from stackc.api import CodingError, Frequencies, Int64, Mask, Tokens, Window
 from stackc_coders import kernels
 from stackc_coders.kernels import DECODER_COLUMNS, ENCODER_COLUMNS, RESOLVED, TAIL_BYTES, UNBOUNDED
 from stackc_coders.twin import START_BITS
-
-Int64 = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Tokens = npt.NDArray[np.uint32]
 
 _SYMBOL_BYTES = 4
 """Digits that one symbol can add: it divides the range by less than 2^25, and bytes make up for it."""
 
 
 class _Lanes:
-    """What encoder and decoder share: the window's numbers, and rows in the one form that kernels are compiled for."""
+    """Shared by encoder and decoder: the window's numbers, and rows in the one form that kernels are compiled for."""
 
     def __init__(self, window: Window, lanes: int, constant: Frequencies | None) -> None:
         self._window = window
@@ -33,7 +29,7 @@ class _Lanes:
         self._constant = None if constant is None else constant.reshape(1, -1)
 
     def _rows(self, freqs: Frequencies | None, rows: int) -> Frequencies:
-        """uint32[rows, A], or [1, A] where one row serves all."""
+        """uint32[rows, A], or [1, A] if one row serves all."""
         if self._constant is not None:
             return self._constant
         expected = (rows, self._window.alphabet)
@@ -49,7 +45,7 @@ class SlotLaneEncoder(_Lanes):
     Args:
         window: what the lanes' windows have in common.
         lanes: L.
-        constant: uint32[A], the one row to code under; None: rows are given with the symbols.
+        constant: uint32[A], the one row to code under; None: rows come with the symbols.
     """
 
     def __init__(self, window: Window, lanes: int, constant: Frequencies | None = None) -> None:
@@ -59,7 +55,7 @@ class SlotLaneEncoder(_Lanes):
             kernels.start_window(lane, self._bits)
         fixed = 0 if window.bits is None else window.bits // 8
         self._digits = np.zeros((lanes, fixed + TAIL_BYTES), np.uint8)
-        self._sure = 0  # symbols that every lane has room for, without a bit budget
+        self._sure = 0  # symbols that every lane still has room for, without a bit budget
 
     def add(self, freqs: Frequencies | None, symbols: Int64) -> Mask:
         rows = self._rows(freqs, self._lanes)
@@ -100,14 +96,14 @@ class SlotLaneEncoder(_Lanes):
             raise CodingError(f"symbol {int(symbols.max())} is outside the alphabet of {self._window.alphabet}")
 
     def _tokens_bound(self, resolved: Int64) -> int:
-        """Tokens that windows of so many bits can make, a last refill included."""
+        """The most tokens that windows with these resolved bits can have, including a last refill."""
         token_bits = self._window.token_bits
         if self._window.bits is not None:
             return len(resolved) * (self._window.bits // token_bits)
         return int(((resolved + 8 * _SYMBOL_BYTES) // token_bits + 2).sum())
 
     def _make_room(self, symbols: int) -> None:
-        """Room for the digits of so many symbols more in every lane; with a bit budget there always is."""
+        """Room for the digits of `symbols` more symbols in every lane; with a bit budget there always is."""
         if self._window.bits is not None:
             return
         self._sure -= symbols
@@ -130,7 +126,7 @@ class SlotLaneDecoder(_Lanes):
         window: what the lanes' windows have in common.
         lanes: L.
         tokens: uint32, all windows' tokens; only the lowest `token_bits` bits of each are read.
-        constant: uint32[A], the one row to code under; None: rows are given with every call.
+        constant: uint32[A], the one row to code under; None: rows come with every call.
     """
 
     def __init__(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from stackc.api import (
     TOTAL,
     ArtifactError,
-    BitSource,
     CodingError,
     Frequencies,
+    Int32,
+    Int64,
     Portability,
     Predictor,
     Text,
@@ -22,11 +21,8 @@ from stackc.api import (
     read_tensors,
     write_tensors,
 )
-from stackc_coders.arithmetic import check_window
+from stackc_coders.arithmetic import ArithmeticCoder, check_window
 from stackc_coders.compiler import compile_dictionary
-from stackc_coders.config import StaticUnigramConfig
-from stackc_coders.lanes import SlotLaneDecoder, SlotLaneEncoder
-from stackc_coders.twin import Interval, SlotDecoder, SlotEncoder
 
 FILE = "static_unigram.safetensors"
 
@@ -34,13 +30,8 @@ _BLOCK = 1 << 22
 """Symbols counted at once, so that a memory-mapped text is never loaded whole."""
 
 
-class StaticUnigramCoder:
+class StaticUnigramCoder(ArithmeticCoder):
     """Codes under the frequencies of the training text's symbols (`stackc.api.Coder`); `load` comes before coding."""
-
-    budget: ClassVar[bool] = StaticUnigramConfig.budget
-    ends: ClassVar[bool] = StaticUnigramConfig.ends
-    total: ClassVar[bool] = StaticUnigramConfig.total
-    needs_model: ClassVar[bool] = StaticUnigramConfig.needs_model
 
     def __init__(self) -> None:
         self._fitted: Frequencies | None = None
@@ -66,25 +57,11 @@ class StaticUnigramCoder:
             raise ArtifactError(f"{path}: frequencies that do not sum to 2^24; build the stack again")
         self._fitted = np.require(freqs, requirements=["C", "W"])
 
-    def encoder(self, window: Window) -> _ConstantEncoder:
-        return _ConstantEncoder(SlotEncoder(window), self._row(window))
-
-    def decoder(self, window: Window, bits: BitSource) -> _ConstantDecoder:
-        return _ConstantDecoder(SlotDecoder(window, bits), self._row(window))
-
-    def lane_encoder(self, window: Window, lanes: int) -> SlotLaneEncoder:
-        return SlotLaneEncoder(window, lanes, self._row(window))
-
-    def lane_decoder(self, window: Window, lanes: int, tokens: npt.NDArray[Any]) -> SlotLaneDecoder:
-        return SlotLaneDecoder(window, lanes, tokens, self._row(window))
-
-    def dictionary(
-        self, predictor: Predictor | None, window: Window, lanes: int
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    def dictionary(self, predictor: Predictor | None, window: Window, lanes: int) -> tuple[Int32, Int32]:
         """The level compiled; the coder is its own model (see `compile_dictionary`)."""
-        return compile_dictionary(_ConstantPredictor(self._row(window)), window, lanes)
+        return compile_dictionary(_ConstantPredictor(self.row(window)), window, lanes)
 
-    def _row(self, window: Window) -> Frequencies:
+    def row(self, window: Window) -> Frequencies:
         check_window(window)
         if self._fitted is None:
             raise CodingError("static-unigram codes under counts; fit it to a text and load them first")
@@ -95,34 +72,8 @@ class StaticUnigramCoder:
         return self._fitted
 
 
-class _ConstantEncoder:
-    """`SlotEncoder` under one row."""
-
-    def __init__(self, encoder: SlotEncoder, row: Frequencies) -> None:
-        self._encoder, self._row = encoder, row
-        self.close = encoder.close
-        self.interval = encoder.interval
-
-    def add(self, freqs: Frequencies | None, symbol: int) -> bool:
-        return self._encoder.add(self._row, symbol)
-
-    def sub_interval(self, freqs: Frequencies | None, first: int, last: int) -> Interval | None:
-        return self._encoder.sub_interval(self._row, first, last)
-
-
-class _ConstantDecoder:
-    """`SlotDecoder` under one row."""
-
-    def __init__(self, decoder: SlotDecoder, row: Frequencies) -> None:
-        self._decoder, self._row = decoder, row
-        self.used = decoder.used
-
-    def next(self, freqs: Frequencies | None) -> int | None:
-        return self._decoder.next(self._row)
-
-
 class _ConstantPredictor:
-    """A model that always answers the same row."""
+    """A model that always gives the same row."""
 
     portability: Portability = "portable"
 
@@ -133,8 +84,8 @@ class _ConstantPredictor:
     def start(self, lanes: int) -> None:
         return None
 
-    def take(self, state: None, lanes: npt.NDArray[np.int64]) -> None:
+    def take(self, state: None, lanes: Int64) -> None:
         return None
 
-    def step(self, state: None, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: None, symbols: Int64) -> Frequencies:
         return self._row.repeat(len(symbols), axis=0)

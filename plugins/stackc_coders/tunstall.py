@@ -1,12 +1,12 @@
-"""The `tunstall` coder: the V most probable texts under a model, each with a code of its own.
+"""The `tunstall` coder: the V most probable texts under a model, each with its own code.
 
 Named after Tunstall's code (1967), which grows such a dictionary for a source without memory. A level with this coder
-is nothing but its dictionary: a window is the longest text that it holds.
+is only its dictionary: a window is the longest text in it.
 
 The probability of a text is an integer, 2^38 for the empty one: p(text s) = floor(p(text) * f[s] / 2^24) under the
 frequencies f after the text. Code 0 is the empty text and every symbol has a code; the others go to the V - 1 - A
-most probable longer texts with p > 0, of equals to the lexicographically smaller. A text is at most as probable as
-its prefixes, and larger, so the set is prefix-closed. `twin_texts` is this rule to read.
+most probable longer texts with p > 0, if equal, to the lexicographically smaller one. A text is at most as probable as
+its prefixes, and larger, so the set is prefix-closed. `twin_texts` is the same rule in plain Python.
 
 Legend: K texts of a chunk, A alphabet.
 """
@@ -16,18 +16,13 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import PRECISION, RESTART, CodingError, Frequencies, Predictor, Window
+from stackc.api import PRECISION, RESTART, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import tunstall_kernels as kernels
-from stackc_coders.config import TunstallConfig
-
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 
 ONE = 1 << kernels.ONE_BITS
 """p of the empty text."""
@@ -46,16 +41,11 @@ class TunstallCoder:
         vocabulary: V, the codes; at least one more than the alphabet.
     """
 
-    budget: ClassVar[bool] = TunstallConfig.budget
-    ends: ClassVar[bool] = TunstallConfig.ends
-    total: ClassVar[bool] = TunstallConfig.total
-    needs_model: ClassVar[bool] = TunstallConfig.needs_model
-
     def __init__(self, vocabulary: int) -> None:
         self.vocabulary = vocabulary
 
     def dictionary(self, predictor: Predictor, window: Window, lanes: int) -> tuple[Int32, Int32]:
-        """(parent int32[N], symbol int32[N]), N <= V: fewer where no further text has p > 0.
+        """(parent int32[N], symbol int32[N]), N <= V: fewer if no further text has p > 0.
 
         Args:
             predictor: restarts with every window; without `take`, texts are stepped again from their start.
@@ -157,7 +147,7 @@ class _Search:
             self.bound = max(1, int(self.longer[0]))
 
     def _advance(self, chunk: _Chunk) -> tuple[Any, Frequencies]:
-        """The model's state after the chunk's texts, and its answers uint32[K, A]."""
+        """The model's state after the chunk's texts, and its rows uint32[K, A]."""
         count = len(chunk.texts)
         if chunk.state.value is not None and hasattr(self.predictor, "take"):
             state = self.predictor.take(chunk.state.value, chunk.lanes)

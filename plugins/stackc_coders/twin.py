@@ -1,8 +1,8 @@
 """The slot rule in plain Python integers: slow, readable, and the oracle of the fast one in `kernels`.
 
 A window's text narrows an interval [low, low + range), counted in units of 2^-n of a code (n: the bits
-resolved so far). The interval's first unit is the slot of "the text ends here"; the others are shared out
-among the symbols that may come next:
+resolved so far). The interval's first unit is the slot of "the text ends here"; the other units are divided
+among the symbols that may follow:
 
     low                                                                    low + range
      | end |  symbol 0  |  symbol 1  |          ...             | symbol A-1 |
@@ -18,26 +18,25 @@ import bisect
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Window
+from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Int64, Window, offsets_of
 
 START_BITS = 38
 """Bits resolved when a window starts. 38 + 24 = 62: every product fits a signed 64-bit integer."""
 
 MIN_RANGE = 1 << 30
-"""Below this range more bits are resolved, where there are more."""
+"""Below this range more bits are resolved, if there are more."""
 
 REFILL_BITS = 8
 
-Counts = npt.NDArray[np.int64]
+Counts = Int64
 
 Interval = tuple[int, int, int]
 """(low, range, n): the interval [low, low + range) in units of 2^-n."""
 
 
 class SlotWindow:
-    """What an encoder and a decoder know alike of the window that they are in."""
+    """The state that an encoder and a decoder share: the interval of the open window."""
 
     def __init__(self, window: Window) -> None:
         self.bits = window.bits
@@ -48,7 +47,7 @@ class SlotWindow:
         self.first = True
 
     def refill_bits(self) -> int:
-        """How many bits are resolved before the next symbol, at once; 0 where no more are."""
+        """The number of bits to resolve next; 0 if there are no more."""
         if self.range >= MIN_RANGE:
             return 0
         return REFILL_BITS if self.bits is None else min(REFILL_BITS, self.bits - self.resolved)
@@ -64,7 +63,7 @@ class SlotWindow:
         span = self.range - 1
         if not self.first and span < TOTAL // 2:
             f = in_reach(f, span)
-        cumulative = np.concatenate([np.zeros(1, np.int64), np.cumsum(f)])
+        cumulative = offsets_of(f)
         if self.first:  # every symbol must fit: a slot for each, and the rest by frequency
             spare = span - len(f)
             return lambda s: s + (int(cumulative[s]) * spare >> PRECISION)
@@ -72,13 +71,13 @@ class SlotWindow:
         return lambda s: int(cumulative[s]) * span // total
 
     def take(self, start: int, end: int) -> None:
-        """Go on to the text that has these slots."""
+        """Continue with the text that has these slots."""
         self.low += 1 + start
         self.range = end - start
         self.first = False
 
     def full_code(self) -> tuple[int, int]:
-        """(value, bits) of a full window without a bit budget: the fewest whole tokens that leave no doubt."""
+        """(value, bits) of a full window without a bit budget: the fewest whole tokens that are unambiguous."""
         bits = self.token_bits
         while bits < self.resolved:
             unit = 1 << (self.resolved - bits)
@@ -92,8 +91,8 @@ class SlotWindow:
 def in_reach(f: Counts, span: int) -> Counts:
     """The frequencies of the symbols that a span of slots can still tell apart, 0 for the others.
 
-    A symbol is in reach where its share is at least half a slot; where none is, the most frequent is (the
-    lowest of equals).
+    A symbol is in reach if its share is at least half a slot. If no symbol is, the most frequent one is (the lowest
+    of equals).
     """
     g = np.where(2 * f * span >= TOTAL, f, 0)
     if not g.any():
@@ -102,10 +101,10 @@ def in_reach(f: Counts, span: int) -> Counts:
 
 
 class SlotEncoder:
-    """Codes one window (`stackc.api.WindowEncoder`)."""
+    """Codes one window (`stackc.api.WindowEncoder`), under the row `constant` if there is one."""
 
-    def __init__(self, window: Window) -> None:
-        self._at = SlotWindow(window)
+    def __init__(self, window: Window, constant: Frequencies | None = None) -> None:
+        self._at, self._constant = SlotWindow(window), constant
 
     def add(self, freqs: Frequencies | None, symbol: int) -> bool:
         found = self._slots(freqs, symbol, symbol)
@@ -128,7 +127,7 @@ class SlotEncoder:
         return self._at.low, self._at.range, self._at.resolved
 
     def sub_interval(self, freqs: Frequencies | None, first: int, last: int) -> Interval | None:
-        """The codes of every text that extends this one by a symbol of first..last; None where none fits."""
+        """The codes of every text that extends this one by a symbol of first..last; None if none of them fits."""
         found = self._slots(freqs, first, last)
         if found is None:
             return None
@@ -136,6 +135,7 @@ class SlotEncoder:
         return self._at.low + 1 + start, end - start, self._at.resolved
 
     def _slots(self, freqs: Frequencies | None, first: int, last: int) -> tuple[int, int] | None:
+        freqs = freqs if self._constant is None else self._constant
         assert freqs is not None, "an arithmetic coder codes under frequencies"
         self._refill()
         edge = self._at.edges(freqs)
@@ -148,19 +148,20 @@ class SlotEncoder:
 
 
 class SlotDecoder:
-    """Decodes one window (`stackc.api.WindowDecoder`)."""
+    """Decodes one window (`stackc.api.WindowDecoder`), under the row `constant` if there is one."""
 
-    def __init__(self, window: Window, bits: BitSource) -> None:
-        self._at = SlotWindow(window)
+    def __init__(self, window: Window, bits: BitSource, constant: Frequencies | None = None) -> None:
+        self._at, self._constant = SlotWindow(window), constant
         self._source = bits
         self._code = bits.read(self._at.resolved)
 
     def next(self, freqs: Frequencies | None) -> int | None:
+        freqs = freqs if self._constant is None else self._constant
         assert freqs is not None, "an arithmetic coder codes under frequencies"
         at = self._at
         while count := at.refill_bits():
             if at.bits is None and self._source.left - count < -START_BITS:
-                return None  # tokens that no encoder wrote: the text has run into the zeros after them
+                return None  # no encoder wrote these tokens: the text has run into the zeros after them
             at.refill(count)
             self._code = self._code << count | self._source.read(count)
         slot = self._code - at.low

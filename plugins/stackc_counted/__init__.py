@@ -33,6 +33,6 @@ def _counted(config: Counted) -> ModelBackend:
 
 @hookimpl
 def stackc_register_models(register: Register) -> None:
-    register("uniform", _uniform, UniformConfig, "every symbol alike: the line that a model must beat")
+    register("uniform", _uniform, UniformConfig, "every symbol equally likely: the reference that a model must beat")
     register("unigram", _unigram, UnigramConfig, "symbol counts of the training text, without any context")
     register("counted", _counted, Counted, "what followed the same context in the training text; no gradients")

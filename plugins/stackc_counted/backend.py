@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from stackc.api import (
     IDLE,
@@ -18,10 +17,13 @@ from stackc.api import (
     CorpusError,
     Device,
     Frequencies,
+    Int64,
+    Mask,
     Portability,
     Symbols,
     Text,
     TrainingTask,
+    offsets_of,
     read_tensors,
     write_tensors,
 )
@@ -32,8 +34,6 @@ from stackc_counted.counting import count_texts
 from stackc_counted.mixing import discounted
 from stackc_counted.models import count
 from stackc_counted.trie import UNIT, Trie
-
-Int64 = npt.NDArray[np.int64]
 
 FILE = "counted.safetensors"
 
@@ -138,7 +138,7 @@ def spread(text: Text, segment: int, most: int) -> tuple[Symbols, Int64]:
     if len(chosen) == len(bounds) - 1:
         return np.array(text.symbols), bounds
     symbols = np.concatenate([text.symbols[bounds[i] : bounds[i + 1]] for i in chosen])
-    return symbols, np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(bounds)[chosen])])
+    return symbols, offsets_of(np.diff(bounds)[chosen])
 
 
 def evenly(bounds: Int64, most: int) -> Int64:
@@ -150,7 +150,7 @@ def evenly(bounds: Int64, most: int) -> Int64:
 
 def cumulative(counts: Int64) -> Int64:
     """int64[A + 1]: the symbols' cumulative counts, each a sixteenth more than it was seen, scaled to sum to 2^30."""
-    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(UNIT * counts + 1)])
+    running = offsets_of(UNIT * counts + 1)
     # At most 2^28 symbols of at most 2^20 kinds: running < 2^33, and the product below 2^63.
     scaled: Int64 = (running << mixing.BASE_BITS) // running[-1]
     return scaled
@@ -181,24 +181,24 @@ class CountedPredictor:
     def start(self, lanes: int) -> Int64:
         return np.full((lanes, 1 + self.config.order), -1, np.int64)
 
-    def take(self, state: Int64, lanes: npt.NDArray[np.int64]) -> Int64:
+    def take(self, state: Int64, lanes: Int64) -> Int64:
         return state[lanes]
 
-    def step(self, state: Int64, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: Int64, symbols: Int64) -> Frequencies:
         if len(symbols) and not IDLE <= int(symbols.min()) <= int(symbols.max()) < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
         out = np.empty((len(symbols), self.alphabet), np.uint32)
         mixing.step_lanes(*self._tables, state, np.asarray(symbols, np.int64), out)
         return out
 
-    def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+    def score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
         nodes = self.start(1)[0]
         for _, inputs in self._inputs(segment, restarts, max(1, BLOCK // self.alphabet)):
             out = np.empty((len(inputs), self.alphabet), np.uint32)
             mixing.score_rows(*self._tables, nodes, inputs, out)
             yield out
 
-    def pick(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+    def pick(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
         """The frequency of every symbol of a segment alone: what `score` gives it, without the rows."""
         nodes = self.start(1)[0]
         for start, inputs in self._inputs(segment, restarts, BLOCK):
@@ -207,9 +207,7 @@ class CountedPredictor:
             mixing.pick_rows(*self._tables, nodes, inputs, wanted, out)
             yield out
 
-    def _inputs(
-        self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None, size: int
-    ) -> Iterator[tuple[int, Int64]]:
+    def _inputs(self, segment: Symbols, restarts: Mask | None, size: int) -> Iterator[tuple[int, Int64]]:
         """(place, the symbols before the next places, RESTART where the context is empty), a block at a time."""
         if len(segment) and not 0 <= int(segment.min()) <= int(segment.max()) < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")

@@ -74,5 +74,5 @@ class Counted:
     length: int = bits(32, check=and_(ge(1), le(255)), help="longest text that is counted from a window's start")
 
     def cost(self, alphabet: int, settings: CountedTraining) -> Cost:
-        """No multiplication by a parameter: a few steps a context, and the row itself. Counts are known when made."""
+        """No multiplication by a parameter: a few steps per context, and the row. Counts are known after training."""
         return Cost(parameters=alphabet, body_ops=8 * (self.order + 1), softmax_ops=2 * alphabet)

@@ -1,20 +1,19 @@
-"""A predictor that answers the same row every time. Portable: it looks up integers."""
+"""A predictor that always gives the same row. Portable: it looks up integers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import CodingError, Frequencies, Portability, Symbols
+from stackc.api import CodingError, Frequencies, Int64, Mask, Portability, Symbols
 
 BLOCK = 1 << 22
 """Counts in a block of rows that `score` yields: 16 MiB."""
 
 
 class ConstantPredictor:
-    """Frequencies uint32[A], answered for every symbol of every lane. Its state is the rows of all lanes."""
+    """Frequencies uint32[A], for every symbol of every lane. Its state is the rows of all lanes."""
 
     portability: Portability = "portable"
 
@@ -25,15 +24,15 @@ class ConstantPredictor:
     def start(self, lanes: int) -> Frequencies:
         return np.tile(self.row, (lanes, 1))
 
-    def step(self, state: Frequencies, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: Frequencies, symbols: Int64) -> Frequencies:
         if len(symbols) and int(symbols.max()) >= self.alphabet:
             raise CodingError(f"symbol {int(symbols.max())} in an alphabet of {self.alphabet}")
         return state
 
-    def take(self, state: Frequencies, lanes: npt.NDArray[np.int64]) -> Frequencies:
+    def take(self, state: Frequencies, lanes: Int64) -> Frequencies:
         return self.start(len(lanes))
 
-    def score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
+    def score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
         size = max(1, min(len(segment), BLOCK // self.alphabet))
         rows = self.start(size)
         for start in range(0, len(segment), size):

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import kernel
+from stackc.api import Int64, kernel
 from stackc_counted.trie import Trie
 
-Places = npt.NDArray[np.int64]
+Places = Int64
 Row = Any  # an array of one of several integer types
 
 _WORTH_THREADS = 1 << 16
@@ -33,7 +33,7 @@ def count_texts(
     """The texts of up to `length` symbols that begin at `places` at least `least` times, none across a piece's end.
 
     Args:
-        symbols: n integers below the alphabet size, the pieces end to end.
+        symbols: n integers below the alphabet size, one piece after another.
         offsets: int64[D + 1], where pieces start and end.
         places: where texts begin; None: everywhere.
         threads: speed only.

@@ -14,6 +14,7 @@ from stackc.api import (
     ArtifactError,
     CodingError,
     Device,
+    Int64,
     TrainingTask,
     normalise,
     read_tensors,
@@ -67,14 +68,12 @@ class Unigram:
         right = row is not None and row.shape == (alphabet,) and row.dtype == np.uint32
         if row is None or not right or int(row.min()) < 1 or int(row.sum(dtype=np.int64)) != TOTAL:
             raise ArtifactError(f"{folder / FREQUENCIES}: not frequencies of {alphabet} symbols; build the stack again")
-        if int(row.min()) < 1 or int(row.sum(dtype=np.int64)) != TOTAL:
-            raise ArtifactError(f"{folder / FREQUENCIES}: frequencies that do not sum to 2^24; build the stack again")
         return ConstantPredictor(row)
 
 
-def count(symbols: npt.NDArray[Any], alphabet: int) -> npt.NDArray[np.int64]:
+def count(symbols: npt.NDArray[Any], alphabet: int) -> Int64:
     """How often each symbol occurs: int64[A]. Raises `CodingError` for one outside the alphabet."""
     if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
         raise CodingError(f"symbols {int(symbols.min())} .. {int(symbols.max())} in a text over {alphabet} symbols")
-    counts: npt.NDArray[np.int64] = np.bincount(symbols, minlength=alphabet).astype(np.int64)
+    counts: Int64 = np.bincount(symbols, minlength=alphabet).astype(np.int64)
     return counts

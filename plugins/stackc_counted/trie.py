@@ -1,7 +1,7 @@
 """Counted texts as a trie: what has been seen after a context, and how often.
 
-Nodes are numbered breadth first, the empty text first, and the children of a node by ascending symbol: so they lie
-side by side, and a node's end where the next one's begin. All of a node lies in one row of 16 bytes: looking up a
+Nodes are numbered breadth first, the empty text first, and the children of a node by ascending symbol: so they are
+adjacent, and a node's children end where the next node's begin. A node is one row of 16 bytes: looking up a
 context is one visit to memory, and that is what its time is made of.
 """
 
@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import ArtifactError
+from stackc.api import ArtifactError, offsets_of
 
 Uint32 = npt.NDArray[np.uint32]
 
@@ -77,7 +77,7 @@ class Trie:
         children = np.concatenate([*(level[0] for level in levels), np.zeros(len(levels[-1][1]) if levels else 1)])
         symbol = np.concatenate([np.zeros(1, np.uint32), *(level[1] for level in levels)])
         count = np.concatenate([np.array([places]), *(level[2] for level in levels)])
-        first = 1 + np.concatenate([np.zeros(1, np.int64), np.cumsum(children.astype(np.int64))])
+        first = 1 + offsets_of(children.astype(np.int64))
         return cls.of(
             symbol.astype(np.uint32), count.astype(np.uint32), first.astype(np.uint32), count.astype(np.uint32)
         )
@@ -100,10 +100,10 @@ class Trie:
         size = len(found[SYMBOL]) if found[SYMBOL].ndim else 0
         shapes = [array.shape for array in found]
         if size < 1 or shapes != [(size,), (size,), (size + 1,), (size,)] or any(a.dtype != np.uint32 for a in found):
-            raise ArtifactError(f"{where}: {name} is no trie of counts; build the stack again")
+            raise ArtifactError(f"{where}: {name} is not a trie of counts; build the stack again")
         trie = cls.of(*found)
         whole = trie.first[0] == 1 and trie.first[-1] == size
-        # In chunks, so that checking takes little memory beside the arrays.
+        # In chunks, so that checking takes little memory compared to the arrays.
         if not whole or not all(_in_order(trie, alphabet, at) for at in range(0, size, _CHUNK)):
             raise ArtifactError(f"{where}: the texts of {name} are not in order; build the stack again")
         return trie

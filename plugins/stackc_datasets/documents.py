@@ -1,4 +1,4 @@
-"""What the readers share: documents of at most a size, their fingerprint, and what is wrong with a table."""
+"""What the readers share: documents of at most a size, their fingerprint, and errors of tables."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from stackc.api import CorpusError, StackcError
 
 
 class TableReader:
-    """A `stackc.api.Reader` of the rows of a column; `rows` is a subclass's to write.
+    """A `stackc.api.Reader` of the rows of a column; a subclass writes `rows`.
 
     Args:
-        document_bytes: a longer row is handed on in pieces of this size.
+        document_bytes: a longer row is cut into documents of this size.
     """
 
     def __init__(self, document_bytes: int) -> None:
@@ -23,7 +23,7 @@ class TableReader:
         self._fingerprints: dict[str, str] = {}
 
     def rows(self, split: str) -> Iterator[bytes] | None:
-        """The rows of a split that are not null; None where the recipe names none."""
+        """The rows of a split that are not null; None if the recipe names none."""
         raise NotImplementedError
 
     def documents(self, split: str) -> Iterator[bytes]:
@@ -99,11 +99,11 @@ def check_column(where: str, column: str, columns: Iterable[str]) -> None:
 
 
 def wrong_type(where: str, column: str, kind: object) -> CorpusError:
-    """A column that is neither text nor bytes."""
+    """The error for a column that is neither text nor bytes."""
     return CorpusError(f"{where}: column {column!r} holds {kind}, neither text nor bytes (corpus.column)")
 
 
 def one_line(error: BaseException) -> str:
-    """What a library says, in a line of bounded length."""
+    """The text of a library's error, in a line of bounded length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:297]}..."

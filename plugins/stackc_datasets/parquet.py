@@ -48,7 +48,7 @@ class ParquetReader(TableReader):
         for batch in file.iter_batches(batch_size=BATCH, columns=[column]):
             values = batch.column(0)
             plain = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
-            # Not decoded to text and back: what is no UTF-8 passes through.
+            # Not decoded to text and back: invalid UTF-8 passes through unchanged.
             yield from (row for row in plain.cast(pa.large_binary()).to_pylist() if row is not None)
 
 

@@ -1,4 +1,4 @@
-"""What both coders do alike: windows handed to a library in groups, and the texts of the tokens end to end."""
+"""Shared by both coders: windows given to a library in groups, and the texts of all tokens in one array."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import itertools
 from collections.abc import Callable, Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import Symbols
+from stackc.api import Int64, Symbols, Tokens, offsets_of
 
 GROUP = 64
-"""Windows that a library is handed at once."""
+"""Windows that a library receives at once."""
 
 
 def encode_windows(
-    symbols: Symbols, bounds: npt.NDArray[np.int64], code: Callable[[list[bytes]], Iterable[list[int]]]
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """The tokens of windows end to end, and how many each has.
+    symbols: Symbols, bounds: Int64, code: Callable[[list[bytes]], Iterable[list[int]]]
+) -> tuple[Tokens, Int64]:
+    """The tokens of all windows, and the number of tokens in each.
 
     Args:
-        symbols: bytes, the windows end to end.
+        symbols: bytes, one window after another.
         bounds: int64[w + 1], where windows start and end.
         code: gives the tokens of each of some windows.
     """
@@ -36,6 +35,6 @@ def encode_windows(
     return np.concatenate(made), counts
 
 
-def end_to_end(texts: list[bytes]) -> tuple[Symbols, npt.NDArray[np.int64]]:
+def end_to_end(texts: list[bytes]) -> tuple[Symbols, Int64]:
     """The texts as uint8[n], and int64[V + 1], where each starts and ends."""
-    return np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return np.frombuffer(b"".join(texts), np.uint8), offsets_of(list(map(len, texts)))

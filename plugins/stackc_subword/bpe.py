@@ -1,8 +1,8 @@
 """The coder `bpe`: byte-level byte-pair encoding by the library `tokenizers`.
 
 To the library a byte is the character of the same number, so any bytes are a text. Before merging, the text is cut as
-GPT-2 cuts it, by `PATTERN`; bytes from 0x80 on count as letters, so that a word in any language stays together and what
-is no UTF-8 is nothing special. An artifact is the merges alone; what a token stands for follows from them.
+GPT-2 cuts it, by `PATTERN`; bytes of 0x80 and above count as letters, so that a word in any language stays together and
+invalid UTF-8 needs no special case. An artifact is the merges alone; the bytes of every token follow from them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import ArtifactError, CodingError, Symbols, Text, read_tensors, write_tensors
+from stackc.api import ArtifactError, CodingError, Int32, Int64, Symbols, Text, Tokens, read_tensors, write_tensors
 from stackc_subword.batches import encode_windows, end_to_end
-from stackc_subword.config import BYTES, BpeConfig
+from stackc_subword.config import BYTES
 
 FILE = "bpe.safetensors"
 
@@ -36,16 +35,11 @@ _TRAINED = 1 << 16
 
 
 class BpeCoder:
-    """A piece coder (`stackc.api.Coder`).
+    """A piece coder (`stackc.api.PieceCoder`).
 
     Args:
-        vocabulary: V; where the text has too few pairs, the last tokens stand for nothing.
+        vocabulary: V; if the text has too few pairs, the last tokens represent nothing.
     """
-
-    budget: ClassVar[bool] = BpeConfig.budget
-    ends: ClassVar[bool] = BpeConfig.ends
-    total: ClassVar[bool] = BpeConfig.total
-    needs_model: ClassVar[bool] = BpeConfig.needs_model
 
     def __init__(self, vocabulary: int) -> None:
         self.vocabulary = vocabulary
@@ -76,7 +70,7 @@ class BpeCoder:
         write_tensors(folder / FILE, {"merges": np.array(merges, np.int32).reshape(-1, 2)})
 
     def load(self, folder: Path) -> None:
-        """Read back what `fit` wrote."""
+        """Read the merges that `fit` wrote."""
         from tokenizers import Tokenizer, models
 
         path = folder / FILE
@@ -89,14 +83,12 @@ class BpeCoder:
         self._tokenizer = Tokenizer(models.BPE({name: token for token, name in enumerate(names)}, pairs))
         self._tokenizer.pre_tokenizer = _splitter()
 
-    def pieces(self) -> tuple[Symbols, npt.NDArray[np.int64]]:
+    def pieces(self) -> tuple[Symbols, Int64]:
         """The bytes of every token."""
         return end_to_end(self._texts)
 
-    def encode(
-        self, symbols: Symbols, bounds: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-        """The tokens of windows end to end, and how many each has."""
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
+        """The tokens of all windows, and the number of tokens in each."""
         if self._tokenizer is None:
             raise CodingError("bpe codes by merges; fit it to a text and load them first")
         return encode_windows(symbols, bounds, self._windows)
@@ -115,14 +107,14 @@ def _splitter() -> Any:
 
 
 def _pieces_of(train: Text) -> Iterator[str]:
-    """The documents in pieces, so that none is held whole."""
+    """The documents in pieces, so that none is held in memory whole."""
     for document in train.documents():
         for start in range(0, len(document), _TRAINED):
             yield document[start : start + _TRAINED].astype(np.uint8).tobytes().decode("latin-1")
 
 
-def _texts(merges: npt.NDArray[np.int32], vocabulary: int, path: Path) -> list[bytes]:
-    """What each token stands for. Two merges may give one text; the first of them gives it its token."""
+def _texts(merges: Int32, vocabulary: int, path: Path) -> list[bytes]:
+    """The bytes of each token. Two merges may give the same text; the first of them makes its token."""
     texts = [bytes([byte]) for byte in range(BYTES)]
     known = set(texts)
     size = BYTES

@@ -1,9 +1,9 @@
 """The coder `sentencepiece`: SentencePiece with identity normalisation, no prefix, and byte fall-back.
 
-SentencePiece reads characters and writes a blank as U+2581. So what is no UTF-8, and U+2581 itself, goes past it as
-byte pieces, and the text between them is its own. What comes back is compared with what went in: a window that the
-library does not restore is coded in byte pieces. Its scores are floats, so another build may cut a text otherwise; what
-a token stands for is the same everywhere.
+SentencePiece reads characters and writes a blank as U+2581. So invalid UTF-8, and U+2581 itself, are written as byte
+pieces without it, and it codes only the text between them. The pieces are compared with the window: a window that the
+library does not restore is coded in byte pieces. Its scores are floats, so another build may cut a text differently;
+the bytes of a token are the same everywhere.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import ArtifactError, CodingError, Symbols, Text, write_atomically
+from stackc.api import ArtifactError, CodingError, Int64, Symbols, Text, Tokens, write_atomically
 from stackc_subword.batches import encode_windows, end_to_end
 from stackc_subword.config import BYTES, SentencePieceConfig
 
@@ -27,18 +26,13 @@ FILE = "sentencepiece.model"
 BLANK = "\u2581"
 
 _BESIDE = re.compile(f"([\udc80-\udcff{BLANK}]+)")
-"""What SentencePiece is not given: bytes that are no UTF-8, as `surrogateescape` has them, and its own blank."""
+"""Text that SentencePiece does not receive: invalid UTF-8, as `surrogateescape` writes it, and its own blank."""
 
 _SENTENCE = 4000
 
 
 class SentencePieceCoder:
-    """A piece coder (`stackc.api.Coder`)."""
-
-    budget: ClassVar[bool] = SentencePieceConfig.budget
-    ends: ClassVar[bool] = SentencePieceConfig.ends
-    total: ClassVar[bool] = SentencePieceConfig.total
-    needs_model: ClassVar[bool] = SentencePieceConfig.needs_model
+    """A piece coder (`stackc.api.PieceCoder`)."""
 
     def __init__(self, config: SentencePieceConfig) -> None:
         self.config = config
@@ -87,7 +81,7 @@ class SentencePieceCoder:
             file.write(model.getvalue())
 
     def load(self, folder: Path) -> None:
-        """Read back what `fit` wrote."""
+        """Read the model that `fit` wrote."""
         from sentencepiece import SentencePieceProcessor
 
         path = folder / FILE
@@ -106,14 +100,12 @@ class SentencePieceCoder:
             )
         self._processor, self._texts, self._bytes = processor, texts, [tokens[name] for name in names]
 
-    def pieces(self) -> tuple[Symbols, npt.NDArray[np.int64]]:
+    def pieces(self) -> tuple[Symbols, Int64]:
         """The bytes of every token."""
         return end_to_end(self._texts)
 
-    def encode(
-        self, symbols: Symbols, bounds: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-        """The tokens of windows end to end, and how many each has."""
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
+        """The tokens of all windows, and the number of tokens in each."""
         if self._processor is None:
             raise CodingError("sentencepiece codes by a model; fit it to a text and load that first")
         return encode_windows(symbols, bounds, self._windows)
@@ -137,7 +129,7 @@ class SentencePieceCoder:
 
 
 def _why_not(reason: str) -> str:
-    """What the library means, and what to do: it tells of places and conditions in its own source."""
+    """What the library means, and what to do: its own message names places and conditions in its source."""
     if "sentences_.empty()" in reason:
         return "it has no characters but line ends (what is no UTF-8 is not read); take the coder bpe, which needs none"
     if found := re.search(r"required_chars\D*\d+ vs (\d+)", reason):
@@ -150,7 +142,7 @@ def _why_not(reason: str) -> str:
 
 
 def _text(processor: Any, token: int) -> bytes:
-    """What a token stands for: nothing, if it is no piece of text."""
+    """The bytes of a token: none, if it is not a piece of text."""
     piece: str = processor.id_to_piece(token)
     if processor.is_byte(token):
         return bytes([int(piece[3:5], 16)])
@@ -160,7 +152,7 @@ def _text(processor: Any, token: int) -> bytes:
 
 
 def _sentences(train: Text, sample: int) -> Iterator[str]:
-    """Runs of the text, evenly spread, about `sample` bytes in all; what is no UTF-8 in them is left out."""
+    """Runs of the text, evenly spread, about `sample` bytes in all, without invalid UTF-8."""
     count = -(-len(train.symbols) // _SENTENCE)
     wanted = min(count, max(1, sample // _SENTENCE))
     starts = {i * count // wanted for i in range(wanted)}

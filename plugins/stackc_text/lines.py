@@ -16,7 +16,7 @@ def json_texts(path: Path, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The ``text`` of every line, in UTF-8; blank lines are passed over, and lines whose text is null.
 
     Raises:
-        CorpusError: with ``file:line``, for a line that is no such object.
+        CorpusError: with ``file:line``, for a line that is not such an object.
     """
     for number, line in enumerate(_lines(path, pieces), 1):
         if line.strip() and (text := _text(line, f"{path}:{number}")) is not None:
@@ -34,7 +34,7 @@ def _text(line: bytes, where: str) -> bytes | None:
     if text is None and "text" in entry:
         return None  # as a row without a value of the other readers
     if not isinstance(text, str):
-        found = "no text field" if "text" not in entry else f"a text field that is no string ({text!r:.40})"
+        found = "no text field" if "text" not in entry else f"a text field that is not a string ({text!r:.40})"
         raise CorpusError(f"{where}: {found}")
     return text.encode("utf-8", "surrogatepass")  # JSON can hold halves of surrogate pairs
 

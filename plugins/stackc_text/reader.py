@@ -1,18 +1,16 @@
-"""Documents of a split: finds its files, reads each as its suffix says, cuts what is too long."""
+"""Documents of a split: finds its files, reads each as its suffix says, cuts long documents."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stackc.api import CorpusError, corpus_files
+from stackc_text.config import TextConfig
 from stackc_text.decompress import Kind, kind_of, open_pieces
 from stackc_text.lines import json_texts
-
-if TYPE_CHECKING:
-    from stackc_text import TextConfig
 
 
 class TextReader:
@@ -65,7 +63,7 @@ class TextReader:
         """The files of a split. Raises `CorpusError` for a pattern that matches none."""
         found = corpus_files(split, getattr(self.config, split))
         for path in found:
-            kind_of(path)  # an unknown suffix is told before the first file is read
+            kind_of(path)  # an unknown suffix is reported before the first file is read
         return found
 
     def _file(self, path: Path) -> Iterator[bytes]:
@@ -83,7 +81,7 @@ def _add(digest: Any, document: bytes) -> None:
 
 
 def _regroup(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of exactly `size` and a rest; one empty piece where there is nothing."""
+    """The same bytes in pieces of exactly `size` and a rest; one empty piece if there is nothing."""
     held = bytearray()
     first = True
     for piece in pieces:

@@ -71,7 +71,7 @@ class Longest:
 
 @attrs.frozen(kw_only=True)
 class Whole:
-    """One window a segment."""
+    """One window per segment."""
 
     bits_version: ClassVar[int] = 1
 
@@ -106,4 +106,4 @@ def stackc_register_windowings(register: Register) -> None:
     register("aligned", _aligned, Aligned, "equal-info windows that also end where a word starts")
     register("fixed-token", _fixed_token, FixedToken, "windows of a fixed number of symbols")
     register("longest", _longest, Longest, "windows of the longest text that a dictionary coder holds")
-    register("whole", _whole, Whole, "one window a segment")
+    register("whole", _whole, Whole, "one window per segment")

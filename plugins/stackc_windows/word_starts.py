@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api import Symbols
+from stackc.api import Mask, Symbols
 
 _IN_WORD = np.zeros(256, np.bool_)
 _IN_WORD[np.frombuffer(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", np.uint8)] = True
 _IN_WORD[0x80:] = True  # every byte of a character beyond ASCII, so that no cut falls inside one
 
 
-def word_starts(segment: Symbols) -> npt.NDArray[np.bool_]:
-    """bool[n]: a letter or digit that follows neither. Bytes from 0x80 on are letters.
+def word_starts(segment: Symbols) -> Mask:
+    """bool[n]: a letter or digit that follows neither. Bytes of 0x80 and above are letters.
 
     Args:
         segment: integers below 256; what came before the segment is not seen.
@@ -31,7 +30,7 @@ class Cuts:
 
     words: int
 
-    def __call__(self, segment: Symbols) -> npt.NDArray[np.bool_]:
+    def __call__(self, segment: Symbols) -> Mask:
         starts = word_starts(segment)
         if self.words > 1:
             places = np.flatnonzero(starts)

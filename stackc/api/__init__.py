@@ -10,15 +10,30 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
-from stackc.api.coders import BitSource, Coder, LaneDecoder, LaneEncoder, WindowDecoder, WindowEncoder
+from stackc.api.arrays import IDLE, RESTART, Float64, Frequencies, Int32, Int64, Mask, Symbols, Tokens
+from stackc.api.coders import (
+    AnyCoder,
+    BitSource,
+    Coder,
+    CoderFlags,
+    DictionaryCoder,
+    FittedCoder,
+    Intervals,
+    LaneCoder,
+    LaneDecoder,
+    LaneEncoder,
+    PieceCoder,
+    WindowDecoder,
+    WindowEncoder,
+)
 from stackc.api.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.api.extras import require
 from stackc.api.fields import bits, globs, speed
-from stackc.api.hooks import Register, hookimpl
+from stackc.api.hooks import hookimpl
 from stackc.api.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
 from stackc.api.models import Cost, Cut, Device, ModelBackend, Portability, Predictor, Progress, Text, TrainingTask
 from stackc.api.readers import Reader
+from stackc.api.register import Register
 from stackc.api.version import CONTRACT
 from stackc.api.windowings import Window, Windowing
 
@@ -27,59 +42,19 @@ if TYPE_CHECKING:
     from stackc.api.frequencies import cost_bits, normalise
     from stackc.api.kernels import kernel, kernel_of
     from stackc.api.names import corpus_files
+    from stackc.api.offsets import offsets_of
     from stackc.api.unpacking import unpacked
 
 __all__ = [
-    "CONTRACT",
-    "IDLE",
-    "MAX_ALPHABET",
-    "MAX_COUNT",
-    "MAX_WINDOW_SYMBOLS",
-    "PRECISION",
-    "RESTART",
-    "TOTAL",
-    "ArtifactError",
-    "BitSource",
-    "Coder",
-    "CodingError",
-    "CorpusError",
-    "Cost",
-    "Cut",
-    "Device",
-    "Frequencies",
-    "LaneDecoder",
-    "LaneEncoder",
-    "ModelBackend",
-    "PluginError",
-    "Portability",
-    "Predictor",
-    "Progress",
-    "Reader",
-    "RecipeError",
-    "Register",
-    "StackcError",
-    "Symbols",
-    "Text",
-    "TrainingTask",
-    "Window",
-    "WindowDecoder",
-    "WindowEncoder",
-    "Windowing",
-    "bits",
-    "corpus_files",
-    "cost_bits",
-    "globs",
-    "hookimpl",
-    "kernel",
-    "kernel_of",
-    "normalise",
-    "read_tensors",
-    "require",
-    "speed",
-    "unpacked",
-    "write_atomically",
-    "write_tensors",
-]
+    "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS", "PRECISION", "RESTART", "TOTAL",
+    "AnyCoder", "ArtifactError", "BitSource", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut",
+    "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder",
+    "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor",
+    "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask",
+    "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits", "corpus_files", "cost_bits", "globs", "hookimpl",
+    "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed", "unpacked",
+    "write_atomically", "write_tensors",
+]  # fmt: skip
 
 _LATE = {
     "corpus_files": "stackc.api.names",
@@ -87,11 +62,13 @@ _LATE = {
     "kernel": "stackc.api.kernels",
     "kernel_of": "stackc.api.kernels",
     "normalise": "stackc.api.frequencies",
+    "offsets_of": "stackc.api.offsets",
     "read_tensors": "stackc.api.files",
     "unpacked": "stackc.api.unpacking",
     "write_atomically": "stackc.api.files",
     "write_tensors": "stackc.api.files",
 }
+"""What is imported when it is first asked for, and from where."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a user can cause, and be told about in one line."""
+"""The errors that a user, a recipe, a file or a plugin can cause. Each is one line for the user."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MissingPackageError(PluginError):
 
 
 class CorpusError(StackcError):
-    """Text that cannot be read: no file, an empty corpus, a damaged archive."""
+    """Text that cannot be read: a missing file, an empty corpus, a damaged archive."""
 
 
 class ArtifactError(StackcError):
@@ -55,7 +55,7 @@ class ContainerError(StackcError):
     """A `.stk` file that is damaged, cut off, or made by another stack or machine.
 
     Attributes:
-        block: the number of the block that is to blame; None where none is.
+        block: the number of the damaged block; None if the error is not about one block.
     """
 
     def __init__(self, text: str, block: int | None = None) -> None:

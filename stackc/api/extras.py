@@ -1,4 +1,4 @@
-"""Packages that not everybody needs: each an extra, imported when what needs it is used."""
+"""Packages that only some parts need: extras, imported when such a part is used."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from stackc.api.errors import MissingPackageError
 
 
 def require(module: str, extra: str, part: str) -> ModuleType:
-    """Import what a part needs and not everybody has. Call it in the part's factory, never at a module's top.
+    """Import a package that a part needs and not everybody has. Call it in the part's factory, not at a module's top.
 
-    `need` for a part: the message says that it is one.
+    It is `need` with a message that names the part.
 
     Args:
         module: the module, e.g. "transformers".
-        extra: stackc's extra that installs it, e.g. "hf"; or what else pip is to install, e.g. "my-plugin[fast]".
+        extra: the extra of stackc that installs it, e.g. "hf"; or another argument for pip, e.g. "my-plugin[fast]".
         part: what recipes call the part, for the message.
 
     Returns:
@@ -28,7 +28,7 @@ def require(module: str, extra: str, part: str) -> ModuleType:
 
 
 def need(module: str, extra: str, who: str) -> ModuleType:
-    """As `require`, for an option or a module of stackc itself: `who` needs it, for the message."""
+    """Same as `require`, for an option or a module of stackc itself; the message names `who`."""
     install = f'pip install "{extra if "[" in extra else f"stackc[{extra}]"}"'
     try:
         return importlib.import_module(module)

@@ -40,8 +40,8 @@ def speed(default: Any = attrs.NOTHING, *, check: Any = None, help: str) -> Any:
 def globs(default: Any = attrs.NOTHING, *, help: str) -> Any:
     """A field of type ``str | tuple[str, ...]``: file names or glob patterns (``*``, ``?``, ``[..]``, ``**``).
 
-    In a recipe they count from the recipe's own folder. The configuration that the part's factory is given
-    holds them absolute (`based`), so that a reader need not know where the recipe lies.
+    In a recipe they are relative to the recipe's own folder. In the configuration that the part's factory receives they
+    are absolute (`based`), so that a reader need not know the recipe's folder.
     """
     return attrs.field(default=default, metadata={"help": help, SPEED_ONLY: True, GLOBS: True})
 

@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Float64, Int64
 from stackc.api.errors import CodingError
 from stackc.api.limits import MAX_ALPHABET, MAX_COUNT, PRECISION, TOTAL
 
 Frequencies = npt.NDArray[np.uint32]
-Counts = npt.NDArray[np.int64]
+Counts = Int64
 
 
 def normalise(counts: npt.NDArray[Any]) -> Frequencies:
     """Turn counts into frequencies that sum to T with every entry at least 1.
 
-    f[s] = 1 + floor(e[s] * (T - A) / sum(e)); what is left over goes to the largest f, to the lowest
-    index on a tie. Counts that are all zero are taken as all one.
+    f[s] = 1 + floor(e[s] * (T - A) / sum(e)); the rest goes to the largest f, to the lowest index on a
+    tie. Counts that are all zero count as all one.
 
     Args:
         counts: integers, shape (..., A), each in 0 .. 2^38 - 1; A in 1 .. 2^20.
@@ -54,9 +55,9 @@ def check_frequencies(freqs: npt.NDArray[Any], alphabet: int, where: str) -> Non
     """Raise `CodingError` unless every row of `freqs` (shape (L, A)) is a distribution a coder may use.
 
     Args:
-        freqs: the rows that a predictor answered.
+        freqs: the rows that a predictor gave.
         alphabet: the A that they must have.
-        where: who is to blame, for the message: the plugin and the level.
+        where: the plugin and the level, for the message.
     """
     if freqs.ndim != 2 or freqs.shape[1] != alphabet:
         raise CodingError(f"{where}: frequencies of shape {freqs.shape}, expected (lanes, {alphabet})")
@@ -69,7 +70,7 @@ def check_frequencies(freqs: npt.NDArray[Any], alphabet: int, where: str) -> Non
         raise CodingError(f"{where}: frequencies that sum to {int(sums[sums != TOTAL][0])}, expected 2^24 = {TOTAL}")
 
 
-def cost_bits(freqs: npt.NDArray[Any], symbols: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def cost_bits(freqs: npt.NDArray[Any], symbols: npt.NDArray[Any]) -> Float64:
     """Bits that each symbol costs under its row: -log2(f[s] / T). A measure only: it never decides a bit.
 
     Args:
@@ -77,5 +78,5 @@ def cost_bits(freqs: npt.NDArray[Any], symbols: npt.NDArray[Any]) -> npt.NDArray
         symbols: shape (n,), each in 0 .. A - 1.
     """
     picked = freqs[np.arange(len(symbols)), symbols]
-    cost: npt.NDArray[np.float64] = PRECISION - np.log2(picked.astype(np.float64))
+    cost: Float64 = PRECISION - np.log2(picked.astype(np.float64))
     return cost

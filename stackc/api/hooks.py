@@ -1,29 +1,28 @@
 """The plugin contract: one hook for each kind of part.
 
 A plugin is a package with an entry point in the group ``stackc`` that names a module. The module
-implements any of these hooks; each is handed a ``register(name, factory, config, summary)`` callback:
+implements any of these hooks; each is given a callback ``register(name, factory, config, summary, *, self_test=None)``:
 
 - ``name``: what recipes call the part; unique among the parts of its kind;
 - ``factory``: called with a structured ``config`` when the part is used, and only then: heavy imports go inside;
 - ``config``: an attrs class, every field keyword-only, with ``bits_version: ClassVar[int]`` (raised when the
   part's bits change); importing it must not import torch or numba. Fields are made by `stackc.api.bits`,
-  `speed` or `globs`. It may have ``problems(alphabet, settings) -> list[str]``: what a recipe should be told (readers
-  are asked with 256 and None); and a static ``doctor(device: Device) -> str``: try the part on this machine, in
-  seconds, and say in a line how it runs here, for ``stackc doctor``; or raise `StackcError`;
-- ``summary``: one line for ``stackc plugins list``.
+  `speed` or `globs`. It may have ``problems(alphabet, settings) -> list[str]``: problems that only the part knows of,
+  reported with the recipe's others (readers are asked with 256 and None);
+- ``summary``: one line for ``stackc plugins list``;
+- ``self_test(device: Device) -> str``: tries the part on this machine, in seconds, and says in a line how it runs here,
+  for ``stackc doctor``; or raises `StackcError`. Like the factory, it imports heavy packages when it is called. Without
+  it, a static method ``doctor`` of the configuration class is called, which contract 1.0 had instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pluggy
+
+from stackc.api.register import Register
 
 hookspec = pluggy.HookspecMarker("stackc")
 hookimpl = pluggy.HookimplMarker("stackc")
-
-Register = Callable[[str, Callable[[Any], Any], type, str], None]
 
 
 @hookspec
@@ -33,9 +32,9 @@ def stackc_register_models(register: Register) -> None:
 
 @hookspec
 def stackc_register_coders(register: Register) -> None:
-    """Register coders (`stackc.api.Coder`): ``[level.coder] kind = NAME``.
+    """Register coders (`stackc.api.Coder`, `DictionaryCoder`, `PieceCoder`): ``[level.coder] kind = NAME``.
 
-    ``config`` has the coder's flags too: ``budget``, ``ends``, ``total``, ``needs_model``: ClassVar[bool].
+    ``config`` also has the coder's flags (`stackc.api.CoderFlags`), which are declared nowhere else.
     """
 
 

@@ -20,4 +20,4 @@ class Reader(Protocol):
         """
 
     def fingerprint(self, split: str) -> str:
-        """A hash of all that `documents` would yield: of content, not of names or times."""
+        """A hash of everything that `documents` would yield: of content, not of names or times."""

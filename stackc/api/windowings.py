@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from attrs.validators import in_, instance_of, is_callable, optional
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Mask, Symbols
 
 if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
-    import numpy as np
-    import numpy.typing as npt
+    pass
 
 
 _WHOLE: Any = optional(instance_of(int))
@@ -20,14 +19,14 @@ _WHOLE: Any = optional(instance_of(int))
 
 @attrs.frozen(kw_only=True)
 class Windowing:
-    """Where windows end. A strategy is data, so that the level can pick the fastest route.
+    """Where windows end. Windowings are data, so that the level can choose the fastest route.
 
     A window closes when its next symbol does not fit in `bits`, at `symbols` symbols, where `cuts` says
     that a window starts, and at the segment's end, whichever comes first.
 
     Attributes:
-        bits: W, the bits of every window's code; None where windows are cut by symbols alone.
-        symbols: the symbol budget, 1 .. 65,535; None stands for the length of the level's segments.
+        bits: W, the bits of every window's code; None if windows are cut by symbols alone.
+        symbols: the symbol budget, 1 .. 65,535; None: the length of the level's segments.
         restart: when the *model's* context is emptied (the coder's state always restarts with the window).
         cuts: forced cuts, computed from a segment's symbols by the encoder only: bool[n], True where a
             window starts.
@@ -36,20 +35,18 @@ class Windowing:
     bits: int | None = attrs.field(default=None, validator=_WHOLE)
     symbols: int | None = attrs.field(default=1024, validator=_WHOLE)
     restart: Literal["window", "segment"] = attrs.field(default="window", validator=in_(("window", "segment")))
-    cuts: Callable[[Symbols], npt.NDArray[np.bool_]] | None = attrs.field(
-        default=None, validator=optional(is_callable())
-    )
+    cuts: Callable[[Symbols], Mask] | None = attrs.field(default=None, validator=optional(is_callable()))
 
 
 @attrs.frozen(kw_only=True)
 class Window:
-    """What a coder is told of every window that it codes at one level.
+    """What all windows of one level have in common, for the coder.
 
     Attributes:
         alphabet: A of the symbols.
         bits: W, or None without a bit budget.
         symbols: the symbol budget; a window with this many symbols is *full*.
-        token_bits: the bits of a token; codes are handed on in whole tokens.
+        token_bits: the bits of a token; codes are padded to whole tokens.
     """
 
     alphabet: int

@@ -10,14 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 from stackc.api.errors import CodingError, PartError
 from stackc.api.messages import amount
 from stackc.api.models import Portability
 from stackc.api.offsets import offsets_of
 from stackc.archive.format import PORTABILITIES
 from stackc.coding.level import Level
-
-Int64 = npt.NDArray[np.int64]
 
 
 class BlockCodec:

@@ -13,10 +13,11 @@ from typing import IO
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 from stackc.api.errors import ContainerError
 from stackc.api.messages import amount
+from stackc.api.offsets import offsets_of
 from stackc.api.streams import read_some, read_up_to
 from stackc.archive.format import (
     BLOCK_HEADER_SIZE,
@@ -160,9 +161,7 @@ class Index:
         if file_id != self.header.file_id:
             raise ContainerError("the index is of another file")
         sizes = np.frombuffer(index, "<u4", offset=INDEX_HEAD_SIZE).astype(np.int64)
-        self.positions: npt.NDArray[np.int64] = begin + np.concatenate(
-            [np.zeros(1, np.int64), np.cumsum(sizes + BLOCK_HEADER_SIZE)]
-        )
+        self.positions: Int64 = begin + offsets_of(sizes + BLOCK_HEADER_SIZE)
         if int(self.positions[-1]) != at:
             raise ContainerError("the index does not fit the blocks")
         expected = -(-self.trailer.size // self.header.block_size)

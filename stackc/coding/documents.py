@@ -10,11 +10,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError
 from stackc.parts.blame import said
-
-Int64 = npt.NDArray[np.int64]
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +109,7 @@ def outside(values: Symbols, alphabet: int) -> int | None:
     return largest if largest >= alphabet else None
 
 
-def window_starts(offsets: Int64, segment: int, budget: int, cuts: npt.NDArray[np.bool_] | None) -> Int64:
+def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) -> Int64:
     """Where windows start that end with `budget` symbols, before every cut and with their segment: int64[w]."""
     found = [np.zeros(0, np.int64)]
     for start, end in segments(offsets, segment):

@@ -1,8 +1,11 @@
-"""Values that come out of lanes in bursts, put back in the order of their jobs.
+"""Values that lanes produce in bursts, put into the order of their jobs.
 
-A *job* is what one lane codes from its start to its end; lanes take jobs in order, and a job's values come in order
-of time. So as soon as every job below some number has ended, the values of those jobs can be laid down for good. What
-waits for that is bounded by what the lanes make while one job lasts, not by the text.
+A *job* is what one lane codes from its start to its end; lanes take jobs in order, and a job's values come in order of
+time. So as soon as every job below some number has ended, the values of those jobs can be stored for good. The values
+that wait are bounded by what the lanes produce during one job, not by the text.
+
+Why not a list per job: a document may be a few tokens long, and then the lists would take most of the memory. Why not
+one sort at the end: all values would be held twice, each with the number of its job.
 """
 
 from __future__ import annotations
@@ -10,12 +13,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 from stackc.api.offsets import offsets_of
 
-Int64 = npt.NDArray[np.int64]
-
 HELD = 1 << 16
-"""Values that may wait before those that need not wait any longer are laid down."""
+"""Values that may wait before the finished jobs among them are stored."""
 
 
 class InOrder:
@@ -23,29 +25,29 @@ class InOrder:
 
     Args:
         dtype: of the values.
-        jobs: how many there are.
+        jobs: the number of jobs.
     """
 
     def __init__(self, dtype: npt.DTypeLike, jobs: int) -> None:
         self._counts = np.zeros(jobs, np.int64)
         self._done = np.empty(0, dtype)
-        self._settled = 0  # values laid down, in _done
+        self._settled = 0  # values stored in _done
         self._jobs = np.empty(HELD, np.int64)
         self._values = np.empty(HELD, dtype)
         self._held = 0
 
     @property
     def held(self) -> int:
-        """Values that wait."""
+        """The number of values that wait."""
         return self._held
 
     def add(self, jobs: Int64, values: npt.NDArray[np.generic], open_jobs: Int64) -> None:
-        """Take values in.
+        """Add values.
 
         Args:
-            jobs: int64[k], the job of each value; none below all the open jobs of an earlier call.
-            values: k of them; those of one job in order of time.
-            open_jobs: the jobs that lanes are at; lower ones have ended, and higher ones may be still to come.
+            jobs: int64[k], the job of each value; none of them below all open jobs of an earlier call.
+            values: k values; the values of one job in order of time.
+            open_jobs: the jobs that lanes work on; lower jobs have ended, and higher jobs may still come.
         """
         if self._held + len(values) > len(self._jobs):
             self._settle(int(min(open_jobs.min(initial=len(self._counts)), jobs.min())))
@@ -62,7 +64,7 @@ class InOrder:
         return self._done, offsets_of(self._counts)
 
     def _settle(self, below: int) -> None:
-        """Lay down the values of the jobs below a number, all of which have ended."""
+        """Store the values of the jobs below a number, all of which have ended."""
         jobs, values = self._jobs[: self._held], self._values[: self._held]
         order = np.argsort(jobs, kind="stable")
         jobs[:], values[:] = jobs[order], values[order]
@@ -72,7 +74,7 @@ class InOrder:
         first, last = int(jobs[0]), int(jobs[count - 1])
         self._counts[first : last + 1] += np.bincount(jobs[:count] - first)
         if self._settled + count > len(self._done):
-            # In place where the system can: growing then costs no second copy.
+            # In place if the system can: then growing needs no second copy.
             self._done.resize(max(self._settled + count, len(self._done) * 5 // 4), refcheck=False)
         self._done[self._settled : self._settled + count] = values[:count]
         self._settled += count
@@ -80,7 +82,7 @@ class InOrder:
         jobs[: self._held], values[: self._held] = jobs[count:].copy(), values[count:].copy()
 
     def _make_room(self, count: int) -> None:
-        """Room for so many values more, and as much again, so that settling stays rare beside adding."""
+        """Room for `count` more values and as much again, so that settling stays rare compared to adding."""
         if 2 * (self._held + count) > len(self._jobs):
             size = 4 * (self._held + count)
             self._jobs.resize(size, refcheck=False)

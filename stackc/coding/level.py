@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import CodingError
 from stackc.api.models import Portability, Predictor
 from stackc.coding.dictionary.dictionary import Dictionary
@@ -22,8 +22,6 @@ from stackc.coding.documents import Decoding, Encoding, bounds_of, row_of_intege
 from stackc.coding.pieces import PieceTable
 from stackc.coding.routes import Route, choose_route
 from stackc.coding.spec import LevelSpec
-
-Int64 = npt.NDArray[np.int64]
 
 
 class Level:
@@ -43,7 +41,7 @@ class Level:
     def __init__(
         self, spec: LevelSpec, dictionary: Dictionary | None = None, again: Callable[[], Level] | None = None
     ) -> None:
-        if spec.coder.needs_model and spec.load_predictor is None and dictionary is None:
+        if spec.flags.needs_model and spec.load_predictor is None and dictionary is None:
             raise CodingError(f"{spec.name}: the coder needs a model and there is none")
         self.spec = spec
         self.dictionary = dictionary
@@ -109,7 +107,7 @@ class Level:
     @property
     def total(self) -> bool:
         """Whether any tokens decode to something."""
-        return self.spec.coder.total
+        return self.spec.flags.total
 
     def without_cuts(self) -> Level:
         """The same level with windows that end only at their budgets: the baseline for the cost of forced cuts."""

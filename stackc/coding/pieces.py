@@ -1,6 +1,6 @@
-"""Levels of a piece coder: every token stands for a run of symbols of its own, a *piece*, wherever it stands.
+"""Levels of a piece coder: every token represents one run of symbols, its *piece*, in any context.
 
-The coder cuts a window into pieces as it sees fit; decoding lays pieces end to end, and needs no coder.
+The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import ArtifactError, CodingError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
@@ -18,23 +18,21 @@ from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import check_room, outside, symbol_dtype, window_starts
 from stackc.parts.blame import blaming
 
-Int64 = npt.NDArray[np.int64]
-
 BLOCK = 1 << 15
-"""Tokens that are decoded at a time: what they take besides the symbols stays small."""
+"""Tokens that are decoded at a time, so that the memory besides the symbols stays small."""
 
 
 class PieceTable:
     """The pieces of a fitted coder: to its level what a `Dictionary` is to a compiled one.
 
     Args:
-        coder: gives `pieces` and `encode` (`stackc.api.coders.Coder`).
-        vocabulary: V; tokens without a piece stand for nothing.
+        coder: gives `pieces` and `encode` (`stackc.api.PieceCoder`).
+        vocabulary: V; tokens without a piece represent nothing.
         alphabet: A of the symbols.
         who: the coder, for messages.
 
     Raises:
-        ArtifactError: pieces that are none.
+        ArtifactError: invalid pieces.
     """
 
     def __init__(self, coder: Any, vocabulary: int, alphabet: int, who: str = "the coder") -> None:
@@ -62,13 +60,13 @@ class PieceTable:
         offsets: Int64,
         segment: int,
         budget: int,
-        cuts: npt.NDArray[np.bool_] | None = None,
+        cuts: Mask | None = None,
         threads: int = 1,
         who: str = "",
     ) -> tuple[npt.NDArray[np.unsignedinteger[Any]], Int64]:
         """The pieces of documents, window by window: tokens, and int64[D + 1], where each document's start and end.
 
-        Arguments as of `Dictionary.encode`; a coder has threads of its own.
+        Arguments: see `Dictionary.encode`; a coder has its own threads.
         """
         if outside(symbols, self._alphabet) is not None:
             raise CodingError(f"{who}: a symbol outside its alphabet of {self._alphabet}")

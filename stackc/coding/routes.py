@@ -17,7 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.models import Portability, Predictor
 from stackc.api.offsets import offsets_of
@@ -26,9 +26,8 @@ from stackc.coding.documents import Decoding, Encoding, outside, symbol_dtype
 from stackc.coding.pieces import PieceTable
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
+from stackc.parts.abilities import cuts_pieces, lists_texts
 
-Int64 = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Tokens = npt.NDArray[np.integer]
 
 
@@ -73,7 +72,7 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     """
     if dictionary is not None:
         return Texts(spec, dictionary)
-    if hasattr(spec.coder, "pieces") and spec.vocabulary is not None:
+    if spec.vocabulary is not None and cuts_pieces(spec.coder):
         return Texts(spec, PieceTable(spec.coder, spec.vocabulary, spec.alphabet, spec.coder_name))
     if spec.vocabulary is not None:
         raise CodingError(f"{spec.name}: its coder works by a dictionary, and the level is not compiled")
@@ -98,7 +97,7 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
         model: the level's, once it exists; before that, None: it is taken to allow it.
     """
     if spec.vocabulary is not None:
-        return "a token of its coder is a piece" if hasattr(spec.coder, "pieces") else None
+        return "a token of its coder is a piece" if cuts_pieces(spec.coder) else None
     bits = spec.windowing.bits
     if bits is None:
         return "its windows have no bit budget"
@@ -106,7 +105,7 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
         return f"a window has {bits} bits, and at most {COMPILE_BITS} are compiled"
     if not spec.restarts_with_window:
         return "the model's context does not restart with every window"
-    if not hasattr(spec.coder, "dictionary"):
+    if not lists_texts(spec.coder):
         return f"its coder ({type(spec.coder).__name__}) has no compiled form"
     needed = compiling_bytes(1 << bits, spec.alphabet, spec.lanes)
     if needed > memory * 1_000_000:
@@ -187,7 +186,7 @@ class Stepped:
 
     def __init__(self, spec: LevelSpec, how: Encode = encode_stepped) -> None:
         self._spec, self._how = spec, how
-        self.runs_model = spec.coder.needs_model
+        self.runs_model = spec.flags.needs_model
         self.portability: Portability = spec.model.portability if spec.model is not None else "portable"
         # In a single lane whole documents are stepped: windows side by side would be other calls of the model.
         self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.lanes > 1

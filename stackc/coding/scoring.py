@@ -1,4 +1,8 @@
-"""What a frozen model pays for known symbols: the figures of every table (never a bit of a code)."""
+"""The cost of known symbols under a frozen model: the figures of every table (never a bit of a code).
+
+Always from the frozen integers, never from the float model that was trained: quantising costs something, and a reported
+rate must be one that the coder reaches. Logarithms in floats are safe here, because no bit depends on them.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,23 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import RESTART, Frequencies, Symbols
+from stackc.api.arrays import RESTART, Float64, Frequencies, Int64, Mask, Symbols
 from stackc.api.frequencies import normalise
 from stackc.api.limits import PRECISION
 from stackc.api.models import Predictor
 from stackc.coding.documents import segments
 
-Int64 = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-
 
 def rows(predictor: Predictor, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
-    """The rows of a known segment, in blocks: by scoring where the predictor can and may, else by stepping.
+    """The rows of a known segment, in blocks: by scoring if the predictor can and is portable, else by stepping.
+
+    A predictor that is not portable may give other rows when it scores than when it steps, and the coder steps it.
 
     Args:
         predictor: the frozen model.
         segment: n symbols.
-        restarts: bool[n], True where the context is emptied first; position 0 always is.
+        restarts: bool[n], True at symbols before which the context is emptied; it always is at position 0.
     """
     if predictor.portability == "portable" and hasattr(predictor, "score"):
         yield from predictor.score(segment, restarts)
@@ -41,14 +42,14 @@ def rows(predictor: Predictor, segment: Symbols, restarts: Mask | None = None) -
 def symbol_bits(
     predictor: Predictor, symbols: Symbols, offsets: Int64, segment: int, starts: Int64 | None = None
 ) -> Iterator[Float64]:
-    """What a frozen model pays for each symbol of documents, in bits, in blocks of any size: float64[m].
+    """The cost of each symbol of documents under a frozen model, in bits, in blocks of any size: float64[m].
 
     Args:
         predictor: the frozen model.
-        symbols: the documents end to end.
+        symbols: the documents, one after another.
         offsets: int64[D + 1].
         segment: contexts always restart at a segment's start.
-        starts: further places where they restart, ascending (window starts); None: nowhere else.
+        starts: further places where contexts restart, ascending (window starts); None: there are none.
     """
     for first, last in segments(offsets, segment):
         piece = symbols[first:last]
@@ -64,7 +65,7 @@ def symbol_bits(
 def total_bits(
     predictor: Predictor, symbols: Symbols, offsets: Int64, segment: int, starts: Int64 | None = None
 ) -> float:
-    """Cross-entropy of documents under a frozen model, in bits, over all of them. Arguments as of `symbol_bits`."""
+    """Cross-entropy of documents under a frozen model, in bits, over all of them. Arguments: see `symbol_bits`."""
     total = 0.0
     for block in symbol_bits(predictor, symbols, offsets, segment, starts):
         total += math.fsum(block)
@@ -72,7 +73,7 @@ def total_bits(
 
 
 def _picked(predictor: Predictor, segment: Symbols, restarts: Mask | None) -> Iterator[Frequencies]:
-    """What each row gives the symbol that comes, in blocks: uint32[m]."""
+    """The frequency of each symbol in its row, in blocks: uint32[m]."""
     if predictor.portability == "portable" and hasattr(predictor, "pick"):
         yield from predictor.pick(segment, restarts)
         return

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
-from stackc.api.coders import Coder
+from stackc.api.arrays import Int64, Mask, Symbols
+from stackc.api.coders import AnyCoder, CoderFlags
 from stackc.api.errors import CodingError
 from stackc.api.models import Predictor
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import outside, segments
 from stackc.parts.checked import cuts_of
-
-Int64 = npt.NDArray[np.int64]
 
 
 @attrs.frozen(kw_only=True, slots=False, eq=False)
@@ -37,6 +35,7 @@ class LevelSpec:
         load_predictor: gives the frozen model when it is first needed; None if there is no model.
         lanes: windows or segments coded side by side (speed only).
         threads: of a level with a table of texts (speed only).
+        flags: what the coder can do: its configuration. By default the coder itself, if it has the flags too.
         coder_name: the coder in messages (`stackc.parts.blame.blame`); "": named after the level.
         windowing_name: likewise.
 
@@ -48,14 +47,19 @@ class LevelSpec:
     alphabet: int
     segment: int
     windowing: Windowing
-    coder: Coder
+    coder: AnyCoder
     token_bits: int
     vocabulary: int | None = None
     load_predictor: Callable[[], Predictor] | None = None
     lanes: int = 256
     threads: int = 1
+    flags: CoderFlags = attrs.field()
     coder_name: str = attrs.field()
     windowing_name: str = attrs.field()
+
+    @flags.default
+    def _(self) -> CoderFlags:
+        return cast(CoderFlags, self.coder)
 
     @coder_name.default
     def _(self) -> str:
@@ -69,7 +73,7 @@ class LevelSpec:
         bits = self.windowing.bits
         if bits is None:
             return
-        if not self.coder.budget:
+        if not self.flags.budget:
             raise CodingError(f"{self.name}: the coder cannot obey a bit budget of {bits}; use fixed-token or whole")
         if bits < self.alphabet.bit_length():  # 2^bits - 1 < alphabet
             raise CodingError(f"{self.name}: windows of {bits} bits cannot hold {self.alphabet} symbols and an end")
@@ -119,9 +123,9 @@ class LevelSpec:
     @property
     def model(self) -> Predictor | None:
         """The predictor under which the coder codes; None for a coder without a model."""
-        return self.predictor if self.coder.needs_model else None
+        return self.predictor if self.flags.needs_model else None
 
-    def cuts(self, symbols: Symbols, bounds: Int64) -> npt.NDArray[np.bool_] | None:
+    def cuts(self, symbols: Symbols, bounds: Int64) -> Mask | None:
         """The windowing's forced cuts, segment by segment: bool[n]; None if it forces none."""
         if self.windowing.cuts is None:
             return None

@@ -11,26 +11,24 @@ leaves the model idle for the others. Lanes are refilled one by one; `stackc.cod
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.errors import PartError
 from stackc.api.offsets import offsets_of
 from stackc.coding.documents import Encoding, check_room, segments
 from stackc.coding.jobs import InOrder
 from stackc.coding.spec import LevelSpec
-from stackc.parts.lanes import GuardedLaneDecoder, GuardedLaneEncoder, first_symbol, outside_alphabet, turned_away
-
-Int64 = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from stackc.parts.lanes import first_symbol, lane_decoder, lane_encoder, outside_alphabet, turned_away
 
 SCORED = 1 << 16
 """Symbols that are scored in one pass, or one segment: short segments go together, since a pass costs its calls."""
 
 
-Encode = Callable[[LevelSpec, Symbols, Int64, Mask | None], tuple[InOrder, InOrder]]
+Encode: TypeAlias = "Callable[[LevelSpec, Symbols, Int64, Mask | None], tuple[InOrder, InOrder]]"
 """How segments int64[J, 2] are encoded: to their tokens and their windows' starts, by segment."""
 
 
@@ -50,7 +48,7 @@ def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mas
 def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
     lanes = max(1, min(spec.lanes, len(bounds)))
     budget = spec.window.symbols
-    coder = GuardedLaneEncoder(spec.coder, spec.window, lanes, spec.coder_name)
+    coder = lane_encoder(spec.coder, spec.flags, spec.window, lanes, spec.coder_name)
     predictor = spec.model
     state = predictor.start(lanes) if predictor else None
     tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
@@ -108,7 +106,7 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
 
 def encode_scored(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
     """Contexts that only segments restart: score segments, several in a pass, and cut windows as the rows come."""
-    coder = GuardedLaneEncoder(spec.coder, spec.window, 1, spec.coder_name)
+    coder = lane_encoder(spec.coder, spec.flags, spec.window, 1, spec.coder_name)
     tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
     only, unfilled = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     number = 0
@@ -185,9 +183,8 @@ class _DecodingLanes:
     def __init__(self, spec: LevelSpec, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64) -> None:
         self.count = max(1, min(spec.lanes, len(firsts)))
         self._spec, self._firsts, self._lasts = spec, firsts, lasts
-        self._coder = GuardedLaneDecoder(
-            spec.coder, spec.window, self.count, np.ascontiguousarray(tokens, np.uint32), spec.coder_name
-        )
+        tokens = np.ascontiguousarray(tokens, np.uint32)
+        self._coder = lane_decoder(spec.coder, spec.flags, spec.window, self.count, tokens, spec.coder_name)
         self._queue = np.flatnonzero(lasts > firsts)  # jobs without tokens come out empty
         self.job = np.full(self.count, -1, np.int64)
         self._at, self._end = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)

@@ -1,7 +1,8 @@
-"""What ``stackc plugins check`` finds out about one part: that its factory makes what its kind promises."""
+"""What ``stackc plugins check`` tries with one part: its factory, and a window there and back."""
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 
 from stackc.api.errors import MissingPackageError, StackcError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
-from stackc.api.models import Cost, Portability, Predictor
+from stackc.api.models import Cost, Predictor
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import not_restored
+from stackc.parts.abilities import has_tables
 from stackc.parts.checked import GuardedPredictor, cuts_of
 from stackc.parts.part import Part
 from stackc.parts.rules import made_problems
@@ -22,7 +24,7 @@ from stackc.parts.rules import made_problems
 
 @attrs.define
 class Verdict:
-    """Problems, each a broken promise, and notes on what could not be tried; what was raised, for a traceback."""
+    """Problems, each a broken rule; notes on trials that were not possible; exceptions, for a traceback."""
 
     problems: list[str] = attrs.Factory(list)
     notes: list[str] = attrs.Factory(list)
@@ -70,14 +72,14 @@ def _try_model(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
 
 
 def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
-    if hasattr(made, "fit"):
+    if has_tables(made):
         verdict.notes.append("no window coded: it needs tables fitted to a text")
         return
     if getattr(config, "vocabulary", None) is not None:
         verdict.notes.append("no window coded: it needs a model to make its dictionary of")
         return
     text = np.random.default_rng(1).integers(0, 7, 300)
-    for bits in (16, 256, None) if made.budget else (None,):
+    for bits in (16, 256, None) if config.budget else (None,):
         level = Level(
             LevelSpec(
                 name="check",
@@ -85,8 +87,9 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
                 segment=len(text),
                 windowing=Windowing(bits=bits, symbols=70),
                 coder=made,
+                flags=config,
                 token_bits=8,
-                load_predictor=_even if made.needs_model else None,
+                load_predictor=_even if config.needs_model else None,
                 coder_name=f"windows of {bits} bits" if bits else "windows of 70 symbols",
             )
         )
@@ -95,21 +98,11 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
 
 
 def _even() -> Predictor:
-    return GuardedPredictor(_Even(), _Even.alphabet, "check")
-
-
-class _Even:
-    """A predictor under which seven symbols are alike."""
-
-    alphabet = 7
-    portability: Portability = "portable"
-    rows = np.array([[TOTAL // 7 + TOTAL % 7, *[TOTAL // 7] * 6]], np.uint32)
-
-    def start(self, lanes: int) -> None:
-        """Nothing to remember."""
-
-    def step(self, state: None, symbols: Any) -> Any:
-        return self.rows.repeat(len(symbols), axis=0)
+    """A model under which seven symbols are equally likely, nearly."""
+    row = np.array([[TOTAL // 7 + TOTAL % 7, *[TOTAL // 7] * 6]], np.uint32)
+    model: Any = types.SimpleNamespace(alphabet=7, portability="portable", start=lambda lanes: None)
+    model.step = lambda state, symbols: row.repeat(len(symbols), axis=0)
+    return GuardedPredictor(model, 7, "check")
 
 
 def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None:

@@ -1,4 +1,4 @@
-"""A level tried on what it is to code: decoding must give it back.
+"""A level tried on the text that it is to code: decoding must restore it.
 
 A build proves each level once, before a long run and by name (`prove`), and compares all of its held-out text
 (`not_restored`). Opened levels are not proved again: the build that wrote the stack has done it.
@@ -7,20 +7,19 @@ A build proves each level once, before a long run and by name (`prove`), and com
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.coding.documents import Encoding
 from stackc.coding.level import Level
 from stackc.parts.checked import GuardedPredictor, cuts_of
 
 CODED, MOST_CODED = 64, 1024
-"""Symbols that a coder must give back: this many, or about two windows, but no more than the second number."""
+"""Symbols that a coder must restore: this many, or about two windows, but no more than the second number."""
 
 
 def prove(level: Level, symbols: Symbols) -> None:
-    """Try a level on the first symbols of what it is to encode: windowing, model and coder, each by its own rules.
+    """Try a level on the first symbols that it is to encode: windowing, model and coder, each by its own rules.
 
     A model that is still learning is not tried. Tokens of a model that is not portable are decoded whenever they are
     made (`stackc.coding.routes.Verified`).
@@ -48,7 +47,7 @@ def prove(level: Level, symbols: Symbols) -> None:
         raise PartError(problem)
 
 
-def not_restored(level: Level, coded: Encoding, symbols: Symbols, offsets: npt.NDArray[np.int64]) -> str | None:
+def not_restored(level: Level, coded: Encoding, symbols: Symbols, offsets: Int64) -> str | None:
     """Why decoding does not give back the symbols of these documents, naming the coder; None if it does.
 
     Raises:

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 from stackc.api.errors import StackcError
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
 from stackc.stack.stack import Stack
 from stackc.stack.store import Store
-
-Int64 = npt.NDArray[np.int64]
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Who is at fault: the name of a part in messages, and its unexpected exceptions turned into one line."""
+"""The name of a part in messages, and its unexpected exceptions turned into one line with that name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from stackc.parts.part import Part
 
 TRACEBACK = "STACKC_TRACEBACK"
-"""The environment variable that has the command line print where an error came from."""
+"""The environment variable that makes the command line print tracebacks."""
 
 
 def blame(where: str, part: Part) -> str:
-    """Who breaks a rule, for messages: ``M1: coder 'rans' (plugin 'stackc-rans', stackc-rans 0.1.0)``.
+    """The part that breaks a rule, for messages: ``M1: coder 'rans' (plugin 'stackc-rans', stackc-rans 0.1.0)``.
 
     Args:
         where: the level's name, or "corpus".
@@ -32,11 +32,11 @@ def wants_traceback() -> bool:
 class blaming:
     """Around a call of a part: an exception that no part should raise becomes an error that names it.
 
-    Errors that the part may raise pass, and so does what the machine is to blame for: files and memory. A class and no
-    generator, since it stands around every step of a model and a coder.
+    Errors that the part may raise pass, and so do errors of the machine: files and memory. A class and not a generator
+    with `contextlib.contextmanager`, which is several times slower: it surrounds every step of a model and a coder.
 
     Args:
-        who: as `blame` says it.
+        who: see `blame`.
         what: the method that is called.
 
     Raises:
@@ -59,6 +59,6 @@ class blaming:
 
 
 def said(error: BaseException) -> str:
-    """What an exception says, in one line. Those of attrs carry more than that."""
+    """The text of an exception in one line; exceptions of attrs have more arguments than the text."""
     text = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
     return " ".join(text.split())

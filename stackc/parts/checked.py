@@ -1,19 +1,18 @@
-"""Parts held to what they promise while they code: a broken promise names the level, the part and the rule.
+"""Checks of what parts return while they code: a broken rule is an error that names the level, the part and the rule.
 
-A build decodes and compares its held-out text as well; this says who is to blame, and before a long run. What is
-checked costs little: a part's first answers and then one in `EVERY`, and sums over whole results. Exceptions that a
-part should not raise become errors that name it (`stackc.parts.blame`).
+A build also decodes and compares its held-out text. These checks find a fault before a long run, and name the part.
+They are cheap: a part's first results, then one in `EVERY`, and sums over whole results. Exceptions that a part should
+not raise become errors that name it (`stackc.parts.blame`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies, Symbols
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Portability, Predictor
@@ -21,35 +20,31 @@ from stackc.api.readers import Reader
 from stackc.api.windowings import Windowing
 from stackc.parts.blame import blaming
 
-if TYPE_CHECKING:
-    pass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
-_END: Any = object()
+Item = TypeVar("Item")
 
 FIRST = 8
-"""Answers of a predictor that are all looked at."""
+"""The first results of a predictor, all of which are checked."""
 
 EVERY = 64
-"""Of the later ones, one in so many."""
+"""Of the later results, one in this many is checked."""
+
+TRIED = 16
+"""Symbols on which a portable predictor must give the same rows however it is asked."""
 
 LOOKED = 256
-"""Rows of an answer that are looked at: of a whole scored segment, its first."""
+"""Rows of a result that are checked: the first ones of a whole scored segment."""
 
 
 class GuardedPredictor:
-    """A loaded predictor whose answers are looked at as they pass. It has the optional methods that the other has.
+    """A loaded predictor whose results are checked as they pass. It has the optional methods of the inner predictor.
 
     Args:
         inner: the predictor.
-        alphabet: the A of the symbols that it is to answer for.
+        alphabet: the A that the level needs.
         who: `stackc.parts.blame.blame` of its part.
 
     Raises:
-        PartError: it is no predictor, has another alphabet, or a portability that there is not.
+        PartError: it is not a predictor, or has another alphabet or an unknown portability.
     """
 
     def __init__(self, inner: Predictor, alphabet: int, who: str) -> None:
@@ -65,19 +60,19 @@ class GuardedPredictor:
             raise PartError(f"{who}: a portability of {inner.portability!r}; there are {known}")
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else, such as `take` and `parameters`; `score` only where the predictor has it."""
-        if name == "_inner":  # while a copy is being made there is none yet
+        """Everything else, such as `take` and `parameters`; `score` only if the predictor has it."""
+        if name == "_inner":  # while a copy is being made it does not exist yet
             raise AttributeError(name)
         found = getattr(self._inner, name)
         return self._score if name == "score" else found
 
-    def step(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: Any, symbols: Int64) -> Frequencies:
         rows = self._ask(state, symbols)
         if self._looks():
             self._check(rows[symbols != IDLE] if (symbols == IDLE).any() else rows)
         return rows
 
-    def _ask(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def _ask(self, state: Any, symbols: Int64) -> Frequencies:
         with blaming(self._who, "step"):
             rows = self._inner.step(state, symbols)
         self._check_type(rows, "step")
@@ -87,22 +82,17 @@ class GuardedPredictor:
         with blaming(self._who, "start"):
             return self._inner.start(lanes)
 
-    def _score(self, segment: Symbols, restarts: npt.NDArray[np.bool_] | None = None) -> Iterator[Frequencies]:
-        told = 0
-        with blaming(self._who, "score"):
-            scored = iter(self._inner.score(segment, restarts))  # type: ignore[attr-defined]
-        while True:
-            with blaming(self._who, "score"):
-                rows = next(scored, None)
-            if rows is None:
-                break
+    def _score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
+        count = 0
+        scored: Any = self._inner
+        for rows in _each(self._who, "score", lambda: scored.score(segment, restarts)):
             self._check_type(rows, "score")
             if self._looks():
                 self._check(rows)
-            told += len(rows)
+            count += len(rows)
             yield rows
-        if told != len(segment):
-            raise PartError(f"{self._who}: score gave {told} rows for a segment of {len(segment)} symbols")
+        if count != len(segment):
+            raise PartError(f"{self._who}: score gave {count} rows for a segment of {len(segment)} symbols")
 
     def _looks(self) -> bool:
         self._asked += 1
@@ -120,13 +110,13 @@ class GuardedPredictor:
             raise PartError(str(error)) from error
 
     def prove(self, symbols: Symbols) -> None:
-        """Hold a predictor that says it is portable to it, once: on the first symbols of what is to be coded.
+        """Check once that a predictor is as portable as it says, on the first symbols of the text to code.
 
-        The answers alone, among other lanes, and by scoring must be the same, bit for bit. What another machine
-        answers cannot be known here.
+        The rows of a single lane, of a lane among others, and of scoring must be equal, bit for bit. What another
+        machine gives cannot be known here.
 
         Raises:
-            PartError: they are not.
+            PartError: they are not equal.
         """
         if self._proved or self.portability != "portable":
             return
@@ -138,8 +128,8 @@ class GuardedPredictor:
             self._same(alone, np.concatenate([alone[:0], *scored]), "by scoring")
         self._proved = True
 
-    def _stepped(self, known: npt.NDArray[np.int64], lanes: int, lane: int) -> Frequencies:
-        """The rows of one lane; the others are given other symbols, or left alone."""
+    def _stepped(self, known: Int64, lanes: int, lane: int) -> Frequencies:
+        """The rows of one lane; the other lanes receive other symbols, or are idle."""
         state = self.start(lanes)
         inputs = np.full(lanes, RESTART, np.int64)
         rows = np.zeros((len(known), self.alphabet), np.uint32)
@@ -161,15 +151,28 @@ class GuardedPredictor:
             )
 
 
-def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> npt.NDArray[np.bool_]:
-    """Where a windowing forces windows to start in a segment: bool[n]. It must have `cuts`.
+def _each(who: str, what: str, make: Callable[[], Iterable[Item]]) -> Iterator[Item]:
+    """The items of a part's generator. Exceptions in the generator name the part; those of the consumer do not."""
+    with blaming(who, what):
+        items = iter(make())
+    while True:
+        with blaming(who, what):
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
+
+
+def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = False) -> Mask:
+    """Where a windowing forces windows to start in a segment: bool[n]. The windowing must have `cuts`.
 
     Args:
         who: `stackc.parts.blame.blame` of its part.
-        twice: ask again, and hold the answers against each other.
+        twice: ask twice and compare the results.
 
     Raises:
-        PartError: an answer that is none, or not the same again; an attempt to change the segment.
+        PartError: a result of the wrong type or shape, two different results, or an attempt to change the segment.
     """
     assert windowing.cuts is not None
     given = segment.view()
@@ -188,7 +191,7 @@ def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = Fals
 
 
 class GuardedReader:
-    """A reader whose documents and fingerprints are what they must be.
+    """A reader whose documents and fingerprints are checked.
 
     Args:
         inner: the reader.
@@ -199,26 +202,16 @@ class GuardedReader:
         self._inner, self._who = inner, who
 
     def documents(self, split: str) -> Iterator[bytes]:
-        """Those of the reader. Raises `PartError` at one that is not bytes."""
-        with blaming(self._who, "documents"):
-            documents = iter(self._inner.documents(split))
-        while True:
-            with blaming(self._who, "documents"):
-                document = next(documents, _END)
-            if document is _END:
-                return
+        """The reader's documents. Raises `PartError` at one that is not bytes."""
+        for document in _each(self._who, "documents", lambda: self._inner.documents(split)):
             if not isinstance(document, bytes):
                 raise PartError(f"{self._who}: documents gave a {type(document).__name__}; every document is bytes")
             yield document
 
     def fingerprint(self, split: str) -> str:
-        """That of the reader. Raises `PartError` where it tells nothing: text that changed would go unnoticed."""
+        """The reader's fingerprint. Raises `PartError` if it is empty: changed text would go unnoticed."""
         with blaming(self._who, "fingerprint"):
             found = self._inner.fingerprint(split)
         if not isinstance(found, str) or not found:
             raise PartError(f"{self._who}: fingerprint gave {found!r}; it is a hash of the content, as text")
         return found
-
-
-TRIED = 16
-"""Symbols on which a portable predictor must answer alike however it is asked."""

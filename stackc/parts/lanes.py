@@ -1,7 +1,11 @@
-"""Any coder over lanes: its own lanes where it has them, else one window encoder or decoder a lane, in a loop.
+"""Any coder over lanes: its own lanes if it has them, else one window encoder or decoder per lane, in a loop.
 
-A coder that does not mark where windows end gets each window's symbol count written before its code: 16 bits,
-zeros added to whole tokens.
+If a coder does not mark where windows end, each window's symbol count is written before its code: 16 bits, padded with
+zeros to whole tokens. A count and not an end symbol: an end symbol would change the alphabet that the model predicts,
+and take probability from the other symbols at every step.
+
+The level sees one type of lanes, whatever the coder has. Each code of a window encoder is checked here, where its bits
+are still known; a coder's own lanes are checked by their results (`stackc.coding.routes`).
 
 Legend: L lanes, A alphabet, K chosen lanes, m symbols.
 """
@@ -9,70 +13,82 @@ Legend: L lanes, A alphabet, K chosen lanes, m symbols.
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import IDLE, Frequencies
-from stackc.api.coders import Coder, LaneDecoder, LaneEncoder, WindowDecoder
+from stackc.api.arrays import IDLE, Frequencies, Int64, Mask, Tokens
+from stackc.api.coders import Coder, CoderFlags, LaneDecoder, LaneEncoder, WindowDecoder
 from stackc.api.errors import CodingError, PartError
 from stackc.api.windowings import Window
 from stackc.parts.blame import blaming
 from stackc.parts.packing import TokenBits, pack
 
-if TYPE_CHECKING:
-    pass
-
-Int64 = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-Tokens = npt.NDArray[np.uint32]
+Run: TypeAlias = "Callable[[int, Frequencies | None, Int64, Mask], tuple[Tokens, Int64]]"
+"""`LaneEncoder.run`."""
 
 COUNT_BITS = 16
 """Bits of the symbol count before a window of a coder that does not mark ends."""
 
 
-def lane_encoder(coder: Coder, window: Window, lanes: int, who: str = "the coder") -> Any:
-    """A `LaneEncoder` of the coder, with its optional method `run` in any case. `who`: the coder, for messages."""
-    if not hasattr(coder, "lane_encoder"):
-        return AdaptedLaneEncoder(coder, window, lanes, who)
-    made = coder.lane_encoder(window, lanes)
-    return made if hasattr(made, "run") else RunningLaneEncoder(made, window, lanes, who)
+def lane_encoder(coder: Any, flags: CoderFlags, window: Window, lanes: int, who: str = "the coder") -> LevelLaneEncoder:
+    """The lanes that the level encodes in, in the highest tier that the coder has.
+
+    Args:
+        coder: any window coder.
+        flags: the coder's configuration, which declares them.
+        window: what the windows of all lanes have in common.
+        lanes: L.
+        who: the coder, for messages.
+    """
+    with blaming(who, "its encoder"):
+        own = hasattr(coder, "lane_encoder")
+        inner = coder.lane_encoder(window, lanes) if own else AdaptedLaneEncoder(coder, flags, window, lanes, who)
+    return LevelLaneEncoder(inner, window, lanes, who, getattr(inner, "run", None))
 
 
 def lane_decoder(
-    coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[Any], who: str = "the coder"
-) -> LaneDecoder:
-    """A `LaneDecoder` of the coder."""
-    if not hasattr(coder, "lane_decoder"):
-        return AdaptedLaneDecoder(coder, window, lanes, tokens, who)
-    made: LaneDecoder = coder.lane_decoder(window, lanes, tokens)
-    return made
+    coder: Any, flags: CoderFlags, window: Window, lanes: int, tokens: npt.NDArray[Any], who: str = "the coder"
+) -> LevelLaneDecoder:
+    """The lanes that the level decodes `tokens` in; other arguments: see `lane_encoder`."""
+    with blaming(who, "its decoder"):
+        if hasattr(coder, "lane_decoder"):
+            return LevelLaneDecoder(coder.lane_decoder(window, lanes, tokens), who)
+        return LevelLaneDecoder(AdaptedLaneDecoder(coder, flags, window, lanes, tokens, who), who)
 
 
-class RunningLaneEncoder:
-    """Adds `run` to a lane encoder without one.
+class LevelLaneEncoder:
+    """Lanes with `run` in any case; unexpected exceptions name the coder.
 
     Args:
         inner: codes the lanes.
         window: what their windows have in common.
         lanes: L.
         who: the coder, for messages.
+        run: the `run` of `inner`. None: symbols are added one by one, which any lanes can do. That needs the open
+            windows' sizes, which lanes do not tell, so they are counted here.
     """
 
-    def __init__(self, inner: LaneEncoder, window: Window, lanes: int, who: str = "the coder") -> None:
-        self._inner, self._budget, self._who = inner, window.symbols, who
+    def __init__(
+        self, inner: LaneEncoder, window: Window, lanes: int, who: str = "the coder", run: Run | None = None
+    ) -> None:
+        self._inner, self._budget, self._who, self._run = inner, window.symbols, who, run
         self._boundless = window.bits is None
         self._sizes = np.zeros(lanes, np.int64)
 
     def add(self, freqs: Frequencies | None, symbols: Int64) -> Mask:
-        fits = self._inner.add(freqs, symbols)
-        self._sizes += fits & (symbols != IDLE)
+        with blaming(self._who, "add"):
+            fits = self._inner.add(freqs, symbols)
+        if self._run is None:
+            self._sizes += fits & (symbols != IDLE)
         return fits
 
     def close(self, lanes: Int64, full: Mask) -> tuple[Tokens, Int64]:
         self._sizes[lanes] = 0
-        return self._inner.close(lanes, full)
+        with blaming(self._who, "close"):
+            return self._inner.close(lanes, full)
 
     def run(self, lane: int, freqs: Frequencies | None, symbols: Int64, cuts: Mask) -> tuple[Tokens, Int64]:
         """Code m known symbols of one lane one after another, closing windows as they fill.
@@ -87,6 +103,9 @@ class RunningLaneEncoder:
             The tokens of the windows closed, and how many symbols each holds. The last window stays open unless
             it is full.
         """
+        if self._run is not None:
+            with blaming(self._who, "run"):
+                return self._run(lane, freqs, symbols, cuts)
         made: list[Tokens] = []
         lengths: list[int] = []
 
@@ -114,19 +133,12 @@ class RunningLaneEncoder:
         return np.concatenate([np.empty(0, np.uint32), *made]), np.array(lengths, np.int64)
 
 
-class AdaptedLaneEncoder(RunningLaneEncoder):
-    """A `LaneEncoder` of any coder: one window encoder a lane."""
+class AdaptedLaneEncoder:
+    """A `LaneEncoder` of any coder: one window encoder per lane, in a loop."""
 
-    def __init__(self, coder: Coder, window: Window, lanes: int, who: str = "the coder") -> None:
-        super().__init__(_EncoderLoop(coder, window, lanes, who), window, lanes, who)
-
-
-class _EncoderLoop:
-    """The loop over lanes of window encoders."""
-
-    def __init__(self, coder: Coder, window: Window, lanes: int, who: str) -> None:
-        _check(coder, window)
-        self._coder, self._window, self._who = coder, window, who
+    def __init__(self, coder: Coder, flags: CoderFlags, window: Window, lanes: int, who: str = "the coder") -> None:
+        _check(flags, window)
+        self._coder, self._flags, self._window, self._who = coder, flags, window, who
         self._encoders = [coder.encoder(window) for _ in range(lanes)]
         self._counts = [0] * lanes
 
@@ -147,7 +159,7 @@ class _EncoderLoop:
             value, bits = map(operator.index, self._encoders[lane].close(bool(full[i])))
             self._check_code(value, bits)
             code = pack(value, bits, self._window.token_bits)
-            if not self._coder.ends:
+            if not self._flags.ends:
                 count = pack(self._counts[lane], COUNT_BITS, self._window.token_bits)
                 code = np.concatenate([count, code])
             pieces.append(code)
@@ -169,19 +181,27 @@ class AdaptedLaneDecoder:
     """A `LaneDecoder` of any coder: one window decoder a lane."""
 
     def __init__(
-        self, coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[Any], who: str = "the coder"
+        self,
+        coder: Coder,
+        flags: CoderFlags,
+        window: Window,
+        lanes: int,
+        tokens: npt.NDArray[Any],
+        who: str = "the coder",
     ) -> None:
-        _check(coder, window)
-        self._coder, self._window, self._tokens, self._who = coder, window, tokens, who
+        _check(flags, window)
+        self._coder, self._flags, self._window, self._tokens, self._who = coder, flags, window, tokens, who
         self._decoders: list[WindowDecoder | None] = [None] * lanes
-        self._spans = [(0, 0)] * lanes  # the tokens of the open window's code, and the zeros' start
-        self._left: list[int | None] = [None] * lanes  # symbols still to come, where that was written
+        self._spans = [
+            (0, 0)
+        ] * lanes  # of the open window: where its code begins, and where the zeros begin, from its first token
+        self._left: list[int | None] = [None] * lanes  # symbols still to come, if the count was written
 
     def open(self, lanes: Int64, starts: Int64, ends: Int64) -> None:
         token_bits = self._window.token_bits
         for lane, start, end in zip(lanes.tolist(), starts.tolist(), ends.tolist(), strict=True):
             begin = start
-            if not self._coder.ends:
+            if not self._flags.ends:
                 self._left[lane] = self._read_count(start, end)
                 begin = min(start + -(-COUNT_BITS // token_bits), end)
             self._spans[lane] = (begin - start, end - start)
@@ -215,28 +235,28 @@ class AdaptedLaneDecoder:
 
     def _read_count(self, start: int, end: int) -> int:
         count = TokenBits(self._tokens, self._window.token_bits, start, end).read(COUNT_BITS)
-        if count > self._window.symbols and not self._coder.total:
+        if count > self._window.symbols and not self._flags.total:
             raise CodingError(f"a window of {count} symbols, more than the {self._window.symbols} that one may have")
         return min(count, self._window.symbols)
 
 
 def first_symbol(who: str) -> PartError:
-    """What is said of an encoder that turns away the first symbol of a window: it would never be coded."""
+    """The error for an encoder that refuses the first symbol of a window: it could never be coded."""
     return PartError(f"{who}: add turned away the first symbol of a window; one symbol must always fit")
 
 
 def turned_away(who: str) -> PartError:
-    """What is said of an encoder that turns symbols away although windows have no bits to run out of."""
+    """The error for an encoder that refuses a symbol although its windows have no bit budget."""
     return PartError(f"{who}: add turned away a symbol, and its windows have no bit budget; every symbol must fit")
 
 
 def outside_alphabet(who: str, symbol: int, alphabet: int) -> PartError:
-    """What is said of a decoder that gives what is no symbol."""
+    """The error for a decoder that gives a number outside the alphabet."""
     return PartError(f"{who}: next gave symbol {symbol}, outside the alphabet of {alphabet}")
 
 
-def _check(coder: Coder, window: Window) -> None:
-    if coder.ends:
+def _check(flags: CoderFlags, window: Window) -> None:
+    if flags.ends:
         return
     if window.bits is not None:
         raise CodingError(f"a coder that does not mark ends cannot fill windows of exactly {window.bits} bits")
@@ -247,45 +267,20 @@ def _check(coder: Coder, window: Window) -> None:
         )
 
 
-class GuardedLaneEncoder:
-    """The lanes of a level's coder, `stackc.api.coders.LaneEncoder`; its unexpected exceptions name it."""
+class LevelLaneDecoder:
+    """Lanes whose unexpected exceptions name the coder."""
 
-    def __init__(self, coder: Coder, window: Window, lanes: int, who: str) -> None:
-        self._who = who
-        with blaming(who, "its encoder"):
-            self._inner = lane_encoder(coder, window, lanes, who)
+    def __init__(self, inner: LaneDecoder, who: str) -> None:
+        self._inner, self._who = inner, who
 
-    def add(self, freqs: Frequencies | None, symbols: npt.NDArray[np.int64]) -> Any:
-        with blaming(self._who, "add"):
-            return self._inner.add(freqs, symbols)
-
-    def close(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> Any:
-        with blaming(self._who, "close"):
-            return self._inner.close(lanes, full)
-
-    def run(
-        self, lane: int, freqs: Frequencies | None, symbols: npt.NDArray[np.int64], cuts: npt.NDArray[np.bool_]
-    ) -> Any:
-        with blaming(self._who, "run"):
-            return self._inner.run(lane, freqs, symbols, cuts)
-
-
-class GuardedLaneDecoder:
-    """The lanes of a level's coder, `stackc.api.coders.LaneDecoder`; its unexpected exceptions name it."""
-
-    def __init__(self, coder: Coder, window: Window, lanes: int, tokens: npt.NDArray[np.uint32], who: str) -> None:
-        self._who = who
-        with blaming(who, "its decoder"):
-            self._inner = lane_decoder(coder, window, lanes, tokens, who)
-
-    def open(self, lanes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
+    def open(self, lanes: Int64, starts: Int64, ends: Int64) -> None:
         with blaming(self._who, "its decoder"):
             self._inner.open(lanes, starts, ends)
 
-    def next(self, freqs: Frequencies | None, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    def next(self, freqs: Frequencies | None, active: Mask) -> Int64:
         with blaming(self._who, "next"):
             return self._inner.next(freqs, active)
 
-    def used(self, lanes: npt.NDArray[np.int64], full: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    def used(self, lanes: Int64, full: Mask) -> Int64:
         with blaming(self._who, "used"):
             return self._inner.used(lanes, full)

@@ -1,4 +1,8 @@
-"""Bits as tokens and back, for coders that work a window at a time. Most significant bit first, always."""
+"""Bits as tokens and back, for coders that work one window at a time. Always most significant bit first.
+
+A code is a Python integer of any length. Converting it through bytes and `np.unpackbits` takes time linear in its
+length; shifting out a token at a time copies the whole integer for every token, which is quadratic.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Tokens = npt.NDArray[np.uint32]
+from stackc.api.arrays import Tokens
 
 _AT_ONCE = 1 << 16
-"""Bits unpacked at once: a long read takes no more memory than this many bytes, and a little."""
+"""Bits unpacked at once: a long read takes about this many bytes of memory, however long the code is."""
 
 
 def pack(value: int, bits: int, token_bits: int) -> Tokens:
-    """The tokens of `bits` bits, zeros added to whole tokens: uint32[ceil(bits / token_bits)].
+    """The tokens of `bits` bits, padded with zeros to whole tokens: uint32[ceil(bits / token_bits)].
 
     Args:
         value: 0 .. 2^bits - 1.

@@ -1,4 +1,4 @@
-"""One registered part, where it comes from, and a plugin that was set aside."""
+"""A registered part, the source of a plugin, and a plugin that was set aside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+
+from stackc.api.models import Device
 
 
 @attrs.frozen(kw_only=True)
@@ -19,23 +21,25 @@ class Part:
         config: its configuration class.
         summary: one line.
         plugin: the entry point that registered it.
-        distribution: the installed package it came with; "" where it was handed over as an object.
+        distribution: the installed package that it belongs to; "" if the plugin was given as an object.
         version: of the distribution.
+        self_test: tries the part on this machine and says in a line how it runs; None if the part has no test.
     """
 
     kind: str
     name: str
     factory: Callable[[Any], Any]
-    config: type
+    config: Any
     summary: str
     plugin: str
     distribution: str
     version: str
+    self_test: Callable[[Device], str] | None = None
 
     @property
     def bits_version(self) -> int:
-        """Raised by the part's author when the bits it writes change."""
-        return int(self.config.bits_version)  # type: ignore[attr-defined]
+        """The version of the bits that it writes; the part's author raises it when they change."""
+        return int(self.config.bits_version)
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +58,7 @@ class Source:
 
 @attrs.frozen(kw_only=True)
 class Broken:
-    """A plugin whose parts are not available, and why. `fatal`: it breaks the contract, it did not merely fail."""
+    """A plugin whose parts are not available, and why. `fatal`: it breaks the contract; otherwise it only failed."""
 
     source: Source
     reason: str

@@ -1,12 +1,12 @@
-"""Finds plugins, checks that they keep the contract, and hands out their parts by kind and name.
+"""Finds plugins, checks that they keep the contract, and gives their parts by kind and name.
 
 Entry points of the group ``stackc`` are loaded one by one, because pluggy's own loader stops at the first
-that fails. Two kinds of trouble are told apart:
+that fails. There are two kinds of faults:
 
 - a plugin that does not load or registers wrongly is *set aside* with its reason, and the rest works
   (``STACKC_STRICT_PLUGINS=1`` makes it an error);
-- a misspelt hook, a hook with a wrong signature or a second part of one name would go wrong in silence, so
-  each is an error (`PluginError`) wherever parts are asked for.
+- a misspelt hook, a hook with a wrong signature or a second part of one name would fail silently, so each of them is
+  an error (`PluginError`) whenever parts are requested.
 
 Nothing here imports torch or numba; a part's factory does, when it is called.
 """
@@ -27,6 +27,8 @@ import pluggy
 
 from stackc.api import hooks
 from stackc.api.errors import PluginError
+from stackc.api.models import Device
+from stackc.api.register import Register
 from stackc.api.version import CONTRACT, contract_problem
 from stackc.parts.part import Broken, Part, Source
 from stackc.parts.rules import registration_problems
@@ -40,7 +42,7 @@ HOOKS = {
 """The hook of every kind of part."""
 
 GROUP = "stackc"
-"""Of entry points."""
+"""The group of entry points."""
 
 STRICT_VARIABLE = "STACKC_STRICT_PLUGINS"
 
@@ -86,7 +88,7 @@ class Registry:
         return made
 
     def check(self, strict: bool | None = None) -> None:
-        """Raise `PluginError` where a plugin breaks the contract; with `strict`, also where one was set aside.
+        """Raise `PluginError` if a plugin breaks the contract; with `strict`, also if one was set aside.
 
         Args:
             strict: default: whether STACKC_STRICT_PLUGINS is set to something other than 0.
@@ -114,7 +116,7 @@ class Registry:
             distribution: the package that had it when an artifact was written, for the message.
 
         Raises:
-            PluginError: there is none; the message says which there are, the nearest, and what may be missing.
+            PluginError: there is no such part; the message lists the others, the nearest, and what may be missing.
         """
         part = self.find(kind, name)
         if part is None:
@@ -122,7 +124,7 @@ class Registry:
         return part
 
     def missing(self, kind: str, name: str, distribution: str = "") -> str:
-        """The message for a part that is not there."""
+        """The message for a missing part."""
         names = [part.name for part in self.parts(kind)]
         text = f"no {kind} named {name!r}; installed: {', '.join(names) or 'none'}"
         near = difflib.get_close_matches(name, names, n=1)
@@ -135,7 +137,7 @@ class Registry:
         return text
 
     def _read(self, source: Source, key: str) -> list[Part]:
-        """Load one plugin and collect what it registers; nothing is kept unless all of it is right."""
+        """Load one plugin and collect its parts; none of them is kept unless all are right."""
         plugin = source.load()
         problem = contract_problem(plugin)
         if problem:
@@ -149,44 +151,41 @@ class Registry:
             self._manager.subset_hook_caller(hook, others)(register=register)
         return list(added.values())
 
-    def _register(self, source: Source, added: dict[tuple[str, str], Part], kind: str) -> Callable[..., None]:
-        """The ``register`` that a plugin is handed: it checks one part and puts it into `added`."""
+    def _register(self, source: Source, added: dict[tuple[str, str], Part], kind: str) -> Register:
+        """The ``register`` that a plugin is given: it checks one part and puts it into `added`."""
 
-        def register(name: str, factory: Callable[[Any], Any], config: type, summary: str) -> None:
-            self._add(source, added, kind, name, factory, config, summary)
-
-        register.__qualname__ = "register"  # as a message of Python's has it
-        return register
-
-    def _add(
-        self,
-        source: Source,
-        added: dict[tuple[str, str], Part],
-        kind: str,
-        name: str,
-        factory: Callable[[Any], Any],
-        config: type,
-        summary: str,
-    ) -> None:
-        problems = registration_problems(kind, name, factory, config, summary)
-        if problems:
-            raise PluginError(f"{kind} {name!r} is registered wrongly: " + "; ".join(problems))
-        taken = added.get((kind, name)) or self._parts.get((kind, name))
-        if taken is not None:
-            owner = f"plugin '{taken.plugin}'" + (f" ({taken.distribution})" if taken.distribution else "")
-            raise _ContractBroken(
-                f"a second {kind} named {name!r}; {owner} has one already: rename one, or uninstall its package"
+        def register(
+            name: str,
+            factory: Callable[[Any], Any],
+            config: type,
+            summary: str,
+            *,
+            self_test: Callable[[Device], str] | None = None,
+        ) -> None:
+            problems = registration_problems(kind, name, factory, config, summary, self_test)
+            if problems:
+                raise PluginError(f"{kind} {name!r} is registered wrongly: " + "; ".join(problems))
+            taken = added.get((kind, name)) or self._parts.get((kind, name))
+            if taken is not None:
+                owner = f"plugin '{taken.plugin}'" + (f" ({taken.distribution})" if taken.distribution else "")
+                raise _ContractBroken(
+                    f"a second {kind} named {name!r}; {owner} has one already: rename one, or uninstall its package"
+                )
+            added[kind, name] = Part(
+                kind=kind,
+                name=name,
+                factory=factory,
+                config=config,
+                summary=summary,
+                plugin=source.plugin,
+                distribution=source.distribution,
+                version=source.version,
+                # A config's `doctor` is how contract 1.0 had it; it makes a config import the code that it describes.
+                self_test=self_test or getattr(config, "doctor", None),
             )
-        added[kind, name] = Part(
-            kind=kind,
-            name=name,
-            factory=factory,
-            config=config,
-            summary=summary,
-            plugin=source.plugin,
-            distribution=source.distribution,
-            version=source.version,
-        )
+
+        register.__qualname__ = "register"  # the name that Python's own messages show
+        return register
 
 
 def _identity(plugin: object) -> object:
@@ -204,7 +203,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _check_hooks(plugin: object) -> None:
-    """Raise `_ContractBroken` for every hook that pluggy would pass over in silence or refuse less clearly."""
+    """Raise `_ContractBroken` for every hook that pluggy would ignore silently or refuse less clearly."""
     wrong = []
     for name in dir(plugin):
         function = getattr(plugin, name, None)
@@ -220,7 +219,7 @@ def _check_hooks(plugin: object) -> None:
 
 
 def _hook_problem(hook: str, function: Callable[..., Any], marked: bool) -> str | None:
-    """What is wrong with a function that is, or looks like, an implementation of `hook`; both signatures shown."""
+    """What is wrong with a function that implements `hook`, or seems to; with both signatures."""
     found = f"{hook}({', '.join(inspect.signature(function).parameters)})"
     if hook not in HOOKS.values():
         near = difflib.get_close_matches(hook, HOOKS.values(), n=1, cutoff=0.0)[0]
@@ -235,16 +234,16 @@ def _hook_problem(hook: str, function: Callable[..., Any], marked: bool) -> str 
 
 
 def installed() -> list[Source]:
-    """The entry points of the group ``stackc``, its own first, then by name; none of them is imported yet.
+    """The entry points of the group ``stackc``, stackc's own first, then by name; none is imported yet.
 
-    A package whose metadata cannot be read, whoever's it is, is a source that does not load.
+    Any package whose metadata cannot be read is a source that does not load.
     """
     try:
         points = [(point, point.dist) for point in importlib.metadata.entry_points(group=GROUP)]
         sources = [_source(point, dist) for point, dist in points]
     except Exception:  # one damaged package in the environment is enough
         sources = list(_one_by_one())
-    # Its own first, so that of two parts with one name the newcomer is to blame.
+    # stackc's own first, so that the other is reported if two parts have one name.
     return sorted(sources, key=lambda source: (source.distribution != "stackc", source.plugin, source.distribution))
 
 
@@ -258,7 +257,7 @@ def _source(point: importlib.metadata.EntryPoint, dist: importlib.metadata.Distr
 
 
 def _one_by_one() -> Iterator[Source]:
-    """As `importlib.metadata.entry_points`, which a single damaged package stops: of two of one name the first."""
+    """Like `importlib.metadata.entry_points`, which one damaged package stops: the first of each name."""
     seen = set()
     for dist in importlib.metadata.distributions():
         try:

@@ -1,4 +1,4 @@
-"""What a plugin must hand to ``register``: the rules that can be checked without making the part."""
+"""The rules for the arguments of ``register`` that can be checked without making the part."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from stackc.parts.part import Part
 
 CODER_FLAGS = ("budget", "ends", "total", "needs_model")
-"""Class variables of a coder's configuration class; `stackc.api.coders.Coder` says what each means."""
+"""Class variables of a coder's configuration class; `stackc.api.coders.CoderFlags` says what each means."""
 
 RESERVED = {"model": ("backend",), "coder": ("kind",), "windowing": ("kind",), "reader": ("reader", "segment")}
-"""Keys that the recipe itself keeps in a part's table: no field of its configuration may have such a name."""
+"""Keys of a part's table that belong to the recipe: no field of its configuration may have such a name."""
 
 METHODS = {
     "model": ("train", "freeze", "load"),
@@ -25,18 +25,22 @@ METHODS = {
     "windowing": (),
     "reader": ("documents", "fingerprint"),
 }
-"""What a part of each kind must have. Lanes, dictionaries and the like are optional (`stackc.api`)."""
+"""The methods that a part of each kind must have. Others, such as lanes, are optional (`stackc.api`)."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
-def registration_problems(kind: str, name: object, factory: object, config: object, summary: object) -> list[str]:
-    """Everything wrong with one call of ``register``; empty where all is right."""
+def registration_problems(
+    kind: str, name: object, factory: object, config: object, summary: object, self_test: object = None
+) -> list[str]:
+    """Everything wrong with one call of ``register``; empty if nothing is."""
     problems = []
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         problems.append(f"the name {name!r} is not lower-case letters, digits, '-' and '_'")
     if not callable(factory):
         problems.append(f"the factory {factory!r} cannot be called")
+    if self_test is not None and not callable(self_test):
+        problems.append(f"the self_test {self_test!r} cannot be called")
     if not isinstance(summary, str) or not summary.strip() or "\n" in summary:
         problems.append("the summary is not one line of text")
     if not inspect.isclass(config) or not attrs.has(config):
@@ -55,18 +59,11 @@ def registration_problems(kind: str, name: object, factory: object, config: obje
 
 
 def made_problems(part: Part, config: Any, made: object) -> list[str]:
-    """What keeps that which a part's factory made from being such a part; empty where all is right."""
+    """Why the object that a part's factory made is not a part of its kind; empty if it is one."""
     if part.kind == "windowing" and not isinstance(made, Windowing):
         return [f"its factory makes a {type(made).__name__}, not a stackc.api.Windowing"]
     lacking = [name for name in _methods(part.kind, config) if not callable(getattr(made, name, None))]
-    problems = [f"its factory makes a {type(made).__name__}, which has no method {name}" for name in lacking]
-    if part.kind == "coder":
-        problems += [
-            f"{flag} is {getattr(made, flag, None)} on the coder and {getattr(config, flag)} on its configuration"
-            for flag in CODER_FLAGS
-            if getattr(made, flag, None) != getattr(config, flag)
-        ]
-    return problems
+    return [f"its factory makes a {type(made).__name__}, which has no method {name}" for name in lacking]
 
 
 def _methods(kind: str, config: Any) -> tuple[str, ...]:
@@ -79,7 +76,7 @@ def _methods(kind: str, config: Any) -> tuple[str, ...]:
 
 
 def config_problems(config: type[Any]) -> list[str]:
-    """What keeps an attrs class from being a configuration: frozen, keyword-only, every field explained."""
+    """Why an attrs class is not a configuration: frozen, keyword-only, every field explained; empty if it is one."""
     problems = []
     try:
         object.__new__(config).__setattr__("any", None)

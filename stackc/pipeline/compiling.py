@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackc.api.errors import CodingError, StackcError
 from stackc.coding.dictionary.dictionary import Dictionary, compiling_bytes
 from stackc.coding.spec import LevelSpec
+from stackc.parts.abilities import lists_texts
 from stackc.parts.blame import blaming
 from stackc.recipe import Recipe
 from stackc.recipe.checks import codes_pieces
@@ -40,6 +41,7 @@ def compiled(spec: LevelSpec) -> Dictionary:
         raise CodingError(
             f"{spec.name}: a dictionary needs a portable model, and the predictions of this one are {model.portability}"
         )
+    assert lists_texts(spec.coder), "why_not_compiled has said so"
     with blaming(spec.coder_name, "dictionary"):
-        parent, symbol = spec.coder.dictionary(model, spec.window, spec.lanes)  # type: ignore[attr-defined]
+        parent, symbol = spec.coder.dictionary(model, spec.window, spec.lanes)
     return Dictionary(parent, symbol, spec.alphabet)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.models import Cut, Predictor, Progress, TrainingTask
 from stackc.coding.documents import window_starts
 from stackc.coding.level import Level
@@ -90,9 +89,7 @@ class Context:
         if windowing.restart != "window" or windowing.symbols is None:
             return None
 
-        def cut(
-            predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
-        ) -> npt.NDArray[np.int64]:
+        def cut(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
             opened = open_level(section, self.folder(section), self.recipe.corpus.segment, self.runtime, compiled=False)
             spec = opened.spec.changed(load_predictor=lambda: predictor)
             if spec.code_bits is None and windowing.cuts is None:

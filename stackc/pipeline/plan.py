@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from stackc.coding.routes import why_not_compiled
+from stackc.parts.abilities import has_tables
 from stackc.pipeline.ending import Report
 from stackc.pipeline.stages import Compiling, Corpus, Counts, Freezing, Stage, Tables, Tokens, Training
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -28,7 +29,7 @@ def plan(recipe: Recipe, runtime: Runtime, fingerprint: Callable[[str], str] = l
     inputs = "corpus"
     for number, section in enumerate(recipe.levels):
         spec = level_spec(section, recipe.corpus.segment, runtime, section.coder.make())
-        if hasattr(spec.coder, "fit"):
+        if has_tables(spec.coder):
             yield Tables(section=section, inputs=inputs)
         yield from _model_stages(section, inputs, number)
         if why_not_compiled(spec, runtime.memory) is None:

@@ -7,14 +7,6 @@ from stackc.recipe.sections import Chosen, CorpusSection, LevelSection, Recipe, 
 from stackc.recipe.tables import RunSection, StackSection
 
 __all__ = [
-    "Chosen",
-    "CorpusSection",
-    "LevelSection",
-    "Recipe",
-    "RunSection",
-    "StackSection",
-    "TopSection",
-    "load_recipe",
-    "recipe_from_dict",
-    "shipped_recipes",
-]
+    "Chosen", "CorpusSection", "LevelSection", "Recipe", "RunSection", "StackSection", "TopSection", "load_recipe",
+    "recipe_from_dict", "shipped_recipes",
+]  # fmt: skip

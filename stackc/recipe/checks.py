@@ -19,8 +19,8 @@ from stackc.recipe.tables import MAX_TOKEN_BITS
 
 
 def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems: Problems) -> bool:
-    """Report a model given to a coder that needs none, or missing where it does. Returns whether there is one."""
-    given, needed, name = bool(data.get("model")), _flag(coder, "needs_model"), f"coder '{coder.name}'"
+    """Report a model for a coder that needs none, or a missing one. Returns whether the level has a model."""
+    given, needed, name = bool(data.get("model")), coder.config.needs_model, f"coder '{coder.name}'"
     if needed and not given:
         problems.add(join(path, "model"), f"missing; {name} codes under a model: add [level.model] backend = ...")
     if given and not needed:
@@ -34,17 +34,12 @@ def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems
     return given and needed
 
 
-def _flag(coder: Part, flag: str) -> bool:
-    """A flag of `stackc.api.coders.Coder`, read from the configuration class: the coder itself may import numba."""
-    return bool(getattr(coder.config, flag))
-
-
 def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing | None:
     """The windowing's data, or None with its problem reported."""
     try:
         made = chosen.make()
     except StackcError as error:
-        # What the factory says of a value stands under its path; who said it is plain from there.
+        # The factory's error about a value is reported under the value's path, which names the part already.
         problems.add(path, said(error.__cause__) if isinstance(error.__cause__, ValueError) else str(error))
         return None
     assert isinstance(made, Windowing)
@@ -71,18 +66,18 @@ def check_windows(
 
 
 def vocabulary(coder: Chosen | None) -> int | None:
-    """V of a dictionary coder or piece coder (`stackc.api.coders.Coder`); None of any other."""
+    """V of a dictionary coder or piece coder (`stackc.api.coders`); None for any other."""
     size = getattr(coder.config, "vocabulary", None) if coder else None
     return size if isinstance(size, int) else None
 
 
 def codes_pieces(coder: Chosen) -> bool:
-    """Whether it is a piece coder (`stackc.api.coders.Coder`)."""
+    """Whether it is a piece coder (`stackc.api.PieceCoder`)."""
     return bool(getattr(coder.config, "pieces", False))
 
 
 def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Registry) -> str | None:
-    """Why the coder cannot work with the windowing, with what would; None where it can."""
+    """Why the coder cannot work with the windowing, and which parts could; None if it can."""
     coder = chosen.part
     if vocabulary(chosen) is not None and not codes_pieces(chosen) and not _ends_anywhere(windowing):
         fitting = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _ends_anywhere))
@@ -90,20 +85,14 @@ def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Regist
             f"coder '{coder.name}' ends a window with the longest text that its dictionary holds, and restarts the "
             f"context there; with it work: {fitting or 'none'}"
         )
-    if windowing.bits is None or _codes_a_budget(coder):
+    if windowing.bits is None or coder.config.budget:
         return None
-    what = "mark an end within" if _flag(coder, "budget") else "keep to"
-    coders = ", ".join(part.name for part in registry.parts("coder") if _codes_a_budget(part))
+    coders = ", ".join(part.name for part in registry.parts("coder") if part.config.budget)
     windowings = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _without_budget))
     return (
-        f"coder '{coder.name}' cannot {what} the {windowing.bits} bits that windowing '{name}' gives a window; "
+        f"coder '{coder.name}' cannot keep to the {windowing.bits} bits that windowing '{name}' gives a window; "
         f"with '{name}' work: {coders or 'none'}; with '{coder.name}' work: {windowings or 'none'}"
     )
-
-
-def _codes_a_budget(coder: Part) -> bool:
-    """A bit budget leaves the level no room to write a window's length: the coder must mark the end too."""
-    return _flag(coder, "budget") and _flag(coder, "ends")
 
 
 def _without_budget(windowing: Windowing) -> bool:
@@ -116,7 +105,7 @@ def _ends_anywhere(windowing: Windowing) -> bool:
 
 
 def _made(part: Part, fits: Callable[[Windowing], bool]) -> bool:
-    """Whether a part's windowing fits; only for a hint, so sizes without a default are made up."""
+    """Whether a part's windowing fits; only for a hint, so sizes without a default are invented."""
     required = {field.name: 16 for field in attrs.fields(part.config) if field.default is attrs.NOTHING}
     try:
         windowing = part.factory(part.config(**required))
@@ -126,7 +115,7 @@ def _made(part: Part, fits: Callable[[Windowing], bool]) -> bool:
 
 
 def own_problems(chosen: Chosen, path: str, alphabet: int, settings: Any, problems: Problems) -> None:
-    """Ask a part's configuration for the problems that only it knows of."""
+    """Add the problems that only the part's configuration knows of."""
     ask = getattr(chosen.config, "problems", None)
     if not callable(ask):
         return

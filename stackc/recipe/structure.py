@@ -1,21 +1,19 @@
 """Turns one table into one attrs class, and reports everything wrong with it, each with its path.
 
-cattrs picks the hook of every type; the hooks here are strict (a boolean is no number, text is no list) and
-collect, where cattrs would stop at the first validator that fails.
+Plain code and not a library such as cattrs: types are strict here (a boolean is not a number, text is not a list), all
+problems are collected and not only the first, and a recipe needs no more types than `_structure` knows.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
-import cattrs
 
 from stackc.api.errors import PluginError, StackcError
 from stackc.recipe.wording import one_of, reason, show, unknown_key
@@ -26,7 +24,7 @@ _NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 class Wrong(Exception):
-    """A value that does not fit: (path below the value, what is wrong) of each problem."""
+    """A value that does not fit: (path below the value, what is wrong) for each problem."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         super().__init__(problems)
@@ -69,6 +67,32 @@ def table(cls: type[Made], data: object, path: str, problems: Problems, also: It
     return made
 
 
+def _structure(value: Any, cls: Any) -> Any:
+    """The value as type `cls`. Strict: a boolean is not a number, text is not a list."""
+    if cls in _NOUNS:
+        return _plain_type(value, cls)
+    origin = get_origin(cls) or cls
+    if origin is Literal:
+        return _literal(value, cls)
+    if origin in (Union, types.UnionType):
+        return _union(value, cls)
+    if origin in (tuple, list):
+        return _sequence(value, cls)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise _expected(value, "a table")
+        type_ = (get_args(cls) or (str, Any))[1]
+        return dict(zip(value, _all((key, item, type_) for key, item in value.items()), strict=True))
+    if attrs.has(cls):
+        return _structure_attrs(value, cls)
+    if cls is Any:
+        return value
+    raise PluginError(
+        f"a configuration with a field of type {cls}: recipes hold text, numbers, true or false, and lists "
+        "and tables of them"
+    )
+
+
 def _structure_attrs(data: Any, cls: Any, also: tuple[str, ...] = ()) -> Any:
     if not isinstance(data, Mapping):
         raise Wrong([("", f"expected a table, found {show(data)}")])
@@ -81,7 +105,7 @@ def _structure_attrs(data: Any, cls: Any, also: tuple[str, ...] = ()) -> Any:
             wrong.append((key, unknown_key(key, [*fields, *also])))
             continue
         try:
-            values[key] = _converter.structure(value, hints[key])
+            values[key] = _structure(value, hints[key])
             _validate(fields[key], values[key])
         except Wrong as error:
             wrong += [(join(key, below), text) for below, text in error.problems]
@@ -120,18 +144,12 @@ def _expected(value: Any, noun: str) -> Wrong:
 
 
 def _plain_type(value: Any, cls: Any) -> Any:
-    fits = isinstance(value, int | float) if cls is float else isinstance(value, cls)
+    fits = isinstance(value, {float: int | float, Path: str}.get(cls, cls))
     if not fits or (isinstance(value, bool) and cls is not bool):
         raise _expected(value, _NOUNS[cls])
     if cls is float and not math.isfinite(value):
         raise _expected(value, "a finite number")
     return cls(value)
-
-
-def _path(value: Any, _cls: Any) -> Path:
-    if not isinstance(value, str):
-        raise _expected(value, "text")
-    return Path(value)
 
 
 def _literal(value: Any, cls: Any) -> Any:
@@ -149,7 +167,7 @@ def _union(value: Any, cls: Any) -> Any:
     failures = []
     for member in members:
         try:
-            return _converter.structure(value, member)
+            return _structure(value, member)
         except Wrong as error:
             failures.append(error)
     inner = [failure for failure in failures if any(below for below, _ in failure.problems)]
@@ -168,15 +186,21 @@ def _sequence(value: Any, cls: Any) -> Any:
         types_ = list(args)
     else:
         types_ = [args[0] if args else Any] * len(value)
+    made = _all((f"[{number}]", item, type_) for number, (item, type_) in enumerate(zip(value, types_, strict=True)))
+    return tuple(made) if origin is tuple else made
+
+
+def _all(items: Iterable[tuple[str, Any, Any]]) -> list[Any]:
+    """The values of (path, value, type), or `Wrong` with the problems of all of them."""
     made, wrong = [], []
-    for number, (item, type_) in enumerate(zip(value, types_, strict=True)):
+    for path, value, type_ in items:
         try:
-            made.append(_converter.structure(item, type_))
+            made.append(_structure(value, type_))
         except Wrong as error:
-            wrong += [(join(f"[{number}]", below), text) for below, text in error.problems]
+            wrong += [(join(path, below), text) for below, text in error.problems]
     if wrong:
         raise Wrong(wrong)
-    return tuple(made) if origin is tuple else made
+    return made
 
 
 def _noun(cls: Any) -> str:
@@ -184,26 +208,3 @@ def _noun(cls: Any) -> str:
         args = get_args(cls)
         return f"a list of {_noun(args[0]).removeprefix('a ')}" if args else "a list"
     return "a table" if attrs.has(cls) else _NOUNS.get(cls, getattr(cls, "__name__", str(cls)))
-
-
-def _has_origin(origins: tuple[Any, ...], cls: Any) -> bool:
-    return get_origin(cls) in origins or cls in origins
-
-
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=False)
-    for cls in (bool, int, float, str):
-        converter.register_structure_hook(cls, _plain_type)
-    converter.register_structure_hook(Path, _path)
-    by_origin: tuple[tuple[tuple[Any, ...], Callable[[Any, Any], Any]], ...] = (
-        ((Literal,), _literal),
-        ((Union, types.UnionType), _union),
-        ((tuple, list), _sequence),
-    )
-    for origins, hook in by_origin:
-        converter.register_structure_hook_func(functools.partial(_has_origin, origins), hook)
-    converter.register_structure_hook_func(attrs.has, _structure_attrs)
-    return converter
-
-
-_converter = _make_converter()

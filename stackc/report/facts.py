@@ -10,9 +10,8 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_json
 from stackc.report.sample_text import Cutting, cut
@@ -31,7 +30,7 @@ MAX_LEVELS = 64
 """Rows of a stack's report, at most."""
 
 
-Sample = tuple[str, Symbols, npt.NDArray[np.int64]]
+Sample = tuple[str, Symbols, Int64]
 """A name for the text, its bytes, and the bounds of its documents."""
 
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 from stackc.report.comparable import cut_apart, measured_apart, trained_apart
 from stackc.report.facts import Facts
 from stackc.report.sample_text import Cutting
@@ -224,7 +224,7 @@ def _lengths(facts: list[Facts], k: int, unit: Literal["symbols", "bytes"]) -> P
     return attrs.evolve(_plot(f"window-{unit}", series, facts, cut_apart, k), note=_sampled(_drawn(facts, series)))
 
 
-def _histogram(lengths: npt.NDArray[np.int64]) -> tuple[list[float], list[float]]:
+def _histogram(lengths: Int64) -> tuple[list[float], list[float]]:
     """(edges, shares in %) of lengths, with one bar per length if there are few."""
     low, high = int(lengths.min()), int(lengths.max())
     width = -(-(high - low + 1) // BINS)

@@ -7,16 +7,12 @@ from collections.abc import Callable, Iterator
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Float64, Int64, Symbols
 from stackc.api.errors import StackcError
 from stackc.coding.level import Level
 from stackc.coding.scoring import symbol_bits
 from stackc.stack.stack import Stack
-
-Int64 = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -1,6 +1,6 @@
 """Writes plugin packages that work at once: ``stackc plugins new``.
 
-The templates lie beside this file: ``pyproject.toml.txt`` and ``README.md.txt`` for every kind, and in a folder a
+The templates are next to this file: ``pyproject.toml.txt`` and ``README.md.txt`` for every kind, and in a folder a
 kind the module (``part.py.txt``), its tests (``test_part.py.txt``) and the lines of a recipe that use it
 (``recipe.toml.txt``). In them ``${name}`` is the package, ``${module}`` its module, ``${part}`` what recipes call the
 part, ``${api}`` the contract that it was made for, ``${version}`` the stackc that wrote it.
@@ -73,7 +73,7 @@ def write(name: str, kind: str, out: Path) -> Path:
     Args:
         name: of the package; the part is called the same, without ``stackc-`` in front.
         kind: "coder", "windowing", "model" or "reader".
-        out: the folder to put it in; made where there is none.
+        out: the folder to put it in; created if missing.
 
     Returns:
         The package's folder.

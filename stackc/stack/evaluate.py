@@ -10,17 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.models import Cost, Predictor
 from stackc.coding.level import Level
 from stackc.coding.scoring import total_bits, unigram_bits
 from stackc.coding.verify import not_restored
 from stackc.stack.store import bytes_chunk
-
-Int64 = npt.NDArray[np.int64]
 
 SIZES = ("parameters", "body_ops", "softmax_ops")
 """Of `Cost`, which a predictor may know better."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from stackc.api.coders import Coder
+from stackc.api.coders import AnyCoder
 from stackc.api.errors import ArtifactError
 from stackc.api.files import read_tensors
 from stackc.api.models import Predictor
@@ -13,6 +13,7 @@ from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.parts.abilities import has_tables
 from stackc.parts.blame import blaming
 from stackc.parts.checked import GuardedPredictor
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -48,7 +49,7 @@ def open_level(
         again: as of `Level`.
     """
     coder = section.coder.make()
-    if hasattr(coder, "load"):
+    if has_tables(coder):
         with blaming(section.coder.who, "load"):
             coder.load(folder / "coder")
     dictionary = None
@@ -75,7 +76,7 @@ def level_spec(
     section: LevelSection,
     segment: int,
     runtime: Runtime,
-    coder: Coder,
+    coder: AnyCoder,
     load_predictor: Callable[[], Predictor] | None = None,
 ) -> LevelSpec:
     """What a section of the recipe says of its level, whether or not its parts exist yet."""
@@ -85,6 +86,7 @@ def level_spec(
         segment=segment,
         windowing=section.windowing.make(),
         coder=coder,
+        flags=section.coder.config,
         token_bits=section.token_bits,
         vocabulary=section.vocabulary,
         load_predictor=load_predictor if section.model is not None else None,

@@ -124,13 +124,15 @@ class Stack:
         from stackc.archive.codec import BlockCodec
 
         part = registry().get("coder", FILE_CODER)
+        config = part.config()
         top = Level(
             LevelSpec(
                 name=self.recipe.top.name,
                 alphabet=self.recipe.top.alphabet,
                 segment=self.recipe.corpus.segment,
                 windowing=Windowing(bits=None, symbols=None, restart="segment"),
-                coder=part.factory(part.config()),
+                coder=part.factory(config),
+                flags=config,
                 token_bits=8,
                 load_predictor=lambda: self.top,
                 lanes=lanes_for(self.recipe.top.alphabet, self.runtime),

@@ -18,9 +18,8 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import ArtifactError
 from stackc.api.files import (
     read_json,
@@ -46,8 +45,8 @@ class Chunk:
     """A run of whole documents: flat symbols, offsets int64[D + 1] from 0, source bytes int64[D]."""
 
     symbols: Symbols
-    offsets: npt.NDArray[np.int64]
-    source_bytes: npt.NDArray[np.int64]
+    offsets: Int64
+    source_bytes: Int64
 
 
 class Store:
@@ -71,7 +70,7 @@ class Store:
         except OSError as error:
             raise ArtifactError(f"{path}: cannot read ({error.strerror or error})") from error
 
-    def _index(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _index(self, count: int) -> tuple[Int64, Int64]:
         """Offsets and source bytes, which cut `count` symbols into documents."""
         path = self.folder / FILES[1]
         arrays = read_tensors(path)
@@ -116,7 +115,7 @@ class Store:
             source_bytes=self.source_bytes[first:last],
         )
 
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Int64:
         """How often each symbol occurs: int64[A]. Raises `ArtifactError` for one outside the alphabet."""
         total = np.zeros(self.alphabet, np.int64)
         for chunk in self.chunks():

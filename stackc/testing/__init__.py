@@ -2,12 +2,14 @@
 
 They need pytest (``pip install 'stackc[test]'``).
 
-A suite is a class of tests. Subclass it in a test file of yours, under a name that starts with ``Test``, and say
-how to make the part:
+A suite is a class of tests. Subclass it in a test file of your own, under a name that starts with ``Test``, and
+say how to make the part:
 
     from stackc.testing import CoderContract
 
     class TestMyCoder(CoderContract):
+        config = MyConfig
+
         def make(self):
             return MyCoder()
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import pytest
 
-# pytest explains a failed assertion only in modules that it has been told of before they are imported
+# pytest explains a failed assertion only in modules that were registered before they are imported
 pytest.register_assert_rewrite(
     *(
         f"stackc.testing.{kind}"
@@ -33,11 +35,6 @@ from stackc.testing.readers import ReaderContract  # noqa: E402
 from stackc.testing.windowings import WindowingContract  # noqa: E402
 
 __all__ = [
-    "CoderContract",
-    "DictionaryCoderContract",
-    "ModelContract",
-    "PieceCoderContract",
-    "PluginContract",
-    "ReaderContract",
-    "WindowingContract",
-]
+    "CoderContract", "DictionaryCoderContract", "ModelContract", "PieceCoderContract", "PluginContract",
+    "ReaderContract", "WindowingContract",
+]  # fmt: skip

@@ -1,6 +1,8 @@
-"""What every coder must keep, as tests to subclass.
+"""What every window coder must keep, as tests to subclass.
 
     class TestMyCoder(CoderContract):
+        config = MyConfig
+
         def make(self):
             return MyCoder()
 
@@ -10,6 +12,7 @@ Everything is seeded: the same tests on every run. Class attributes narrow what 
 from __future__ import annotations
 
 import functools
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,19 +21,23 @@ import numpy as np
 import pytest
 
 from stackc.api.arrays import Frequencies
-from stackc.api.coders import Coder
+from stackc.api.coders import Coder, CoderFlags
 from stackc.api.models import Text
+from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Window
-from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder, RunningLaneEncoder
+from stackc.parts.abilities import has_tables
+from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder, LevelLaneEncoder
+from stackc.parts.rules import CODER_FLAGS
 from stackc.testing.driving import (
     STYLES,
+    Coded,
     TablePredictor,
+    declared,
     decode_lanes,
     encode_lanes,
     random_table,
     row_after,
     sample_text,
-    table_for,
 )
 from stackc.testing.sharing import Job, check_shared
 
@@ -38,16 +45,19 @@ Case = tuple[Window, str]
 
 
 class CoderContract:
-    """The tests. Tier 1 is the measure of the others; a test of what a coder does not claim is skipped.
+    """The tests. Tier 1 is the measure of the others; tests of abilities that a coder does not have are skipped.
 
     Attributes:
+        config: the coder's configuration class, which declares its flags. None: the coder declares them itself, as
+            contract 1.0 had it.
         alphabets: alphabet sizes to try.
-        budgets: bit budgets to try, where the coder obeys one and they can hold the alphabet.
+        budgets: bit budgets to try, if the coder obeys one and they can hold the alphabet.
         symbols: symbol budgets to try.
-        token_bits: token sizes to try, where they divide the bit budget.
+        token_bits: token sizes to try, if they divide the bit budget.
         seed: of all random choices.
     """
 
+    config: ClassVar[Any] = None
     alphabets: ClassVar[tuple[int, ...]] = (1, 2, 3, 7, 256, 300)
     budgets: ClassVar[tuple[int, ...]] = (3, 8, 9, 12, 16, 32, 40, 64, 128)
     symbols: ClassVar[tuple[int, ...]] = (1, 5, 100)
@@ -55,26 +65,43 @@ class CoderContract:
     seed: ClassVar[int] = 0
 
     def make(self) -> Coder:
-        """A fresh coder, not fitted. Yours to write."""
+        """A fresh coder, not fitted. To be written by the subclass."""
         raise NotImplementedError
 
     # ----------------------------------------------------------------------------------------------
     # Helpers
 
-    def coder(self, alphabet: int) -> Coder:
-        """A coder ready to code, with tables of its own where it has such."""
+    @property
+    def flags(self) -> CoderFlags:
+        return declared(self.config, self.make())
+
+    def coder(self, alphabet: int) -> Any:
+        """A coder ready to code, fitted if it has tables of its own; one for every alphabet."""
         return _ready(type(self), alphabet)
+
+    def tier_1(self, coder: Any) -> tuple[Any, Any]:
+        """Makers of lanes, for encoding and for decoding, that use the coder a window at a time."""
+        flags = self.flags
+
+        def encoder(window: Window, lanes: int) -> LevelLaneEncoder:
+            return LevelLaneEncoder(AdaptedLaneEncoder(coder, flags, window, lanes), window, lanes)
+
+        return encoder, functools.partial(AdaptedLaneDecoder, coder, flags)
+
+    def rows(self, table: Frequencies) -> Frequencies | None:
+        """What the coder is given of these rows: all, or nothing if it needs no model."""
+        return table if self.flags.needs_model else None
 
     def rng(self, *more: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *more])
 
     def cases(self) -> list[Case]:
         """Windows and styles of frequencies: every alphabet with every budget, the rest in turn."""
-        coder = self.make()
+        flags = self.flags
         cases: list[Case] = []
         for alphabet in self.alphabets:
             budgets = [None, *(bits for bits in self.budgets if (1 << bits) - 1 >= alphabet)]
-            for bits in budgets if coder.budget else [None]:
+            for bits in budgets if flags.budget else [None]:
                 sizes = [size for size in self.token_bits if bits is None or bits % size == 0]
                 turn = len(cases)
                 window = Window(
@@ -86,7 +113,7 @@ class CoderContract:
                 cases.append((window, STYLES[turn % len(STYLES)]))
         return cases
 
-    def setting(self, number: int, case: Case) -> tuple[Coder, Window, Frequencies, list[list[int]]]:
+    def setting(self, number: int, case: Case) -> tuple[Any, Window, Frequencies, list[list[int]]]:
         """A coder, its window, a table and texts, one of them empty."""
         window, style = case
         rng = self.rng(1, number)
@@ -98,24 +125,21 @@ class CoderContract:
     # Tests
 
     def test_it_says_what_it_can(self) -> None:
-        coder = self.make()
-        for flag in ("budget", "ends", "total", "needs_model"):
-            assert isinstance(getattr(type(coder), flag), bool), f"{flag} is a class attribute, True or False"
-        assert coder.ends or not coder.budget, "a coder that obeys a bit budget marks ends itself"
-        assert hasattr(coder, "fit") == hasattr(coder, "load"), "what is fitted is loaded"
+        coder, flags = self.make(), self.flags
+        for flag in CODER_FLAGS:
+            assert isinstance(getattr(flags, flag, None), bool), f"{flag} is a class variable, True or False"
+        assert flags.ends or not flags.budget, "a coder that obeys a bit budget marks ends itself"
+        assert hasattr(coder, "fit") == hasattr(coder, "load"), "tables that are fitted are loaded"
 
     def test_what_is_encoded_decodes(self) -> None:
         """Window after window from one run of tokens, with windows that end early, in whole tokens."""
         for number, case in enumerate(self.cases()):
             coder, window, table, texts = self.setting(number, case)
-            rows = table_for(coder, table)
-            coded = encode_lanes(AdaptedLaneEncoder(coder, window, len(texts)), window, rows, texts, frozenset({3, 4}))
-            tokens = np.array([token for one in coded for token in one.tokens], np.uint32)
-            assert all(0 <= token < 1 << window.token_bits for token in tokens.tolist()), case
-            ends = np.cumsum([len(one.tokens) for one in coded]).tolist()
-            spans = [(end - len(one.tokens), end) for end, one in zip(ends, coded, strict=True)]
-            decoder = AdaptedLaneDecoder(coder, window, len(texts), tokens)
-            for one, text, back in zip(coded, texts, decode_lanes(decoder, window, rows, spans), strict=True):
+            rows = self.rows(table)
+            encode, decode = self.tier_1(coder)
+            coded, decoded = _there_and_back(encode, decode, window, rows, texts, frozenset({3, 4}))
+            assert all(0 <= token < 1 << window.token_bits for one in coded for token in one.tokens), case
+            for one, text, back in zip(coded, texts, decoded, strict=True):
                 assert [symbol for part in one.windows for symbol in part] == text, case
                 assert all(1 <= len(part) <= window.symbols for part in one.windows), case
                 assert back.windows == one.windows, case
@@ -128,13 +152,13 @@ class CoderContract:
                 continue
             for symbol in texts[2][:1]:
                 encoder = coder.encoder(window)
-                assert encoder.add(table[0] if coder.needs_model else None, symbol)
+                assert encoder.add(table[0] if self.flags.needs_model else None, symbol)
                 value, bits = encoder.close(window.symbols == 1)
                 assert bits == window.bits, case
                 assert 0 < value < 1 << bits, "code 0 is the empty text, which is never written"
 
     def test_a_symbol_that_does_not_fit_changes_nothing(self) -> None:
-        if not self.make().budget:
+        if not self.flags.budget:
             pytest.skip("only a bit budget turns symbols away")
         tried = 0
         for number, case in enumerate(self.cases()):
@@ -143,7 +167,7 @@ class CoderContract:
                 continue
             left, right, size, last = coder.encoder(window), coder.encoder(window), 0, -1
             for symbol in texts[-1] + texts[2]:
-                row = table[row_after(table, last)] if coder.needs_model else None
+                row = table[row_after(table, last)] if self.flags.needs_model else None
                 fits = left.add(row, symbol)
                 if fits:  # the twin is offered only what fits
                     assert right.add(row, symbol), case
@@ -159,17 +183,12 @@ class CoderContract:
             pytest.skip("tier 1 only")
         for number, case in enumerate(self.cases()):
             coder, window, table, texts = self.setting(number, case)
-            rows, made = table_for(coder, table), _lanes(coder)
-            cuts = frozenset({2, 9})
-            slow = encode_lanes(AdaptedLaneEncoder(coder, window, len(texts)), window, rows, texts, cuts)
-            fast = encode_lanes(made.lane_encoder(window, len(texts)), window, rows, texts, cuts)
+            rows, cuts = self.rows(table), frozenset({2, 9})
+            slow = encode_lanes(self.tier_1(coder)[0](window, len(texts)), window, rows, texts, cuts)
+            fast, back = _there_and_back(coder.lane_encoder, coder.lane_decoder, window, rows, texts, cuts)
             assert fast == slow, case
-            alone = [encode_lanes(made.lane_encoder(window, 1), window, rows, [text], cuts)[0] for text in texts]
+            alone = [encode_lanes(coder.lane_encoder(window, 1), window, rows, [text], cuts)[0] for text in texts]
             assert alone == slow, case
-            tokens = np.array([token for one in slow for token in one.tokens], np.uint32)
-            ends = np.cumsum([len(one.tokens) for one in slow]).tolist()
-            spans = [(end - len(one.tokens), end) for end, one in zip(ends, slow, strict=True)]
-            back = decode_lanes(made.lane_decoder(window, len(texts), tokens), window, rows, spans)
             assert [one.windows for one in back] == [one.windows for one in slow], case
             assert [one.sizes for one in back] == [one.sizes for one in slow], case
 
@@ -180,12 +199,12 @@ class CoderContract:
             coder, window, table, texts = self.setting(number, case)
             text = np.array(texts[2] + texts[4], np.int64)
             rng = self.rng(2, number)
-            freqs = table[rng.integers(0, len(table), len(text))] if coder.needs_model else None
+            freqs = self.rows(table[rng.integers(0, len(table), len(text))])
             forced = rng.random(len(text)) < 0.1
-            made = _lanes(coder).lane_encoder(window, 3)
+            made = coder.lane_encoder(window, 3)
             if not hasattr(made, "run"):
                 pytest.skip("its lanes have no run")
-            plain = RunningLaneEncoder(_lanes(coder).lane_encoder(window, 3), window, 3)
+            plain = LevelLaneEncoder(coder.lane_encoder(window, 3), window, 3)
             for first, last in ((0, 1), (1, 20), (20, 20), (20, len(text))):
                 part = (None if freqs is None else freqs[first:last], text[first:last], forced[first:last])
                 found, expected = made.run(1, *part), plain.run(1, *part)
@@ -195,46 +214,42 @@ class CoderContract:
             assert made.close(one, one < 0)[0].tolist() == plain.close(one, one < 0)[0].tolist(), case
 
     def test_any_tokens_decode(self) -> None:
-        if not self.make().total:
+        if not self.flags.total:
             pytest.skip("decodes only what it encoded")
         for number, case in enumerate(self.cases()):
             coder, window, table, _ = self.setting(number, case)
-            rows, rng = table_for(coder, table), self.rng(3, number)
+            rows, rng = self.rows(table), self.rng(3, number)
             tokens = rng.integers(0, 1 << window.token_bits, 200).astype(np.uint32)
             tokens[40:90] = 0  # empty texts
             tokens[90:130] = (1 << window.token_bits) - 1
             whole = 1 if window.bits is None else window.bits // window.token_bits
             spans = [(first, first + count - count % whole) for first, count in ((0, 7), (5, 60), (40, 40), (100, 100))]
-            slow = decode_lanes(AdaptedLaneDecoder(coder, window, len(spans), tokens), window, rows, spans)
+            slow = decode_lanes(self.tier_1(coder)[1](window, len(spans), tokens), window, rows, spans)
             for one in slow:
                 assert all(len(part) <= window.symbols for part in one.windows), case
             if hasattr(coder, "lane_decoder"):
-                made = _lanes(coder).lane_decoder(window, len(spans), tokens)
+                made = coder.lane_decoder(window, len(spans), tokens)
                 assert decode_lanes(made, window, rows, spans) == slow, case
 
     def test_long_runs_end_at_the_symbol_budget(self) -> None:
         """A text of one symbol that is nearly certain: windows are bounded all the same."""
-        coder = self.make()
-        for bits in (None, max(self.budgets)) if coder.budget else (None,):
+        for bits in (None, max(self.budgets)) if self.flags.budget else (None,):
             sizes = [size for size in self.token_bits if bits is None or bits % size == 0]
             window = Window(alphabet=2, bits=bits, symbols=400, token_bits=sizes[-1])
             coder, table = self.coder(2), random_table(self.rng(4), 2, "certain", rows=1)
             symbol = int(table[0].argmax())
             encoder = coder.encoder(window)
-            row = table[0] if coder.needs_model else None
+            row = table[0] if self.flags.needs_model else None
             fitted = 0
             while fitted < window.symbols and encoder.add(row, symbol):
                 fitted += 1
             assert fitted == window.symbols or window.bits is not None
             if fitted < window.symbols:
                 continue
-            rows = table_for(coder, table)
+            rows = self.rows(table)
             text = [[symbol] * (2 * window.symbols + 3)]
-            coded = encode_lanes(AdaptedLaneEncoder(coder, window, 1), window, rows, text)[0]
+            (coded,), (back,) = _there_and_back(*self.tier_1(coder), window, rows, text)
             assert [len(part) for part in coded.windows] == [400, 400, 3]
-            tokens = np.array(coded.tokens, np.uint32)
-            span = [(0, len(tokens))]
-            back = decode_lanes(AdaptedLaneDecoder(coder, window, 1, tokens), window, rows, span)[0]
             assert back.windows == coded.windows
 
     def test_a_dictionary_says_what_stepping_says(self) -> None:
@@ -245,14 +260,14 @@ class CoderContract:
             coder = self.coder(alphabet)
             window = Window(alphabet=alphabet, bits=bits, symbols=budget, token_bits=bits)
             table = random_table(self.rng(5, number), alphabet, STYLES[number % 4])
-            predictor = TablePredictor(table) if coder.needs_model else None
-            parent, symbol = coder.dictionary(predictor, window, 3)  # type: ignore[attr-defined]
+            predictor = TablePredictor(table) if self.flags.needs_model else None
+            parent, symbol = coder.dictionary(predictor, window, 3)
             assert (parent[0], symbol[0]) == (-1, -1), "entry 0 is the empty text"
             codes = np.arange(len(parent))
             assert ((parent[1:] >= 0) & (parent[1:] < codes[1:])).all(), "texts come after those that they extend"
             spans = [(code, code + 1) for code in codes.tolist()]
-            decoder = AdaptedLaneDecoder(coder, window, len(codes), codes.astype(np.uint32))
-            stepped = decode_lanes(decoder, window, table_for(coder, table), spans)
+            decoder = self.tier_1(coder)[1](window, len(codes), codes.astype(np.uint32))
+            stepped = decode_lanes(decoder, window, self.rows(table), spans)
             for code in codes.tolist():
                 text, above = [], code
                 while above > 0:
@@ -263,13 +278,13 @@ class CoderContract:
     def test_intervals_hold_the_codes_of_what_extends_a_text(self) -> None:
         case = next((case for case in self.cases() if case[0].bits == 16), None)
         if case is None or not hasattr(self.coder(case[0].alphabet).encoder(case[0]), "interval"):
-            pytest.skip("tells no intervals")
+            pytest.skip("has no intervals")
         coder, window, table, _ = self.setting(0, case)
         rng = self.rng(6)
         encoder: Any = coder.encoder(window)
         last = -1
         for _ in range(min(4, window.symbols)):
-            row = table[row_after(table, last)] if coder.needs_model else None
+            row = table[row_after(table, last)] if self.flags.needs_model else None
             low, size, resolved = encoder.interval()
             parts = [encoder.sub_interval(row, s, s) for s in range(window.alphabet)]
             fitting = [s for s, part in enumerate(parts) if part is not None]
@@ -286,7 +301,7 @@ class CoderContract:
 
     @pytest.mark.parametrize("budget", [False, True])
     def test_it_may_be_shared_by_threads(self, budget: bool) -> None:
-        if budget and not self.make().budget:
+        if budget and not self.flags.budget:
             pytest.skip("obeys no bit budget")
         cases = [case for case in self.cases() if (case[0].bits is not None) == budget]
         # Not the first: an alphabet of one symbol has but one text.
@@ -294,19 +309,17 @@ class CoderContract:
         table = random_table(self.rng(8), window.alphabet, style)
         check_shared(lambda: self.sharing_jobs(_fitted(type(self), window.alphabet), window, table))
 
-    def sharing_jobs(self, coder: Coder, window: Window, table: Frequencies) -> list[Job]:
+    def sharing_jobs(self, coder: Any, window: Window, table: Frequencies) -> list[Job]:
         """Calls for lanes of texts of their own, there and back, in every tier that there is."""
-        rows = table_for(coder, table)
+        rows = self.rows(table)
         jobs: list[Job] = []
-        tiers: list[tuple[Any, Any]] = [
-            (functools.partial(AdaptedLaneEncoder, coder), functools.partial(AdaptedLaneDecoder, coder))
-        ]
+        tiers = [self.tier_1(coder)]
         if hasattr(coder, "lane_encoder"):
-            tiers.append((_lanes(coder).lane_encoder, _lanes(coder).lane_decoder))
+            tiers.append((coder.lane_encoder, coder.lane_decoder))
         for tier in tiers:
             for seed in (1, 2):
                 texts = [sample_text(self.rng(9, seed), table, length) for length in (6, 3)]
-                jobs.append(functools.partial(_there_and_back, *tier, window, rows, texts))
+                jobs.append(functools.partial(_there_and_back, *tier, window, rows, texts, frozenset({4})))
             for seed in (1, 2):
                 text = sample_text(self.rng(9, seed), table, 6)
                 jobs.append(functools.partial(_run, tier[0], window, rows, text))
@@ -314,19 +327,23 @@ class CoderContract:
             for seed in (1, 2):
                 small = Window(alphabet=window.alphabet, bits=window.alphabet.bit_length() + 1, symbols=4, token_bits=1)
                 model = TablePredictor(random_table(self.rng(10, seed), window.alphabet, "random"))
-                jobs.append(functools.partial(_lanes(coder).dictionary, model, small, 3))
+                jobs.append(functools.partial(coder.dictionary, model, small, 3))
         return jobs
 
 
 def _there_and_back(
-    encoder: Any, decoder: Any, window: Window, rows: Frequencies | None, texts: list[list[int]]
-) -> list[Any]:
+    encoder: Any,
+    decoder: Any,
+    window: Window,
+    rows: Frequencies | None,
+    texts: list[list[int]],
+    cuts: frozenset[int] = frozenset(),
+) -> tuple[list[Coded], list[Coded]]:
     """Lanes of texts coded, and decoded from one array of tokens."""
-    coded = encode_lanes(encoder(window, len(texts)), window, rows, texts, frozenset({4}))
+    coded = encode_lanes(encoder(window, len(texts)), window, rows, texts, cuts)
     tokens = np.array([token for one in coded for token in one.tokens], np.uint32)
-    ends = np.cumsum([len(one.tokens) for one in coded]).tolist()
-    spans = [(end - len(one.tokens), end) for end, one in zip(ends, coded, strict=True)]
-    return [coded, decode_lanes(decoder(window, len(texts), tokens), window, rows, spans)]
+    spans = list(itertools.pairwise(offsets_of([len(one.tokens) for one in coded]).tolist()))
+    return coded, decode_lanes(decoder(window, len(texts), tokens), window, rows, spans)
 
 
 def _run(encoder: Any, window: Window, rows: Frequencies | None, text: list[int]) -> list[Any]:
@@ -341,24 +358,20 @@ def _run(encoder: Any, window: Window, rows: Frequencies | None, text: list[int]
     return [*found, tokens.copy(), counts.copy()]
 
 
-def _lanes(coder: Coder) -> Any:
-    return coder
+_FITTED: dict[tuple[type, int], Any] = {}
 
 
-_FITTED: dict[tuple[type, int], Coder] = {}
-
-
-def _ready(suite: type[CoderContract], alphabet: int) -> Coder:
+def _ready(suite: type[CoderContract], alphabet: int) -> Any:
     """A coder of this suite, fitted where it can be; every alphabet once."""
     if (suite, alphabet) not in _FITTED:
         _FITTED[suite, alphabet] = _fitted(suite, alphabet)
     return _FITTED[suite, alphabet]
 
 
-def _fitted(suite: type[CoderContract], alphabet: int) -> Coder:
+def _fitted(suite: type[CoderContract], alphabet: int) -> Any:
     """A coder of this suite that nobody has used yet."""
-    coder = suite().make()
-    if hasattr(coder, "fit"):
+    coder: Any = suite().make()
+    if has_tables(coder):
         rng = np.random.default_rng([suite.seed, 7, alphabet])
         table = random_table(rng, alphabet, STYLES[alphabet % len(STYLES)], rows=1)
         symbols = np.array(sample_text(rng, table, 1000), np.uint32)
@@ -366,5 +379,5 @@ def _fitted(suite: type[CoderContract], alphabet: int) -> Coder:
         with tempfile.TemporaryDirectory() as folder:
             coder.fit(text, alphabet, Path(folder))
             coder = suite().make()  # what is fitted travels in the folder, and only there
-            coder.load(Path(folder))  # type: ignore[attr-defined]
+            coder.load(Path(folder))
     return coder

@@ -1,6 +1,8 @@
-"""What every dictionary coder must keep (`stackc.api.coders.Coder`), as tests to subclass.
+"""What every dictionary coder must keep (`stackc.api.DictionaryCoder`), as tests to subclass.
 
 class TestMyCoder(DictionaryCoderContract):
+    config = MyConfig
+
     def make(self, vocabulary):
         return MyCoder(vocabulary)
 """
@@ -14,7 +16,7 @@ import numpy as np
 
 from stackc.api.windowings import Window
 from stackc.coding.dictionary.dictionary import Dictionary
-from stackc.testing.driving import STYLES, TablePredictor, random_table, sample_text
+from stackc.testing.driving import STYLES, TablePredictor, declared, random_table, sample_text
 from stackc.testing.sharing import Job, check_shared
 
 
@@ -22,17 +24,19 @@ class DictionaryCoderContract:
     """The tests: a dictionary in preorder that holds every symbol, whatever the model and the lanes.
 
     Attributes:
+        config: see `CoderContract`.
         sizes: (alphabet, vocabulary, symbols in a window at most) to try.
         seed: of all random choices.
     """
 
+    config: ClassVar[Any] = None
     sizes: ClassVar[tuple[tuple[int, int, int], ...]] = (
         (1, 2, 5), (1, 9, 4), (2, 3, 9), (3, 60, 1), (3, 60, 2), (7, 333, 1024), (256, 1000, 64), (300, 301, 8),
     )  # fmt: skip
     seed: ClassVar[int] = 0
 
     def make(self, vocabulary: int) -> Any:
-        """A fresh coder with so many codes. Yours to write."""
+        """A fresh coder with this many codes. To be written by the subclass."""
         raise NotImplementedError
 
     def cases(self) -> list[tuple[Window, TablePredictor, int, Any]]:
@@ -47,9 +51,9 @@ class DictionaryCoderContract:
         return cases
 
     def test_it_says_what_it_can(self) -> None:
-        coder = self.make(300)
-        assert (coder.budget, coder.ends, coder.total) == (False, True, True)
-        assert isinstance(coder.needs_model, bool)
+        flags = declared(self.config, self.make(300))
+        assert (flags.budget, flags.ends, flags.total) == (False, True, True)
+        assert isinstance(flags.needs_model, bool)
 
     def test_codes_are_texts_in_preorder(self) -> None:
         for window, predictor, vocabulary, coder in self.cases():

@@ -1,6 +1,6 @@
 """Drives coders without a level: symbols to tokens and back, under toy frequencies.
 
-A *table* stands for a model whose context is the window's last symbol: uint32[R, A], row 0 for an empty context,
+A *table* represents a model whose context is the window's last symbol: uint32[R, A], row 0 for an empty context,
 row 1 + s mod (R - 1) after symbol s. Legend: L lanes, R rows, A alphabet.
 """
 
@@ -10,10 +10,9 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies
-from stackc.api.coders import Coder, LaneDecoder, LaneEncoder
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64
+from stackc.api.coders import CoderFlags, LaneDecoder, LaneEncoder
 from stackc.api.models import Portability
 from stackc.api.windowings import Window
 
@@ -39,7 +38,7 @@ def random_table(rng: np.random.Generator, alphabet: int, style: str, rows: int 
 
 
 def sample_text(rng: np.random.Generator, table: Frequencies, length: int, surprises: float = 0.1) -> list[int]:
-    """Symbols as the table's model would write them, with a share of surprises."""
+    """Symbols drawn from the table's model, with a share of random ones."""
     sums = np.cumsum(table.astype(np.int64), axis=1)
     out: list[int] = []
     for _ in range(length):
@@ -52,7 +51,7 @@ def sample_text(rng: np.random.Generator, table: Frequencies, length: int, surpr
 
 
 def row_after(table: Frequencies, last: int) -> int:
-    """Which row the model answers after symbol `last`, or RESTART."""
+    """The row that the model gives after symbol `last`, or after RESTART."""
     return 0 if last < 0 or len(table) == 1 else 1 + last % (len(table) - 1)
 
 
@@ -65,13 +64,13 @@ class TablePredictor:
         self.alphabet = table.shape[1]
         self.table = table
 
-    def start(self, lanes: int) -> npt.NDArray[np.int64]:
+    def start(self, lanes: int) -> Int64:
         return np.zeros(lanes, np.int64)
 
-    def take(self, state: npt.NDArray[np.int64], lanes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def take(self, state: Int64, lanes: Int64) -> Int64:
         return state[lanes]
 
-    def step(self, state: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]) -> Frequencies:
+    def step(self, state: Int64, symbols: Int64) -> Frequencies:
         for lane, symbol in enumerate(symbols.tolist()):
             if symbol != IDLE:
                 state[lane] = row_after(self.table, symbol)
@@ -83,7 +82,7 @@ class Coded:
     """One lane's text as its coder coded it.
 
     Attributes:
-        tokens: of all its windows, end to end.
+        tokens: of all its windows, one after another.
         windows: the symbols of each window.
         sizes: the tokens of each window.
     """
@@ -100,7 +99,7 @@ def encode_lanes(
     texts: list[list[int]],
     cuts: frozenset[int] = frozenset(),
 ) -> list[Coded]:
-    """Code one text a lane, all lanes together; windows are also closed at the places in `cuts`.
+    """Code one text per lane, all lanes together; windows are also closed at the places in `cuts`.
 
     Asserts that a window's first symbol always fits.
     """
@@ -185,9 +184,10 @@ def decode_lanes(
     return made
 
 
-def table_for(coder: Coder, table: Frequencies) -> Frequencies | None:
-    """The table where the coder needs a model, else None: it has its own."""
-    return table if coder.needs_model else None
+def declared(config: Any, coder: Any) -> CoderFlags:
+    """Where a suite reads a coder's flags: its configuration; without one, the coder itself (contract 1.0)."""
+    flags: CoderFlags = coder if config is None else config
+    return flags
 
 
 def _rows(table: Frequencies | None, windows: list[list[int]]) -> Any:

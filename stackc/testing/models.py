@@ -49,7 +49,7 @@ class ModelContract:
         raise NotImplementedError
 
     def make(self) -> tuple[ModelBackend, Any]:
-        """A backend of that configuration, and its training settings (None where it has none)."""
+        """A backend of that configuration, and its training settings (None if it has none)."""
         raise NotImplementedError
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -58,7 +58,7 @@ class ModelContract:
 
     @pytest.fixture
     def frozen(self, alphabet: int, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """A copy of the frozen model of this alphabet, trained once. The trained folder lies beside it."""
+        """A copy of the frozen model of this alphabet, trained once. The trained folder is next to it."""
         return self._copy(alphabet, tmp_path, tmp_path_factory)
 
     @pytest.fixture
@@ -187,7 +187,7 @@ class ModelContract:
         rows = predictor.step(taken, np.full(3, first[1])).copy()
         np.testing.assert_array_equal(rows[0], step_rows(predictor, np.append(history, 0))[2])
         np.testing.assert_array_equal(rows[0], rows[2])
-        # the state that lanes were taken from goes on as if nothing had happened
+        # the state that lanes were taken from continues unchanged
         np.testing.assert_array_equal(predictor.step(state, np.full(2, first[1])), rows[:2])
 
     # -- callers that share it

@@ -1,6 +1,8 @@
-"""What every piece coder must keep (`stackc.api.coders.Coder`), as tests to subclass.
+"""What every piece coder must keep (`stackc.api.PieceCoder`), as tests to subclass.
 
 class TestMyCoder(PieceCoderContract):
+    config = MyConfig
+
     def make(self, vocabulary):
         return MyCoder(vocabulary)
 """
@@ -19,39 +21,43 @@ import pytest
 from stackc.api.arrays import Symbols
 from stackc.api.errors import StackcError
 from stackc.api.models import Text
+from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.testing.driving import declared
 from stackc.testing.sharing import Job, check_shared
 
 _FITTED: dict[type, Any] = {}
 
 
 class PieceCoderContract:
-    """The tests: whatever the symbols, the pieces of a window end to end are the window.
+    """The tests: whatever the symbols are, the pieces of a window, joined, are the window.
 
     Attributes:
+        config: see `CoderContract`.
         alphabet: of the symbols.
         vocabulary: V to ask for.
         seed: of all random choices.
     """
 
+    config: ClassVar[Any] = None
     alphabet: ClassVar[int] = 256
     vocabulary: ClassVar[int] = 400
     seed: ClassVar[int] = 0
 
     def make(self, vocabulary: int) -> Any:
-        """A fresh coder with so many tokens, not fitted. Yours to write."""
+        """A fresh coder with this many tokens, not fitted. To be written by the subclass."""
         raise NotImplementedError
 
     def text(self) -> Symbols:
-        """What it is fitted to. For bytes this is a kind of English; override it where other symbols mean more."""
+        """The training text. For bytes this is a kind of English; override it for other symbols."""
         words = np.array([b"the ", b"of ", b"wind", b"ows ", b"\n", b"coded, ", b"caf\xc3\xa9 "], object)
         picked = np.random.default_rng([self.seed, 1]).integers(0, len(words), 3000)
         return np.frombuffer(b"".join(words[picked].tolist()), np.uint8)
 
     def fitted(self) -> Any:
-        """A coder that another of its kind was fitted for."""
+        """A coder that has loaded the tables of another one, which was fitted."""
         if type(self) not in _FITTED:
             with tempfile.TemporaryDirectory() as folder:
                 self.fit(Path(folder))
@@ -75,21 +81,22 @@ class PieceCoderContract:
                 segment=300,
                 windowing=windowing,
                 coder=self.fitted(),
+                flags=declared(self.config, self.fitted()),
                 token_bits=max(1, (self.vocabulary - 1).bit_length()),
                 vocabulary=self.vocabulary,
             )
         )
 
     def documents(self) -> tuple[Symbols, Any]:
-        """Texts to code: as those fitted to, empty, one symbol, equal symbols, random ones, every symbol."""
+        """Texts to code: like the training text, empty, one symbol, equal symbols, random ones, every symbol."""
         rng, text = np.random.default_rng([self.seed, 2]), self.text()
         parts = [text[:1000], text[:0], text[:1], np.zeros(700, np.int64), rng.integers(0, self.alphabet, 900)]
         parts += [np.arange(self.alphabet), text[7:5], text[5:640]]
-        return np.concatenate(parts).astype(np.int64), np.cumsum([0, *map(len, parts)], dtype=np.int64)
+        return np.concatenate(parts).astype(np.int64), offsets_of(list(map(len, parts)))
 
     def test_it_says_what_it_can(self) -> None:
-        coder = self.make(self.vocabulary)
-        assert (coder.budget, coder.ends, coder.total, coder.needs_model) == (False, True, True, False)
+        flags = declared(self.config, self.fitted())
+        assert (flags.budget, flags.ends, flags.total, flags.needs_model) == (False, True, True, False)
 
     def test_pieces_are_runs_of_symbols(self) -> None:
         symbols, offsets = self.fitted().pieces()
@@ -115,7 +122,7 @@ class PieceCoderContract:
             assert own.tolist() == alone.tolist()
             assert count.tolist() == [len(alone)]
             spelt = [pieces[offsets[token] : offsets[token + 1]] for token in own]
-            assert all(map(len, spelt)), "no token stands for nothing"
+            assert all(map(len, spelt)), "no token has an empty piece"
             assert np.concatenate(spelt).tolist() == symbols[low:high].tolist()
 
     def test_it_may_be_shared_by_threads(self, tmp_path: Path) -> None:

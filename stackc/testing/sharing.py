@@ -1,8 +1,8 @@
 """Whether callers that share a part disturb each other. Every suite tries this with calls of its kind of part.
 
-Scratch that a part keeps on itself, rows that two states return in one array, a table that is half made when the
-next caller comes: threads alone find these now and then, so callers are put between each other at chosen lines as
-well, which finds them every time.
+Scratch memory that belongs to the part, rows that two states return in one array, a table that is half made when the
+next caller comes: threads alone find these faults now and then. So one caller is also run at chosen lines of another,
+which finds them every time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 Job = Callable[[], Any]
-"""Calls of a part, on states of its own, and what they answered: numbers, arrays, or lists of these."""
+"""Calls of a part, on the job's own states, and their results: numbers, arrays, or lists of these."""
 
 THREADS = 4
 
@@ -29,16 +29,16 @@ PLACES, LEAST_PLACES = 100, 2
 """Lines of a job at which another job is run: the most, and the least where a job is long."""
 
 EFFORT = 100_000
-"""Lines that are run for one pair of jobs, about."""
+"""About how many lines are run for one pair of jobs."""
 
 TRACED = 5
-"""Times as long as another line takes one that is looked at."""
+"""How many times longer a traced line takes."""
 
 PATIENCE = 0.02
-"""Seconds that a job in another thread may take; one that waits for a lock goes on when the part has given it back."""
+"""Seconds that a job in another thread may take; one that waits for a lock continues when the part has released it."""
 
 ROUNDS = 2
-"""Times that threads begin together on a fresh part."""
+"""How often threads start together on a fresh part."""
 
 SWITCH = 1e-5
 """Seconds after which Python lets another thread go on: 5 milliseconds, as it comes, hide much."""
@@ -47,11 +47,11 @@ _SUITES = str(Path(__file__).parent)
 
 
 def check_shared(make: Callable[[], list[Job]]) -> None:
-    """Assert that jobs on one part answer what they answer alone, however they come between each other.
+    """Assert that jobs on one part give the same results as alone, however they are interleaved.
 
     Args:
-        make: two jobs or more on a fresh part, on other states and other data each. What a part returns must be used
-            or copied in a later line than the call's.
+        make: two or more jobs on a fresh part, each with its own states and data. A job must use or copy the results of
+            a call in a later line than the call.
     """
     expected = [job() for job in make()]
     opening, sizes = _lines(make, True), [_lines(job, True) for job in make()]
@@ -68,7 +68,7 @@ def check_shared(make: Callable[[], list[Job]]) -> None:
 
 
 def _places(lines: int, most: int, cost: int) -> set[int]:
-    """Some of so many lines, the same ones every time, where something is done that takes `cost` lines."""
+    """Some of `lines` lines, the same ones every time; `cost` lines are run at each of them."""
     count = min(lines, most, max(LEAST_PLACES, EFFORT // cost))
     return set(random.Random(0).sample(range(lines), count))  # evenly spread ones may miss every line of a loop but one
 
@@ -166,7 +166,7 @@ def _lines(job: Job, everywhere: bool) -> int:
 
 
 def _interrupted(job: Job, intruder: _Here, chosen: set[int]) -> Any:
-    """What a job answers while another comes in at the chosen ones of its lines."""
+    """The result of a job that another job interrupts at the chosen lines."""
     count = -1
 
     def line() -> None:

@@ -8,16 +8,15 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from stackc.api.arrays import RESTART, Frequencies, Symbols
+from stackc.api.arrays import RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Device, Predictor, Text, TrainingTask
 
 SEGMENT = 96
 """Symbols in a segment of the text that backends are trained on."""
 
-Bools = npt.NDArray[np.bool_]
+Bools = Mask
 
 
 class Killed(BaseException):
@@ -73,9 +72,7 @@ def training_task(alphabet: int, settings: Any, folder: Path, **changes: Any) ->
     return TrainingTask(**{**fields, **changes})
 
 
-def every_five(
-    predictor: Predictor, symbols: Symbols, offsets: npt.NDArray[np.int64] | None = None
-) -> npt.NDArray[np.int64]:
+def every_five(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
     """A `TrainingTask.cut`: windows of five symbols. Asks the model so far for a row, as a real one does."""
     state = predictor.start(1)
     rows = predictor.step(state, np.array([RESTART]))

@@ -38,7 +38,7 @@ class WindowingContract:
     seed: ClassVar[int] = 0
 
     def make(self) -> Windowing:
-        """The windowing. Yours to write."""
+        """The windowing. To be written by the subclass."""
         raise NotImplementedError
 
     def segments(self) -> list[Symbols]:
@@ -126,7 +126,7 @@ def _cuts(windowing: Windowing, segment: Symbols) -> list[bool]:
 
 
 class PlainCoder:
-    """A coder for the tests: every symbol s as the number s + 1 in as many bits as the alphabet takes, 0 at the end."""
+    """A coder for the tests: every symbol s is the number s + 1 in as many bits as the alphabet needs, 0 the end."""
 
     budget: ClassVar[bool] = True
     ends: ClassVar[bool] = True

@@ -13,10 +13,14 @@ import pytest
 
 import stackc.api
 import stackc.testing
-from stackc.api import CONTRACT, Register, Windowing, bits, hookimpl
+from stackc.api import CONTRACT, Device, Register, Window, Windowing, bits, hookimpl
 from stackc.api.version import contract_problem
+from stackc.coding.trial import check_part
+from stackc.parts.abilities import cuts_pieces, has_intervals, has_tables, lists_texts
 from stackc.parts.part import Source
-from stackc.parts.registry import Registry
+from stackc.parts.registry import Registry, registry
+from stackc.testing.windowings import PlainCoder
+from stackc_coders.twin import SlotEncoder
 
 MAJOR, MINOR = CONTRACT
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "api.md"
@@ -54,6 +58,57 @@ def test_the_version_is_two_numbers() -> None:
 def test_what_fits_is_admitted(contract: Any) -> None:
     assert contract_problem(made_for(contract)) is None
     assert [part.name for part in found(made_for(contract)).parts()] == ["blank"]
+
+
+@attrs.frozen(kw_only=True)
+class CoderConfig:
+    """As contract 1.0 had it: the flags are also on the coder, and the self-test is here."""
+
+    bits_version: ClassVar[int] = 1
+    budget: ClassVar[bool] = True
+    ends: ClassVar[bool] = True
+    total: ClassVar[bool] = False
+    needs_model: ClassVar[bool] = False
+
+    @staticmethod
+    def doctor(device: Device) -> str:
+        return "well"
+
+
+def test_a_coder_made_for_the_first_contract_works_and_its_own_flags_are_ignored() -> None:
+    class Old(PlainCoder):
+        budget, ends, total, needs_model = False, False, True, True
+
+    @hookimpl
+    def stackc_register_coders(register: Register) -> None:
+        register("old", lambda config: Old(), CoderConfig, "a toy")
+
+    module = made_for((1, 0))
+    vars(module).update(stackc_register_coders=stackc_register_coders)
+    part = found(module).get("coder", "old")
+    assert check_part(part).problems == []
+    assert part.self_test is not None
+    assert part.self_test(Device()) == "well"
+
+
+class Handed:
+    """A coder that hands on all methods of another."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def test_abilities_are_found_though_they_are_handed_on() -> None:
+    unigram = registry().get("coder", "static-unigram")
+    coder = Handed(unigram.factory(unigram.config()))
+    assert has_tables(coder)
+    assert lists_texts(coder)
+    assert not cuts_pieces(coder)
+    assert has_intervals(Handed(SlotEncoder(Window(alphabet=2, bits=8, symbols=9, token_bits=8))))
+    assert not has_tables(Handed(PlainCoder()))
 
 
 @pytest.mark.parametrize(

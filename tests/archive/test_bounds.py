@@ -44,6 +44,7 @@ def certain_level(bits: int | None, symbols: int | None = 1024, restart: str = "
             segment=10_240,
             windowing=Windowing(bits=bits, symbols=symbols, restart=restart),
             coder=part.factory(part.config()),
+            flags=part.config(),
             token_bits=8,
             load_predictor=lambda: Certain(256),
             lanes=64,

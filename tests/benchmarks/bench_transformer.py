@@ -224,6 +224,7 @@ def encoding(it: Subject, count: int) -> None:
             segment=2048,
             windowing=Windowing(bits=32, symbols=1024, restart="window"),
             coder=coder,
+            flags=part.config(),
             token_bits=16,
             load_predictor=lambda: it.predictor,
         )

@@ -22,6 +22,7 @@ import pytest
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
 SIZE = 65_536
@@ -116,6 +117,7 @@ def level_of(dictionary: Dictionary, threads: int = 1) -> Level:
             segment=SEGMENT,
             windowing=Windows(),
             coder=ArithmeticCoder(),
+            flags=ArithmeticConfig(),
             token_bits=16,
             threads=threads,
         ),

@@ -158,9 +158,7 @@ def test_check_of_a_plugin_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -
 
 
 class LyingCoder:
-    """Says that it can what not every configuration says, and closes with too few bits."""
-
-    budget, ends, total, needs_model = True, True, True, True
+    """Closes with too few bits, and decodes to another text."""
 
     def encoder(self, window: Any) -> Any:
         class Encoder:
@@ -183,7 +181,8 @@ class LyingCoder:
 def test_check_of_a_coder_that_does_not_keep_its_word() -> None:
     gzip = registry().get("coder", "gzip")
     verdict = check_part(attrs.evolve(gzip, factory=lambda config: LyingCoder()))
-    assert "budget is True on the coder and False on its configuration" in verdict.problems
+    assert len(verdict.problems) == 1
+    assert verdict.problems[0].startswith("windows of 70 symbols: used raised AttributeError")
     arithmetic = registry().get("coder", "arithmetic")
     verdict = check_part(attrs.evolve(arithmetic, factory=lambda config: LyingCoder()))
     assert verdict.problems == ["windows of 16 bits: close gave a code of 12 bits; every window has exactly 16"]

@@ -41,7 +41,8 @@ WINDOWINGS = {
 def make(
     kind: str, windows: str, tmp_path: Path, *, token_bits: int = 8, predictor: Any = None, lanes: int = 5
 ) -> Level:
-    part = coder(kind)
+    chosen = coder(kind)
+    part = chosen["coder"]
     model = predictor or ToyPredictor(ALPHABET)
     if hasattr(part, "fit"):
         text = Text(symbols=sample(model, 500), offsets=np.array([0, 500]), source_bytes=500)
@@ -53,9 +54,9 @@ def make(
             alphabet=ALPHABET,
             segment=SEGMENT,
             windowing=WINDOWINGS[windows](),
-            coder=part,
+            **chosen,
             token_bits=token_bits,
-            load_predictor=(lambda: model) if part.needs_model else None,
+            load_predictor=(lambda: model) if chosen["flags"].needs_model else None,
             lanes=lanes,
         )
     )
@@ -172,7 +173,7 @@ def test_a_level_above_another_reads_its_tokens(tmp_path: Path) -> None:
             alphabet=low.token_alphabet,
             segment=SEGMENT,
             windowing=windowing("fixed-token", symbols=9),
-            coder=coder("gzip"),
+            **coder("gzip"),
             token_bits=16,
         )
     )
@@ -205,7 +206,7 @@ def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
                 alphabet=11,
                 segment=10,
                 windowing=windowing("equal-info", bits=3),
-                coder=coder("arithmetic"),
+                **coder("arithmetic"),
                 token_bits=3,
                 load_predictor=lambda: ToyPredictor(11),
             )

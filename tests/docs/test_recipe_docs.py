@@ -85,8 +85,8 @@ def test_every_field_of_every_part_is_documented() -> None:
 def test_table_of_coders_is_true() -> None:
     for part in registry().parts("coder"):
         if part.distribution == "stackc":
-            budget = "yes" if part.config.budget else "no"  # type: ignore[attr-defined]
-            model = "needs one" if part.config.needs_model else "none: `[level.model]` is an error"  # type: ignore[attr-defined]
+            budget = "yes" if part.config.budget else "no"
+            model = "needs one" if part.config.needs_model else "none: `[level.model]` is an error"
             assert f"| `{part.name}` | {budget} | {model} |" in DOCS.read_text()
 
 

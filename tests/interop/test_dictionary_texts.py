@@ -23,6 +23,7 @@ from stackc.pipeline.compiling import compiled
 from stackc.stack.opening import open_level
 from stackc.stack.store import Store
 from stackc.testing.driving import TablePredictor
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
 TOP = '[top]\nname = "M4"\n[top.model]\nbackend = "unigram"\n'
@@ -178,6 +179,7 @@ def test_the_largest_level_that_compiles() -> None:
                 segment=500,
                 windowing=EqualInfo(),
                 coder=ArithmeticCoder(),
+                flags=ArithmeticConfig(),
                 token_bits=20,
                 load_predictor=lambda: TablePredictor(uniform[None]),
             )

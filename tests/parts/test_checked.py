@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 import stackc.parts.registry
 from recipes_of_tests import HEAD, TEXT, level
+from registered import coder
 from stackc.api import TOTAL, CodingError, Cost, PluginError, Register, Windowing, bits, hookimpl
 from stackc.api.errors import PartError
 from stackc.cli import main
@@ -107,16 +108,11 @@ def stepped(inner: ToyPredictor, restart: Any = "window") -> Level:
             alphabet=7,
             segment=100,
             windowing=Windowing(bits=16, symbols=50, restart=restart),
-            coder=_arithmetic(),
+            **coder("arithmetic"),
             token_bits=16,
             load_predictor=lambda: guarded(inner),
         )
     )
-
-
-def _arithmetic() -> Any:
-    part = stackc.parts.registry.registry().get("coder", "arithmetic")
-    return part.factory(part.config())
 
 
 @pytest.mark.parametrize(
@@ -308,7 +304,7 @@ class BadLanes(PlainCoder):
     def lane_encoder(self, window: Any, lanes: int) -> Any:
         from stackc.parts.lanes import AdaptedLaneEncoder
 
-        made, spoil = AdaptedLaneEncoder(PlainCoder(), window, lanes), self.spoil
+        made, spoil = AdaptedLaneEncoder(PlainCoder(), PlainCoder(), window, lanes), self.spoil
 
         class Lanes:
             add = staticmethod(made.add)
@@ -369,7 +365,7 @@ def top(predictor: Any) -> Level:
             alphabet=256,
             segment=100,
             windowing=Windowing(bits=None, symbols=None, restart="segment"),
-            coder=_arithmetic(),
+            **coder("arithmetic"),
             token_bits=8,
             load_predictor=lambda: predictor,
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stackc.api import IDLE, BitSource, CodingError, Frequencies, Window
-from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder, RunningLaneEncoder, lane_decoder, lane_encoder
+from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder, lane_decoder, lane_encoder
 from stackc.parts.registry import registry
 
 
@@ -60,7 +60,7 @@ LANE = np.zeros(1, np.int64)
 
 
 def test_a_symbol_count_comes_first_where_ends_are_not_marked() -> None:
-    lanes = AdaptedLaneEncoder(Bytes(), WINDOW, 2)
+    lanes = AdaptedLaneEncoder(Bytes(), Bytes(), WINDOW, 2)
     assert lanes.add(None, np.array([7, IDLE])).tolist() == [True, False]
     assert lanes.add(None, np.array([0xAB, 1])).tolist() == [True, True]
     tokens, counts = lanes.close(np.array([1, 0]), np.array([False, False]))
@@ -72,8 +72,8 @@ def test_a_symbol_count_comes_first_where_ends_are_not_marked() -> None:
 
 def test_counts_end_windows() -> None:
     tokens = np.array([0, 0x200, 0x07A, 0xB00, 0, 0x100, 0x010], np.uint32)
-    lanes = lane_decoder(Bytes(), WINDOW, 1, tokens)
-    assert isinstance(lanes, AdaptedLaneDecoder)
+    lanes = lane_decoder(Bytes(), Bytes(), WINDOW, 1, tokens)
+    assert isinstance(lanes._inner, AdaptedLaneDecoder)
     at, texts = 0, []
     while at < len(tokens):
         lanes.open(LANE, np.array([at]), np.array([len(tokens)]))
@@ -88,8 +88,8 @@ def test_counts_end_windows() -> None:
 def test_a_count_past_the_symbol_budget() -> None:
     tokens = np.full(4, 0xFFF, np.uint32)
     with pytest.raises(CodingError, match="a window of 65535 symbols, more than the 300"):
-        lane_decoder(Bytes(), WINDOW, 1, tokens).open(LANE, LANE, LANE + 4)
-    lanes = lane_decoder(Total(), WINDOW, 1, tokens)
+        lane_decoder(Bytes(), Bytes(), WINDOW, 1, tokens).open(LANE, LANE, LANE + 4)
+    lanes = lane_decoder(Total(), Total(), WINDOW, 1, tokens)
     lanes.open(LANE, LANE, LANE + 4)
     count = 0
     while int(lanes.next(None, np.array([True]))[0]) >= 0:
@@ -100,31 +100,36 @@ def test_a_count_past_the_symbol_budget() -> None:
 
 def test_what_cannot_be_adapted() -> None:
     with pytest.raises(CodingError, match="does not mark ends cannot fill windows of exactly 24 bits"):
-        lane_encoder(Bytes(), Window(alphabet=256, bits=24, symbols=300, token_bits=12), 1)
+        lane_encoder(Bytes(), Bytes(), Window(alphabet=256, bits=24, symbols=300, token_bits=12), 1)
+    window = Window(alphabet=256, bits=None, symbols=65_536, token_bits=12)
     with pytest.raises(CodingError, match="windows of up to 65536 symbols need a coder that marks ends"):
-        lane_decoder(Bytes(), Window(alphabet=256, bits=None, symbols=65_536, token_bits=12), 1, np.zeros(1, np.uint32))
+        lane_decoder(Bytes(), Bytes(), window, 1, np.zeros(1, np.uint32))
     with pytest.raises(CodingError, match="symbol 256 is outside the alphabet of 256"):
-        lane_encoder(Bytes(), WINDOW, 1).add(None, np.array([256]))
+        lane_encoder(Bytes(), Bytes(), WINDOW, 1).add(None, np.array([256]))
 
 
 def test_the_highest_tier_is_taken() -> None:
     part = registry().get("coder", "arithmetic")
-    coder = part.factory(part.config())
-    assert not isinstance(lane_encoder(coder, WINDOW, 2), RunningLaneEncoder)
-    assert not isinstance(lane_decoder(coder, WINDOW, 2, np.zeros(1, np.uint32)), AdaptedLaneDecoder)
-    assert isinstance(lane_encoder(Bytes(), WINDOW, 2), AdaptedLaneEncoder)
+    config = part.config()
+    coder = part.factory(config)
+    encoder = lane_encoder(coder, config, WINDOW, 2)
+    assert not isinstance(encoder._inner, AdaptedLaneEncoder)
+    assert encoder._run is not None
+    decoder = lane_decoder(coder, config, WINDOW, 2, np.zeros(1, np.uint32))
+    assert not isinstance(decoder._inner, AdaptedLaneDecoder)
+    assert isinstance(lane_encoder(Bytes(), Bytes(), WINDOW, 2)._inner, AdaptedLaneEncoder)
 
 
 class OwnLanes(Bytes):
     """Lanes without `run`."""
 
     def lane_encoder(self, window: Window, lanes: int) -> Any:
-        made = AdaptedLaneEncoder(Bytes(), window, lanes)
+        made = AdaptedLaneEncoder(Bytes(), Bytes(), window, lanes)
         return type("Lanes", (), {"add": made.add, "close": made.close})
 
 
 def test_run_is_added_where_lanes_lack_it() -> None:
-    lanes = lane_encoder(OwnLanes(), Window(alphabet=256, bits=None, symbols=3, token_bits=8), 2)
+    lanes = lane_encoder(OwnLanes(), OwnLanes(), Window(alphabet=256, bits=None, symbols=3, token_bits=8), 2)
     cuts = np.array([True, False, False, False, True, False, False])
     tokens, lengths = lanes.run(1, None, np.arange(1, 8), cuts)
     assert lengths.tolist() == [3, 1, 3]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from stackc.api import PluginError, Register, bits, hookimpl
+from stackc.api import Device, PluginError, Register, Windowing, bits, hookimpl
 from stackc.api import hooks as hookspecs
 from stackc.parts.part import Source
 from stackc.parts.registry import HOOKS, Registry, installed, registry
@@ -231,6 +231,30 @@ def test_coder_config_needs_its_flags_and_model_config_its_cost() -> None:
     assert "lacks budget: ClassVar[bool]" in coder.broken[0].reason
     model = Registry([source("toy", lambda: plugin(stackc_register_models=stackc_register_models))])
     assert "lacks cost(alphabet, settings)" in model.broken[0].reason
+
+
+def test_a_self_test_stands_beside_the_factory_and_wins_over_a_config_s_doctor() -> None:
+    @attrs.frozen(kw_only=True)
+    class Old(PlainConfig):
+        @staticmethod
+        def doctor(device: Device) -> str:
+            return f"old on {device.name}"
+
+    def test(device: Device) -> str:
+        return f"new on {device.name}"
+
+    @hookimpl
+    def stackc_register_windowings(register: Register) -> None:
+        register("none", lambda config: Windowing(), PlainConfig, "a toy")
+        register("old", lambda config: Windowing(), Old, "a toy")
+        register("new", lambda config: Windowing(), PlainConfig, "a toy", self_test=test)
+        register("both", lambda config: Windowing(), Old, "a toy", self_test=test)
+        with pytest.raises(PluginError, match="the self_test 'slow' cannot be called"):
+            register("wrong", lambda config: Windowing(), PlainConfig, "a toy", self_test="slow")  # type: ignore[arg-type]
+
+    found = Registry.of(toy=plugin(stackc_register_windowings=stackc_register_windowings))
+    said = {part.name: part.self_test and part.self_test(Device()) for part in found.parts()}
+    assert said == {"none": None, "old": "old on cpu", "new": "new on cpu", "both": "new on cpu"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import stackc_counted
 import stackc_text
 import stackc_windows
 from recipes_of_tests import counting
-from stackc.api import Cost, RecipeError, Register, Windowing, bits, hookimpl, speed
+from stackc.api import Cost, PluginError, RecipeError, Register, Windowing, bits, hookimpl, speed
 from stackc.parts.registry import Registry
 from stackc.recipe import Recipe, load_recipe, recipe_from_dict, shipped_recipes
 from stackc.recipe.structure import Problems, table
@@ -642,6 +642,7 @@ class Rich:
     maybe: int | None = bits(None, check=attrs.validators.optional(ge(1)), help="a number or nothing")
     mode: Literal["a", 1] = bits("a", help="a mode")
     path: pathlib.Path = attrs.field(factory=pathlib.Path)
+    shares: dict[str, float] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         if self.sizes and max(self.sizes) > 9:
@@ -656,9 +657,26 @@ def structured(**data: Any) -> tuple[Rich | None, list[str]]:
 def test_rich_types() -> None:
     made, lines = structured(sizes=[1, 2], pair=[3, "b"], names=["n"], inner={"depth": 2}, maybe=4, mode=1, path="a/b")
     assert lines == []
+    made_shares, lines = structured(shares={"a": 1, "b": 0.5})
+    assert lines == []
+    assert made_shares == Rich(shares={"a": 1.0, "b": 0.5})
     assert made == Rich(
         sizes=(1, 2), pair=(3, "b"), names=["n"], inner=Inner(depth=2), maybe=4, mode=1, path=pathlib.Path("a/b")
     )
+
+
+def test_problems_in_a_table_of_any_keys() -> None:
+    assert structured(shares=3)[1] == ["x.shares: expected a table, found 3"]
+    assert structured(shares={"a": "much", "b": 1})[1] == ['x.shares.a: expected a number, found "much"']
+
+
+def test_a_type_that_recipes_cannot_hold_is_named() -> None:
+    @attrs.frozen(kw_only=True)
+    class Odd:
+        when: complex = bits(0j, help="no recipe can say this")
+
+    with pytest.raises(PluginError, match="a field of type <class 'complex'>: recipes hold text"):
+        table(Odd, {"when": 1}, "x", Problems())
 
 
 def test_problems_of_rich_types() -> None:

@@ -36,7 +36,7 @@ def test_every_figure_of_two_levels() -> None:
             alphabet=256,
             segment=SEGMENT,
             windowing=windowing("equal-info", bits=20),
-            coder=coder("arithmetic"),
+            **coder("arithmetic"),
             token_bits=10,
             load_predictor=lambda: low_model,
         )
@@ -88,7 +88,7 @@ def test_an_empty_file_has_no_figures_and_comes_back() -> None:
             alphabet=256,
             segment=SEGMENT,
             windowing=windowing("whole"),
-            coder=coder("arithmetic"),
+            **coder("arithmetic"),
             token_bits=8,
             load_predictor=lambda: model,
         )

@@ -51,7 +51,7 @@ def levels_of(name: str) -> tuple[list[Level], ToyPredictor]:
                 alphabet=alphabet,
                 segment=SEGMENT,
                 windowing=window,
-                coder=coder("arithmetic"),
+                **coder("arithmetic"),
                 token_bits=token_bits,
                 load_predictor=lambda model=model: model,
             )
@@ -87,7 +87,7 @@ def test_a_long_open_window_is_walked_not_nested(window: Windowing, context: str
             alphabet=256,
             segment=5000,
             windowing=attrs.evolve(window, restart=context),
-            coder=coder("arithmetic"),
+            **coder("arithmetic"),
             token_bits=8,
             load_predictor=lambda: model,
         )
@@ -135,7 +135,7 @@ def test_coders_that_decode_only_what_they_encoded_are_refused(tmp_path: Path) -
             alphabet=256,
             segment=SEGMENT,
             windowing=windowing("whole"),
-            coder=coder("gzip"),
+            **coder("gzip"),
             token_bits=8,
         )
     )

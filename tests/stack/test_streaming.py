@@ -15,6 +15,7 @@ from stackc.interop import token_files as tokens_file
 from stackc.interop.token_files import read_tokens, write_tokens
 from stackc.stack import streaming
 from stackc.stack.streaming import decode_stream, encode_stream
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 from toys import StepOnly, ToyPredictor
 
@@ -28,6 +29,7 @@ def level(name: str, alphabet: int, predictor: type[ToyPredictor] = ToyPredictor
             segment=40,
             windowing=Windowing(**windowing),
             coder=ArithmeticCoder(),
+            flags=ArithmeticConfig(),
             token_bits=4,
             load_predictor=lambda: model,
             lanes=5,

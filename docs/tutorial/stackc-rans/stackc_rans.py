@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from stackc.api import TOTAL, BitSource, Coder, Frequencies, Register, Window, hookimpl
 
-STACKC_CONTRACT = (1, 0)  # the contract that this plugin was made for (stackc.api.CONTRACT)
+STACKC_CONTRACT = (1, 1)  # the contract that this plugin was made for (stackc.api.CONTRACT)
 
 LENGTH_BITS = 21
 """A window's code begins with its length in bits: 65,535 symbols of 24 bits, and 64 of the coder's state, are less."""
@@ -28,8 +28,6 @@ class RansConfig:
 class RansCoder:
     """Codes under a model's frequencies. Last in, first out: nothing is coded before the window's close."""
 
-    budget, ends, total, needs_model = False, False, True, True
-
     def __init__(self, stream: Any) -> None:
         self.stream = stream  # constriction.stream
 
@@ -41,7 +39,7 @@ class RansCoder:
 
 
 class Encoder:
-    """Keeps where each symbol lies among the frequencies; two numbers a symbol, whatever the alphabet."""
+    """Keeps the place of each symbol among the frequencies: two numbers per symbol, whatever the alphabet."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream

@@ -10,11 +10,10 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic
 
+from stackc.api.arrays import Int32, Int64
 from stackc.api.kernels import kernel
 
 Array = npt.NDArray[Any]
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 
 U = np.uint64  # in the kernels: indices without a sign need no look whether they count from the end
 WIDE = 16

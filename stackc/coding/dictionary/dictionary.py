@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Symbols
+from stackc.api.arrays import Int32, Int64, Mask, Symbols
 from stackc.api.errors import ArtifactError, CodingError
 from stackc.api.files import read_tensors, tensor, write_tensors
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
@@ -28,8 +28,6 @@ from stackc.coding.dictionary import decoding, encoding, preorder
 from stackc.coding.dictionary.threads import even_shares, once, segment_shares, shared
 from stackc.coding.documents import check_room, outside, symbol_dtype
 
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 
 PACK_WORK = 256
@@ -102,7 +100,7 @@ class Dictionary:
         offsets: Int64,
         segment: int,
         budget: int,
-        cuts: npt.NDArray[np.bool_] | None = None,
+        cuts: Mask | None = None,
         threads: int = 1,
         who: str = "",
     ) -> tuple[Codes, Int64]:

@@ -1,13 +1,20 @@
-"""Encoding by a dictionary: its trie packed, and the walk through it. What the walk does is plain to read in
-`stackc.coding.dictionary.twin`.
+"""Encoding by a dictionary: its trie packed, and the walk through it. `stackc.coding.dictionary.twin` does the same in
+plain Python.
 
 A trie in a double array: every text with extensions has a `base` of its own, and its extension by symbol s, if
 there is one, is the entry at ``base + s``. As no two texts share a base, the symbol alone tells whether an entry
-belongs to the text that asks. One entry is one integer, all that a step needs:
+belongs to the current text. One entry is one integer, everything that a step needs:
 
     | base, 25 bits | code, 21 bits | symbol, 18 bits |
 
-Base 0 is nobody's: texts without extensions have it, and find nothing wherever they look. Code 0 is the empty text.
+Base 0 is no text's base: texts without extensions have it, and find nothing. Code 0 is the empty text.
+
+Why a double array: a step is one load. A binary search among the children takes several, each of which waits for the
+previous one, and a table of texts x symbols would need gigabytes at 2^20 texts. The search remains for tries that do
+not fit.
+
+Why lanes: a step waits for memory most of its time, and the next step depends on it. So several segments are walked
+alternately, and the loads of one hide the waiting of the others.
 """
 
 from __future__ import annotations
@@ -17,32 +24,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Int32, Int64, Mask
 from stackc.api.kernels import inlined, kernel
 
 Array = npt.NDArray[Any]
-Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
-Bools = npt.NDArray[np.bool_]
+Bools = Mask
 Index = Any  # an integer. Signed and unsigned ones must not meet unconverted: numba makes floats of them.
 
-U = np.uint64  # in the kernels: indices without a sign need no look whether they count from the end
+U = np.uint64  # in the kernels: unsigned indices need no check for negative ones, which count from the end
 SYMBOL_BITS, CODE_BITS = 18, 21
 _SYMBOL = U((1 << SYMBOL_BITS) - 1)
 _TO_CODE = U(SYMBOL_BITS)
 _CODE = U((1 << CODE_BITS) - 1)
 _TO_BASE = U(SYMBOL_BITS + CODE_BITS)
-EMPTY = _SYMBOL  # no symbol: alphabets in a double array are smaller than this
+EMPTY = _SYMBOL  # not a symbol: alphabets in a double array are smaller than this
 ONE = U(1)
 
 LANES = 6
-"""Segments walked side by side: while one waits for memory the others go on."""
+"""Segments walked side by side: while one waits for memory the others continue."""
 GROUP = 96
 """Segments taken together, a multiple of the lanes."""
 SHORT = 128
 """Segments of fewer symbols are walked alone: starting a lane costs more than it saves."""
 SKEW = 96
-"""Free places between the segments of a group, so that equal segments do not fall on the same cache lines."""
+"""Free places between the segments of a group, so that equally long ones do not compete for the same cache sets."""
 
 # --------------------------------------------------------------------------------------------------
 # Opening
@@ -55,7 +61,7 @@ def pack(
     """Give every text of `order` (most extensions first) the lowest free base. Entries are filled in by `fill`.
 
     Returns:
-        entries needed; 0 where `table` is too small or `work` (places looked at) is used up.
+        the number of entries needed; 0 if `table` is too small or `work` (places to try) is used up.
     """
     taken = np.zeros(len(table), np.bool_)
     cursor = alphabet  # a base counts from 0, so that no entry is before place `alphabet`
@@ -94,7 +100,7 @@ def pack(
 
 @kernel
 def fill(parent: Int32, symbol: Int32, canonical: Int32, base: Int32, table: UInt64, roots: UInt64) -> None:
-    """Write the entries; roots[s] is that of the one-symbol text s."""
+    """Write the entries; roots[s] is the entry of the one-symbol text s."""
     for code in range(1, len(parent)):
         if canonical[code] == code:
             last = U(symbol[code])
@@ -106,12 +112,12 @@ def fill(parent: Int32, symbol: Int32, canonical: Int32, base: Int32, table: UIn
 
 
 # --------------------------------------------------------------------------------------------------
-# Encoding. A walk takes one step a symbol: the text goes on, or ends and the symbol starts the next one.
+# Encoding. A walk takes one step per symbol: the text continues, or ends and the symbol starts the next one.
 
 
 @kernel
 def find(first: Int32, children: Int32, symbol: Int32, code: Index, wanted: Index) -> Index:
-    """The extension of text `code` by `wanted`, by bisection; 0 where there is none."""
+    """The extension of text `code` by `wanted`, by bisection; 0 if there is none."""
     low, high = np.int64(first[code]), np.int64(first[code + 1])
     while low < high:
         middle = (low + high) // 2
@@ -129,7 +135,7 @@ def search(
     symbols: Array, offsets: Int64, low: Index, high: Index, document: Index, segment: Index, budget: Index,
     cuts: Bools, first: Int32, children: Int32, symbol: Int32, roots: UInt64, out: Array, code_offsets: Int64,
 ) -> Index:  # fmt: skip
-    """As `walk`, for a trie that did not fit into a double array: a step bisects a text's extensions."""
+    """Same as `walk`, for a trie that does not fit into a double array: a step bisects a text's extensions."""
     count = 0
     while document < len(offsets) - 1 and (offsets[document] < high or offsets[document + 1] <= high):
         begin = offsets[document]
@@ -168,7 +174,7 @@ def walk_one(
     out: Array,
     at: Index,
 ) -> Index:
-    """Walk symbols[begin:stop], not empty, in one lane; write codes from out[at] on and say where they end."""
+    """Walk symbols[begin:stop], not empty, in one lane; write codes starting at out[at] and return their end."""
     place = U(at)
     entry = roots[symbols[begin]]
     size = 1
@@ -189,10 +195,10 @@ def walk_one(
 
 @kernel
 def _step(table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """The entry after one more symbol, and 1 where that starts a new text.
+    """The entry after one more symbol, and 1 if that symbol starts a new text.
 
-    Without a branch, and so written that no compiler makes one of it: which way it goes cannot be foreseen, and a
-    wrong guess costs more than the step. `stays` is all ones where the symbols agree and 0 elsewhere.
+    Without a branch, and written so that no compiler makes one of it: its direction cannot be predicted, and a wrong
+    prediction costs more than the step. `stays` is all ones if the symbols agree, else 0.
     """
     longer = table[(entry >> _TO_BASE) + last]
     stays = U(np.int64(((longer ^ last) & _SYMBOL) - ONE) >> 63)
@@ -211,7 +217,7 @@ def _abreast(
     roots: UInt64,
     out: Array,
 ) -> None:
-    """Move all lanes on by `steps` symbols. A code is written at each step, and over, until its text has ended."""
+    """Move all lanes by `steps` symbols. A code is written at each step, and overwritten until its text has ended."""
     p0, p1, p2, p3, p4, p5 = places[0], places[1], places[2], places[3], places[4], places[5]
     e0, e1, e2, e3, e4, e5 = entries[0], entries[1], entries[2], entries[3], entries[4], entries[5]
     o0, o1, o2, o3, o4, o5 = outs[0], outs[1], outs[2], outs[3], outs[4], outs[5]
@@ -244,7 +250,7 @@ def _alone(
     symbols: Array, steps: Index, place: np.uint64, entry: np.uint64, at: np.uint64, table: UInt64, roots: UInt64,
     out: Array,
 ) -> np.uint64:  # fmt: skip
-    """Move one lane on to its end; where its last code is written."""
+    """Move one lane to its end. Returns the place of its last code."""
     for i in range(U(steps)):
         out[at] = (entry >> _TO_CODE) & _CODE
         entry, ended = _step(table, roots, entry, U(symbols[place + i]))
@@ -300,11 +306,11 @@ def walk(
 ) -> Index:  # fmt: skip
     """Walk symbols[low:high], which start and end with segments. `document` is the first that ends after `low`.
 
-    Windows end with `budget` symbols and before every cut; where neither can happen (`budget` 0, no cuts) segments
+    Windows end with `budget` symbols and before every cut; if neither can happen (`budget` 0, no cuts), segments
     are walked in lanes, in groups that fill `scratch`.
 
     Returns:
-        codes written to `out`; code_offsets[d + 1] counts those up to the end of each document that ends here.
+        the number of codes in `out`; code_offsets[d + 1] counts them up to the end of each document that ends here.
     """
     begins, stops = np.empty(GROUP, np.int64), np.empty(GROUP, np.int64)
     froms, counts, ending = np.empty(GROUP, np.int64), np.empty(GROUP, np.int64), np.empty(GROUP, np.int64)
@@ -316,7 +322,7 @@ def walk(
         begin, stop = max(offsets[document], low), min(offsets[document + 1], high)
         ends_here = offsets[document + 1] <= high
         if pending == 0 and (stop - begin < SHORT or not plain):
-            while begin < stop:  # nothing waits: straight to its place
+            while begin < stop:  # nothing waits: directly to its place
                 last = min(begin + segment, stop)
                 limit = last - begin if plain else budget
                 written = walk_one(symbols, begin, last, limit, cuts, table, roots, out, written)
@@ -350,7 +356,7 @@ def _gather(
     count: Index, froms: Int64, counts: Int64, ending: Int64, scratch: Array, out: Array, written: Index,
     code_offsets: Int64,
 ) -> Index:  # fmt: skip
-    """Move a group's codes together, behind the first `written` of `out`."""
+    """Append a group's codes to the first `written` of `out`."""
     for k in range(count):
         begin, size = froms[k], counts[k]
         out[written : written + size] = scratch[begin : begin + size]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from stackc.api.arrays import Int32
 from stackc.api.kernels import kernel
-
-Int32 = npt.NDArray[np.int32]
 
 
 @kernel

@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any, TypeVar, overload
 
 import numpy as np
-import numpy.typing as npt
+
+from stackc.api.arrays import Int64
 
 Result = TypeVar("Result")
-Int64 = npt.NDArray[np.int64]
 
 SHARE = 1 << 20
 """Symbols or codes that a thread of its own is worth: about 2 ms of work; starting one takes up to 1."""

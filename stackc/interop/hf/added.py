@@ -6,13 +6,11 @@ from collections.abc import Mapping
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 from transformers import AddedToken
 from transformers.tokenization_python import Trie
 
+from stackc.api.arrays import Int64
 from stackc.api.offsets import offsets_of
-
-Int64 = npt.NDArray[np.int64]
 
 
 @attrs.frozen

@@ -10,10 +10,11 @@ import numpy as np
 from transformers import AddedToken
 from transformers.tokenization_python import Trie
 
+from stackc.api.arrays import Int64
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount
 from stackc.coding.level import Level
-from stackc.interop.hf.added import Int64, Part, char_starts, cut
+from stackc.interop.hf.added import Part, char_starts, cut
 from stackc.interop.hf.coding import encode_batch
 
 Ids = list[int]

@@ -8,11 +8,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from stackc.api.arrays import Int64
 from stackc.api.errors import CodingError, StackcError
 from stackc.coding.level import Level
 from stackc.stack.store import bytes_chunk
-
-Int64 = npt.NDArray[np.int64]
 
 
 @attrs.frozen(kw_only=True)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import bisect
 import copy
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
 
 from stackc.api.arrays import RESTART, Frequencies
+from stackc.api.coders import Coder
 from stackc.api.errors import CodingError
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
+from stackc.parts.abilities import has_intervals
 
 Option = tuple[int, int, "Constraint | None"]
 """(first, last, after): any symbol of first..last may come next; then `after` holds (None: anything goes)."""
@@ -211,8 +213,8 @@ class Cursor:
     def _fresh(cls, level: Level, before: int, context: _Context) -> Cursor:
         encoder = None
         if level.dictionary is None:
-            encoder = level.spec.coder.encoder(level.spec.window)
-            if not hasattr(encoder, "interval"):
+            encoder = cast(Coder, level.spec.coder).encoder(level.spec.window)
+            if not has_intervals(encoder):
                 raise CodingError(
                     f"{level.spec.coder_name}: its encoder has no method interval, which going on from a prompt needs; "
                     "generate without a prompt"

@@ -21,6 +21,7 @@ from stackc.api.frequencies import normalise
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
 STYLES = ("even", "random", "skewed", "certain")
@@ -112,6 +113,7 @@ def one_round(rng: np.random.Generator, symbols: int) -> tuple[int, str]:
                 bits=bits, symbols=int(rng.integers(1, 300)), restart=restart, cuts=cuts if share else None
             ),
             coder=ArithmeticCoder(),
+            flags=ArithmeticConfig(),
             token_bits=token_bits,
             load_predictor=lambda: model,
             lanes=int(rng.choice([1, 2, 7, 64, 256])),

@@ -11,20 +11,24 @@ from stackc.api import TOTAL, CodingError, Frequencies, Window, normalise
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.parts.packing import TokenBits
 from stackc.testing.driving import STYLES, Coded, decode_lanes, encode_lanes, random_table
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 from stackc_coders.twin import in_reach
 
-CODER = ArithmeticCoder()
+CODER, FLAGS = ArithmeticCoder(), ArithmeticConfig()
 
 
 def both_tiers(window: Window, table: Frequencies, texts: list[list[int]]) -> list[Coded]:
     """Encode and decode in both tiers; all agree."""
-    slow = encode_lanes(AdaptedLaneEncoder(CODER, window, len(texts)), window, table, texts)
+    slow = encode_lanes(AdaptedLaneEncoder(CODER, FLAGS, window, len(texts)), window, table, texts)
     assert encode_lanes(CODER.lane_encoder(window, len(texts)), window, table, texts) == slow
     tokens = np.array([token for one in slow for token in one.tokens], np.uint32)
     ends = np.cumsum([len(one.tokens) for one in slow]).tolist()
     spans = [(end - len(one.tokens), end) for end, one in zip(ends, slow, strict=True)]
-    decoders = AdaptedLaneDecoder(CODER, window, len(texts), tokens), CODER.lane_decoder(window, len(texts), tokens)
+    decoders = (
+        AdaptedLaneDecoder(CODER, FLAGS, window, len(texts), tokens),
+        CODER.lane_decoder(window, len(texts), tokens),
+    )
     for decoder in decoders:
         back = decode_lanes(decoder, window, table, spans)
         assert [(one.windows, one.sizes) for one in back] == [(one.windows, one.sizes) for one in slow]
@@ -151,7 +155,7 @@ def test_short_windows_without_a_budget_mark_their_end(token_bits: int) -> None:
     cuts = frozenset(np.cumsum(np.arange(1, 13)).tolist())
     coded = encode_lanes(CODER.lane_encoder(window, 1), window, table, [text], cuts)[0]
     assert [len(part) for part in coded.windows[:12]] == list(range(1, 13))
-    assert coded == encode_lanes(AdaptedLaneEncoder(CODER, window, 1), window, table, [text], cuts)[0]
+    assert coded == encode_lanes(AdaptedLaneEncoder(CODER, FLAGS, window, 1), window, table, [text], cuts)[0]
     tokens = np.array(coded.tokens, np.uint32)
     back = decode_lanes(CODER.lane_decoder(window, 1, tokens), window, table, [(0, len(tokens))])[0]
     assert (back.windows, back.sizes) == (coded.windows, coded.sizes)
@@ -197,7 +201,7 @@ def test_tokens_too_large_for_their_bits_are_read_as_their_low_bits() -> None:
         for make in (AdaptedLaneDecoder, None):
             texts = []
             for tokens in (wild, wild & 63):
-                lanes = make(CODER, window, 1, tokens) if make else CODER.lane_decoder(window, 1, tokens)
+                lanes = make(CODER, FLAGS, window, 1, tokens) if make else CODER.lane_decoder(window, 1, tokens)
                 texts.append(decode_lanes(lanes, window, table, [(0, 60)])[0])
             assert texts[0] == texts[1]
 

@@ -10,6 +10,7 @@ import pytest
 from stackc.api import CodingError, Frequencies, Window
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.testing.driving import TablePredictor, decode_lanes, encode_lanes, row_after
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
 T = 1 << 24
@@ -58,7 +59,7 @@ TOKENS = [
     (SECOND, SECOND_TEXT, 8, 8, "33 102 53 42 21 18 236 58 196 0"),
 ]
 
-CODER = ArithmeticCoder()
+CODER, FLAGS = ArithmeticCoder(), ArithmeticConfig()
 
 
 def tokens_of(codes: str, bits: int, token_bits: int) -> list[int]:
@@ -72,11 +73,11 @@ def token_sizes(bits: int) -> list[int]:
 
 def check(table: Frequencies, text: list[int], window: Window, expected: list[int]) -> None:
     """Both tiers write `expected` and read it back."""
-    for encoder in (AdaptedLaneEncoder(CODER, window, 1), CODER.lane_encoder(window, 1)):
+    for encoder in (AdaptedLaneEncoder(CODER, FLAGS, window, 1), CODER.lane_encoder(window, 1)):
         coded = encode_lanes(encoder, window, table, [text])[0]
         assert coded.tokens == expected
     tokens = np.array(expected, np.uint32)
-    for decoder in (AdaptedLaneDecoder(CODER, window, 1, tokens), CODER.lane_decoder(window, 1, tokens)):
+    for decoder in (AdaptedLaneDecoder(CODER, FLAGS, window, 1, tokens), CODER.lane_decoder(window, 1, tokens)):
         back = decode_lanes(decoder, window, table, [(0, len(tokens))])[0]
         assert (back.windows, back.sizes) == (coded.windows, coded.sizes)
         assert [symbol for part in back.windows for symbol in part] == text

@@ -12,9 +12,10 @@ from stackc.api import CodingError, Window
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.parts.packing import TokenBits, pack
 from stackc.testing.driving import decode_lanes, encode_lanes
+from stackc_coders import GzipConfig
 from stackc_coders.gzip_coder import GzipCoder, symbol_bytes
 
-CODER = GzipCoder()
+CODER, FLAGS = GzipCoder(), GzipConfig()
 
 
 def window_of(alphabet: int = 256, symbols: int = 1000, token_bits: int = 8) -> Window:
@@ -36,9 +37,9 @@ def test_any_symbols_come_back(alphabet: int, token_bits: int) -> None:
     rng = np.random.default_rng(alphabet)
     window = window_of(alphabet, 500, token_bits)
     text = [0, alphabet - 1, *rng.integers(0, alphabet, 1200).tolist(), *[alphabet // 2] * 400]
-    one = encode_lanes(AdaptedLaneEncoder(CODER, window, 1), window, None, [text])[0]
+    one = encode_lanes(AdaptedLaneEncoder(CODER, FLAGS, window, 1), window, None, [text])[0]
     tokens = np.array(one.tokens, np.uint32)
-    back = decode_lanes(AdaptedLaneDecoder(CODER, window, 1, tokens), window, None, [(0, len(tokens))])[0]
+    back = decode_lanes(AdaptedLaneDecoder(CODER, FLAGS, window, 1, tokens), window, None, [(0, len(tokens))])[0]
     assert (back.windows, back.sizes) == (one.windows, one.sizes)
 
 
@@ -94,7 +95,7 @@ def test_damage_is_told_in_one_line(stream: bytes, line: str) -> None:
 
 
 def test_half_a_symbol_is_damage() -> None:
-    with pytest.raises(CodingError, match="3 bytes, which are no symbols of 2 bytes"):
+    with pytest.raises(CodingError, match="3 bytes, which is not a multiple of 2"):
         stream_symbols(zlib.compress(bytes(3)), window_of(257))
 
 

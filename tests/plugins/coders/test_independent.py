@@ -18,6 +18,7 @@ import pytest
 from stackc.api import RESTART, Frequencies, Window
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.testing.driving import STYLES, Coded, decode_lanes, encode_lanes, random_table, row_after, sample_text
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
 T = 2**24
@@ -163,10 +164,10 @@ def settings(count: int, seed: int) -> Iterator[tuple[Window, Frequencies, list[
 
 
 def compare(count: int, seed: int) -> None:
-    coder = ArithmeticCoder()
+    coder, flags = ArithmeticCoder(), ArithmeticConfig()
     for window, table, text, rng in settings(count, seed):
         expected = encode(window, table, text)
-        for encoder in (AdaptedLaneEncoder(coder, window, 1), coder.lane_encoder(window, 1)):
+        for encoder in (AdaptedLaneEncoder(coder, flags, window, 1), coder.lane_encoder(window, 1)):
             assert encode_lanes(encoder, window, table, [text])[0] == expected, window
         assert list(chain(*expected.windows)) == text
         garbage = rng.integers(0, 2**window.token_bits, 60)
@@ -175,7 +176,7 @@ def compare(count: int, seed: int) -> None:
             whole = 1 if window.bits is None else window.bits // window.token_bits
             tokens = tokens[: len(tokens) // whole * whole].astype(np.uint32)
             right = decode(window, table, tokens.tolist())
-            for decoder in (AdaptedLaneDecoder(coder, window, 1, tokens), coder.lane_decoder(window, 1, tokens)):
+            for decoder in (AdaptedLaneDecoder(coder, flags, window, 1, tokens), coder.lane_decoder(window, 1, tokens)):
                 back = decode_lanes(decoder, window, table, [(0, len(tokens))])[0]
                 assert (back.windows, back.sizes) == (right.windows, right.sizes), window
         assert decode(window, table, expected.tokens) == expected

@@ -17,6 +17,8 @@ from toys import StepOnly, ToyPredictor, sample
 
 
 class TestTunstallContract(DictionaryCoderContract):
+    config = TunstallConfig
+
     def make(self, vocabulary: int) -> TunstallCoder:
         return TunstallCoder(vocabulary)
 
@@ -76,6 +78,7 @@ def level(predictor: ToyPredictor, vocabulary: int, compiled: bool = True) -> Le
             segment=100,
             windowing=Windowing(bits=None, symbols=16),
             coder=coder,
+            flags=TunstallConfig(),
             token_bits=8,
             vocabulary=vocabulary,
             load_predictor=lambda: predictor,

@@ -253,7 +253,7 @@ def test_damaged_archive(tmp_path: pathlib.Path, packing: str, damage: str) -> N
         ("{", "not JSON ("),
         ('["text"]', "not a JSON object; each line must be an object with a text field"),
         ('{"txt": "a"}', "no text field"),
-        ('{"text": 3}', "a text field that is no string (3)"),
+        ('{"text": 3}', "a text field that is not a string (3)"),
         ("[" * 100_000, "not JSON ("),
     ],
 )

@@ -45,6 +45,7 @@ def make(predictor: Any, lanes: int = 3, **fields: Any) -> Level:
             segment=50,
             windowing=windowing,
             coder=coder.factory(coder.config()),
+            flags=coder.config(),
             token_bits=6,
             load_predictor=lambda: predictor,
             lanes=lanes,
@@ -106,6 +107,7 @@ def test_the_cost_is_reported() -> None:
             segment=50,
             windowing=Windowing(bits=60),
             coder=level.spec.coder,
+            flags=level.spec.flags,
             token_bits=6,
             load_predictor=lambda: model,
         )

@@ -15,6 +15,8 @@ class TestPlugin(PluginContract):
 
 
 class TestCoder(CoderContract):
+    config = RansConfig
+
     def make(self) -> Coder:
         return make(RansConfig())
 

@@ -1,0 +1,27 @@
+"""What a coder can do besides its kind, asked in one place.
+
+By `hasattr` and not by `isinstance`: from Python 3.12 on, `isinstance` with a protocol does not see the methods that a
+part hands on by ``__getattr__``, and contract 1.0 promised that they are found.
+"""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+from stackc.api.coders import DictionaryCoder, FittedCoder, Intervals, PieceCoder
+
+
+def has_tables(coder: object) -> TypeGuard[FittedCoder]:
+    return hasattr(coder, "fit") and hasattr(coder, "load")
+
+
+def lists_texts(coder: object) -> TypeGuard[DictionaryCoder]:
+    return hasattr(coder, "dictionary")
+
+
+def cuts_pieces(coder: object) -> TypeGuard[PieceCoder]:
+    return hasattr(coder, "pieces")
+
+
+def has_intervals(encoder: object) -> TypeGuard[Intervals]:
+    return hasattr(encoder, "interval")
