@@ -1,7 +1,7 @@
-"""Recovers what is left of a damaged `.stk` file: every block whose own checks hold, wherever it is found.
+"""Recovers the undamaged blocks of a damaged `.stk` file: every block whose own checks match, wherever it is found.
 
-Blocks are found by scanning for their marker, so that a damaged header, index, or neighbour takes nothing else with
-it. What is missing is left as zeros, so that every recovered byte stands where it stood.
+Blocks are found by scanning for their marker, not through the index, so that a damaged header, index, or neighbouring
+block costs nothing but itself. Missing bytes are written as zeros, so that every recovered byte keeps its offset.
 """
 
 from __future__ import annotations
@@ -34,10 +34,14 @@ from stackc.archive.format import (
 from stackc.archive.reader import Block
 
 MAX_OFFSET = 1 << 44
-"""Blocks beyond this place are taken for damage: nothing of that size was ever written."""
+"""Blocks at a larger offset are treated as damage: no file of that size was ever written."""
 
 RECHECKS = 8
-"""Payloads that fail their check may be read over so many times the file's size: time stays linear."""
+"""How many times the file's size may be spent on payloads that fail their check, before their stated size is trusted.
+
+After a damaged payload the scan resumes at the payload's start, because bytes may be missing inside it. Without a bound
+a file full of forged headers would take quadratic time.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,10 +50,10 @@ class Salvaged:
 
     Attributes:
         recovered: source bytes written.
-        missing: (start, end) of every run of source bytes that is not there; `end` None: to an unknown end.
-        problems: a line for every thing that was wrong.
-        size: of the original, where the trailer still tells it.
-        modified: of the original, where the header still tells it.
+        missing: (start, end) of every run of missing source bytes; `end` None: to an unknown end.
+        problems: one line per problem found.
+        size: size of the original, if the trailer is readable.
+        modified: modification time of the original, if the header is readable.
     """
 
     recovered: int
@@ -60,7 +64,7 @@ class Salvaged:
 
     @property
     def whole(self) -> bool:
-        """Nothing is missing, and the file's size is known."""
+        """Whether nothing is missing and the file's size is known."""
         return not self.missing
 
 
@@ -75,14 +79,14 @@ def salvage(
 
     Args:
         source: a file on disk (it is mapped).
-        target: seekable and empty; missing bytes come out as zeros.
-        opener: gives the codec for a header that is whole.
-        fallback: the codec to use where the header is damaged; None: coded blocks are lost then.
-        report: told how many bytes of the file were looked through.
+        target: seekable and empty; missing bytes become zeros.
+        opener: returns the codec for an undamaged header.
+        fallback: the codec to use if the header is damaged; None: coded blocks are lost then.
+        report: receives the bytes of the file that were scanned.
 
     Raises:
-        ContainerError: nothing at all was found.
-        StackcError: as `opener` raises.
+        ContainerError: no block was found.
+        StackcError: raised by `opener`.
     """
     size = source.seek(0, 2)
     if not size:
@@ -120,7 +124,7 @@ def salvage(
 
 
 class _Places:
-    """Where recovered blocks stand: each place is taken once."""
+    """The places of recovered blocks. Each is taken once: of two blocks for one place the first is kept."""
 
     def __init__(self) -> None:
         self.spans: dict[int, int] = {}
@@ -170,18 +174,18 @@ def _trailer(data: mmap.mmap, problems: list[str]) -> Trailer | None:
 
 
 def _likely_id(data: mmap.mmap) -> bytes:
-    """The file id of most blocks: what is left when header and trailer are gone."""
+    """The file id of most blocks: the only evidence left if header and trailer are damaged."""
     ids = Counter(block.header.file_id for block in _scan(data, [], lambda done: None))
     return ids.most_common(1)[0][0] if ids else b""
 
 
 def _scan(data: mmap.mmap, problems: list[str], report: Report) -> Iterator[Block]:
-    """Every block whose header and payload hold their checks, in the order of the file."""
-    at = said = 0
+    """Every block whose header and payload match their checks, in the order of the file."""
+    at = reported = 0
     budget = RECHECKS * len(data) + (1 << 26)
     while (at := data.find(BLOCK_MARKER, at)) >= 0:
-        report(at - said)
-        said = at
+        report(at - reported)
+        reported = at
         try:
             header = unpack_block_header(data[at : at + BLOCK_HEADER_SIZE])
         except ContainerError:
@@ -194,19 +198,19 @@ def _scan(data: mmap.mmap, problems: list[str], report: Report) -> Iterator[Bloc
             at = begin + header.size
             continue
         problems.append(f"block {header.number}: its payload is damaged or cut off")
-        # Bytes may have been lost inside it, so that the next block begins before its stated end.
+        # Bytes may be missing inside it, so that the next block begins before its stated end.
         budget -= header.size
         at = begin if budget > 0 else begin + header.size
-    report(len(data) - said)
+    report(len(data) - reported)
 
 
 def _belonging(blocks: Iterator[Block], file_id: bytes, header: Header | None, problems: list[str]) -> Iterator[Block]:
-    """The blocks of this file whose place is possible."""
+    """The blocks of this file that are at a possible place."""
     for block in blocks:
         one = block.header
         wrong = header is not None and (one.offset != one.number * header.block_size or one.length > header.block_size)
         if one.file_id != file_id:
-            problems.append(f"block {one.number}: of another file, left out")
+            problems.append(f"block {one.number}: belongs to another file, left out")
         elif wrong or one.offset + one.length > MAX_OFFSET:
             problems.append(f"block {one.number}: its place is impossible, left out")
         else:
