@@ -1,19 +1,15 @@
-"""How this machine is named in what only it can decode."""
+"""The name of this machine, stored with tokens that only it, or only the same software, can decode."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
-from typing import TYPE_CHECKING
 
 from stackc.api.models import Portability
 
-if TYPE_CHECKING:
-    pass
-
 
 def host(portability: Portability) -> str:
-    """What must be equal where tokens are written and read: nothing, the software build, or the machine too."""
+    """What must be equal on the writing and the reading machine: nothing, the software build, or the machine too."""
     if portability == "portable":
         return ""
     versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "torch"))

@@ -266,11 +266,11 @@ class Raises(PlainDecoder):
         (Bad(Refuses), 16, "add turned away the first symbol of a window; one symbol must always fit"),
         (Bad(decoder=Above), 16, "next gave symbol 7, outside the alphabet of 7"),
         (Bad(decoder=Below), 16, "next gave symbol -7, outside the alphabet of 7"),
-        (Bad(decoder=Loses), 16, "64 symbols decode to 26; all of them must come back"),
+        (Bad(decoder=Loses), 16, "64 symbols decode to 26; decoding must restore all of them"),
         (Bad(decoder=Loses, ends=False), None, "next ended a window with 28 symbols still to come"),
-        (Bad(decoder=Other), 16, "symbol 5 decodes to 0, at 5"),
-        (Bad(decoder=TakesNothing), 16, "used says that a window took up 0 tokens of the 2 that were left"),
-        (Bad(decoder=Raises), 16, r"does not decode what it encoded \(damaged\)"),
+        (Bad(decoder=Other), 16, "symbol 5 decodes to 0, at position 5"),
+        (Bad(decoder=TakesNothing), 16, "used returned 0 tokens for a window, and 2 were left"),
+        (Bad(decoder=Raises), 16, r"does not decode its own output \(damaged\)"),
     ],
 )
 def test_a_bad_coder_is_named_before_anything_is_kept(made: Any, bits: int | None, rule: str) -> None:
@@ -542,7 +542,7 @@ class Breaks(Bad):
         ("decoder", "its decoder raised KeyError: table"),
         ("next", "next raised TypeError: 'str' object cannot be interpreted as an integer"),
         ("used", "used raised TypeError: 'NoneType' object cannot be interpreted as an integer"),
-        ("huge", "201 symbols decode to 100; all of them must come back"),
+        ("huge", "201 symbols decode to 100; decoding must restore all of them"),
         ("more", "201 symbols decode to "),
     ],
 )
