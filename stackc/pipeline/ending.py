@@ -1,4 +1,4 @@
-"""The end of a build: the held-out text measured and decoded back, and the manifest, which makes it a stack."""
+"""The end of a build: measures and decodes the held-out text, and writes the manifest, which makes it a stack."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from stackc.stack.manifest import FORMAT, MANIFEST
 from stackc.stack.opening import measured, open_predictor
 
 CHECKED = 1 << 16
-"""Bytes of the training text that are decoded back where there is no other text to measure."""
+"""Bytes of the training text that are decoded if there is no other text to measure."""
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """The stage that measures the test text (the valid text if there is none); the figures stay in the stack.
+    """Measures the test text (the valid text if there is no test text) and writes the figures.
 
     Attributes:
-        inputs: the folder of the last level's tokens, or of the corpus if there is no level.
+        inputs: the folder of the last level's tokens, or of the corpus if there are no levels.
     """
 
     inputs: str
     name: ClassVar[str] = "report"
 
     def run(self, build: Context) -> None:
-        """Measure. Raises `PartError` if the text does not come back."""
+        """Measure. Raises `PartError` if the text is not restored."""
         levels = [build.open(section) for section in build.recipe.levels]
         split = _first_with_text(build, "test", "valid")
         if split is None:
-            build.work.display.line("no test text and no valid text: nothing is measured")
+            build.work.display.line("there is no test text and no valid text, so nothing is measured")
             _check_round_trip(levels, build.store("corpus", "train").symbols[:CHECKED])
             return
         content: dict[str, str] = {}
@@ -62,7 +62,7 @@ class Report:
             count = iter(range(steps))
             evaluation = evaluate(rows, documents, lambda what: progress.update(next(count), steps))
             if evaluation.failure is not None:
-                raise PartError(f"{evaluation.failure}; the {split} text does not come back: no stack is written")
+                raise PartError(f"{evaluation.failure}; the {split} text is not restored, so no stack is written")
             with write_atomically(folder / "report.json") as file:
                 file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
 
@@ -71,7 +71,7 @@ class Report:
 
 
 def _check_round_trip(levels: list[Level], symbols: Symbols) -> None:
-    """Raise `PartError` where these bytes do not come back."""
+    """Raise `PartError` if these bytes are not restored."""
     for level in levels:
         coded = level.encode(symbols)
         failure = not_restored(level, coded, symbols, np.array([0, len(symbols)], np.int64))
@@ -81,7 +81,7 @@ def _check_round_trip(levels: list[Level], symbols: Symbols) -> None:
 
 
 def write_manifest(build: Context) -> None:
-    """Write the manifest, the last of all files. Raises `PartError` if a second process does not read the stack."""
+    """Write the manifest, the last of all files. Raises `PartError` if a second process cannot use the stack."""
     recipe, work = build.recipe, build.work
     parts: Parts = {}
     for done in work.done.values():

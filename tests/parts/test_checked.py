@@ -738,7 +738,7 @@ def test_a_model_that_depends_on_its_process_is_found_by_another(tmp_path: Path)
         assert (tmp_path / honest / "manifest.json").exists() == (honest == "true")
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "error: M1: model 'hasty' (plugin 'hasty', hasty 1.0): another process does not decode what this one wrote; "
+        "error: M1: model 'hasty' (plugin 'hasty', hasty 1.0): another process cannot decode the output of this one; "
     )
     assert done.stderr.count("\n") == 1
 
