@@ -1,4 +1,4 @@
-"""Turns one table into one attrs class, and reports everything wrong with it, each with its path.
+"""Turns a table into an attrs class, and reports every problem with its path.
 
 cattrs picks the hook of every type; the hooks here are strict (a boolean is no number, text is no list) and
 collect, where cattrs would stop at the first validator that fails.
@@ -26,7 +26,7 @@ _NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 class Wrong(Exception):
-    """A value that does not fit: (path below the value, what is wrong) of each problem."""
+    """A value of the wrong form: (path below the value, problem) for each problem."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         super().__init__(problems)
@@ -34,7 +34,7 @@ class Wrong(Exception):
 
 
 class Problems:
-    """Collects ``path: what is wrong`` lines in the order of the recipe."""
+    """Collects ``path: problem`` lines in the order of the recipe."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -45,7 +45,7 @@ class Problems:
             self.lines.append(line)
 
     def unknown(self, path: str, key: str, known: Iterable[str]) -> None:
-        """Report a key that a table does not have, with the nearest that it has."""
+        """Report a key that a table does not have, with the nearest key that it has."""
         self.add(join(path, key), unknown_key(key, known))
 
 
@@ -58,7 +58,8 @@ def table(cls: type[Made], data: object, path: str, problems: Problems, also: It
     """An instance of the attrs class `cls` from a table, or None with every problem reported.
 
     Args:
-        also: keys that the table has besides the fields; they were taken out, and are offered where one is misspelt.
+        also: keys that the table may have besides the fields; the caller has removed them, and they are suggested for a
+            misspelt key.
     """
     try:
         made: Made = _structure_attrs(data, cls, tuple(also))
@@ -105,7 +106,7 @@ def _validate(field: attrs.Attribute[Any], value: Any) -> None:
     except (ValueError, TypeError) as error:
         raise Wrong([("", reason(error, field.name, value))]) from error
     except AttributeError:
-        return  # it looks at other fields: it runs again when the instance is made
+        return  # it reads other fields: it runs again when the instance is made
 
 
 def _hints(cls: type[Any]) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _union(value: Any, cls: Any) -> Any:
         except Wrong as error:
             failures.append(error)
     inner = [failure for failure in failures if any(below for below, _ in failure.problems)]
-    if len(failures) == 1 or inner:  # the one that got furthest tells most
+    if len(failures) == 1 or inner:  # the failure inside a value is the most specific
         raise (inner or failures)[0]
     raise _expected(value, " or ".join(_noun(member) for member in members))
 

@@ -116,7 +116,7 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
     assert "M1/dictionary" in result.stdout
     assert "M2/dictionary" not in result.stdout
     assert not (tmp_path / "never").exists()
-    assert "missing: corpus" not in result.output
+    assert "missing:" not in result.output
     tight = stackc("build", "smoke", "--dry-run", "--set", "run.memory=1", "--set", "level.2.windowing.bits=20")
     assert "M1/tokens" in tight.stdout
     assert "M2/dictionary" not in tight.stdout  # a million texts do not fit
