@@ -145,8 +145,8 @@ def clear(stack: Path, folder: Path) -> None:
     if not folder.exists():
         return
     with kept_in(folder):
-        # The marks last, and without a stage's key: what is left when this is killed is still known for a build's, and
-        # is not gone on with.
+        # The marks are removed last, and their key first: if this is killed, the rest of the folder is still recognised
+        # as a build's, and is not resumed.
         if (folder / PENDING).is_file():
             with (folder / PENDING).open("r+b") as file:  # in place: the disk may be full
                 file.write(b"0" * 64)

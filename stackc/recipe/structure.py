@@ -1,7 +1,7 @@
 """Turns a table into an attrs class, and reports every problem with its path.
 
-cattrs picks the hook of every type; the hooks here are strict (a boolean is no number, text is no list) and
-collect, where cattrs would stop at the first validator that fails.
+cattrs selects the hook of every type. The hooks are our own, because they are strict (a boolean is not a number, text
+is not a list) and collect all problems; cattrs would stop at the first validator that fails.
 """
 
 from __future__ import annotations

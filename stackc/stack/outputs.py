@@ -128,21 +128,21 @@ def check_output_folder(out: Path, *inputs: Path, force: bool) -> None:
         raise StackcError(f"{out}: exists already, with files in it; --force overwrites files of the same names")
 
 
-def check_folder(out: Path, *beside: Path) -> None:
+def check_folder(out: Path, *files: Path) -> None:
     """Refuse a folder that cannot be created, or that exists and is not writable. Creates nothing.
 
     Args:
         out: the folder.
-        beside: files that will be written too.
+        files: files that will be written too.
 
     Raises:
         ArtifactError: the system refuses it.
-        StackcError: it, or a parent, is a file or one of `beside`.
+        StackcError: it, or a parent, is a file or one of `files`.
     """
     try:
         out.is_dir()  # raises if the name is too long or a parent is not accessible
-        place = next(one for one in (out, *out.parents) if one in beside or os.path.lexists(one))
-        if place in beside or not place.is_dir():
+        place = next(one for one in (out, *out.parents) if one in files or os.path.lexists(one))
+        if place in files or not place.is_dir():
             raise StackcError(f"{place}: is a file; name a folder")
         if not os.access(place, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -294,7 +294,7 @@ def plain(coder: Any, bits: int | None) -> Level:
 
 def test_a_bad_decoder_is_named_where_files_are_read_too() -> None:
     tokens = plain(Bad(), 16).encode(DOCUMENT).tokens
-    for decoder, rule in ((Above, "outside the alphabet of 7"), (TakesNothing, "every window takes up one or more")):
+    for decoder, rule in ((Above, "outside the alphabet of 7"), (TakesNothing, "every window has at least one")):
         with pytest.raises(PartError, match=rule):
             plain(Bad(decoder=decoder), 16).decode(tokens)
 

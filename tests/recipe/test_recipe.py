@@ -566,7 +566,7 @@ def test_missing_file_names_the_nearest_shipped_recipe(monkeypatch: pytest.Monke
         load_recipe(tmp_path / "x.toml", [], PARTS)
     shipped = dict.fromkeys(("paper_a", "paper_b", "paper_c", "smoke", "smoke_2"), tmp_path)
     monkeypatch.setattr("stackc.recipe.load.shipped_recipes", lambda: shipped)
-    with pytest.raises(RecipeError, match=r"come with stackc: paper_\* \(3 of them\), smoke, smoke_2$"):
+    with pytest.raises(RecipeError, match=r"shipped recipes: paper_\* \(3 of them\), smoke, smoke_2$"):
         load_recipe(tmp_path / "x.toml", [], PARTS)
     with pytest.raises(RecipeError, match=r"is a folder, not a recipe"):
         load_recipe(tmp_path, [], PARTS)
