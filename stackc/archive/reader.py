@@ -21,25 +21,8 @@ from stackc.api.errors import ContainerError
 from stackc.api.messages import amount
 from stackc.api.offsets import offsets_of
 from stackc.api.streams import read_some, read_up_to
-from stackc.archive.format import (
-    BLOCK_HEADER_SIZE,
-    BLOCK_MARKER,
-    CHECK_SIZE,
-    HEADER_SIZE,
-    INDEX_HEAD_SIZE,
-    INDEX_MARKER,
-    TRAILER_SIZE,
-    BlockHeader,
-    Header,
-    Trailer,
-    check,
-    header_rest,
-    index_size,
-    unpack_block_header,
-    unpack_header,
-    unpack_index_head,
-    unpack_trailer,
-)
+from stackc.archive import format as layout
+from stackc.archive.format import BlockHeader, Header, Trailer, check
 
 _MARKER_SIZE = 4
 
@@ -54,8 +37,8 @@ class Block:
 
 def read_header(file: IO[bytes]) -> Header:
     """The header, starting at the file's first byte. Raises `ContainerError` if it is missing or damaged."""
-    start = read_up_to(file, HEADER_SIZE)
-    return unpack_header(start + read_up_to(file, header_rest(start)))
+    start = read_up_to(file, layout.HEADER_SIZE)
+    return layout.unpack_header(start + read_up_to(file, layout.header_rest(start)))
 
 
 class Reader:
@@ -88,7 +71,7 @@ class Reader:
         short = False
         while True:
             marker = read_up_to(self._file, _MARKER_SIZE)
-            if marker[:3] != BLOCK_MARKER:
+            if marker[:3] != layout.BLOCK_MARKER:
                 break
             block = self._block(marker, number)
             check_place(block.header, self.header, number, done, short)
@@ -97,19 +80,19 @@ class Reader:
             done += block.header.length
             sizes.update(block.header.size.to_bytes(4, "little"))
             number += 1
-        if marker != INDEX_MARKER:
+        if marker != layout.INDEX_MARKER:
             what = "what follows is neither a block nor the index" if marker else "the file is cut off before it"
             raise ContainerError(what, number)
         self._end(marker, number, done, sizes.digest())
 
     def _block(self, marker: bytes, number: int) -> Block:
-        header = _block_header(marker + read_up_to(self._file, BLOCK_HEADER_SIZE - len(marker)), number)
+        header = _block_header(marker + read_up_to(self._file, layout.BLOCK_HEADER_SIZE - len(marker)), number)
         payload = read_up_to(self._file, header.size)
         return checked_block(header, payload, number)
 
     def _end(self, marker: bytes, blocks: int, size: int, sizes: bytes) -> None:
-        head = marker + read_up_to(self._file, INDEX_HEAD_SIZE - len(marker))
-        file_id, listed = unpack_index_head(head)
+        head = marker + read_up_to(self._file, layout.INDEX_HEAD_SIZE - len(marker))
+        file_id, listed = layout.unpack_index_head(head)
         if file_id != self.header.file_id or listed != blocks:
             raise ContainerError(
                 f"the index lists {amount(listed, 'block')} of file {file_id.hex()}, but {blocks} were read"
@@ -124,8 +107,8 @@ class Reader:
             whole.update(piece)
             found.update(piece)
             left -= len(piece)
-        trailer = unpack_trailer(read_up_to(self._file, TRAILER_SIZE))
-        if whole.digest()[:CHECK_SIZE] != trailer.index_check or found.digest() != sizes:
+        trailer = layout.unpack_trailer(read_up_to(self._file, layout.TRAILER_SIZE))
+        if whole.digest()[: layout.CHECK_SIZE] != trailer.index_check or found.digest() != sizes:
             raise ContainerError("the index is damaged")
         check_trailer(trailer, self.header, blocks, size)
         if read_some(self._file, 1):
@@ -146,22 +129,22 @@ class Index:
         self.header = read_header(file)
         begin = file.tell()
         end = file.seek(0, os.SEEK_END)
-        if end < begin + INDEX_HEAD_SIZE + TRAILER_SIZE:
+        if end < begin + layout.INDEX_HEAD_SIZE + layout.TRAILER_SIZE:
             raise ContainerError("the file is cut off: it has no index")
-        file.seek(end - TRAILER_SIZE)
-        self.trailer = unpack_trailer(read_up_to(file, TRAILER_SIZE))
-        at = end - TRAILER_SIZE - index_size(self.trailer.blocks)
-        if at < begin + self.trailer.blocks * (BLOCK_HEADER_SIZE + 1):
+        file.seek(end - layout.TRAILER_SIZE)
+        self.trailer = layout.unpack_trailer(read_up_to(file, layout.TRAILER_SIZE))
+        at = end - layout.TRAILER_SIZE - layout.index_size(self.trailer.blocks)
+        if at < begin + self.trailer.blocks * (layout.BLOCK_HEADER_SIZE + 1):
             raise ContainerError("the index names more blocks than the file has room for")
         file.seek(at)
-        index = read_up_to(file, index_size(self.trailer.blocks))
-        file_id, blocks = unpack_index_head(index[:INDEX_HEAD_SIZE])
+        index = read_up_to(file, layout.index_size(self.trailer.blocks))
+        file_id, blocks = layout.unpack_index_head(index[: layout.INDEX_HEAD_SIZE])
         if check(index) != self.trailer.index_check or blocks != self.trailer.blocks:
             raise ContainerError("the index is damaged")
         if file_id != self.header.file_id:
             raise ContainerError("the index belongs to another file")
-        sizes = np.frombuffer(index, "<u4", offset=INDEX_HEAD_SIZE).astype(np.int64)
-        self.positions: npt.NDArray[np.int64] = begin + offsets_of(sizes + BLOCK_HEADER_SIZE)
+        sizes = np.frombuffer(index, "<u4", offset=layout.INDEX_HEAD_SIZE).astype(np.int64)
+        self.positions: npt.NDArray[np.int64] = begin + offsets_of(sizes + layout.BLOCK_HEADER_SIZE)
         if int(self.positions[-1]) != at:
             raise ContainerError("the index does not match the blocks")
         expected = -(-self.trailer.size // self.header.block_size)
@@ -171,8 +154,8 @@ class Index:
         """Blocks first .. last - 1. Raises `ContainerError` if one is damaged or not in its place."""
         for number in range(first, last):
             self._file.seek(int(self.positions[number]))
-            header = _block_header(read_up_to(self._file, BLOCK_HEADER_SIZE), number)
-            if header.size != self.positions[number + 1] - self.positions[number] - BLOCK_HEADER_SIZE:
+            header = _block_header(read_up_to(self._file, layout.BLOCK_HEADER_SIZE), number)
+            if header.size != self.positions[number + 1] - self.positions[number] - layout.BLOCK_HEADER_SIZE:
                 raise ContainerError("its size differs from the index", number)
             block = checked_block(header, read_up_to(self._file, header.size), number)
             offset = number * self.header.block_size
@@ -185,7 +168,7 @@ class Index:
 def _block_header(data: bytes, number: int) -> BlockHeader:
     """The header of block `number`. Raises `ContainerError`, with the number, if it is damaged."""
     try:
-        return unpack_block_header(data)
+        return layout.unpack_block_header(data)
     except ContainerError as error:
         raise ContainerError(str(error), number) from error
 

@@ -15,22 +15,10 @@ import attrs
 
 from stackc.api.errors import ContainerError
 from stackc.api.streams import write_all
+from stackc.archive import format as layout
 from stackc.archive.codec import BlockCodec
 from stackc.archive.decoder import Opener, batches, decode_batch
-from stackc.archive.format import (
-    BLOCK_HEADER_SIZE,
-    BLOCK_MARKER,
-    HEADER_SIZE,
-    TRAILER_SIZE,
-    Header,
-    Report,
-    Trailer,
-    check,
-    header_rest,
-    unpack_block_header,
-    unpack_header,
-    unpack_trailer,
-)
+from stackc.archive.format import BlockHeader, Header, Report, Trailer, check
 from stackc.archive.reader import Block
 
 MAX_OFFSET = 1 << 44
@@ -105,17 +93,17 @@ def salvage(
             for block, result in zip(batch, results, strict=True):
                 if isinstance(result, ContainerError):
                     problems.append(str(result))
-                elif places.add(block, problems):
+                elif places.add(block.header, problems):
                     target.seek(block.header.offset)
                     write_all(target, result)
     known = trailer.size if trailer and trailer.file_id == file_id else None
-    if not places.spans and known != 0:
+    if not places.recovered and known != 0:
         raise ContainerError("; ".join(["no undamaged block was found", *problems[:3]]))
     missing = places.missing(known)
     if known is not None:
         target.truncate(known)
     return Salvaged(
-        recovered=sum(end - start for start, end in places.spans.items()),
+        recovered=places.recovered,
         missing=tuple(missing),
         problems=tuple(problems),
         size=known,
@@ -127,28 +115,27 @@ class _Places:
     """The places of recovered blocks. Each is taken once: of two blocks for one place the first is kept."""
 
     def __init__(self) -> None:
-        self.spans: dict[int, int] = {}
-        self._checks: dict[int, bytes] = {}
+        self._taken: dict[int, BlockHeader] = {}  # by offset
 
-    def add(self, block: Block, problems: list[str]) -> bool:
-        header = block.header
-        if header.offset in self.spans:
-            same = self._checks[header.offset] == header.source_check
-            problems.append(
-                f"block {header.number}: found again{'' if same else ', with other bytes'}; the first is kept"
-            )
-            return False
-        self.spans[header.offset] = header.offset + header.length
-        self._checks[header.offset] = header.source_check
-        return True
+    @property
+    def recovered(self) -> int:
+        return sum(header.length for header in self._taken.values())
+
+    def add(self, header: BlockHeader, problems: list[str]) -> bool:
+        first = self._taken.setdefault(header.offset, header)
+        if first is header:
+            return True
+        differs = "" if first.source_check == header.source_check else ", with other bytes"
+        problems.append(f"block {header.number}: found again{differs}; the first is kept")
+        return False
 
     def missing(self, size: int | None) -> list[tuple[int, int | None]]:
         gaps: list[tuple[int, int | None]] = []
         at = 0
-        for start in sorted(self.spans):
+        for start in sorted(self._taken):
             if start > at:
                 gaps.append((at, start))
-            at = max(at, self.spans[start])
+            at = max(at, start + self._taken[start].length)
         if size is None:
             gaps.append((at, None))
         elif at < size:
@@ -158,8 +145,8 @@ class _Places:
 
 def _header(data: mmap.mmap, problems: list[str]) -> Header | None:
     try:
-        rest = header_rest(data[:HEADER_SIZE])
-        return unpack_header(data[: HEADER_SIZE + rest])
+        rest = layout.header_rest(data[: layout.HEADER_SIZE])
+        return layout.unpack_header(data[: layout.HEADER_SIZE + rest])
     except ContainerError as error:
         problems.append(str(error))
         return None
@@ -167,7 +154,7 @@ def _header(data: mmap.mmap, problems: list[str]) -> Header | None:
 
 def _trailer(data: mmap.mmap, problems: list[str]) -> Trailer | None:
     try:
-        return unpack_trailer(data[max(0, len(data) - TRAILER_SIZE) :])
+        return layout.unpack_trailer(data[max(0, len(data) - layout.TRAILER_SIZE) :])
     except ContainerError:
         problems.append("no trailer at the end: cut off, or damaged")
         return None
@@ -183,15 +170,15 @@ def _scan(data: mmap.mmap, problems: list[str], report: Report) -> Iterator[Bloc
     """Every block whose header and payload match their checks, in the order of the file."""
     at = reported = 0
     budget = RECHECKS * len(data) + (1 << 26)
-    while (at := data.find(BLOCK_MARKER, at)) >= 0:
+    while (at := data.find(layout.BLOCK_MARKER, at)) >= 0:
         report(at - reported)
         reported = at
         try:
-            header = unpack_block_header(data[at : at + BLOCK_HEADER_SIZE])
+            header = layout.unpack_block_header(data[at : at + layout.BLOCK_HEADER_SIZE])
         except ContainerError:
             at += 1
             continue
-        begin = at + BLOCK_HEADER_SIZE
+        begin = at + layout.BLOCK_HEADER_SIZE
         payload = data[begin : begin + header.size]
         if len(payload) == header.size and check(payload) == header.payload_check:
             yield Block(header=header, payload=payload)

@@ -54,16 +54,8 @@ class LevelSpec:
     load_predictor: Callable[[], Predictor] | None = None
     lanes: int = 256
     threads: int = 1
-    coder_name: str = attrs.field()
-    windowing_name: str = attrs.field()
-
-    @coder_name.default
-    def _(self) -> str:
-        return f"{self.name}: its coder"
-
-    @windowing_name.default
-    def _(self) -> str:
-        return f"{self.name}: its windowing"
+    coder_name: str = attrs.Factory(lambda self: f"{self.name}: its coder", takes_self=True)
+    windowing_name: str = attrs.Factory(lambda self: f"{self.name}: its windowing", takes_self=True)
 
     def __attrs_post_init__(self) -> None:
         bits = self.windowing.bits

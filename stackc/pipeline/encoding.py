@@ -12,8 +12,9 @@ import attrs
 
 from stackc.api.models import Progress
 from stackc.coding.level import Level
+from stackc.pipeline.context import Context
 from stackc.pipeline.engines.base import Engine, Local, travels
-from stackc.recipe import Recipe, recipe_from_dict
+from stackc.recipe import recipe_from_dict
 from stackc.stack.opening import open_level
 from stackc.stack.runtime import Runtime
 from stackc.stack.store import Chunk, Store, StoreWriter
@@ -73,16 +74,7 @@ def encode_shard(level: Level, source: Store, target: Path, shard: Shard) -> str
     return name
 
 
-def encode_store(
-    recipe: Recipe,
-    folder: Path,
-    level: Level,
-    source: Store,
-    target: Path,
-    runtime: Runtime,
-    engine: Engine,
-    progress: Progress,
-) -> None:
+def encode_store(build: Context, level: Level, source: Store, target: Path, engine: Engine, progress: Progress) -> None:
     """Encode every missing shard of `source`, and join them in `target`.
 
     Only this process, which holds the stack, gives a shard its final name, whichever worker encoded it: a worker that
@@ -97,12 +89,12 @@ def encode_store(
         engine = Local()
     if not engine.here:
         work = ShardEncoder(
-            recipe=json.dumps(recipe.to_dict()),
-            base=str(recipe.base.absolute()),
-            folder=str(folder.absolute()),
-            level=[section.name for section in recipe.levels].index(level.name),
+            recipe=json.dumps(build.recipe.to_dict()),
+            base=str(build.recipe.base.absolute()),
+            folder=str(build.work.folder.absolute()),
+            level=[section.name for section in build.recipe.levels].index(level.name),
             compiled=level.dictionary is not None,
-            runtime=runtime,
+            runtime=build.runtime,
             source=str(source.folder.absolute()),
             target=str(target.absolute()),
         )

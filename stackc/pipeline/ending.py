@@ -19,13 +19,16 @@ from stackc.coding.level import Level
 from stackc.coding.verify import not_restored
 from stackc.pipeline.context import Context
 from stackc.pipeline.second_process import SAMPLE, check_second_process
-from stackc.pipeline.workspace import Parts
 from stackc.stack.evaluate import evaluate
 from stackc.stack.manifest import FORMAT, MANIFEST
 from stackc.stack.opening import measured, open_predictor
 
 CHECKED = 1 << 16
 """Bytes of the training text that are decoded if there is no other text to measure."""
+
+
+PLUGIN = ("plugin", "distribution", "version", "bits_version")
+"""Fields of a part that the manifest records."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,26 +86,18 @@ def _check_round_trip(levels: list[Level], symbols: Symbols) -> None:
 def write_manifest(build: Context) -> None:
     """Write the manifest, the last of all files. Raises `PartError` if a second process cannot use the stack."""
     recipe, work = build.recipe, build.work
-    parts: Parts = {}
-    for done in work.done.values():
-        parts |= done.parts
     manifest = {
         "format": FORMAT,
         "stackc": stackc_version(),
         "name": recipe.stack.name,
         "recipe": recipe.to_dict(),
         "plugins": {
-            f"{one.part.kind} {one.name}": {
-                "plugin": one.part.plugin,
-                "distribution": one.part.distribution,
-                "version": one.part.version,
-                "bits_version": one.part.bits_version,
-            }
+            f"{one.part.kind} {one.name}": {field: getattr(one.part, field) for field in PLUGIN}
             for one in recipe.chosen()
         },
         "levels": [_described(build.open(section)) for section in recipe.levels],
         "trained": {name: done.record for name, done in work.done.items() if done.record},
-        "parts": parts,
+        "parts": {path: part for done in work.done.values() for path, part in done.parts.items()},
     }
     split = _first_with_text(build, "test", "valid", "train")
     sample = build.store("corpus", split).symbols[:SAMPLE].tobytes() if split else b""
@@ -112,14 +107,8 @@ def write_manifest(build: Context) -> None:
 
 
 def _described(level: Level) -> dict[str, Any]:
-    return {
-        "name": level.name,
-        "alphabet": level.alphabet,
-        "token_alphabet": level.token_alphabet,
-        "compiled": level.dictionary is not None,
-        "portability": level.portability,
-        "host": host(level.portability),
-    }
+    own = {field: getattr(level, field) for field in ("name", "alphabet", "token_alphabet", "portability")}
+    return {**own, "compiled": level.dictionary is not None, "host": host(level.portability)}
 
 
 def _first_with_text(build: Context, *splits: str) -> str | None:

@@ -88,12 +88,7 @@ def check_stage(stack: Path, folder: Path, deep: bool = True) -> None:
     for path in folder.rglob("*") if deep else ():
         name = path.relative_to(stack).as_posix()
         real_folder = path.is_dir() and not path.is_symlink()
-        if (
-            not real_folder
-            and name not in parts
-            and path.name not in (MARK, PENDING)
-            and not PARTIAL.fullmatch(path.name)
-        ):
+        if not (real_folder or name in parts or path.name in (MARK, PENDING) or PARTIAL.fullmatch(path.name)):
             raise foreign(path)
 
 

@@ -24,7 +24,7 @@ from stackc.pipeline.context import Context
 from stackc.pipeline.encoding import encode_store
 from stackc.pipeline.engines.choose import engine
 from stackc.pipeline.ranks.world import World
-from stackc.pipeline.workspace import Parts, clear
+from stackc.pipeline.workspace import clear
 from stackc.recipe import LevelSection, TopSection
 from stackc.recipe.sections import Chosen
 from stackc.stack.store import StoreWriter, documents_to_chunks
@@ -226,14 +226,11 @@ class Tokens(_OfSection):
         if level.dictionary is None:  # another recipe may have left a dictionary here
             clear(build.work.folder, build.folder(section) / "dictionary")
         source = build.store(self.inputs, self.split)
-        parts: Parts = {}
-        for stage in ("dictionary", "frozen", "coder"):
-            done = build.work.done.get(f"{section.name}/{stage}")
-            parts |= done.parts if done else {}
+        found = (build.work.done.get(f"{section.name}/{stage}") for stage in ("dictionary", "frozen", "coder"))
         material = {
             "level": section.key(),
             "segment": build.recipe.corpus.segment,
-            "parts": sorted(part["sha256"] for part in parts.values()),
+            "parts": sorted(sha256 for done in found if done for sha256 in done.content.values()),
             "source": source.content,
         }
 
@@ -247,7 +244,7 @@ class Tokens(_OfSection):
             run = build.runtime
             gpu = run.device == "cuda" and level.route.runs_model
             shards = engine(run.engine, run.threads, gpu, progress.say)
-            encode_store(build.recipe, build.work.folder, level, source, folder, run, shards, progress)
+            encode_store(build, level, source, folder, shards, progress)
 
         build.work.run(self.name, material, encode)
 

@@ -34,6 +34,9 @@ from stackc.stack.manifest import MANIFEST
 Parts = dict[str, dict[str, Any]]
 """sha256 and bytes of each file, by its path in the stack."""
 
+Work = Callable[[Path, Progress], None]
+"""Fills a stage's folder."""
+
 
 @attrs.frozen(kw_only=True)
 class Done:
@@ -63,13 +66,7 @@ class Workspace:
         self.display = display
         self.done: dict[str, Done] = {}
 
-    def run(
-        self,
-        name: str,
-        material: dict[str, Any],
-        work: Callable[[Path, Progress], None],
-        record: dict[str, Any] | None = None,
-    ) -> Done:
+    def run(self, name: str, material: dict[str, Any], work: Work, record: dict[str, Any] | None = None) -> Done:
         """Run a stage, resume it, or reuse its result.
 
         Args:

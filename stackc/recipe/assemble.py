@@ -28,6 +28,9 @@ TOP_KEYS = ("name", "model", "train")
 
 Table = Mapping[str, Any]
 
+Tokens = tuple[int, int]
+"""(token alphabet, bits per token) of a level."""
+
 
 def assemble(data: Table, base: Path, registry: Registry, problems: Problems) -> Recipe | None:
     """The recipe, or None if something is missing; every problem is added to `problems`."""
@@ -42,12 +45,13 @@ class _Assembler:
         self.problems = problems
         self.names: dict[str, str] = {}
         self.where = "corpus"  # the name of the level that is being checked
+        self.segment: int | None = None
 
     def recipe(self, data: Table, base: Path) -> Recipe | None:
         self.known_keys(data, SECTIONS, "")
         stack = table(StackSection, self.section(data, "stack"), "stack", self.problems)
         corpus = self.corpus(self.section(data, "corpus"))
-        levels, alphabet = self.levels(data.get("level", []), corpus)
+        levels, alphabet = self.levels(data.get("level", []))
         top = self.top(data, f"M{len(levels) + 1}", alphabet)
         run = table(RunSection, self.section(data, "run"), "run", self.problems)
         whole = tuple(level for level in levels if level is not None)
@@ -61,9 +65,10 @@ class _Assembler:
         if reader:
             checks.own_problems(reader, "corpus", BYTES, None, self.problems)
         lengths = table(SegmentTable, own, "corpus", self.problems)
-        return CorpusSection(reader=reader, segment=lengths.segment) if reader and lengths else None
+        self.segment = lengths.segment if reader and lengths else None
+        return CorpusSection(reader=reader, segment=self.segment) if reader and self.segment else None
 
-    def levels(self, data: Any, corpus: CorpusSection | None) -> tuple[list[LevelSection | None], int | None]:
+    def levels(self, data: Any) -> tuple[list[LevelSection | None], int | None]:
         """The levels, and the token alphabet of the last (None if unknown)."""
         if not isinstance(data, list):
             self.problems.add("level", f"expected [[level]] tables, found {show(data)}")
@@ -80,28 +85,21 @@ class _Assembler:
             self.where = str(entry.get("name", f"M{at}"))
             coder = self.choose("coder", "kind", self.section(entry, "coder", path), join(path, "coder"))
             tokens = self.tokens(entry, path, coder)
-            levels.append(self.level(entry, path, f"M{at}", alphabet, coder, tokens, corpus))
+            levels.append(self.level(entry, path, f"M{at}", alphabet, coder, tokens))
             alphabet = tokens[0] if tokens else None
         return levels, alphabet
 
     def level(
-        self,
-        data: Table,
-        path: str,
-        default_name: str,
-        alphabet: int | None,
-        coder: Chosen | None,
-        tokens: tuple[int, int] | None,
-        corpus: CorpusSection | None,
+        self, data: Table, path: str, default: str, alphabet: int | None, coder: Chosen | None, tokens: Tokens | None
     ) -> LevelSection | None:
         self.known_keys(data, LEVEL_KEYS, path)
-        name = self.name(data, path, default_name)
+        name = self.name(data, path, default)
         token_bits = tokens[1] if tokens else None
         has_model = bool(data.get("model"))
         if coder:
             has_model = checks.check_model_needed(coder.part, path, data, self.problems)
         model, train = self.model(data, path, alphabet) if has_model else (None, None)
-        windowing = self.windowing(data, path, alphabet, token_bits, corpus, coder)
+        windowing = self.windowing(data, path, alphabet, token_bits, coder)
         if coder and alphabet is not None:
             checks.own_problems(coder, join(path, "coder"), alphabet, None, self.problems)
         if not (coder and windowing and token_bits and alphabet) or has_model != (model is not None):
@@ -118,13 +116,7 @@ class _Assembler:
         )
 
     def windowing(
-        self,
-        data: Table,
-        path: str,
-        alphabet: int | None,
-        token_bits: int | None,
-        corpus: CorpusSection | None,
-        coder: Chosen | None,
+        self, data: Table, path: str, alphabet: int | None, token_bits: int | None, coder: Chosen | None
     ) -> Chosen | None:
         """The windowing, checked against the coder and the sizes next to it, as far as these are known."""
         here = join(path, "windowing")
@@ -137,8 +129,7 @@ class _Assembler:
             self.problems.add(path, pair)
         if checks.vocabulary(coder) is not None:
             token_bits = None  # a window is one token, however many bits it has
-        segment = corpus.segment if corpus else 1
-        for below, text in checks.check_windows(made, chosen.name, alphabet or 1, token_bits or 1, segment):
+        for below, text in checks.check_windows(made, chosen.name, alphabet or 1, token_bits or 1, self.segment or 1):
             self.problems.add(join(path, below), text)
         if alphabet is not None:
             checks.own_problems(chosen, here, alphabet, None, self.problems)
@@ -209,7 +200,7 @@ class _Assembler:
         table(part.config, {key: value}, "", found)
         return not any(line.startswith((f"{key}:", f"{key}.", f"{key}[")) for line in found.lines)
 
-    def tokens(self, data: Table, path: str, coder: Chosen | None) -> tuple[int, int] | None:
+    def tokens(self, data: Table, path: str, coder: Chosen | None) -> Tokens | None:
         """(token alphabet, bits per token) of the level, or None if unknown (reported)."""
         here, given = join(path, "tokens"), self.section(data, "tokens", path)
         size = checks.vocabulary(coder)

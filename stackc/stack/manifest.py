@@ -175,8 +175,7 @@ def _is_part(name: str, value: Any) -> bool:
     """Whether a part's path stays inside the stack's folder, below a stage's folder, and its entry is valid."""
     path = PurePosixPath(name)
     inside = not path.is_absolute() and len(path.parts) >= 2 and ".." not in path.parts
-    plain = "\\" not in name and ":" not in name and name.isprintable() and str(path) == name
-    plain = plain and len(name) <= MAX_NAME
+    plain = name.isprintable() and not set(name) & set("\\:") and str(path) == name and len(name) <= MAX_NAME
     return inside and plain and _part(value) and value["bytes"] >= 0 and bool(_SHA256.fullmatch(value["sha256"]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,23 +108,20 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
 
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:
     """All models of a stack, as input of `evaluate`."""
-    rows = []
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
-    for section, level in zip(sections, (*levels, None), strict=True):
-        load = top if level is None else _lazily(level)
-        rows.append(
-            Measured(
-                name=section.name,
-                alphabet=section.alphabet,
-                segment=recipe.corpus.segment,
-                counts=read_tensors(folder / section.name / "counts" / "counts.safetensors")["counts"],
-                cost=section.model.cost(section.alphabet, section.train) if section.model else None,
-                load=load if section.model else None,
-                level=level,
-            )
+    return [
+        Measured(
+            name=section.name,
+            alphabet=section.alphabet,
+            segment=recipe.corpus.segment,
+            counts=read_tensors(folder / section.name / "counts" / "counts.safetensors")["counts"],
+            cost=section.model.cost(section.alphabet, section.train) if section.model else None,
+            load=None
+            if not section.model
+            else top
+            if level is None
+            else functools.partial(getattr, level, "predictor"),
+            level=level,
         )
-    return rows
-
-
-def _lazily(level: Level) -> Callable[[], Predictor]:
-    return lambda: level.predictor
+        for section, level in zip(sections, (*levels, None), strict=True)
+    ]

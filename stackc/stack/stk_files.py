@@ -179,7 +179,9 @@ def decompress_file(
         if span is None:
             inherited.modified = decompress_blocks(source, target, opener, report).modified
         else:
-            decompress_range(_seekable(path, source), target, opener, *span, report)
+            if not source.seekable():
+                raise StackcError(f"{path or 'standard input'}: a range needs a file on disk, not a pipe")
+            decompress_range(source, target, opener, *span, report)
 
 
 def salvage_file(
@@ -338,12 +340,6 @@ def _changed(before: os.stat_result, after: os.stat_result, read: int) -> bool:
     virtual = not before.st_blocks and not after.st_blocks
     same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     return not same or (read != after.st_size and not virtual)
-
-
-def _seekable(path: Path | None, source: Any) -> Any:
-    if not source.seekable():
-        raise StackcError(f"{path or 'standard input'}: a range needs a file on disk, not a pipe")
-    return source
 
 
 def _on_disk(path: Path | None, source: Any) -> Any:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stackc.archive import writer
 
 from recipes_of_tests import TEXT
 from stackc import Stack, StackcError
+from stackc.archive import writer
 from stackc.archive.decoder import decompress_range
 from stackc.archive.format import MAX_BLOCK
 from stackc.archive.reader import Index

@@ -373,9 +373,7 @@ def test_coder_without_its_model(problems: Any) -> None:
 
 
 def test_training_of_a_model_that_does_not_train(problems: Any) -> None:
-    assert problems("top.train.steps=5") == [
-        "top.train: backend 'unigram' has no training settings; remove the table"
-    ]
+    assert problems("top.train.steps=5") == ["top.train: backend 'unigram' has no training settings; remove the table"]
 
 
 def test_context_without_effect(problems: Any) -> None:

@@ -138,7 +138,7 @@ class TokensOf(Constraint):
 
 def _ending(cursor: Cursor, inner: Constraint) -> list[CodeRange]:
     """The code of the cursor's text itself, if the window may end with it, so that the next window continues."""
-    if not (cursor.budget and cursor.size):
+    if cursor.spec.code_bits is None or not cursor.size:
         return []
     here = cursor.codes(TokensOf(cursor.next_window(), inner))
     return [attrs.evolve(here, high=here.low + 1)]
@@ -209,8 +209,7 @@ class _LookedUp:
         child = self.dictionary.child(self.code, symbol)
         return None if child is None else attrs.evolve(self, code=child)
 
-    def closed(self) -> Interval:
-        return self.code, 1, self.bits
+    closed = interval  # every window of a compiled level has a bit budget
 
     def next_window(self, new_segment: bool) -> _LookedUp:
         return attrs.evolve(self, code=0)
@@ -248,6 +247,8 @@ class _Coded:
         return _Coded(self.spec, self.context.after(symbol), encoder) if fits else None
 
     def closed(self) -> Interval:
+        if self.spec.code_bits is not None:
+            return self.interval()
         value, bits = copy.deepcopy(self.encoder).close(True)
         return value, 1, bits
 
@@ -282,10 +283,6 @@ class Cursor:
         return cls(spec, 0, len(segment), _Coded.fresh(spec, _Context(spec.model, seen)))
 
     @property
-    def budget(self) -> bool:
-        return self.spec.code_bits is not None
-
-    @property
     def full(self) -> bool:
         return self.size == self.spec.window.symbols
 
@@ -305,7 +302,7 @@ class Cursor:
 
     def closed(self, after: Constraint | None) -> CodeRange:
         """The codes of exactly this text, which is full."""
-        return self.codes(after) if self.budget else self._range(self.text.closed(), after)
+        return self._range(self.text.closed(), after)
 
     def next_window(self) -> Cursor:
         """A fresh window after this one."""
