@@ -109,6 +109,7 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:
     """All models of a stack, as input of `evaluate`."""
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
+    loads = [*(functools.partial(getattr, level, "predictor") for level in levels), top]
     return [
         Measured(
             name=section.name,
@@ -116,12 +117,8 @@ def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[]
             segment=recipe.corpus.segment,
             counts=read_tensors(folder / section.name / "counts" / "counts.safetensors")["counts"],
             cost=section.model.cost(section.alphabet, section.train) if section.model else None,
-            load=None
-            if not section.model
-            else top
-            if level is None
-            else functools.partial(getattr, level, "predictor"),
+            load=load if section.model else None,
             level=level,
         )
-        for section, level in zip(sections, (*levels, None), strict=True)
+        for section, level, load in zip(sections, (*levels, None), loads, strict=True)
     ]

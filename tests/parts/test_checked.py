@@ -477,8 +477,8 @@ def bad_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ),
         (
             level("M1", 'kind = "equal-info"\nbits = 16', "absent", 8),
-            "M1: coder 'absent' (plugin 'bad-parts', stackc-bad 0.1) needs a package that cannot be imported: No module "
-            "named 'nowhere_at_all'; install it",
+            "M1: coder 'absent' (plugin 'bad-parts', stackc-bad 0.1) needs a package that cannot be imported: No "
+            "module named 'nowhere_at_all'; install it",
         ),
     ],
 )
