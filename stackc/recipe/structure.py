@@ -1,21 +1,19 @@
 """Turns a table into an attrs class, and reports every problem with its path.
 
-cattrs selects the hook of every type. The hooks are our own, because they are strict (a boolean is not a number, text
-is not a list) and collect all problems; cattrs would stop at the first validator that fails.
+A function per type, strict (a boolean is not a number, text is not a list), that collects all problems: cattrs and
+validators on instances stop at the first one that fails, and a recipe is to be corrected in one pass.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
-import cattrs
 
 from stackc.api.errors import PluginError, StackcError
 from stackc.recipe.wording import one_of, reason, show, unknown_key
@@ -82,7 +80,7 @@ def _structure_attrs(data: Any, cls: Any, also: tuple[str, ...] = ()) -> Any:
             wrong.append((key, unknown_key(key, [*fields, *also])))
             continue
         try:
-            values[key] = _converter.structure(value, hints[key])
+            values[key] = _structure(value, hints[key])
             _validate(fields[key], values[key])
         except Wrong as error:
             wrong += [(join(key, below), text) for below, text in error.problems]
@@ -150,7 +148,7 @@ def _union(value: Any, cls: Any) -> Any:
     failures = []
     for member in members:
         try:
-            return _converter.structure(value, member)
+            return _structure(value, member)
         except Wrong as error:
             failures.append(error)
     inner = [failure for failure in failures if any(below for below, _ in failure.problems)]
@@ -169,15 +167,28 @@ def _sequence(value: Any, cls: Any) -> Any:
         types_ = list(args)
     else:
         types_ = [args[0] if args else Any] * len(value)
+    made = _all((f"[{number}]", item, types_[number]) for number, item in enumerate(value))
+    return tuple(made) if origin is tuple else made
+
+
+def _mapping(value: Any, cls: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _expected(value, "a table")
+    _, of = get_args(cls) or (str, Any)
+    return dict(zip(value, _all((key, item, of) for key, item in value.items()), strict=True))
+
+
+def _all(items: Iterable[tuple[str, Any, Any]]) -> list[Any]:
+    """Every value of (path, value, type). Raises `Wrong` with the problems of all."""
     made, wrong = [], []
-    for number, (item, type_) in enumerate(zip(value, types_, strict=True)):
+    for path, value, cls in items:
         try:
-            made.append(_converter.structure(item, type_))
+            made.append(_structure(value, cls))
         except Wrong as error:
-            wrong += [(join(f"[{number}]", below), text) for below, text in error.problems]
+            wrong += [(join(path, below), text) for below, text in error.problems]
     if wrong:
         raise Wrong(wrong)
-    return tuple(made) if origin is tuple else made
+    return made
 
 
 def _noun(cls: Any) -> str:
@@ -187,24 +198,21 @@ def _noun(cls: Any) -> str:
     return "a table" if attrs.has(cls) else _NOUNS.get(cls, getattr(cls, "__name__", str(cls)))
 
 
-def _has_origin(origins: tuple[Any, ...], cls: Any) -> bool:
-    return get_origin(cls) in origins or cls in origins
+_HOOKS: dict[Any, Callable[[Any, Any], Any]] = {
+    **dict.fromkeys((bool, int, float, str), _plain_type),
+    **dict.fromkeys((Union, types.UnionType), _union),
+    **dict.fromkeys((tuple, list, Sequence), _sequence),
+    **dict.fromkeys((dict, Mapping), _mapping),
+    Path: _path,
+    Literal: _literal,
+    Any: lambda value, cls: value,
+}
 
 
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=False)
-    for cls in (bool, int, float, str):
-        converter.register_structure_hook(cls, _plain_type)
-    converter.register_structure_hook(Path, _path)
-    by_origin: tuple[tuple[tuple[Any, ...], Callable[[Any, Any], Any]], ...] = (
-        ((Literal,), _literal),
-        ((Union, types.UnionType), _union),
-        ((tuple, list), _sequence),
-    )
-    for origins, hook in by_origin:
-        converter.register_structure_hook_func(functools.partial(_has_origin, origins), hook)
-    converter.register_structure_hook_func(attrs.has, _structure_attrs)
-    return converter
-
-
-_converter = _make_converter()
+def _structure(value: Any, cls: Any) -> Any:
+    """A value as an instance of a field's type."""
+    cls = getattr(cls, "__supertype__", cls)  # of a NewType
+    hook = _structure_attrs if attrs.has(cls) else _HOOKS.get(get_origin(cls) or cls)
+    if hook is None:
+        raise PluginError(f"a field of type {_noun(cls)}: no value in a recipe has this type")
+    return hook(value, cls)

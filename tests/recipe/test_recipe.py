@@ -19,7 +19,7 @@ import stackc_counted
 import stackc_text
 import stackc_windows
 from recipes_of_tests import counting
-from stackc.api import Cost, RecipeError, Register, Windowing, bits, hookimpl, speed
+from stackc.api import Cost, PluginError, RecipeError, Register, Windowing, bits, hookimpl, speed
 from stackc.parts.registry import Registry
 from stackc.recipe import Recipe, load_recipe, recipe_from_dict, shipped_recipes
 from stackc.recipe.structure import Problems, table
@@ -640,6 +640,7 @@ class Rich:
     maybe: int | None = bits(None, check=attrs.validators.optional(ge(1)), help="a number or nothing")
     mode: Literal["a", 1] = bits("a", help="a mode")
     path: pathlib.Path = attrs.field(factory=pathlib.Path)
+    weights: dict[str, float] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         if self.sizes and max(self.sizes) > 9:
@@ -652,16 +653,25 @@ def structured(**data: Any) -> tuple[Rich | None, list[str]]:
 
 
 def test_rich_types() -> None:
-    made, lines = structured(sizes=[1, 2], pair=[3, "b"], names=["n"], inner={"depth": 2}, maybe=4, mode=1, path="a/b")
+    made, lines = structured(sizes=[1, 2], pair=[3, "b"], names=["n"], inner={"depth": 2}, maybe=4, mode=1, path="a/b",
+                             weights={"en": 1})  # fmt: skip
     assert lines == []
     assert made == Rich(
-        sizes=(1, 2), pair=(3, "b"), names=["n"], inner=Inner(depth=2), maybe=4, mode=1, path=pathlib.Path("a/b")
-    )
+        sizes=(1, 2), pair=(3, "b"), names=["n"], inner=Inner(depth=2), maybe=4, mode=1, path=pathlib.Path("a/b"),
+        weights={"en": 1.0},
+    )  # fmt: skip
 
 
 def test_problems_of_rich_types() -> None:
     _, lines = structured(
-        sizes=[1, "b"], pair=[3], names="n", inner={"depth": -1, "dpth": 0}, maybe=0, mode=True, path=3
+        sizes=[1, "b"],
+        pair=[3],
+        names="n",
+        inner={"depth": -1, "dpth": 0},
+        maybe=0,
+        mode=True,
+        path=3,
+        weights={"en": "1"},
     )
     assert lines == [
         'x.sizes[1]: expected a whole number, found "b"',
@@ -672,7 +682,18 @@ def test_problems_of_rich_types() -> None:
         "x.maybe: 0 is below 1",
         'x.mode: true is not one of "a", 1',
         "x.path: expected text, found 3",
+        'x.weights.en: expected a number, found "1"',
     ]
+    assert structured(weights=[1])[1] == ["x.weights: expected a table, found [1]"]
+
+
+def test_a_field_of_a_type_that_recipes_cannot_hold_is_the_plugins_fault() -> None:
+    @attrs.frozen(kw_only=True)
+    class Odd:
+        when: complex = attrs.field()
+
+    with pytest.raises(PluginError, match="a field of type complex"):
+        table(Odd, {"when": 1}, "x", Problems())
 
 
 def test_check_over_several_fields() -> None:
