@@ -252,7 +252,7 @@ def test_two_builds_in_one_folder(tmp_path: Path) -> None:
             time.sleep(0.05)
         said = fails(*command[3:])
         assert said == (
-            f"error: {tmp_path / 'stack'}: another build (process {first.pid}) is at work here; wait for it\n"
+            f"error: {tmp_path / 'stack'}: another build (process {first.pid}) is running here; wait for it to end\n"
         )
     finally:
         first.kill()

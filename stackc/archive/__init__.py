@@ -1,1 +1,1 @@
-"""`.stk` files: blocks that decode alone."""
+"""`.stk` files: blocks that decode independently."""

@@ -1,8 +1,8 @@
-"""Blocks of source bytes to payloads and back: the stack's levels, then the top model by arithmetic coding.
+"""Blocks of source bytes to payloads and back: the stack's levels, then the top model with arithmetic coding.
 
-A block is one document. Every level encodes it, and the top model codes the last tokens as a level of its own:
-windows of a whole segment, tokens of eight bits, which are the payload's bytes. The blocks of a batch go through
-every level together, so that models score and step them side by side.
+A block is one document. Every level encodes it, and the top model codes the last tokens as one more level: windows of
+a whole segment and tokens of eight bits, which are the payload's bytes. The blocks of a batch pass through every level
+together, so that models score and step them side by side.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BlockCodec:
 
     @property
     def portability(self) -> Portability:
-        """How far payloads travel: as far as the least portable model that must run to decode them."""
+        """Where payloads decode: as portable as the least portable model that must run to decode them."""
         return max((one.portability for one in self.levels), key=PORTABILITIES.index)
 
     def encode(self, blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
@@ -41,27 +41,30 @@ class BlockCodec:
 
         Args:
             blocks: each of at least one byte.
-            verify: as of `Level.encode`; False is for callers that decode the payloads themselves.
+            verify: see `Level.encode`; False is for callers that decode the payloads themselves.
 
         Raises:
             PartError: a part that breaks a rule of the contract.
         """
         try:
             return self._encode(blocks, verify)
-        except PartError:  # no block's fault: it would be stored as it is, and nobody would know
+        except PartError:  # not the block's fault; storing the block uncoded would hide the broken part
             raise
         except CodingError:
+            # One block that cannot be coded must not cost the others their compression: they are tried one by one.
             if len(blocks) == 1:
                 return [None]
             return [self.encode([block], verify)[0] for block in blocks]
 
     def decode(self, payloads: list[bytes], lengths: list[int], all_of_them: bool = True) -> list[bytes | CodingError]:
-        """The source bytes of every payload, or why it has none. Memory is bounded by the lengths.
+        """The source bytes of every payload, or the error that says why it does not decode.
+
+        Memory is bounded by the lengths.
 
         Args:
             payloads: any bytes; one that `encode` did not make gives an error or wrong bytes.
-            lengths: of the blocks that they stand for.
-            all_of_them: go on after the first that has none; False: it is the last of what comes back.
+            lengths: source bytes of each block.
+            all_of_them: continue after the first payload that fails; False: its error is the last result.
         """
         if not payloads:
             return []
@@ -109,5 +112,9 @@ class BlockCodec:
 
 
 def room(lengths: Int64) -> Int64:
-    """Tokens of any level that blocks of so many bytes may have: the bound that a decoder rests on."""
+    """The most tokens of any level that blocks of these lengths may have.
+
+    The encoder stores a block that would need more as it is. The decoder relies on it: without this bound a payload of
+    a few bytes could decode to gigabytes.
+    """
     return 2 * lengths + 64

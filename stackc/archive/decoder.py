@@ -1,4 +1,4 @@
-"""From blocks to source bytes: whole files, ranges, and checks. Salvage is in `salvage`."""
+"""From blocks to source bytes: whole files, ranges, and checks. Salvage is in `stackc.archive.salvage`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stackc.archive.reader import Block, Index, Reader
 from stackc.archive.writer import BATCH_BLOCKS, BATCH_BYTES
 
 Opener = Callable[[Header], BlockCodec]
-"""Gives the codec of the stack that wrote a file; raises `StackcError` where there is none, or not on this machine."""
+"""Returns the codec of the stack that wrote a file; raises `StackcError` if it is not here or cannot decode here."""
 
 
 def decompress_blocks(
@@ -23,8 +23,8 @@ def decompress_blocks(
 ) -> Header:
     """Write the original of the `.stk` file `source` to `target`. Neither needs to be seekable.
 
-    Every block's checks, and at the end the SHA-256 of all, are held against what was decoded. What was written
-    before an error is right as far as it goes: whoever gives `target` discards it.
+    Every block's checks, and at the end the SHA-256 of the whole, are compared with the decoded bytes. Bytes written
+    before an error are correct but incomplete: the caller discards `target`.
 
     Raises:
         ContainerError: a damaged file; the message names the block.
@@ -37,7 +37,7 @@ def decompress_blocks(
         write_all(target, data)
     assert reader.trailer is not None, "blocks end with the trailer"
     if whole.digest() != reader.trailer.sha256:
-        raise ContainerError("the SHA-256 of the decoded bytes is not the original's")
+        raise ContainerError("the SHA-256 of the decoded bytes does not match the original's")
     return reader.header
 
 
@@ -49,7 +49,7 @@ def decompress_range(
     end: int | None,
     report: Report = lambda done: None,
 ) -> int:
-    """Write bytes start .. end - 1 of the original, reading only the blocks that hold them; how many there are.
+    """Write bytes start .. end - 1 of the original, reading only the blocks that hold them; returns their number.
 
     Args:
         source: seekable.
@@ -57,7 +57,7 @@ def decompress_range(
 
     Raises:
         ContainerError: damage in the header, the index or one of those blocks.
-        StackcError: a range that the original does not have.
+        StackcError: a range outside the original.
     """
     index = Index(source)
     size, block = index.trailer.size, index.header.block_size
@@ -75,19 +75,19 @@ def decompress_range(
 
 
 def check_blocks(source: IO[bytes], report: Report = lambda done: None) -> Header:
-    """Hold every check of the file against its bytes, without decoding. Raises `ContainerError` for what is wrong."""
+    """Compare every check of the file with its bytes, without decoding. Raises `ContainerError` at a mismatch."""
     reader = Reader(source)
     for block in reader.blocks():
         if not block.header.coded and check(block.payload) != block.header.source_check:
-            raise ContainerError("its bytes are not the original's", block.header.number)
+            raise ContainerError("its bytes differ from the original", block.header.number)
         report(block.header.length)
     return reader.header
 
 
 def decoded(blocks: Iterable[Block], codec: BlockCodec, report: Report = lambda done: None) -> Iterator[bytes]:
-    """The source bytes of blocks, decoded batch by batch. Raises `ContainerError` for the first that fails."""
+    """The source bytes of blocks, decoded batch by batch. Raises `ContainerError` at the first that fails."""
     for batch in batches(blocks):
-        # After an error fewer may come back, but then the last is the error.
+        # After an error there may be fewer results, but then the last one is the error.
         for block, data in zip(batch, decode_batch(batch, codec, all_of_them=False), strict=False):
             if isinstance(data, StackcError):
                 raise data
@@ -96,10 +96,10 @@ def decoded(blocks: Iterable[Block], codec: BlockCodec, report: Report = lambda 
 
 
 def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True) -> list[bytes | ContainerError]:
-    """The source bytes of each block, or why it has none; checked against the block's own check.
+    """The source bytes of each block, verified by its check, or the error that says why it does not decode.
 
     Args:
-        all_of_them: False: the first that does not decode is the last that comes back.
+        all_of_them: False: the first error is the last result.
     """
     coded = [block for block in batch if block.header.coded]
     payloads, lengths = [block.payload for block in coded], [block.header.length for block in coded]
@@ -112,7 +112,7 @@ def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True
             if not all_of_them:
                 break
         elif check(data) != block.header.source_check:
-            text = "what it decodes to is not the original; is this the stack that wrote it?"
+            text = "it does not decode to the original; is this the stack that wrote it?"
             results.append(ContainerError(text, block.header.number))
         else:
             results.append(data)
@@ -120,7 +120,7 @@ def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True
 
 
 def batches(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    """Runs of blocks of at most about `BATCH_BYTES` source bytes."""
+    """Runs of blocks, each of about `BATCH_BYTES` source bytes at most."""
     held: list[Block] = []
     size = 0
     for block in blocks:

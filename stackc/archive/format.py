@@ -1,9 +1,9 @@
-"""The bytes of a `.stk` file (docs/format.md says the same for other programs).
+"""The bytes of a `.stk` file (docs/format.md specifies the same for other programs).
 
     header | block header, payload | block header, payload | … | index | trailer
 
 All integers are little-endian. A *check* is the first eight bytes of the SHA-256 of some bytes. Everything read is
-untrusted: every size is held against its bound before anything of that size is allocated.
+untrusted: every size is checked against its bound before memory of that size is allocated.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from stackc.api.models import Portability
 FORMAT = 1
 
 MAGIC = b"\x89STK\r\n\x1a\n"
-"""As in PNG: not ASCII, and broken by anything that changes line ends or strips the high bit."""
+"""As in PNG: not ASCII, and damaged by any program that changes line ends or strips the high bit."""
 
 MAX_BLOCK = 1 << 20
-"""Source bytes in a block, at most: what a decoder holds at once is bounded by it."""
+"""The most source bytes in a block: it bounds the memory of a decoder."""
 
 MAX_HOST = 512
 MAX_BLOCKS = (1 << 32) - 1
@@ -32,7 +32,7 @@ MAX_BLOCKS = (1 << 32) - 1
 RAW, CODED = 0, 1
 
 NO_TIME = -(1 << 63)
-"""In the header, where the time of the source is not known."""
+"""In the header, if the modification time of the source is unknown."""
 
 MAX_TIME = (1 << 63) - 1
 
@@ -50,7 +50,7 @@ BLOCK_HEADER_SIZE = _BLOCK.size + CHECK_SIZE
 INDEX_HEAD_SIZE = _INDEX.size
 TRAILER_SIZE = _TRAILER.size + CHECK_SIZE
 HEADER_SIZE = _HEADER.size + CHECK_SIZE
-"""Of a portable file; a host adds its length."""
+"""Bytes of the header of a portable file; the name of a host adds its length."""
 
 
 def check(data: bytes) -> bytes:
@@ -58,19 +58,19 @@ def check(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()[:CHECK_SIZE]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Header:
-    """What decoding needs to know before the first block.
+    """What a decoder needs before the first block; the fields in the order of the layout.
 
     Attributes:
         block_size: source bytes in every block but the last, 1 .. 2^20.
-        file_id: eight bytes that every block repeats, so that blocks of two files are told apart.
-        stack: SHA-256 of the stack, as `Stack.sha256`: 32 bytes.
-        modified: nanoseconds since 1970, UTC; None where not known. A time that does not fit (before 1678, after 2261)
-            is written as not known.
-        portability: how far the models' answers travel.
+        file_id: eight bytes that every block repeats, so that blocks of two files can be distinguished.
+        stack: SHA-256 of the stack, see `Stack.sha256`: 32 bytes.
+        modified: nanoseconds since 1970, UTC; None if unknown. A time that does not fit (before 1678, after 2261) is
+            written as unknown.
+        portability: on which machines the models' predictions are the same.
         coder: the `bits_version` of the coder ``arithmetic``, 0 .. 255.
-        host: where the file was written, as `stackc.coding.host.host` says it; "" for portable files.
+        host: the machine that wrote the file, see `stackc.coding.host.host`; "" for portable files.
     """
 
     block_size: int
@@ -83,25 +83,17 @@ class Header:
 
     def pack(self) -> bytes:
         host = self.host.encode()[:MAX_HOST]
-        body = _HEADER.pack(
-            MAGIC,
-            FORMAT,
-            HEADER_SIZE + len(host),
-            self.block_size,
-            self.file_id,
-            self.stack,
-            NO_TIME if self.modified is None or not NO_TIME < self.modified <= MAX_TIME else self.modified,
-            PORTABILITIES.index(self.portability),
-            self.coder,
-            len(host),
-        )
+        known = self.modified is not None and NO_TIME < self.modified <= MAX_TIME
+        fields = self.block_size, self.file_id, self.stack, self.modified if known else NO_TIME
+        portability = PORTABILITIES.index(self.portability)
+        body = _HEADER.pack(MAGIC, FORMAT, HEADER_SIZE + len(host), *fields, portability, self.coder, len(host))
         return body + host + check(body + host)
 
 
 def header_rest(start: bytes) -> int:
-    """How many bytes of a header follow its first `HEADER_SIZE`. Raises `ContainerError` for what is no header."""
+    """The bytes of a header after its first `HEADER_SIZE`. Raises `ContainerError` if `start` is not a header."""
     if start[: len(MAGIC)] != MAGIC:
-        raise ContainerError("not a .stk file (its first bytes are not those of one)")
+        raise ContainerError("not a .stk file (its first bytes are wrong)")
     if len(start) < HEADER_SIZE:
         raise ContainerError("cut off inside the header")
     version, size = struct.unpack_from("<HH", start, len(MAGIC))
@@ -115,32 +107,25 @@ def header_rest(start: bytes) -> int:
 
 
 def unpack_header(data: bytes) -> Header:
-    """The header in `data`, all of it. Raises `ContainerError` where it is damaged."""
+    """The header in `data`, which holds nothing else. Raises `ContainerError` if it is damaged."""
     rest = header_rest(data)
     fields = _checked(_HEADER, data, "the header", extra=rest)
-    _, _, _, block_size, file_id, stack, modified, portability, coder, host_size = fields
+    *_, block_size, file_id, stack, modified, portability, coder, host_size = fields
     host = data[_HEADER.size : -CHECK_SIZE]
     if not 1 <= block_size <= MAX_BLOCK or portability >= len(PORTABILITIES) or host_size != len(host):
         raise ContainerError("the header is damaged")
-    return Header(
-        block_size=block_size,
-        file_id=file_id,
-        stack=stack,
-        modified=None if modified == NO_TIME else modified,
-        portability=PORTABILITIES[portability],
-        coder=coder,
-        host=host.decode(errors="replace"),
-    )
+    time = None if modified == NO_TIME else modified
+    return Header(block_size, file_id, stack, time, PORTABILITIES[portability], coder, host.decode(errors="replace"))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class BlockHeader:
-    """What stands before every payload; enough to decode the block when all else of the file is lost.
+    """Precedes every payload; enough to decode the block if the rest of the file is lost. Fields as in the layout.
 
     Attributes:
-        coded: the payload is the stack's code; False: the payload is the source bytes themselves.
-        file_id: that of the file's header.
-        number: 0 for the first.
+        coded: the payload was coded with the stack; False: the payload is the source bytes themselves.
+        file_id: the same as in the file's header.
+        number: 0 for the first block.
         offset: where the block's source bytes start in the original.
         length: source bytes, 1 .. 2^20.
         size: payload bytes, 1 .. length.
@@ -157,37 +142,19 @@ class BlockHeader:
     source_check: bytes
 
     def pack(self) -> bytes:
-        body = _BLOCK.pack(
-            BLOCK_MARKER,
-            CODED if self.coded else RAW,
-            self.file_id,
-            self.number,
-            self.offset,
-            self.length,
-            self.size,
-            self.payload_check,
-            self.source_check,
-        )
+        coded, *fields = attrs.astuple(self)
+        body = _BLOCK.pack(BLOCK_MARKER, CODED if coded else RAW, *fields)
         return body + check(body)
 
 
 def unpack_block_header(data: bytes) -> BlockHeader:
-    """The block header in `data` (`BLOCK_HEADER_SIZE` bytes). Raises `ContainerError` where it is damaged."""
-    fields = _checked(_BLOCK, data, "the block header")
-    marker, kind, file_id, number, offset, length, size, payload_check, source_check = fields
-    wrong_size = not 1 <= size <= length <= MAX_BLOCK or (kind == RAW and size != length)
-    if marker != BLOCK_MARKER or kind not in (RAW, CODED) or wrong_size or offset >= 1 << 62:
+    """The block header in `data` (`BLOCK_HEADER_SIZE` bytes). Raises `ContainerError` if it is damaged."""
+    marker, kind, *fields = _checked(_BLOCK, data, "the block header")
+    block = BlockHeader(kind == CODED, *fields)
+    wrong_size = not 1 <= block.size <= block.length <= MAX_BLOCK or (kind == RAW and block.size != block.length)
+    if marker != BLOCK_MARKER or kind not in (RAW, CODED) or wrong_size or block.offset >= 1 << 62:
         raise ContainerError("the block header is damaged")
-    return BlockHeader(
-        coded=kind == CODED,
-        file_id=file_id,
-        number=number,
-        offset=offset,
-        length=length,
-        size=size,
-        payload_check=payload_check,
-        source_check=source_check,
-    )
+    return block
 
 
 def pack_index(file_id: bytes, sizes: bytes, blocks: int) -> bytes:
@@ -196,7 +163,7 @@ def pack_index(file_id: bytes, sizes: bytes, blocks: int) -> bytes:
 
 
 def unpack_index_head(data: bytes) -> tuple[bytes, int]:
-    """(file id, number of blocks) of an index's first `INDEX_HEAD_SIZE` bytes."""
+    """(file id, number of blocks) from the first `INDEX_HEAD_SIZE` bytes of an index."""
     if len(data) < INDEX_HEAD_SIZE:
         raise ContainerError("cut off inside the index")
     marker, file_id, blocks = _INDEX.unpack(data)
@@ -205,15 +172,15 @@ def unpack_index_head(data: bytes) -> tuple[bytes, int]:
     return file_id, blocks
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Trailer:
-    """The end of the file.
+    """The end of the file; the fields in the order of the layout.
 
     Attributes:
-        file_id: that of the file's header.
-        blocks: how many there are.
+        file_id: the same as in the file's header.
+        blocks: the number of blocks.
         size: source bytes.
-        sha256: of all source bytes.
+        sha256: hash of all source bytes.
         index_check: check of the index, from its marker to its end.
     """
 
@@ -224,20 +191,21 @@ class Trailer:
     index_check: bytes
 
     def pack(self) -> bytes:
-        body = _TRAILER.pack(TRAILER_MARKER, self.file_id, self.blocks, self.size, self.sha256, self.index_check)
+        body = _TRAILER.pack(TRAILER_MARKER, *attrs.astuple(self))
         return body + check(body)
 
 
 def unpack_trailer(data: bytes) -> Trailer:
-    """The trailer in `data` (`TRAILER_SIZE` bytes). Raises `ContainerError` where it is damaged."""
-    marker, file_id, blocks, size, sha256, index_check = _checked(_TRAILER, data, "the trailer")
-    if marker != TRAILER_MARKER or size > blocks * MAX_BLOCK:
+    """The trailer in `data` (`TRAILER_SIZE` bytes). Raises `ContainerError` if it is damaged."""
+    marker, *fields = _checked(_TRAILER, data, "the trailer")
+    trailer = Trailer(*fields)
+    if marker != TRAILER_MARKER or trailer.size > trailer.blocks * MAX_BLOCK:
         raise ContainerError("the trailer is damaged")
-    return Trailer(file_id=file_id, blocks=blocks, size=size, sha256=sha256, index_check=index_check)
+    return trailer
 
 
 def index_size(blocks: int) -> int:
-    """Bytes of the index of so many blocks."""
+    """Bytes of the index of a file of `blocks` blocks."""
     return INDEX_HEAD_SIZE + 4 * blocks
 
 
@@ -251,4 +219,4 @@ def _checked(layout: struct.Struct, data: bytes, what: str, extra: int = 0) -> t
 
 
 Report = Callable[[int], None]
-"""Told how many source bytes were done since the last call, for progress."""
+"""Receives the source bytes processed since the last call, for progress."""

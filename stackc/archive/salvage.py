@@ -1,7 +1,7 @@
-"""Recovers what is left of a damaged `.stk` file: every block whose own checks hold, wherever it is found.
+"""Recovers the undamaged blocks of a damaged `.stk` file: every block whose own checks match, wherever it is found.
 
-Blocks are found by scanning for their marker, so that a damaged header, index, or neighbour takes nothing else with
-it. What is missing is left as zeros, so that every recovered byte stands where it stood.
+Blocks are found by scanning for their marker, not through the index, so that a damaged header, index, or neighbouring
+block costs nothing but itself. Missing bytes are written as zeros, so that every recovered byte keeps its offset.
 """
 
 from __future__ import annotations
@@ -15,29 +15,21 @@ import attrs
 
 from stackc.api.errors import ContainerError
 from stackc.api.streams import write_all
+from stackc.archive import format as layout
 from stackc.archive.codec import BlockCodec
 from stackc.archive.decoder import Opener, batches, decode_batch
-from stackc.archive.format import (
-    BLOCK_HEADER_SIZE,
-    BLOCK_MARKER,
-    HEADER_SIZE,
-    TRAILER_SIZE,
-    Header,
-    Report,
-    Trailer,
-    check,
-    header_rest,
-    unpack_block_header,
-    unpack_header,
-    unpack_trailer,
-)
+from stackc.archive.format import BlockHeader, Header, Report, Trailer, check
 from stackc.archive.reader import Block
 
 MAX_OFFSET = 1 << 44
-"""Blocks beyond this place are taken for damage: nothing of that size was ever written."""
+"""Blocks at a larger offset are treated as damage: no file of that size was ever written."""
 
 RECHECKS = 8
-"""Payloads that fail their check may be read over so many times the file's size: time stays linear."""
+"""How many times the file's size may be spent on payloads that fail their check, before their stated size is trusted.
+
+After a damaged payload the scan resumes at the payload's start, because bytes may be missing inside it. Without a bound
+a file full of forged headers would take quadratic time.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,10 +38,10 @@ class Salvaged:
 
     Attributes:
         recovered: source bytes written.
-        missing: (start, end) of every run of source bytes that is not there; `end` None: to an unknown end.
-        problems: a line for every thing that was wrong.
-        size: of the original, where the trailer still tells it.
-        modified: of the original, where the header still tells it.
+        missing: (start, end) of every run of missing source bytes; `end` None: to an unknown end.
+        problems: one line per problem found.
+        size: size of the original, if the trailer is readable.
+        modified: modification time of the original, if the header is readable.
     """
 
     recovered: int
@@ -60,7 +52,7 @@ class Salvaged:
 
     @property
     def whole(self) -> bool:
-        """Nothing is missing, and the file's size is known."""
+        """Whether nothing is missing and the file's size is known."""
         return not self.missing
 
 
@@ -75,14 +67,14 @@ def salvage(
 
     Args:
         source: a file on disk (it is mapped).
-        target: seekable and empty; missing bytes come out as zeros.
-        opener: gives the codec for a header that is whole.
-        fallback: the codec to use where the header is damaged; None: coded blocks are lost then.
-        report: told how many bytes of the file were looked through.
+        target: seekable and empty; missing bytes become zeros.
+        opener: returns the codec for an undamaged header.
+        fallback: the codec to use if the header is damaged; None: coded blocks are lost then.
+        report: receives the bytes of the file that were scanned.
 
     Raises:
-        ContainerError: nothing at all was found.
-        StackcError: as `opener` raises.
+        ContainerError: no block was found.
+        StackcError: raised by `opener`.
     """
     size = source.seek(0, 2)
     if not size:
@@ -101,17 +93,17 @@ def salvage(
             for block, result in zip(batch, results, strict=True):
                 if isinstance(result, ContainerError):
                     problems.append(str(result))
-                elif places.add(block, problems):
+                elif places.add(block.header, problems):
                     target.seek(block.header.offset)
                     write_all(target, result)
     known = trailer.size if trailer and trailer.file_id == file_id else None
-    if not places.spans and known != 0:
+    if not places.recovered and known != 0:
         raise ContainerError("; ".join(["no undamaged block was found", *problems[:3]]))
     missing = places.missing(known)
     if known is not None:
         target.truncate(known)
     return Salvaged(
-        recovered=sum(end - start for start, end in places.spans.items()),
+        recovered=places.recovered,
         missing=tuple(missing),
         problems=tuple(problems),
         size=known,
@@ -120,31 +112,30 @@ def salvage(
 
 
 class _Places:
-    """Where recovered blocks stand: each place is taken once."""
+    """The places of recovered blocks. Each is taken once: of two blocks for one place the first is kept."""
 
     def __init__(self) -> None:
-        self.spans: dict[int, int] = {}
-        self._checks: dict[int, bytes] = {}
+        self._taken: dict[int, BlockHeader] = {}  # by offset
 
-    def add(self, block: Block, problems: list[str]) -> bool:
-        header = block.header
-        if header.offset in self.spans:
-            same = self._checks[header.offset] == header.source_check
-            problems.append(
-                f"block {header.number}: found again{'' if same else ', with other bytes'}; the first is kept"
-            )
-            return False
-        self.spans[header.offset] = header.offset + header.length
-        self._checks[header.offset] = header.source_check
-        return True
+    @property
+    def recovered(self) -> int:
+        return sum(header.length for header in self._taken.values())
+
+    def add(self, header: BlockHeader, problems: list[str]) -> bool:
+        first = self._taken.setdefault(header.offset, header)
+        if first is header:
+            return True
+        differs = "" if first.source_check == header.source_check else ", with other bytes"
+        problems.append(f"block {header.number}: found again{differs}; the first is kept")
+        return False
 
     def missing(self, size: int | None) -> list[tuple[int, int | None]]:
         gaps: list[tuple[int, int | None]] = []
         at = 0
-        for start in sorted(self.spans):
+        for start in sorted(self._taken):
             if start > at:
                 gaps.append((at, start))
-            at = max(at, self.spans[start])
+            at = max(at, start + self._taken[start].length)
         if size is None:
             gaps.append((at, None))
         elif at < size:
@@ -154,8 +145,8 @@ class _Places:
 
 def _header(data: mmap.mmap, problems: list[str]) -> Header | None:
     try:
-        rest = header_rest(data[:HEADER_SIZE])
-        return unpack_header(data[: HEADER_SIZE + rest])
+        rest = layout.header_rest(data[: layout.HEADER_SIZE])
+        return layout.unpack_header(data[: layout.HEADER_SIZE + rest])
     except ContainerError as error:
         problems.append(str(error))
         return None
@@ -163,50 +154,50 @@ def _header(data: mmap.mmap, problems: list[str]) -> Header | None:
 
 def _trailer(data: mmap.mmap, problems: list[str]) -> Trailer | None:
     try:
-        return unpack_trailer(data[max(0, len(data) - TRAILER_SIZE) :])
+        return layout.unpack_trailer(data[max(0, len(data) - layout.TRAILER_SIZE) :])
     except ContainerError:
         problems.append("no trailer at the end: cut off, or damaged")
         return None
 
 
 def _likely_id(data: mmap.mmap) -> bytes:
-    """The file id of most blocks: what is left when header and trailer are gone."""
+    """The file id of most blocks: the only evidence left if header and trailer are damaged."""
     ids = Counter(block.header.file_id for block in _scan(data, [], lambda done: None))
     return ids.most_common(1)[0][0] if ids else b""
 
 
 def _scan(data: mmap.mmap, problems: list[str], report: Report) -> Iterator[Block]:
-    """Every block whose header and payload hold their checks, in the order of the file."""
-    at = said = 0
+    """Every block whose header and payload match their checks, in the order of the file."""
+    at = reported = 0
     budget = RECHECKS * len(data) + (1 << 26)
-    while (at := data.find(BLOCK_MARKER, at)) >= 0:
-        report(at - said)
-        said = at
+    while (at := data.find(layout.BLOCK_MARKER, at)) >= 0:
+        report(at - reported)
+        reported = at
         try:
-            header = unpack_block_header(data[at : at + BLOCK_HEADER_SIZE])
+            header = layout.unpack_block_header(data[at : at + layout.BLOCK_HEADER_SIZE])
         except ContainerError:
             at += 1
             continue
-        begin = at + BLOCK_HEADER_SIZE
+        begin = at + layout.BLOCK_HEADER_SIZE
         payload = data[begin : begin + header.size]
         if len(payload) == header.size and check(payload) == header.payload_check:
             yield Block(header=header, payload=payload)
             at = begin + header.size
             continue
         problems.append(f"block {header.number}: its payload is damaged or cut off")
-        # Bytes may have been lost inside it, so that the next block begins before its stated end.
+        # Bytes may be missing inside it, so that the next block begins before its stated end.
         budget -= header.size
         at = begin if budget > 0 else begin + header.size
-    report(len(data) - said)
+    report(len(data) - reported)
 
 
 def _belonging(blocks: Iterator[Block], file_id: bytes, header: Header | None, problems: list[str]) -> Iterator[Block]:
-    """The blocks of this file whose place is possible."""
+    """The blocks of this file that are at a possible place."""
     for block in blocks:
         one = block.header
         wrong = header is not None and (one.offset != one.number * header.block_size or one.length > header.block_size)
         if one.file_id != file_id:
-            problems.append(f"block {one.number}: of another file, left out")
+            problems.append(f"block {one.number}: belongs to another file, left out")
         elif wrong or one.offset + one.length > MAX_OFFSET:
             problems.append(f"block {one.number}: its place is impossible, left out")
         else:

@@ -1,53 +1,48 @@
-"""Writes a `.stk` file from a stream, batch by batch: memory is bounded by a batch, never by the file."""
+"""Writes a `.stk` file from a stream, batch by batch: memory is bounded by a batch, never by the file.
+
+Index and trailer come last, because the size and the hash of a stream are unknown until it ends. A table in front, as
+other formats have it, would need a seekable target or a second pass.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import sys
 from array import array
 from collections.abc import Iterator
 from typing import IO
 
 import attrs
+import numpy as np
 
 from stackc.api.errors import PartError, StackcError
 from stackc.api.streams import read_up_to, write_all
 from stackc.archive.codec import BlockCodec
-from stackc.archive.format import (
-    MAX_BLOCK,
-    MAX_BLOCKS,
-    BlockHeader,
-    Header,
-    Report,
-    Trailer,
-    check,
-    pack_index,
-)
+from stackc.archive.format import MAX_BLOCK, MAX_BLOCKS, BlockHeader, Header, Report, Trailer, check, pack_index
 from stackc.coding.host import host
 
 BLOCK_SIZE = 1 << 16
-"""Source bytes in a block, unless asked otherwise: longer blocks shrink more, shorter ones are found faster."""
+"""Source bytes in a block by default: longer blocks compress better, shorter ones make ranges faster to read."""
 
 BATCH_BYTES = 1 << 21
-"""Source bytes that are coded, and held, at once."""
+"""Source bytes that are coded, and held in memory, at once."""
 
 BATCH_BLOCKS = 1 << 12
-"""Blocks in a batch, at most: tiny ones cost more than their bytes."""
+"""The most blocks in a batch: tiny blocks cost more than their bytes."""
 
 ID_BYTES = 1 << 20
-"""Source bytes that the file's id is made from, so that the same file and stack give the same bytes again."""
+"""Source bytes that the file's id is derived from. It is not random: the same file and stack give the same bytes."""
 
 
 @attrs.frozen(kw_only=True)
 class Written:
-    """What `compress` made.
+    """The result of `compress`.
 
     Attributes:
         size: source bytes.
         written: bytes of the `.stk` file.
-        blocks: how many; `raw` of them are stored as they are because they would not shrink.
-        failed: blocks stored as they are because they did not decode back; 0 unless something is wrong.
-        sha256: of the source, hexadecimal.
+        blocks: number of blocks; `raw` of them are stored uncoded because they would not shrink.
+        failed: blocks stored uncoded because they did not decode back; 0 unless a part is broken.
+        sha256: hash of the source, hexadecimal.
     """
 
     size: int
@@ -77,65 +72,67 @@ def compress(
         stack: SHA-256 of the stack, 32 bytes.
         coder_version: `bits_version` of the coder ``arithmetic``.
         block_size: source bytes in a block, 1 .. 2^20.
-        verify: decode every batch and compare, before it is written; what differs is stored as it is.
+        verify: decode every batch and compare, before it is written; blocks that differ are stored uncoded.
         modified: nanoseconds since 1970, kept in the header.
-        report: told the source bytes done.
+        report: receives the source bytes processed.
 
     Raises:
         StackcError: a block size out of range, or more than 2^32 - 1 blocks.
     """
     if not 1 <= block_size <= MAX_BLOCK:
-        raise StackcError(f"blocks of {block_size} bytes; they may have 1 to {MAX_BLOCK}")
-    pieces = _Pieces(source, block_size)
+        raise StackcError(f"a block size of {block_size} bytes; it must be 1 to {MAX_BLOCK}")
     portability = codec.portability
-    bare = Header(
-        block_size=block_size,
-        file_id=bytes(8),
-        stack=stack,
-        modified=modified,
-        portability=portability,
-        coder=coder_version,
-        host=host(portability),
-    )
-    header = attrs.evolve(bare, file_id=check(bare.pack() + pieces.begin()))
-    written = write_all(target, header.pack())
-    sizes = array("I")
-    assert sizes.itemsize == 4, "four bytes a block in the index"
-    whole = hashlib.sha256()
-    done = raw = failed = 0
-    for batch in pieces.batches():
+    bare = Header(block_size, bytes(8), stack, modified, portability, coder_version, host(portability))
+    begin = read_up_to(source, ID_BYTES)
+    frame = _Frame(target, attrs.evolve(bare, file_id=check(bare.pack() + begin)))
+    failed = 0
+    for batch in _batches(source, begin, block_size):
         coded = codec.encode(batch, verify=not verify)
         wrong = _wrong(codec, batch, coded) if verify else set()
         failed += len(wrong)
         for i, block in enumerate(batch):
-            payload = None if i in wrong else coded[i]
-            stored = block if payload is None else payload
-            raw += payload is None
-            if len(sizes) == MAX_BLOCKS:
-                raise StackcError(f"more than {MAX_BLOCKS} blocks; take larger ones (--block-size)")
-            block_header = BlockHeader(
-                coded=payload is not None,
-                file_id=header.file_id,
-                number=len(sizes),
-                offset=done,
-                length=len(block),
-                size=len(stored),
-                payload_check=check(stored),
-                source_check=check(block),
-            )
-            written += write_all(target, block_header.pack()) + write_all(target, stored)
-            sizes.append(len(stored))
-            whole.update(block)
-            done += len(block)
+            frame.add(block, None if i in wrong else coded[i])
             report(len(block))
-    index = pack_index(header.file_id, _little_endian(sizes), len(sizes))
-    trailer = Trailer(
-        file_id=header.file_id, blocks=len(sizes), size=done, sha256=whole.digest(), index_check=check(index)
-    )
-    written += write_all(target, index) + write_all(target, trailer.pack())
-    return Written(
-        size=done, written=written, blocks=len(sizes), raw=raw - failed, failed=failed, sha256=whole.hexdigest()
-    )
+    return frame.end(failed)
+
+
+class _Frame:
+    """A file being written: its header, then block after block, then index and trailer."""
+
+    def __init__(self, target: IO[bytes], header: Header) -> None:
+        self._target, self._file_id = target, header.file_id
+        self._written = write_all(target, header.pack())
+        self._sizes = array("I")  # four bytes per block, and not a list: there may be 2^32 of them
+        self._sha256 = hashlib.sha256()
+        self._done = self._raw = 0
+
+    def add(self, block: bytes, payload: bytes | None) -> None:
+        """Write a block; without a payload its source bytes are stored."""
+        if len(self._sizes) == MAX_BLOCKS:
+            raise StackcError(f"more than {MAX_BLOCKS} blocks; use larger ones (--block-size)")
+        stored = block if payload is None else payload
+        place = len(self._sizes), self._done, len(block), len(stored)
+        header = BlockHeader(payload is not None, self._file_id, *place, check(stored), check(block))
+        self._written += write_all(self._target, header.pack()) + write_all(self._target, stored)
+        self._sizes.append(len(stored))
+        self._sha256.update(block)
+        self._done += len(block)
+        self._raw += payload is None
+
+    def end(self, failed: int) -> Written:
+        """Write index and trailer. `failed`: blocks that were stored because they did not decode back."""
+        blocks = len(self._sizes)
+        index = pack_index(self._file_id, np.array(self._sizes, "<u4").tobytes(), blocks)
+        trailer = Trailer(self._file_id, blocks, self._done, self._sha256.digest(), check(index))
+        self._written += write_all(self._target, index) + write_all(self._target, trailer.pack())
+        return Written(
+            size=self._done,
+            written=self._written,
+            blocks=blocks,
+            raw=self._raw - failed,
+            failed=failed,
+            sha256=self._sha256.hexdigest(),
+        )
 
 
 def _wrong(codec: BlockCodec, batch: list[bytes], coded: list[bytes | None]) -> set[int]:
@@ -146,36 +143,13 @@ def _wrong(codec: BlockCodec, batch: list[bytes], coded: list[bytes | None]) -> 
     back = codec.decode([coded[i] or b"" for i in chosen], [len(batch[i]) for i in chosen])
     broken = next((data for data in back if isinstance(data, PartError)), None)
     if broken is not None:
-        raise broken  # not damage: these tokens were made a moment ago
+        raise broken  # not damage: these payloads were made a moment ago
     return {i for i, data in zip(chosen, back, strict=True) if data != batch[i]}
 
 
-class _Pieces:
-    """A stream cut into batches of blocks, with its beginning known before the first."""
-
-    def __init__(self, source: IO[bytes], block_size: int) -> None:
-        self._source = source
-        self._block_size = block_size
-        self._begin = read_up_to(source, ID_BYTES)
-
-    def begin(self) -> bytes:
-        return self._begin
-
-    def batches(self) -> Iterator[list[bytes]]:
-        size = self._block_size
-        batch = max(1, min(BATCH_BYTES // size, BATCH_BLOCKS)) * size
-        held = self._begin
-        self._begin = b""
-        while True:
-            held += read_up_to(self._source, batch - len(held))
-            if not held:
-                return
-            now, held = held[:batch], held[batch:]
-            yield [now[at : at + size] for at in range(0, len(now), size)]
-
-
-def _little_endian(sizes: array[int]) -> bytes:
-    if sys.byteorder == "big":
-        sizes = sizes[:]
-        sizes.byteswap()
-    return sizes.tobytes()
+def _batches(source: IO[bytes], held: bytes, block_size: int) -> Iterator[list[bytes]]:
+    """The blocks of a stream that begins with `held`, batch by batch."""
+    batch = max(1, min(BATCH_BYTES // block_size, BATCH_BLOCKS)) * block_size
+    while held := held + read_up_to(source, batch - len(held)):
+        now, held = held[:batch], held[batch:]
+        yield [now[at : at + block_size] for at in range(0, len(now), block_size)]

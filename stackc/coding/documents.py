@@ -1,4 +1,4 @@
-"""Documents end to end: their bounds, their segments and windows, and what a level makes of them."""
+"""Concatenated documents: their bounds, segments and windows, and the results of encoding and decoding them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from stackc.parts.blame import said
 
 @attrs.frozen(kw_only=True)
 class Encoding:
-    """What a level makes of documents.
+    """The tokens of documents.
 
     Attributes:
-        tokens: unsigned integers, the documents' tokens end to end.
-        offsets: int64[D + 1], where each document's tokens start and end.
-        starts: int64[w], ascending: the places in the symbols where windows start (of a piece coder, where the pieces
-            do). Given as a function, because most callers do not ask.
+        tokens: unsigned integers, the documents' tokens concatenated.
+        offsets: int64[D + 1], the bounds of each document's tokens.
+        starts: int64[w], ascending: the positions in the symbols at which windows (of a piece coder: pieces) start. May
+            be given as a function, because most callers do not use them.
     """
 
     tokens: npt.NDArray[np.unsignedinteger[Any]]
@@ -40,9 +40,9 @@ class Decoding:
     """The symbols of documents.
 
     Attributes:
-        symbols: int array, the documents' symbols end to end.
-        offsets: int64[D + 1], where each document's symbols start and end.
-        ignored: tokens of incomplete last codes, which were not decoded.
+        symbols: int array, the documents' symbols concatenated.
+        offsets: int64[D + 1], the bounds of each document's symbols.
+        ignored: number of tokens in incomplete last codes, which were not decoded.
     """
 
     symbols: Symbols
@@ -51,34 +51,34 @@ class Decoding:
 
 
 def row_of_integers(values: object, who: str, what: str) -> npt.NDArray[np.integer]:
-    """Values as an array of one dimension, in this machine's order of bytes.
+    """Values as an array of one dimension, in native byte order.
 
     Args:
-        values: an array, or what numpy makes one of.
+        values: an array, or anything that numpy converts to one.
         who: the level or the stack, for the message.
         what: for the message, e.g. "tokens".
 
     Raises:
-        CodingError: anything else, such as 626.5, or a batch of rows.
+        CodingError: other values, such as 626.5 or a batch of rows.
     """
     try:
         array = np.asarray(values)
-    except Exception as error:  # of rows of several lengths, of a tensor on a GPU
+    except Exception as error:  # rows of several lengths, a tensor on a GPU
         raise CodingError(f"{who}: {what} that are not a row of integers ({said(error)})") from error
-    if array.ndim == 1 and not array.size and array.dtype.kind == "f":  # of an empty list
+    if array.ndim == 1 and not array.size and array.dtype.kind == "f":  # an empty list
         return np.empty(0, np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise CodingError(
-            f"{who}: {what} of type {array.dtype} and shape {array.shape}; they are integers in one dimension: "
+            f"{who}: {what} of type {array.dtype} and shape {array.shape}; they must be integers in one dimension: "
             "give rows one by one, as integers"
         )
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def check_room(name: str, symbols: int, most: int | None) -> None:
-    """Raise `CodingError` where tokens of level `name` stand for more than `most` symbols."""
+    """Raise `CodingError` if tokens of level `name` decode to more than `most` symbols."""
     if most is not None and symbols > most:
-        raise CodingError(f"{name}: tokens that stand for more than the {most} symbols that there should be")
+        raise CodingError(f"{name}: tokens that decode to more than the expected {most} symbols")
 
 
 def segments(offsets: Int64, segment: int) -> list[tuple[int, int]]:
@@ -100,7 +100,7 @@ def symbol_dtype(alphabet: int) -> np.dtype[Any]:
 
 
 def outside(values: Symbols, alphabet: int) -> int | None:
-    """A value that is no symbol of the alphabet, None where there is none. Reads nothing where the type says so."""
+    """A value that is not a symbol of the alphabet, or None. Values whose type excludes it are not read."""
     if not len(values) or (values.dtype.kind == "u" and np.iinfo(values.dtype).max < alphabet):
         return None
     if values.dtype.kind != "u" and int(values.min()) < 0:
@@ -110,7 +110,7 @@ def outside(values: Symbols, alphabet: int) -> int | None:
 
 
 def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) -> Int64:
-    """Where windows start that end with `budget` symbols, before every cut and with their segment: int64[w]."""
+    """The starts of windows that end after `budget` symbols, before every cut and with their segment: int64[w]."""
     found = [np.zeros(0, np.int64)]
     for start, end in segments(offsets, segment):
         forced = [] if cuts is None else (start + 1 + np.flatnonzero(cuts[start + 1 : end])).tolist()

@@ -1,4 +1,4 @@
-"""How this machine is named in what only it can decode."""
+"""The name of this machine, stored with tokens that only it, or only the same software, can decode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stackc.api.version import installed_version
 
 
 def host(portability: Portability) -> str:
-    """What must be equal where tokens are written and read: nothing, the software build, or the machine too."""
+    """What must be equal on the writing and the reading machine: nothing, the software build, or the machine too."""
     if portability == "portable":
         return ""
     # Without torch its version is left out: such a machine decodes only what was written without torch too.

@@ -1,7 +1,7 @@
-"""One lossless stage: symbols in, tokens out, and back. Nothing in a level knows its depth.
+"""One lossless stage: symbols to tokens, and back. A level does not know its depth in the stack.
 
-What a level is made of is its `LevelSpec`; how it codes is its `Route` (`stackc.coding.routes`), which is chosen when
-it is first needed, because the choice may load the model.
+A level consists of a `LevelSpec`, its parts and sizes, and a `Route` (`stackc.coding.routes`), the way it codes. The
+route is chosen when it is first needed, not when the level is opened, because the choice may load the model.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from stackc.coding.spec import LevelSpec
 
 
 class Level:
-    """Binds a model, a coder and a windowing, and promises ``decode(encode(x)) == x`` for every x.
+    """Combines a model, a coder and a windowing, and guarantees ``decode(encode(x)) == x`` for every x.
 
     Threads may share it.
 
     Args:
         spec: its parts and sizes.
-        dictionary: the level compiled, or None.
-        again: gives the same level in another process, where it was pickled; None: it cannot be pickled.
+        dictionary: the compiled form of the level, or None.
+        again: opens the same level in another process, if this one is pickled; None: it cannot be pickled.
 
     Raises:
-        CodingError: the coder needs a model and there is none.
+        CodingError: the coder needs a model and the spec has none.
     """
 
     def __init__(
         self, spec: LevelSpec, dictionary: Dictionary | None = None, again: Callable[[], Level] | None = None
     ) -> None:
         if spec.flags.needs_model and spec.load_predictor is None and dictionary is None:
-            raise CodingError(f"{spec.name}: the coder needs a model and there is none")
+            raise CodingError(f"{spec.name}: its coder needs a model, and it has none")
         self.spec = spec
         self.dictionary = dictionary
         self._again = again
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """A level of a stack pickles as its place in that stack, which the other process opens."""
+        """A level of a stack is pickled as its place in that stack, which the other process opens."""
         return super().__reduce_ex__(protocol) if self._again is None else (self._again, ())
 
     @once
     def route(self) -> Route:
-        """How the level codes. Raises `CodingError` for a dictionary coder whose level is not compiled."""
+        """The way the level codes. Raises `CodingError` for a dictionary coder whose level is not compiled."""
         return choose_route(self.spec, self.dictionary)
 
     @property
@@ -62,12 +62,12 @@ class Level:
 
     @property
     def alphabet(self) -> int:
-        """A of the symbols that it reads."""
+        """A, the alphabet of the symbols that it reads."""
         return self.spec.alphabet
 
     @property
     def segment(self) -> int:
-        """Symbols in a segment; each is coded alone."""
+        """Symbols in a segment; every segment is coded independently."""
         return self.spec.segment
 
     @property
@@ -76,7 +76,7 @@ class Level:
 
     @property
     def token_alphabet(self) -> int:
-        """The alphabet that it hands on to the next level."""
+        """The alphabet of its tokens, which the next level reads."""
         return self.spec.token_alphabet
 
     @property
@@ -86,12 +86,12 @@ class Level:
 
     @property
     def windows_decode_alone(self) -> bool:
-        """Whether a window means the same whatever came before it, and takes up as many tokens as any other."""
+        """Whether a window decodes without the windows before it, and every window has the same number of tokens."""
         return self.route.windows_decode_alone
 
     @property
     def texts(self) -> Dictionary | PieceTable | None:
-        """The text of every code, if a code has the same text wherever it stands; else None."""
+        """The table of codes and texts, if a code has the same text everywhere; else None."""
         return self.route.texts
 
     @property
@@ -101,12 +101,12 @@ class Level:
 
     @property
     def portability(self) -> Portability:
-        """How far its tokens travel: as far as the model that must run to decode them; without one, everywhere."""
+        """Where its tokens decode: as portable as the model that must run to decode them; everywhere without one."""
         return self.route.portability
 
     @property
     def total(self) -> bool:
-        """Whether any tokens decode to something."""
+        """Whether all sequences of tokens decode."""
         return self.spec.flags.total
 
     def without_cuts(self) -> Level:
@@ -117,13 +117,13 @@ class Level:
         """Tokens of documents.
 
         Args:
-            symbols: integers below the alphabet size, the documents end to end.
-            offsets: int64[D + 1], where each starts and ends; None: all of it is one document.
+            symbols: integers below the alphabet size, the documents concatenated.
+            offsets: int64[D + 1], the bounds of the documents; None: one document.
             verify: if the model is not portable, decode the tokens before they are returned. False is for callers
                 that decode them themselves.
 
         Raises:
-            CodingError: a symbol outside the alphabet; a predictor that does not reproduce what it wrote.
+            CodingError: a symbol outside the alphabet; a predictor that does not reproduce its frequencies.
             PartError: a part that breaks a rule of the contract (`stackc.parts.checked`).
         """
         symbols = row_of_integers(symbols, self.name, "symbols")
@@ -134,17 +134,17 @@ class Level:
     def decode(
         self, tokens: npt.NDArray[np.integer], offsets: Int64 | None = None, most: int | None = None
     ) -> Decoding:
-        """Symbols of documents. If the coder is total, any tokens decode.
+        """Symbols of documents. If the coder is total, all tokens decode.
 
         Args:
-            tokens: integers below `token_alphabet`, the documents end to end.
-            offsets: int64[D + 1]; None: all of it is one document.
-            most: symbols that may come out, all documents together; None: as many as the tokens name. A few tokens
-                may name very many symbols, so a caller that does not trust them says how many there should be.
+            tokens: integers below `token_alphabet`, the documents concatenated.
+            offsets: int64[D + 1]; None: one document.
+            most: limit on the symbols of all documents together; None: no limit. A few tokens may decode to very many
+                symbols, so a caller that does not trust the tokens sets one.
 
         Raises:
-            CodingError: a token outside the alphabet, tokens that decode to nothing (coders that are not total), or
-                more than `most` symbols, found before they take up memory.
+            CodingError: a token outside the alphabet, tokens that do not decode (coders that are not total), or more
+                than `most` symbols, detected before memory is allocated for them.
         """
         tokens = row_of_integers(tokens, self.name, "tokens")
         return self.route.decode(tokens, bounds_of(tokens, offsets), most)

@@ -1,10 +1,10 @@
-"""The ways through a level. All give the same tokens; `choose_route` is the only place that asks which one fits.
+"""The ways through a level. All produce the same tokens; `choose_route` is the only place that decides which is used.
 
-- `Texts`: every code has one text, wherever it stands: look-ups in a table, and no model runs. The table is a compiled
-  dictionary (`stackc.coding.dictionary.dictionary`) or the pieces of a piece coder (`stackc.coding.pieces`).
-- `Stepped`: model and coder in step, in lanes (`stackc.coding.stepping`).
-- `Scored`: encodes from one scoring pass over whole segments, if no window restarts the model's context.
-- `Verified`: decodes what it encoded before it gives it back: for a model that is not portable.
+- `Texts`: every code has one text, independent of context: look-ups in a table, and no model runs. The table is a
+  compiled dictionary (`stackc.coding.dictionary.dictionary`) or the pieces of a piece coder (`stackc.coding.pieces`).
+- `Stepped`: model and coder in step, in lanes (`stackc.coding.stepping`). If no window restarts the model's context,
+  it encodes from one scoring pass over whole segments.
+- `Verified`: decodes its tokens before it returns them: for a model that is not portable.
 
 A new kind of route is one more class here and one more question in `choose_route`.
 """
@@ -32,11 +32,11 @@ Tokens = npt.NDArray[np.integer]
 
 
 class Route(Protocol):
-    """How one level codes. Read-only: threads may share it."""
+    """One way to code a level. Read-only: threads may share it."""
 
     @property
     def texts(self) -> Dictionary | PieceTable | None:
-        """The text of every code, if a code has the same text wherever it stands; else None."""
+        """The table of codes and texts, if a code has the same text everywhere; else None."""
 
     @property
     def runs_model(self) -> bool:
@@ -44,28 +44,28 @@ class Route(Protocol):
 
     @property
     def portability(self) -> Portability:
-        """How far its tokens travel."""
+        """On which machines its tokens decode."""
 
     @property
     def windows_decode_alone(self) -> bool:
-        """Whether a window means the same whatever came before it, and takes up as many tokens as any other."""
+        """Whether a window decodes without the windows before it, and every window has the same number of tokens."""
 
     @property
     def unverified(self) -> Route:
-        """The same, without decoding what it encoded: for callers that decode it themselves."""
+        """The same route without verification: for callers that decode the tokens themselves."""
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
         """Tokens of documents. Raises `CodingError` at a symbol outside the alphabet."""
 
     def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
-        """Symbols of documents, at most `most`. Raises `CodingError` at tokens that are not a text."""
+        """Symbols of documents, at most `most`. Raises `CodingError` at tokens that do not decode."""
 
 
 def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route:
     """The fastest route of a level.
 
     Args:
-        dictionary: the level compiled, or None.
+        dictionary: the compiled form of the level, or None.
 
     Raises:
         CodingError: a dictionary coder whose level is not compiled.
@@ -75,10 +75,10 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     if spec.vocabulary is not None and cuts_pieces(spec.coder):
         return Texts(spec, PieceTable(spec.coder, spec.vocabulary, spec.alphabet, spec.coder_name))
     if spec.vocabulary is not None:
-        raise CodingError(f"{spec.name}: its coder works by a dictionary, and the level is not compiled")
+        raise CodingError(f"{spec.name}: its coder needs a dictionary, and the level is not compiled")
     model = spec.model
     if model is not None and model.portability != "portable":
-        # Stepped alone, by exactly the decoder's calls: such a model may answer otherwise among other lanes.
+        # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
         return Verified(Stepped(spec.changed(lanes=1)), spec.name)
     if model is not None and not spec.restarts_with_window and hasattr(model, "score"):
         return Stepped(spec, encode_scored)
@@ -86,18 +86,18 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
 
 
 COMPILE_BITS = 20
-"""Levels of at most this many bits per window, whose context restarts with it, are compiled."""
+"""Levels are compiled if windows have at most this many bits and the context restarts with each."""
 
 
 def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = None) -> str | None:
-    """Why a level is not compiled; None if it is: a fixed dictionary that `memory` megabytes can hold.
+    """Why a level is not compiled; None if it is: if its dictionary is fixed and fits `memory` megabytes.
 
     Args:
         memory: megabytes that compiling may take.
-        model: the level's, once it exists; before that, None: it is taken to allow it.
+        model: the level's model; None before it exists: it is assumed to allow compiling.
     """
     if spec.vocabulary is not None:
-        return "a token of its coder is a piece" if cuts_pieces(spec.coder) else None
+        return "its coder's tokens are pieces" if cuts_pieces(spec.coder) else None
     bits = spec.windowing.bits
     if bits is None:
         return "its windows have no bit budget"
@@ -116,7 +116,7 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
     if model is not None and model.portability != "portable":
         return f"the predictions of its model are {model.portability}"
     if model is not None and not hasattr(model, "take"):
-        return "its model cannot pick lanes (`take`)"
+        return "its model cannot select lanes (`take`)"
     return None
 
 
@@ -149,7 +149,7 @@ class Texts:
         spec, per = self._spec, self._spec.window_tokens or 1
         codes, code_bounds, ignored = tokens, bounds, 0
         if per > 1:
-            spec.check_tokens(tokens)  # before they are joined: a code of tokens that are too large looks like another
+            spec.check_tokens(tokens)  # before they are joined: tokens that are too large would form another valid code
             first, code_bounds, ignored = whole_codes(bounds, per)
             codes = self._join(tokens, first)
         symbols, ends = self.texts.decode(codes, code_bounds, spec.threads, spec.name, most)
@@ -167,7 +167,7 @@ class Texts:
         return tokens.reshape(-1)
 
     def _join(self, tokens: Tokens, first: Int64) -> Int64:
-        """The codes whose first tokens stand at `first`."""
+        """The codes whose first tokens are at the positions `first`."""
         codes = np.zeros(len(first), np.int64)
         for i in range(self._spec.window_tokens or 1):
             codes = codes << self._spec.token_bits | tokens[first + i].astype(np.int64)
@@ -175,11 +175,11 @@ class Texts:
 
 
 class Stepped:
-    """Model and coder in step, many lanes side by side.
+    """Model and coder in step, in many lanes side by side.
 
     Args:
         spec: the level.
-        how: encodes the segments: `encode_stepped`, or `encode_scored` from one scoring pass over them.
+        how: encodes the segments: `encode_stepped`, or `encode_scored`, from one scoring pass over them.
     """
 
     texts = None
@@ -188,7 +188,7 @@ class Stepped:
         self._spec, self._how = spec, how
         self.runs_model = spec.flags.needs_model
         self.portability: Portability = spec.model.portability if spec.model is not None else "portable"
-        # In a single lane whole documents are stepped: windows side by side would be other calls of the model.
+        # In a single lane whole documents are stepped: windows side by side would call the model differently.
         self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.lanes > 1
         self.windows_decode_alone = self._by_window
 
@@ -208,7 +208,7 @@ class Stepped:
                 f"{spec.coder_name}: {len(coded.starts)} windows in {len(coded.tokens)} tokens; "
                 f"every window has {spec.code_bits} bits, {per} tokens"
             )
-        # The same type as a table's codes, whatever the route.
+        # The same type as from `Texts`, so that the route is not visible in the tokens.
         return attrs.evolve(coded, tokens=coded.tokens.astype(symbol_dtype(spec.token_alphabet), copy=False))
 
     def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
@@ -219,7 +219,7 @@ class Stepped:
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
         first, code_bounds, ignored = whole_codes(bounds, per)
         if self._by_window:
-            # Windows that share nothing decode side by side, each a job of its own.
+            # Windows that share no context decode side by side, each as a separate job.
             symbols, ends = decode_jobs(spec, tokens, first, first + per, most)
             return Decoding(symbols=symbols, offsets=ends[code_bounds], ignored=ignored)
         symbols, ends = decode_jobs(spec, tokens, bounds[:-1], bounds[:-1] + np.diff(code_bounds) * per, most)
@@ -227,7 +227,7 @@ class Stepped:
 
 
 class Verified:
-    """A route whose model is not portable: what it encodes is decoded before it is given back."""
+    """A route whose model is not portable: tokens are decoded before they are returned."""
 
     texts = None
     runs_model = True
@@ -243,8 +243,7 @@ class Verified:
         back = self.decode(coded.tokens, coded.offsets, None)
         if not (np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, bounds)):
             raise CodingError(
-                f"{self._name}: its model ({self.portability}) did not give the same frequencies twice; "
-                "nothing was kept"
+                f"{self._name}: its model ({self.portability}) did not repeat its own frequencies; nothing was kept"
             )
         return coded
 
@@ -256,11 +255,11 @@ def whole_codes(bounds: Int64, per: int) -> tuple[Int64, Int64, int]:
     """Codes of `per` tokens in documents of tokens.
 
     Args:
-        bounds: int64[D + 1], where each document's tokens start and end.
+        bounds: int64[D + 1], the bounds of each document's tokens.
 
     Returns:
-        int64[w], where each code's first token stands; int64[D + 1], where each document's codes start and end; the
-        tokens of incomplete last codes, which stand for nothing.
+        int64[w], the position of each code's first token; int64[D + 1], the bounds of each document's codes; the number
+        of tokens in incomplete last codes, which do not decode.
     """
     counts = np.diff(bounds) // per
     code_bounds = offsets_of(counts)

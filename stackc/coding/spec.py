@@ -1,9 +1,9 @@
-"""What a level is made of, and all that follows from that alone: windows, alphabets, where contexts restart."""
+"""The parts and sizes of a level, and everything that follows from them: windows, alphabets, restarts of contexts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import numpy as np
@@ -25,19 +25,19 @@ class LevelSpec:
 
     Attributes:
         name: for messages, e.g. "M1".
-        alphabet: A of the symbols that the level reads.
-        segment: symbols in a segment; each is coded alone.
-        windowing: where windows end.
-        coder: how a window becomes bits.
-        token_bits: bits of a token; the alphabet handed on is 2^token_bits.
-        vocabulary: V of a dictionary coder or piece coder, which hands on an alphabet of V, one token per window or
-            piece; else None.
-        load_predictor: gives the frozen model when it is first needed; None if there is no model.
+        alphabet: A, the alphabet of the symbols that the level reads.
+        segment: symbols in a segment; every segment is coded independently.
+        windowing: decides where windows end.
+        coder: turns windows into bits.
+        token_bits: bits per token; the token alphabet is 2^token_bits.
+        vocabulary: V of a dictionary coder or piece coder, whose token alphabet is V, one token per window or piece;
+            else None.
+        load_predictor: returns the frozen model when it is first needed; None if there is no model.
         lanes: windows or segments coded side by side (speed only).
-        threads: of a level with a table of texts (speed only).
+        threads: threads of a level with a table of texts (speed only).
         flags: what the coder can do: its configuration. By default the coder itself, if it has the flags too.
-        coder_name: the coder in messages (`stackc.parts.blame.blame`); "": named after the level.
-        windowing_name: likewise.
+        coder_name: the coder in messages (`stackc.parts.blame.blame`); by default it is named after the level.
+        windowing_name: the same for the windowing.
 
     Raises:
         CodingError: a coder, windowing and sizes that cannot work together.
@@ -53,21 +53,9 @@ class LevelSpec:
     load_predictor: Callable[[], Predictor] | None = None
     lanes: int = 256
     threads: int = 1
-    flags: CoderFlags = attrs.field()
-    coder_name: str = attrs.field()
-    windowing_name: str = attrs.field()
-
-    @flags.default
-    def _(self) -> CoderFlags:
-        return cast(CoderFlags, self.coder)
-
-    @coder_name.default
-    def _(self) -> str:
-        return f"{self.name}: its coder"
-
-    @windowing_name.default
-    def _(self) -> str:
-        return f"{self.name}: its windowing"
+    flags: CoderFlags = attrs.Factory(lambda self: self.coder, takes_self=True)
+    coder_name: str = attrs.Factory(lambda self: f"{self.name}: its coder", takes_self=True)
+    windowing_name: str = attrs.Factory(lambda self: f"{self.name}: its windowing", takes_self=True)
 
     def __attrs_post_init__(self) -> None:
         bits = self.windowing.bits
@@ -82,13 +70,13 @@ class LevelSpec:
 
     @once
     def window(self) -> Window:
-        """What the coder is given for every window."""
+        """The sizes that the coder receives for every window."""
         budget = self.segment if self.windowing.symbols is None else self.windowing.symbols
         return Window(alphabet=self.alphabet, bits=self.windowing.bits, symbols=budget, token_bits=self.token_bits)
 
     @property
     def token_alphabet(self) -> int:
-        """The alphabet handed on to the next level."""
+        """The alphabet of the tokens, which the next level reads."""
         return 1 << self.token_bits if self.vocabulary is None else self.vocabulary
 
     @property
@@ -103,7 +91,7 @@ class LevelSpec:
 
     @property
     def restarts_with_window(self) -> bool:
-        """Whether contexts restart inside segments. They do not if one window is the whole segment."""
+        """Whether contexts restart inside segments; not if every segment is one window."""
         one_window = self.windowing.bits is None and self.window.symbols >= self.segment and self.windowing.cuts is None
         return self.windowing.restart == "window" and not one_window
 
@@ -122,11 +110,11 @@ class LevelSpec:
 
     @property
     def model(self) -> Predictor | None:
-        """The predictor under which the coder codes; None for a coder without a model."""
+        """The predictor that the coder uses; None for a coder without a model."""
         return self.predictor if self.flags.needs_model else None
 
     def cuts(self, symbols: Symbols, bounds: Int64) -> Mask | None:
-        """The windowing's forced cuts, segment by segment: bool[n]; None if it forces none."""
+        """The windowing's forced cuts, computed segment by segment: bool[n]; None if it forces none."""
         if self.windowing.cuts is None:
             return None
         cuts = np.zeros(len(symbols), np.bool_)
@@ -140,6 +128,6 @@ class LevelSpec:
             raise CodingError(f"{self.name}: a symbol outside its alphabet of {self.alphabet}")
 
     def check_tokens(self, tokens: npt.NDArray[Any]) -> None:
-        """Raise `CodingError` at a token outside the alphabet handed on."""
+        """Raise `CodingError` at a token outside the token alphabet."""
         if outside(tokens, self.token_alphabet) is not None:
             raise CodingError(f"{self.name}: a token outside its alphabet of {self.token_alphabet}")

@@ -1,10 +1,10 @@
 """Coding by stepping: many segments or windows side by side, one model call per step for all of them.
 
-Legend: L lanes. A *job* is what one lane codes from its start to its end: a segment when encoding; a document,
-or a single window if windows share nothing, when decoding. A lane takes the next job when its own ends, so
-that memory stays bounded by the number of lanes.
+Legend: L lanes. A *job* is the unit of work of one lane: a segment when encoding; a document, or a single window if
+windows share no context, when decoding. A lane takes the next job when its job ends, so that memory stays bounded by
+the number of lanes.
 
-Why lanes and not a batch per segment: segments end at different times, and a batch that waits for its longest segment
+Why lanes and not batches of segments: segments end at different times, and a batch that waits for its longest segment
 leaves the model idle for the others. Lanes are refilled one by one; `stackc.coding.jobs` puts the results in order.
 """
 
@@ -25,11 +25,11 @@ from stackc.coding.spec import LevelSpec
 from stackc.parts.lanes import first_symbol, lane_decoder, lane_encoder, outside_alphabet, turned_away
 
 SCORED = 1 << 16
-"""Symbols that are scored in one pass, or one segment: short segments go together, since a pass costs its calls."""
+"""Symbols scored in one pass, unless one segment is longer: short segments share the fixed cost of a pass."""
 
 
 Encode: TypeAlias = "Callable[[LevelSpec, Symbols, Int64, Mask | None], tuple[InOrder, InOrder]]"
-"""How segments int64[J, 2] are encoded: to their tokens and their windows' starts, by segment."""
+"""Encodes segments, given as int64[J, 2], to their tokens and the starts of their windows, by segment."""
 
 
 def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mask | None, how: Encode) -> Encoding:
@@ -37,7 +37,7 @@ def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mas
     bounds = np.array(segments(offsets, spec.segment), np.int64).reshape(-1, 2)
     tokens, starts = how(spec, symbols, bounds, cuts)
     values, ends = tokens.in_order()
-    # Segments of a document follow one another, so documents' bounds are bounds of segments.
+    # A document is a run of consecutive segments, so its bounds are bounds of segments.
     last = np.searchsorted(bounds[:, 0], offsets, side="left")
     begins, _ = starts.in_order()
     return Encoding(
@@ -78,7 +78,7 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
                 raise turned_away(spec.coder_name)
             close(crowded, np.zeros(lanes, np.bool_))
             if not (predictor and spec.restarts_with_window):
-                # The context goes on, so the same row codes the symbol as the first of the next window.
+                # The context continues, so the same row codes the symbol as the first of the next window.
                 fits |= coder.add(freqs, np.where(crowded, offered, IDLE))
         added = live & fits
         at += added
@@ -105,14 +105,14 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
 
 
 def encode_scored(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
-    """Contexts that only segments restart: score segments, several in a pass, and cut windows as the rows come."""
+    """The same if only segments restart contexts: score segments, several per pass, and cut windows in the rows."""
     coder = lane_encoder(spec.coder, spec.flags, spec.window, 1, spec.coder_name)
     tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
     only, unfilled = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     number = 0
-    at = opened = int(bounds[0, 0]) if len(bounds) else 0  # the next symbol, and where the open window starts
+    at = opened = int(bounds[0, 0]) if len(bounds) else 0  # the next symbol, and the start of the open window
     while number < len(bounds):
-        # Segments lie end to end.
+        # Segments are contiguous.
         until = max(number + 1, int(np.searchsorted(bounds[:, 1], at + SCORED, side="right")))
         restarts = np.zeros(bounds[until - 1, 1] - at, np.bool_)
         restarts[bounds[number:until, 0] - at] = True
@@ -145,7 +145,11 @@ def encode_scored(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask |
 def decode_jobs(
     spec: LevelSpec, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64, most: int | None = None
 ) -> tuple[Symbols, Int64]:
-    """Decode tokens[firsts[j]:lasts[j]] for every job j: (symbols end to end, int64[jobs + 1]); `most` symbols."""
+    """Decode tokens[firsts[j]:lasts[j]] for every job j to at most `most` symbols.
+
+    Returns:
+        The symbols of all jobs, concatenated, and their bounds int64[jobs + 1].
+    """
     lanes = _DecodingLanes(spec, tokens, firsts, lasts)
     model = spec.model
     state = model.start(lanes.count) if model else None
@@ -173,11 +177,11 @@ def decode_jobs(
 
 
 class _DecodingLanes:
-    """Lanes that decode jobs, with their places in the tokens. A lane takes the next job when its own ends.
+    """Lanes that decode jobs, with their positions in the tokens. A lane takes the next job when its job ends.
 
     Attributes:
         count: L.
-        job: int64[L], each lane's job; -1 when there is none left. Replaced, never changed in place.
+        job: int64[L], each lane's job; -1 if no job is left. Replaced, never changed in place.
     """
 
     def __init__(self, spec: LevelSpec, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64) -> None:
@@ -185,7 +189,7 @@ class _DecodingLanes:
         self._spec, self._firsts, self._lasts = spec, firsts, lasts
         tokens = np.ascontiguousarray(tokens, np.uint32)
         self._coder = lane_decoder(spec.coder, spec.flags, spec.window, self.count, tokens, spec.coder_name)
-        self._queue = np.flatnonzero(lasts > firsts)  # jobs without tokens come out empty
+        self._queue = np.flatnonzero(lasts > firsts)  # jobs without tokens decode to nothing
         self.job = np.full(self.count, -1, np.int64)
         self._at, self._end = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
         self._size = np.zeros(self.count, np.int64)  # symbols in the window
@@ -194,7 +198,7 @@ class _DecodingLanes:
         self._open(np.arange(self.count))
 
     def next(self, freqs: Frequencies | None, asked: Mask) -> Int64:
-        """The coder's next symbol of every lane asked, -1 if its window ends before it."""
+        """The coder's next symbol of every lane in `asked`; -1 if its window ends before it."""
         got = self._coder.next(freqs, asked)
         if int(got.max()) >= self._spec.alphabet:
             raise outside_alphabet(self._spec.coder_name, int(got.max()), self._spec.alphabet)
@@ -220,8 +224,8 @@ class _DecodingLanes:
         if ((used < 1) | (used > left)).any():
             wrong = int(np.flatnonzero((used < 1) | (used > left))[0])
             raise PartError(
-                f"{spec.coder_name}: used says that a window took up {used[wrong]} tokens of the {left[wrong]} that "
-                "were left; every window takes up one or more"
+                f"{spec.coder_name}: used returned {used[wrong]} tokens for a window, and {left[wrong]} were left; "
+                "every window has at least one"
             )
         self._at[chosen] += used
         self._size[chosen] = 0
@@ -235,7 +239,7 @@ class _DecodingLanes:
         return restart
 
     def _take(self, which: Int64) -> None:
-        """Give lanes the next jobs, while there are any."""
+        """Assign the next jobs to lanes, while there are any."""
         given, self._queue = self._queue[: len(which)], self._queue[len(which) :]
         some = which[: len(given)]
         self.job = self.job.copy()

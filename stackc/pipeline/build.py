@@ -1,4 +1,4 @@
-"""The main job: from a recipe to a stack, stage by stage (`stackc.pipeline.plan`).
+"""Builds a stack from a recipe, stage by stage (`stackc.pipeline.plan`).
 
 corpus ─► M1: counts, model, frozen, coder, dictionary, tokens ─► M2: … ─► top: counts, model, frozen ─► report
 """
@@ -31,18 +31,18 @@ def build(
     engine: str = "local",
     show: Show = "quiet",
 ) -> Stack:
-    """Build a stack, or open it if it is built already; a killed build is resumed.
+    """Build a stack, or open it if it is complete; a killed build is resumed.
 
     Args:
-        recipe: a TOML file, the name of a recipe that ships, or a loaded recipe.
+        recipe: a TOML file, the name of a shipped recipe, or a loaded recipe.
         out: the stack's folder; None: ``runs/<stack name>``.
-        overrides: ``KEY=VALUE`` strings, see ``stackc build --set`` (not with a loaded recipe).
-        device: "auto", "cpu" or "cuda"; None: as the recipe says. Speed only.
+        overrides: ``KEY=VALUE`` strings, see ``stackc build --set`` (ignored with a loaded recipe).
+        device: "auto", "cpu" or "cuda"; None: the recipe's setting. Speed only.
         engine: where the corpus is encoded: "local", or "ray" for the workers of a Ray cluster. Speed only.
         show: "quiet", "plain", or "auto" (live on a terminal).
 
     Raises:
-        StackcError: anything that a recipe, a corpus or a disk can cause; finished stages are kept.
+        StackcError: any error in a recipe, a corpus or on a disk; finished stages are kept.
     """
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, list(overrides))
     folder = Path(out) if out is not None else Path("runs") / loaded.stack.name
@@ -52,12 +52,12 @@ def build(
 
 
 def run(recipe: Recipe, out: Path, runtime: Runtime, display: Display) -> Stack:
-    """Build in the folder `out`, reusing every stage that is done.
+    """Build in the folder `out`, reusing every finished stage.
 
     Under `torchrun` every process calls this: rank 0 builds, the others train with it (`stackc.pipeline.ranks.world`).
 
     Raises:
-        StackcError: anything a user can cause; finished stages are kept.
+        StackcError: any error that a user can cause; finished stages are kept.
     """
     with world(runtime.device) as ranks:
         work = Workspace(out, display if ranks.rank == 0 else Display(None, "quiet"))
@@ -73,7 +73,7 @@ def run(recipe: Recipe, out: Path, runtime: Runtime, display: Display) -> Stack:
 
 
 def _lead(build: Context) -> None:
-    """Build, and tell the other ranks when it is over, whichever way."""
+    """Build, and report to the other ranks that the build is over, however it ends."""
     try:
         with held(build.work.folder, stage_folders(build.recipe)):
             build.orders.compare()
@@ -85,7 +85,7 @@ def _lead(build: Context) -> None:
 
 
 def _follow(build: Context) -> None:
-    """Train when rank 0 does, until it is done. Raises `RankError` if rank 0 stopped or is gone."""
+    """Train when rank 0 trains, until it is done. Raises `RankError` if rank 0 stopped or was lost."""
     recipe = build.recipe
     for order in build.orders.received():
         section = [*recipe.levels, recipe.top][order["section"]]
@@ -99,10 +99,10 @@ def _follow(build: Context) -> None:
 def _run_stages(build: Context) -> None:
     recipe = build.recipe
     check_vocabularies(recipe, build.runtime)
-    for chosen in recipe.chosen():  # what is not installed is said before the corpus is read
+    for chosen in recipe.chosen():  # a part that is not installed is reported before the corpus is read
         chosen.make(recipe.base)
     reader = GuardedReader(recipe.corpus.reader.make(recipe.base), recipe.corpus.reader.who)
-    # All of them first: what is wrong with the last is said before the first is read.
+    # All splits first: a problem with the last is reported before the first is read.
     fingerprints = {split: reader.fingerprint(split) for split in SPLITS}
     for stage in plan(recipe, build.runtime, fingerprints.__getitem__):
         stage.run(build)

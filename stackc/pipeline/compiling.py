@@ -1,4 +1,4 @@
-"""Compiles levels into dictionaries. Which levels: `stackc.coding.routes.why_not_compiled`."""
+"""Compiles levels into dictionaries; `stackc.coding.routes.why_not_compiled` decides which."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from stackc.stack.runtime import Runtime
 
 
 def check_vocabularies(recipe: Recipe, runtime: Runtime) -> None:
-    """Raise `StackcError` if a dictionary coder's vocabulary takes more than the memory allowed.
+    """Raise `StackcError` if a dictionary coder's vocabulary needs more memory than is allowed.
 
-    Such a level has no other route; this is known before anything is read or trained.
+    Such a level has no other route, so this is checked before anything is read or trained.
     """
     for number, section in enumerate(recipe.levels, 1):
         if section.vocabulary is None or codes_pieces(section.coder):
@@ -26,7 +26,7 @@ def check_vocabularies(recipe: Recipe, runtime: Runtime) -> None:
             raise StackcError(
                 f"level.{number}.coder.vocabulary: {section.vocabulary:,} texts over an alphabet of "
                 f"{section.alphabet:,} take about {needed / 1e6:,.0f} MB, and run.memory allows {runtime.memory:,} MB; "
-                "raise the one or lower the other"
+                "raise run.memory or lower the vocabulary"
             )
 
 
@@ -34,12 +34,12 @@ def compiled(spec: LevelSpec) -> Dictionary:
     """The level as a dictionary.
 
     Raises:
-        CodingError: a model whose predictions are not the same everywhere.
+        CodingError: a model that is not portable.
     """
     model = spec.model
     if model is not None and model.portability != "portable":
         raise CodingError(
-            f"{spec.name}: a dictionary needs a portable model, and the predictions of this one are {model.portability}"
+            f"{spec.name}: a dictionary requires a portable model, and its predictions are {model.portability}"
         )
     assert lists_texts(spec.coder), "why_not_compiled has said so"
     with blaming(spec.coder_name, "dictionary"):

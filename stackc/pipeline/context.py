@@ -1,4 +1,7 @@
-"""What the stages of one build share: the recipe, the folder, the ranks, and the levels that are open."""
+"""The state that the stages of one build share: the recipe, the folder, the ranks, and the open levels.
+
+A build opens each level here, once for all stages, and again only after its dictionary was written.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,16 @@ from stackc.stack.store import Store
 
 @attrs.define(kw_only=True)
 class Context:
-    """One build, as its stages see it.
+    """The state of one build.
 
     Attributes:
-        recipe: what is built.
-        work: the stack's folder, and the stages that are done.
+        recipe: the recipe.
+        work: the stack's folder, and the finished stages.
         runtime: speed-only settings.
         ranks: the processes that build together.
-        orders: how rank 0 tells the others to train.
-        levels: opened so far, by name; compiled once their dictionary is there.
-        told: levels of which the user was told why they are not compiled.
+        orders: orders of rank 0 to the other ranks.
+        levels: the open levels, by name; compiled as soon as their dictionary exists.
+        explained: levels for which the reason that they are not compiled was shown.
     """
 
     recipe: Recipe
@@ -43,7 +46,7 @@ class Context:
     ranks: World
     orders: Orders
     levels: dict[str, Level] = attrs.Factory(dict)
-    told: set[str] = attrs.Factory(set)
+    explained: set[str] = attrs.Factory(set)
 
     def folder(self, section: LevelSection | TopSection) -> Path:
         return self.work.folder / section.name
@@ -52,7 +55,7 @@ class Context:
         return Store(self.work.folder / inputs / split)
 
     def open(self, section: LevelSection) -> Level:
-        """The level, compiled if its dictionary stage is done."""
+        """The level, compiled if its dictionary stage is finished."""
         compiled = f"{section.name}/dictionary" in self.work.done
         found = self.levels.get(section.name)
         if found is None or (found.dictionary is not None) != compiled:
@@ -64,7 +67,7 @@ class Context:
     def task(
         self, section: LevelSection | TopSection, inputs: str, folder: Path, progress: Progress, ranks: World
     ) -> TrainingTask:
-        """What the backend of a section is given to train."""
+        """The training task that the backend of a section receives."""
         return TrainingTask(
             alphabet=section.alphabet,
             segment=self.recipe.corpus.segment,
@@ -82,7 +85,7 @@ class Context:
         )
 
     def cutter(self, section: LevelSection | TopSection) -> Cut | None:
-        """Where the level's encoder would restart the context, under a model that is still learning."""
+        """Finds where the level's encoder would restart the context, under a model that is still being trained."""
         if isinstance(section, TopSection) or section.model is None:
             return None
         windowing = section.windowing.make()
@@ -101,10 +104,10 @@ class Context:
 
 
 def _in_training(spec: LevelSpec, count: int, memory: int) -> Level:
-    """The level that cuts `count` symbols once: compiled if that takes less than stepping through them.
+    """The level that cuts `count` symbols once: compiled if that is faster than stepping through them.
 
-    A dictionary coder has no other route. Elsewhere, finding more texts than there are symbols to cut takes longer
-    than cutting them.
+    A dictionary coder has no other route. For other coders, compiling more texts than there are symbols takes longer
+    than cutting the symbols.
     """
     pays = spec.vocabulary is not None or (spec.windowing.bits or 0) < count.bit_length()
     if pays and why_not_compiled(spec, memory, spec.model) is None:

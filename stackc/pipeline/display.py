@@ -1,6 +1,6 @@
-"""What a build shows while it runs: a live bar on a terminal, plain lines elsewhere, or nothing.
+"""Shows the progress of a build: a live bar on a terminal, plain lines elsewhere, or nothing.
 
-Logs go to the stack's `logs/` in any case (`stackc.pipeline.logs`).
+Logs are always written to the stack's `logs/` (`stackc.pipeline.logs`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Display:
 
     Args:
         logs: folder of the logs; None: no logs.
-        mode: "auto" is live on a terminal and plain elsewhere; "quiet" shows nothing of stages.
+        mode: "auto" is live on a terminal and plain elsewhere; "quiet" shows no stages.
     """
 
     def __init__(self, logs: Path | None, mode: Show = "auto", console: Console | None = None) -> None:
@@ -43,13 +43,13 @@ class Display:
             self.console.print(literal(text), soft_wrap=True)
 
     def reused(self, name: str) -> None:
-        self.line(f"[{self._clock()}] {name}: done before, reused")
+        self.line(f"[{self._clock()}] {name}: already finished, reused")
 
     @contextlib.contextmanager
     def stage(self, name: str, resumed: bool) -> Iterator[StageProgress]:
         """Show one stage from its start to its end."""
         begun = time.monotonic()
-        suffix = " (going on where it was)" if resumed else ""
+        suffix = " (resumed)" if resumed else ""
         bar = self._bar() if self.live else None
         progress = StageProgress(self, name, bar, resumed)
         try:
@@ -87,7 +87,7 @@ class StageProgress:
     def __init__(self, display: Display, name: str, bar: Progress | None, resumed: bool) -> None:
         self._display, self._name, self._bar = display, name, bar
         self._task = bar.add_task(shown(name), total=None, figures="") if bar else None
-        self._said = self._begun = time.monotonic()
+        self._shown = self._begun = time.monotonic()
         self._first: int | None = None
         self._log = None if display.logs is None else StageLog(display.logs, name, resumed)
         self.last = ""
@@ -98,14 +98,14 @@ class StageProgress:
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=total, figures=shown(self.last))
-        elif now - self._said >= PLAIN_INTERVAL_S and done:
+        elif now - self._shown >= PLAIN_INTERVAL_S and done:
             self._first = done if self._first is None else self._first
-            self._said = now
+            self._shown = now
             left = (now - self._begun) / done * (total - done)
             self._display.line(f"          {self._name}: {done}/{total}  {self.last}  about {left:.0f} s left")
 
     def log(self, step: int, **scalars: float) -> None:
-        """Scalars at a step, as a line of metrics.jsonl and as TensorBoard events of the level's own run."""
+        """Log scalars at a step, as a line of metrics.jsonl and as TensorBoard events of the level's run."""
         if self._log is not None:
             self._log.add(step, scalars)
 

@@ -16,7 +16,7 @@ from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.stack.runtime import Runtime
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
-"""Operations a second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""
+"""Operations per second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""
 
 TABLE_WIDTH = 118
 
@@ -26,7 +26,7 @@ HEADINGS = (
 
 
 def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> None:
-    """Print what a build of `recipe` would do on `device` ("auto" is taken as CPU)."""
+    """Print the stages of a build of `recipe` and an estimate for `device` ("auto" is treated as CPU)."""
     console = console or Console(highlight=False)
     if not console.is_terminal:
         console = Console(file=console.file, width=TABLE_WIDTH, highlight=False)
@@ -59,17 +59,17 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
             *(_training_cells(cost, rate) if known else ("-", "-", "-")),
         )  # fmt: skip
     console.print(table)
-    summary = [f"in all {total.parameters:,} parameters"]
+    summary = [f"{total.parameters:,} parameters in total"]
     if total.train_ops:
         summary.append(
             f"training {total.train_ops:.3g} operations, about {duration(total.train_ops / rate)} at {rate:.2g} "
-            f"operations a second ({'cuda' if rate > 1e12 else 'cpu'}), at most {size(total.train_memory)} of memory"
+            f"operations per second ({'cuda' if rate > 1e12 else 'cpu'}), at most {size(total.train_memory)} of memory"
         )
     if unknown:
-        summary.append(f"what the training of {', '.join(unknown)} takes is not known beforehand")
-    console.print(literal("; ".join([*summary, "encoding the corpus comes on top"])), soft_wrap=True)
+        summary.append(f"the cost of training {', '.join(unknown)} is not known in advance")
+    console.print(literal("; ".join([*summary, "the estimate does not include encoding the corpus"])), soft_wrap=True)
     for line in _missing_text(recipe):
-        console.print(literal(f"not there yet: {line}"), soft_wrap=True)
+        console.print(literal(f"missing: {line}"), soft_wrap=True)
 
 
 def _training_cells(cost: Cost, rate: float) -> tuple[str, str, str]:
@@ -77,7 +77,7 @@ def _training_cells(cost: Cost, rate: float) -> tuple[str, str, str]:
 
 
 def _missing_text(recipe: Recipe) -> Iterator[str]:
-    """What a build would say of the corpus, as far as its first documents tell."""
+    """The errors that a build would report about the corpus, as far as its first documents show."""
     reader = GuardedReader(recipe.corpus.reader.make(recipe.base), recipe.corpus.reader.who)
     for split in SPLITS:
         try:
@@ -87,7 +87,7 @@ def _missing_text(recipe: Recipe) -> Iterator[str]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
+    """Seconds in a readable unit."""
     for limit, unit, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit:.0f} {name}"
@@ -95,7 +95,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for people."""
+    """Bytes in a readable unit."""
     for unit in ("B", "KB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

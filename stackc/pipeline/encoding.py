@@ -1,4 +1,4 @@
-"""Encoding a store shard by shard: a shard is a run of whole documents, and its tokens depend on nothing else."""
+"""Encodes a store shard by shard: a shard is a run of whole documents, and its tokens depend on nothing else."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import attrs
 
 from stackc.api.models import Progress
 from stackc.coding.level import Level
+from stackc.pipeline.context import Context
 from stackc.pipeline.engines.base import Engine, Local, travels
-from stackc.recipe import Recipe, recipe_from_dict
+from stackc.recipe import recipe_from_dict
 from stackc.stack.opening import open_level
 from stackc.stack.runtime import Runtime
 from stackc.stack.store import Chunk, Store, StoreWriter
@@ -24,14 +25,14 @@ Shard = tuple[int, int, int]
 
 @attrs.frozen(kw_only=True)
 class ShardEncoder:
-    """Encodes shards of a build wherever it is sent: the level is opened there, once in a process.
+    """Encodes shards of a build in the process that it is sent to: the level is opened there, once per process.
 
     Attributes:
         recipe: as JSON.
-        base, folder: of the recipe; of the stack. Absolute.
-        level: its place in the recipe.
+        base, folder: folders of the recipe and of the stack; absolute.
+        level: the level's place in the recipe.
         compiled: whether it has a dictionary.
-        source, target: folders of the store that is read, and of the stage.
+        source, target: folders of the store that is read and of the stage.
     """
 
     recipe: str
@@ -44,7 +45,7 @@ class ShardEncoder:
     target: str
 
     def __call__(self, shard: Shard) -> str:
-        """Write the shard's tokens under a name that nobody else uses; the name."""
+        """Write the shard's tokens under a unique name, and return that name."""
         return encode_shard(_opened_level(self), _opened_store(self.source), Path(self.target), shard)
 
 
@@ -62,7 +63,7 @@ def _opened_store(folder: str) -> Store:
 
 
 def encode_shard(level: Level, source: Store, target: Path, shard: Shard) -> str:
-    """Encode one shard of `source` into the store that is written in `target`; the name of its file."""
+    """Encode one shard of `source` into the store that is written in `target`; returns the name of its file."""
     number, first, last = shard
     writer = StoreWriter(target, level.token_alphabet)
     chunk = source.chunk(first, last)
@@ -73,36 +74,27 @@ def encode_shard(level: Level, source: Store, target: Path, shard: Shard) -> str
     return name
 
 
-def encode_store(
-    recipe: Recipe,
-    folder: Path,
-    level: Level,
-    source: Store,
-    target: Path,
-    runtime: Runtime,
-    engine: Engine,
-    progress: Progress,
-) -> None:
-    """Encode every shard of `source` that is not there yet, and join them in `target`.
+def encode_store(build: Context, level: Level, source: Store, target: Path, engine: Engine, progress: Progress) -> None:
+    """Encode every missing shard of `source`, and join them in `target`.
 
-    A shard gets its final name here, from the process that holds the stack, whoever encoded it: a worker that was
-    given up and comes back later changes nothing.
+    Only this process, which holds the stack, gives a shard its final name, whichever worker encoded it: a worker that
+    was given up and returns later changes nothing.
     """
     writer = StoreWriter(target, level.token_alphabet)
     shards = [(number, *bounds) for number, bounds in enumerate(source.bounds())]
     missing = [shard for shard in shards if not writer.has(shard[0])]
     work: Callable[[Shard], str] = functools.partial(encode_shard, level, source, target)
     if not engine.here and not travels(level):
-        progress.say(f"{level.name} is encoded here: its model's answers are {level.portability}")
+        progress.say(f"{level.name} is encoded here: its model's predictions are {level.portability}")
         engine = Local()
     if not engine.here:
         work = ShardEncoder(
-            recipe=json.dumps(recipe.to_dict()),
-            base=str(recipe.base.absolute()),
-            folder=str(folder.absolute()),
-            level=[section.name for section in recipe.levels].index(level.name),
+            recipe=json.dumps(build.recipe.to_dict()),
+            base=str(build.recipe.base.absolute()),
+            folder=str(build.work.folder.absolute()),
+            level=[section.name for section in build.recipe.levels].index(level.name),
             compiled=level.dictionary is not None,
-            runtime=runtime,
+            runtime=build.runtime,
             source=str(source.folder.absolute()),
             target=str(target.absolute()),
         )

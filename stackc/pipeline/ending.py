@@ -1,4 +1,4 @@
-"""The end of a build: the held-out text measured and decoded back, and the manifest, which makes it a stack."""
+"""The end of a build: measures and decodes the held-out text, and writes the manifest, which makes it a stack."""
 
 from __future__ import annotations
 
@@ -19,32 +19,35 @@ from stackc.coding.level import Level
 from stackc.coding.verify import not_restored
 from stackc.pipeline.context import Context
 from stackc.pipeline.second_process import SAMPLE, check_second_process
-from stackc.pipeline.workspace import Parts
 from stackc.stack.evaluate import evaluate
 from stackc.stack.manifest import FORMAT, MANIFEST
 from stackc.stack.opening import measured, open_predictor
 
 CHECKED = 1 << 16
-"""Bytes of the training text that are decoded back where there is no other text to measure."""
+"""Bytes of the training text that are decoded if there is no other text to measure."""
+
+
+PLUGIN = ("plugin", "distribution", "version", "bits_version")
+"""Fields of a part that the manifest records."""
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """The stage that measures the test text (the valid text if there is none); the figures stay in the stack.
+    """Measures the test text (the valid text if there is no test text) and writes the figures.
 
     Attributes:
-        inputs: the folder of the last level's tokens, or of the corpus if there is no level.
+        inputs: the folder of the last level's tokens, or of the corpus if there are no levels.
     """
 
     inputs: str
     name: ClassVar[str] = "report"
 
     def run(self, build: Context) -> None:
-        """Measure. Raises `PartError` if the text does not come back."""
+        """Measure. Raises `PartError` if the text is not restored."""
         levels = [build.open(section) for section in build.recipe.levels]
         split = _first_with_text(build, "test", "valid")
         if split is None:
-            build.work.display.line("no test text and no valid text: nothing is measured")
+            build.work.display.line("there is no test text and no valid text, so nothing is measured")
             _check_round_trip(levels, build.store("corpus", "train").symbols[:CHECKED])
             return
         content: dict[str, str] = {}
@@ -62,7 +65,7 @@ class Report:
             count = iter(range(steps))
             evaluation = evaluate(rows, documents, lambda what: progress.update(next(count), steps))
             if evaluation.failure is not None:
-                raise PartError(f"{evaluation.failure}; the {split} text does not come back: no stack is written")
+                raise PartError(f"{evaluation.failure}; the {split} text is not restored, so no stack is written")
             with write_atomically(folder / "report.json") as file:
                 file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
 
@@ -71,7 +74,7 @@ class Report:
 
 
 def _check_round_trip(levels: list[Level], symbols: Symbols) -> None:
-    """Raise `PartError` where these bytes do not come back."""
+    """Raise `PartError` if these bytes are not restored."""
     for level in levels:
         coded = level.encode(symbols)
         failure = not_restored(level, coded, symbols, np.array([0, len(symbols)], np.int64))
@@ -81,28 +84,20 @@ def _check_round_trip(levels: list[Level], symbols: Symbols) -> None:
 
 
 def write_manifest(build: Context) -> None:
-    """Write the manifest, the last of all files. Raises `PartError` if a second process does not read the stack."""
+    """Write the manifest, the last of all files. Raises `PartError` if a second process cannot use the stack."""
     recipe, work = build.recipe, build.work
-    parts: Parts = {}
-    for done in work.done.values():
-        parts |= done.parts
     manifest = {
         "format": FORMAT,
         "stackc": stackc_version(),
         "name": recipe.stack.name,
         "recipe": recipe.to_dict(),
         "plugins": {
-            f"{one.part.kind} {one.name}": {
-                "plugin": one.part.plugin,
-                "distribution": one.part.distribution,
-                "version": one.part.version,
-                "bits_version": one.part.bits_version,
-            }
+            f"{one.part.kind} {one.name}": {field: getattr(one.part, field) for field in PLUGIN}
             for one in recipe.chosen()
         },
         "levels": [_described(build.open(section)) for section in recipe.levels],
         "trained": {name: done.record for name, done in work.done.items() if done.record},
-        "parts": parts,
+        "parts": {path: part for done in work.done.values() for path, part in done.parts.items()},
     }
     split = _first_with_text(build, "test", "valid", "train")
     sample = build.store("corpus", split).symbols[:SAMPLE].tobytes() if split else b""
@@ -112,14 +107,8 @@ def write_manifest(build: Context) -> None:
 
 
 def _described(level: Level) -> dict[str, Any]:
-    return {
-        "name": level.name,
-        "alphabet": level.alphabet,
-        "token_alphabet": level.token_alphabet,
-        "compiled": level.dictionary is not None,
-        "portability": level.portability,
-        "host": host(level.portability),
-    }
+    own = {field: getattr(level, field) for field in ("name", "alphabet", "token_alphabet", "portability")}
+    return {**own, "compiled": level.dictionary is not None, "host": host(level.portability)}
 
 
 def _first_with_text(build: Context, *splits: str) -> str | None:

@@ -1,8 +1,9 @@
 """The logs of a stack, which are not part of it: `metrics.jsonl`, one line per point, and, if tensorboard is installed,
 TensorBoard events, one run per stage.
 
-A stage has one curve. One that begins anew, perhaps with another seed, drops the curve that stood there; one that goes
-on after a kill logs the steps since its last checkpoint again, and what the killed process said of them is dropped.
+A stage has one curve. A stage that starts again, perhaps with another seed, drops its old curve. A stage that resumes
+after a kill logs the steps since its last checkpoint again, so the killed process's points from there on are dropped:
+otherwise the curve would hold them twice.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class StageLog:
     """The curve of one stage.
 
     Args:
-        folder: of the logs.
-        stage: its name, e.g. "M1/model".
-        resumed: whether an earlier process began it.
+        folder: the folder of the logs.
+        stage: the stage's name, e.g. "M1/model".
+        resumed: whether an earlier process started the stage.
     """
 
     def __init__(self, folder: Path, stage: str, resumed: bool) -> None:
@@ -41,7 +42,7 @@ class StageLog:
             self._drop(None)
 
     def add(self, step: int, scalars: dict[str, float]) -> None:
-        """Scalars at a step."""
+        """Log scalars at a step."""
         record = {"time": round(time.time(), 3), "stage": self._stage, "step": step, **scalars}
         with kept_in(self._folder):
             if not self._begun:
@@ -59,11 +60,11 @@ class StageLog:
             self._events.close()
 
     def _drop(self, step: int | None) -> None:
-        """Forget what was logged of this stage at `step` and later; None: all of it."""
+        """Drop the stage's points at `step` and later; None: all of them."""
         with kept_in(self._folder):
             path = self._folder / METRICS
             lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
-            # A killed process may have left half a line, which the next one would be added to.
+            # A killed process may have left half a line, to which the next line would be appended.
             kept = [line for line in lines if line.endswith(b"\n") and not _is_of(line, self._stage, step)]
             if len(kept) < len(lines):
                 with write_atomically(path) as file:
@@ -76,7 +77,7 @@ class StageLog:
 
 
 def _is_of(line: bytes, stage: str, step: int | None) -> bool:
-    """Whether a line is of the stage, at the step or a later one."""
+    """Whether a line belongs to the stage, at the step or later."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
@@ -87,7 +88,7 @@ def _is_of(line: bytes, stage: str, step: int | None) -> bool:
 
 
 def _cut_off(path: Path, step: int) -> None:
-    """Cut TensorBoard events off where they reach the step, or where a killed process left half of one."""
+    """Cut TensorBoard events off at the step, or at an incomplete event that a killed process left."""
     with path.open("r+b") as file:
         end = 0
         for last, event in _read(file, path.stat().st_size):
@@ -98,7 +99,7 @@ def _cut_off(path: Path, step: int) -> None:
 
 
 def _read(file: Any, size: int) -> Iterator[tuple[int, Any]]:
-    """The whole events of a file, each with where it ends. A record: length, checksum, event, checksum."""
+    """The complete events of a file, each with its end. A record: length, checksum, event, checksum."""
     from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
@@ -115,8 +116,10 @@ def _read(file: Any, size: int) -> Iterator[tuple[int, Any]]:
 
 
 class _Events:
-    """TensorBoard events of one run, in a file of their own, written at once: a writer with a thread of its own, such
-    as torch's, says there what a full disk told it."""
+    """TensorBoard events of one run, written to a new file at once.
+
+    Not torch's SummaryWriter: it writes in a thread, so that the error of a full disk is raised there and not here.
+    """
 
     def __init__(self, folder: Path) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
@@ -134,7 +137,7 @@ class _Events:
         self._write(step=step, summary=Summary(value=values))
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # what could not be written was said when it was
+        with contextlib.suppress(OSError):  # a failed write was reported when it happened
             self._file.close()
 
     def _write(self, **content: Any) -> None:

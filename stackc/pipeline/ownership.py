@@ -1,8 +1,8 @@
-"""Whose the files in a stack's folder are: nothing that no build wrote is removed, replaced or added to.
+"""Decides which files in a stack's folder a build wrote. Files of others are never removed, replaced or appended to.
 
-A stage's folder is a build's if its mark says so, and while the stage is not finished so is all that is in it. Of a
-finished one the parts that its mark lists are. At the top the manifest, the lock and the logs are known by what is in
-them.
+A build owns a stage's folder if the folder's mark says so: until the stage is finished everything in the folder, then
+the parts that the mark lists. The manifest, the lock and the logs are recognised by their content and not by their
+name, because other programs use these names too.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from stackc.stack.manifest import MANIFEST, is_manifest
 MARK, PENDING, LOCK = "stage.json", ".pending", ".lock"
 
 LOCKED = re.compile(rb"stackc build \d{1,20}\n")
-"""What a build writes into its lock."""
+"""The content of a build's lock."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _METRICS = re.compile(rb'\{"time": [-0-9.e]+, "stage": ".*')
-"""How the lines of metrics.jsonl begin."""
+"""The beginning of a line of metrics.jsonl."""
 
 
 def foreign(path: Path) -> ArtifactError:
-    """The refusal of a file or folder that is in the way."""
+    """The error for a file or folder that no build wrote."""
     return ArtifactError(f"{path}: no build wrote this; move it, or give the stack another --out")
 
 
 def check_ours(folder: Path, stages: Iterable[str]) -> None:
-    """Refuse a folder in which a build would remove, replace or add to what no build wrote. Changes nothing.
+    """Refuse a folder in which a build would change a file that no build wrote. Changes nothing.
 
     Args:
-        folder: the stack's.
-        stages: folders of the stages that the build may do, relative to it.
+        folder: the stack's folder.
+        stages: folders of the stages that the build may run, relative to it.
 
     Raises:
         ArtifactError: names the first such file or folder.
@@ -59,27 +59,27 @@ def check_ours(folder: Path, stages: Iterable[str]) -> None:
         raise foreign(metrics.parent)
     if os.path.lexists(metrics) and not _begins(metrics, _METRICS):
         raise foreign(metrics)
-    # Older builds left a bare number, which other programs do, too.
+    # Older builds wrote only a number, as other programs do too.
     begun = any(_marks(folder / stage) for stage in stages)
     if os.path.lexists(lock) and not _begins(lock, LOCKED) and not (begun and _begins(lock, re.compile(rb"\d{1,20}"))):
         raise foreign(lock)
 
 
 def check_stage(stack: Path, folder: Path, deep: bool = True) -> None:
-    """Refuse a stage's folder that could not be removed without what no build wrote.
+    """Refuse a stage's folder that holds a file that no build wrote.
 
     Args:
-        stack: the folder that it lies in.
-        deep: of a finished stage, look at every file; False: the mark is enough.
+        stack: the stack's folder.
+        deep: check every file of a finished stage; False: the mark is enough.
 
     Raises:
-        ArtifactError: names it, or what is in it.
+        ArtifactError: names the folder or the file.
     """
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
         raise foreign(folder)
-    # A build that was killed as it began a stage leaves an empty folder, or the mark under its temporary name.
+    # A build that was killed at the start of a stage leaves an empty folder, or the mark under its temporary name.
     if _is_pending(folder) or all(PARTIAL.fullmatch(path.name) for path in folder.iterdir()):
         return
     parts = _parts(folder)
@@ -88,12 +88,7 @@ def check_stage(stack: Path, folder: Path, deep: bool = True) -> None:
     for path in folder.rglob("*") if deep else ():
         name = path.relative_to(stack).as_posix()
         real_folder = path.is_dir() and not path.is_symlink()
-        if (
-            not real_folder
-            and name not in parts
-            and path.name not in (MARK, PENDING)
-            and not PARTIAL.fullmatch(path.name)
-        ):
+        if not (real_folder or name in parts or path.name in (MARK, PENDING) or PARTIAL.fullmatch(path.name)):
             raise foreign(path)
 
 
@@ -102,12 +97,12 @@ def _marks(folder: Path) -> bool:
 
 
 def _is_pending(folder: Path) -> bool:
-    """Whether a build began the stage and did not finish it: the mark holds its key."""
+    """Whether a build started the stage and did not finish it: the mark holds its key."""
     return _begins(folder / PENDING, re.compile(rb"[0-9a-f]{64}"), empty=False) and _parts(folder) is None
 
 
 def _parts(folder: Path) -> dict[str, Any] | None:
-    """What the mark of a finished stage lists; None where there is no such mark."""
+    """The parts that the mark of a finished stage lists; None without such a mark."""
     if not _is_plain(folder / MARK):
         return None
     try:
@@ -119,7 +114,7 @@ def _parts(folder: Path) -> dict[str, Any] | None:
 
 
 def _begins(path: Path, pattern: re.Pattern[bytes], empty: bool = True) -> bool:
-    """Whether a file, and no link, begins with such a line; `empty`: or holds nothing."""
+    """Whether a regular file, not a link, begins with a line of this form; `empty`: the result for an empty file."""
     if not _is_plain(path):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The stages of a recipe, in order: one list, which a build runs and ``--dry-run`` prints."""
+"""The stages of a recipe, in order: the one list that a build runs and ``--dry-run`` prints."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SPLITS = ("train", "valid", "test")
 def plan(recipe: Recipe, runtime: Runtime, fingerprint: Callable[[str], str] = lambda split: "") -> Iterator[Stage]:
     """Every stage.
 
-    A level has a stage that compiles it if all that is known before its model exists allows it; if the model then
-    does not (it is not portable, it cannot pick lanes), that stage does nothing.
+    A level has a stage that compiles it if everything that is known before its model exists allows compiling. If the
+    model then does not (it is not portable, or cannot select lanes), that stage does nothing.
 
     Args:
-        fingerprint: of a split of the corpus; the stages of the corpus are keyed by it.
+        fingerprint: returns the fingerprint of a split of the corpus, which enters the keys of the corpus stages.
     """
     for split in SPLITS:
         yield Corpus(split=split, reader=recipe.corpus.reader, fingerprint=fingerprint(split))

@@ -1,7 +1,8 @@
-"""A second process reads what the first wrote, before a stack with parts of third parties is called finished.
+"""A second process decodes what the first encoded, before a stack with third-party parts is finished.
 
-What depends on a process, such as `hash`, the order of a set or a generator without a seed, decodes well where it was
-written and nowhere else. stackc's own parts are held to this by its tests.
+A part that depends on its process, through `hash`, the order of a set or a generator without a seed, decodes in the
+process that encoded and in no other: no check inside one process can find that. stackc's own parts are not checked in
+builds, because its tests do it.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ from stackc.stack.runtime import Runtime
 from stackc.stack.stack import Stack
 
 SAMPLE = 2048
-"""Bytes of text that travel from the one to the other."""
+"""Bytes of text that the second process decodes."""
 
 OWN = ("stackc", "")
-"""Distributions whose parts are not tried: stackc's, and what is in this process alone."""
+"""Distributions whose parts are not checked: stackc's, and parts that are registered in this process only."""
 
 
 def check_second_process(folder: Path, manifest: dict[str, Any], recipe: Recipe, runtime: Runtime, text: bytes) -> None:
-    """Compress some text with the stack that is about to be finished, and let another process decompress it.
+    """Compress some text with the stack that is about to be finished, and decompress it in another process.
 
-    Nothing is done where only stackc's own parts run.
+    Does nothing if only stackc's own parts run.
 
     Args:
-        folder: the stack's parts; its manifest is not there yet.
-        manifest: what it is going to be.
-        text: some of what the stack was made for.
+        folder: the stack's parts, still without a manifest.
+        manifest: the manifest that is going to be written.
+        text: a sample of the corpus.
 
     Raises:
-        PartError: the text does not come back. Names the parts of third parties.
+        PartError: the text is not restored. Names the third-party parts.
     """
     suspects = foreign_parts(recipe, manifest)
     if not suspects or not text:
@@ -59,21 +60,21 @@ def check_second_process(folder: Path, manifest: dict[str, Any], recipe: Recipe,
             [sys.executable, "-m", "stackc", "decompress", "-", "-o", "-", "--stack", str(stack)],
             input=written.getvalue(),
             capture_output=True,
-            # Any seed of str.__hash__ but this process's own, as far as that can be told.
+            # A seed of str.__hash__ that differs from this process's, as far as that is known.
             env={**os.environ, "PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"},
             check=False,
         )
     if done.returncode or done.stdout != sample:
         who = " and ".join(part.who for part in suspects)
-        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise PartError(
-            f"{who}: another process does not decode what this one wrote; answers must not depend on the process, as "
-            f"hash(), the order of a set and a generator without a seed do{''.join(f' ({line})' for line in said)}"
+            f"{who}: another process cannot decode the output of this one; parts must not depend on the process, as "
+            f"hash(), the order of a set and a generator without a seed do{''.join(f' ({line})' for line in last)}"
         )
 
 
 def foreign_parts(recipe: Recipe, manifest: dict[str, Any]) -> list[Chosen]:
-    """Models and coders of third parties that run when the stack codes; a compiled level runs neither."""
+    """Third-party models and coders that run when the stack codes; a compiled level runs neither."""
     running: list[Chosen | None] = [recipe.top.model]
     for section, made in zip(recipe.levels, manifest["levels"], strict=True):
         if not made["compiled"]:

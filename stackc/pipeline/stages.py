@@ -1,4 +1,4 @@
-"""The stages of a build, each done once: what decides its bytes, and the work.
+"""The stages of a build. Each consists of the data that decides its bytes, which is its key, and the work.
 
 `stackc.pipeline.plan` lists them, a build runs them, and ``--dry-run`` prints them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import attrs
 
@@ -24,21 +24,21 @@ from stackc.pipeline.context import Context
 from stackc.pipeline.encoding import encode_store
 from stackc.pipeline.engines.choose import engine
 from stackc.pipeline.ranks.world import World
-from stackc.pipeline.workspace import Parts, clear
+from stackc.pipeline.workspace import clear
 from stackc.recipe import LevelSection, TopSection
 from stackc.recipe.sections import Chosen
 from stackc.stack.store import StoreWriter, documents_to_chunks
 
 
 class Stage(Protocol):
-    """One unit of a build."""
+    """One unit of a build, done once."""
 
     @property
     def name(self) -> str:
         """Its folder, relative to the stack's, e.g. "M1/frozen"."""
 
     def run(self, build: Context) -> None:
-        """Do it, continue it, or reuse it."""
+        """Do the work, resume it, or reuse its result."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,19 +67,34 @@ class Corpus:
 
         build.work.run(self.name, {"reader": self.reader.key(), "content": self.fingerprint}, read)
         if self.split == "train" and not len(build.store("corpus", "train").symbols):
-            raise CorpusError("the training text is empty: nothing can be learned from it; check corpus.train")
+            raise CorpusError("the training text is empty, so nothing can be learned from it; check corpus.train")
 
 
 @attrs.frozen(kw_only=True)
-class Tables:
-    """A coder's own tables, fitted to the training text."""
+class _OfSection:
+    """A stage of one level or of the top model.
 
-    section: LevelSection
+    Attributes:
+        section: of the recipe.
+        inputs: the folder of the stores that the section reads.
+        kind: the stage's folder inside the section's.
+    """
+
+    section: LevelSection | TopSection
     inputs: str
+    kind: ClassVar[str]
 
     @property
     def name(self) -> str:
-        return f"{self.section.name}/coder"
+        return f"{self.section.name}/{self.kind}"
+
+
+@attrs.frozen(kw_only=True)
+class Tables(_OfSection):
+    """A coder's own tables, fitted to the training text."""
+
+    section: LevelSection
+    kind = "coder"
 
     def run(self, build: Context) -> None:
         section, store = self.section, build.store(self.inputs, "train")
@@ -93,15 +108,10 @@ class Tables:
 
 
 @attrs.frozen(kw_only=True)
-class Counts:
-    """How often each symbol occurs in the training text: the unigram line of every table."""
+class Counts(_OfSection):
+    """Counts of each symbol in the training text: the unigram line of every table."""
 
-    section: LevelSection | TopSection
-    inputs: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.section.name}/counts"
+    kind = "counts"
 
     def run(self, build: Context) -> None:
         store = build.store(self.inputs, "train")
@@ -113,17 +123,11 @@ class Counts:
 
 
 @attrs.frozen(kw_only=True)
-class Training:
-    """The float model."""
+class Training(_OfSection):
+    """The float model. `number`: the section's place in the recipe, by which rank 0 names it to the other ranks."""
 
-    section: LevelSection | TopSection
-    inputs: str
     number: int
-    """Of the section in the recipe: the other ranks are told to train it by this."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.section.name}/model"
+    kind = "model"
 
     def run(self, build: Context) -> None:
         section, model = self.section, _model(self.section)
@@ -137,7 +141,7 @@ class Training:
             "train": build.store(self.inputs, "train").content,
             "windows": section.key() if build.cutter(section) is not None else None,
         }
-        # Only if there are files: the keys of all others stay as they were.
+        # Only if there are files: an empty entry would change the keys of all other models.
         if hasattr(backend, "fingerprint"):
             with blaming(model.who, "fingerprint"):
                 files = backend.fingerprint()
@@ -156,21 +160,16 @@ class Training:
         build.work.run(self.name, material, train, record)
 
     def train(self, build: Context, backend: Any, folder: Path, progress: Progress, ranks: World) -> None:
-        """What every rank does."""
+        """The training itself, which every rank runs."""
         with blaming(_model(self.section).who, "train"), ranks.together():
             backend.train(build.task(self.section, self.inputs, folder, progress, ranks))
 
 
 @attrs.frozen(kw_only=True)
-class Freezing:
-    """The integers that code."""
+class Freezing(_OfSection):
+    """The model as integers, which are used for coding."""
 
-    section: LevelSection | TopSection
-    inputs: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.section.name}/frozen"
+    kind = "frozen"
 
     def run(self, build: Context) -> None:
         section, model = self.section, _model(self.section)
@@ -186,15 +185,11 @@ class Freezing:
 
 
 @attrs.frozen(kw_only=True)
-class Compiling:
-    """The level as a dictionary, if its model turns out to allow it."""
+class Compiling(_OfSection):
+    """The level as a dictionary, if its model allows it."""
 
     section: LevelSection
-    inputs: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.section.name}/dictionary"
+    kind = "dictionary"
 
     def run(self, build: Context) -> None:
         section, level = self.section, build.open(self.section)
@@ -216,11 +211,10 @@ class Compiling:
 
 
 @attrs.frozen(kw_only=True)
-class Tokens:
-    """What the level makes of one split: the symbols of the next level."""
+class Tokens(_OfSection):
+    """The level's tokens of one split: the symbols of the next level."""
 
     section: LevelSection
-    inputs: str
     split: str
 
     @property
@@ -229,31 +223,28 @@ class Tokens:
 
     def run(self, build: Context) -> None:
         section, level = self.section, build.open(self.section)
-        if level.dictionary is None:  # another recipe may have left one here
+        if level.dictionary is None:  # another recipe may have left a dictionary here
             clear(build.work.folder, build.folder(section) / "dictionary")
         source = build.store(self.inputs, self.split)
-        parts: Parts = {}
-        for stage in ("dictionary", "frozen", "coder"):
-            done = build.work.done.get(f"{section.name}/{stage}")
-            parts |= done.parts if done else {}
+        found = (build.work.done.get(f"{section.name}/{stage}") for stage in ("dictionary", "frozen", "coder"))
         material = {
             "level": section.key(),
             "segment": build.recipe.corpus.segment,
-            "parts": sorted(part["sha256"] for part in parts.values()),
+            "parts": sorted(sha256 for done in found if done for sha256 in done.content.values()),
             "source": source.content,
         }
 
         def encode(folder: Path, progress: Progress) -> None:
-            if level.texts is None and section.name not in build.told:
+            if level.texts is None and section.name not in build.explained:
                 reason = why_not_compiled(level.spec, build.runtime.memory, level.spec.model)
-                progress.say(f"{section.name} is not compiled but coded in lanes: {reason}")
-                build.told.add(section.name)
+                progress.say(f"{section.name} is not compiled and is coded in lanes: {reason}")
+                build.explained.add(section.name)
             if self.split == "train":
                 prove(level, source.symbols)
             run = build.runtime
             gpu = run.device == "cuda" and level.route.runs_model
             shards = engine(run.engine, run.threads, gpu, progress.say)
-            encode_store(build.recipe, build.work.folder, level, source, folder, run, shards, progress)
+            encode_store(build, level, source, folder, shards, progress)
 
         build.work.run(self.name, material, encode)
 

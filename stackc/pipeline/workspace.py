@@ -1,8 +1,11 @@
-"""Stages: units of a build that are done once, keyed by all that decides their bytes.
+"""Runs the stages of a build, each once, keyed by everything that decides its bytes.
 
-A stage owns one folder of the stack. While it runs the folder holds `.pending` (its key), so that a killed build
-finds its half-done work again; when it is done the folder holds `stage.json` (key, and the SHA-256 and size of
-every part) and `.pending` is gone. A folder with another key is emptied: its content belonged to another recipe.
+A stage owns one folder of the stack. While it runs the folder holds `.pending` (its key), so that a killed build can
+resume its half-done work; when it is finished the folder holds `stage.json` (key, and the SHA-256 and size of every
+part) and `.pending` is removed. A folder with another key is emptied: its content belonged to another recipe.
+
+Keys and not times decide what is reused: they are the same after a copy to another machine, and a changed recipe
+rebuilds only the stages whose bytes it affects.
 """
 
 from __future__ import annotations
@@ -29,12 +32,15 @@ from stackc.pipeline.ownership import LOCK, MARK, PENDING, check_ours, check_sta
 from stackc.stack.manifest import MANIFEST
 
 Parts = dict[str, dict[str, Any]]
-"""Of each file, by its path in the stack: sha256 and bytes."""
+"""sha256 and bytes of each file, by its path in the stack."""
+
+Work = Callable[[Path, Progress], None]
+"""Fills a stage's folder."""
 
 
 @attrs.frozen(kw_only=True)
 class Done:
-    """A finished stage: its key, its parts by their path in the stack, and where it was done."""
+    """A finished stage: its key, its parts by their path in the stack, and a record of the machine that ran it."""
 
     key: str
     parts: Parts
@@ -42,7 +48,7 @@ class Done:
 
     @property
     def content(self) -> dict[str, str]:
-        """SHA-256 of every part: what a later stage's key is made of."""
+        """SHA-256 of every part, which enters the keys of later stages."""
         return {path: part["sha256"] for path, part in self.parts.items()}
 
 
@@ -60,23 +66,17 @@ class Workspace:
         self.display = display
         self.done: dict[str, Done] = {}
 
-    def run(
-        self,
-        name: str,
-        material: dict[str, Any],
-        work: Callable[[Path, Progress], None],
-        record: dict[str, Any] | None = None,
-    ) -> Done:
-        """Do a stage, go on with it, or reuse it.
+    def run(self, name: str, material: dict[str, Any], work: Work, record: dict[str, Any] | None = None) -> Done:
+        """Run a stage, resume it, or reuse its result.
 
         Args:
             name: its folder, relative to the stack's, e.g. "M1/frozen".
-            material: JSON-able; all that decides the stage's bytes.
-            work: fills the folder; files of an earlier, killed run with the same key are still there.
-            record: kept beside the parts, never hashed: the device, threads and build that did it.
+            material: data for JSON; everything that decides the stage's bytes.
+            work: fills the folder; files of an earlier, killed run with the same key still exist.
+            record: stored next to the parts, never hashed: the device, threads and software build that ran it.
 
         Raises:
-            ArtifactError: the folder cannot be written, or the disk is full. What is there is gone on with next time.
+            ArtifactError: the folder cannot be written, or the disk is full. The next build resumes the stage.
         """
         key = stage_key({"stage": name, **material})
         folder = self.folder / name
@@ -86,7 +86,7 @@ class Workspace:
         else:
             with kept_in(folder):
                 check_stage(self.folder, folder)
-                # What is rebuilt no longer fits the rest of the stack: it is whole again with its manifest.
+                # A rebuilt stage no longer fits the rest of the stack, which is complete again with its next manifest.
                 (self.folder / MANIFEST).unlink(missing_ok=True)
                 resumed = self._prepare(folder, key)
                 with self.display.stage(name, resumed) as progress:
@@ -103,7 +103,7 @@ class Workspace:
             for path, part in record["parts"].items():
                 size = (self.folder / path).stat().st_size
                 if size != part["bytes"] or sha256_file(self.folder / path) != part["sha256"]:
-                    self.display.line(f"{self.folder / path}: not what was written; its stage is done again")
+                    self.display.line(f"{self.folder / path}: changed since it was written; its stage is run again")
                     return None
         except (OSError, ValueError, KeyError, TypeError, ArtifactError):
             return None
@@ -142,8 +142,8 @@ def clear(stack: Path, folder: Path) -> None:
     if not folder.exists():
         return
     with kept_in(folder):
-        # The marks last, and without a stage's key: what is left when this is killed is still known for a build's, and
-        # is not gone on with.
+        # The marks are removed last, and their key first: if this is killed, the rest of the folder is still recognised
+        # as a build's, and is not resumed.
         if (folder / PENDING).is_file():
             with (folder / PENDING).open("r+b") as file:  # in place: the disk may be full
                 file.write(b"0" * 64)
@@ -159,13 +159,17 @@ def clear(stack: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def held(folder: Path, stages: Iterable[str] = ()) -> Iterator[None]:
-    """Hold the folder for one build; released when the process ends, however it ends.
+    """Lock the folder for one build.
+
+    The system releases the lock when the process ends, however it ends; a file that only exists would block the next
+    build after a kill.
 
     Args:
-        stages: folders of the stages that the build may do.
+        stages: folders of the stages that the build may run.
 
     Raises:
-        ArtifactError: another build holds it, which is named; it cannot be written; what no build wrote is in the way.
+        ArtifactError: another build, which is named, holds the lock; the folder cannot be written, or holds a file that
+            no build wrote in the place of a stage.
     """
     lock = folder / LOCK
     with kept_in(folder):
@@ -175,9 +179,10 @@ def held(folder: Path, stages: Iterable[str] = ()) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            said = file.read().decode(errors="replace").split()
-            holder = said[-1] if said else "unknown"
-            raise ArtifactError(f"{folder}: another build (process {holder}) is at work here; wait for it") from error
+            holder = (file.read().decode(errors="replace").split() or ["unknown"])[-1]
+            raise ArtifactError(
+                f"{folder}: another build (process {holder}) is running here; wait for it to end"
+            ) from error
         try:
             check_ours(folder, stages)
         except ArtifactError:
@@ -192,7 +197,7 @@ def held(folder: Path, stages: Iterable[str] = ()) -> Iterator[None]:
 
 
 def _opened_lock(lock: Path) -> tuple[int, bool]:
-    """The lock, opened, and whether it was made. A link is not followed, a pipe not waited for."""
+    """The opened lock, and whether it was created. Links are not followed, and opening a pipe does not wait."""
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with contextlib.suppress(FileExistsError):
         return os.open(lock, flags | os.O_CREAT | os.O_EXCL, 0o666), True

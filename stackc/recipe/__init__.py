@@ -1,4 +1,4 @@
-"""Recipes: what a stack is built from, read from TOML and checked in every part before anything is built."""
+"""Recipes: the description of a stack, read from TOML and checked completely before anything is built."""
 
 from __future__ import annotations
 

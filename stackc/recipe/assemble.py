@@ -1,4 +1,8 @@
-"""From a recipe's data to its sections: structures table by table and chains the alphabets through the levels."""
+"""Turns a recipe's data into its sections, table by table, and passes the alphabets from level to level.
+
+After a problem the rest is still checked, as far as it is known, so that all problems are reported at once: a user who
+mistyped one name should not find the next mistake only after the next run.
+"""
 
 from __future__ import annotations
 
@@ -24,26 +28,30 @@ TOP_KEYS = ("name", "model", "train")
 
 Table = Mapping[str, Any]
 
+Tokens = tuple[int, int]
+"""(token alphabet, bits per token) of a level."""
+
 
 def assemble(data: Table, base: Path, registry: Registry, problems: Problems) -> Recipe | None:
-    """The recipe, or None where something is missing; every problem goes to `problems`."""
+    """The recipe, or None if something is missing; every problem is added to `problems`."""
     return _Assembler(registry, problems).recipe(data, base)
 
 
 class _Assembler:
-    """Structures one recipe; after a problem the rest is still looked at."""
+    """Structures one recipe; after a problem the rest is still checked."""
 
     def __init__(self, registry: Registry, problems: Problems) -> None:
         self.registry = registry
         self.problems = problems
         self.names: dict[str, str] = {}
-        self.where = "corpus"  # the name of the level that is being looked at
+        self.where = "corpus"  # the name of the level that is being checked
+        self.segment: int | None = None
 
     def recipe(self, data: Table, base: Path) -> Recipe | None:
         self.known_keys(data, SECTIONS, "")
         stack = table(StackSection, self.section(data, "stack"), "stack", self.problems)
         corpus = self.corpus(self.section(data, "corpus"))
-        levels, alphabet = self.levels(data.get("level", []), corpus)
+        levels, alphabet = self.levels(data.get("level", []))
         top = self.top(data, f"M{len(levels) + 1}", alphabet)
         run = table(RunSection, self.section(data, "run"), "run", self.problems)
         whole = tuple(level for level in levels if level is not None)
@@ -57,10 +65,11 @@ class _Assembler:
         if reader:
             checks.own_problems(reader, "corpus", BYTES, None, self.problems)
         lengths = table(SegmentTable, own, "corpus", self.problems)
-        return CorpusSection(reader=reader, segment=lengths.segment) if reader and lengths else None
+        self.segment = lengths.segment if reader and lengths else None
+        return CorpusSection(reader=reader, segment=self.segment) if reader and self.segment else None
 
-    def levels(self, data: Any, corpus: CorpusSection | None) -> tuple[list[LevelSection | None], int | None]:
-        """The levels, and the alphabet that the last hands on (None where it cannot be known)."""
+    def levels(self, data: Any) -> tuple[list[LevelSection | None], int | None]:
+        """The levels, and the token alphabet of the last (None if unknown)."""
         if not isinstance(data, list):
             self.problems.add("level", f"expected [[level]] tables, found {show(data)}")
             return [], None
@@ -76,28 +85,21 @@ class _Assembler:
             self.where = str(entry.get("name", f"M{at}"))
             coder = self.choose("coder", "kind", self.section(entry, "coder", path), join(path, "coder"))
             tokens = self.tokens(entry, path, coder)
-            levels.append(self.level(entry, path, f"M{at}", alphabet, coder, tokens, corpus))
+            levels.append(self.level(entry, path, f"M{at}", alphabet, coder, tokens))
             alphabet = tokens[0] if tokens else None
         return levels, alphabet
 
     def level(
-        self,
-        data: Table,
-        path: str,
-        default_name: str,
-        alphabet: int | None,
-        coder: Chosen | None,
-        tokens: tuple[int, int] | None,
-        corpus: CorpusSection | None,
+        self, data: Table, path: str, default: str, alphabet: int | None, coder: Chosen | None, tokens: Tokens | None
     ) -> LevelSection | None:
         self.known_keys(data, LEVEL_KEYS, path)
-        name = self.name(data, path, default_name)
+        name = self.name(data, path, default)
         token_bits = tokens[1] if tokens else None
         has_model = bool(data.get("model"))
         if coder:
             has_model = checks.check_model_needed(coder.part, path, data, self.problems)
         model, train = self.model(data, path, alphabet) if has_model else (None, None)
-        windowing = self.windowing(data, path, alphabet, token_bits, corpus, coder)
+        windowing = self.windowing(data, path, alphabet, token_bits, coder)
         if coder and alphabet is not None:
             checks.own_problems(coder, join(path, "coder"), alphabet, None, self.problems)
         if not (coder and windowing and token_bits and alphabet) or has_model != (model is not None):
@@ -114,15 +116,9 @@ class _Assembler:
         )
 
     def windowing(
-        self,
-        data: Table,
-        path: str,
-        alphabet: int | None,
-        token_bits: int | None,
-        corpus: CorpusSection | None,
-        coder: Chosen | None,
+        self, data: Table, path: str, alphabet: int | None, token_bits: int | None, coder: Chosen | None
     ) -> Chosen | None:
-        """The windowing, checked against the coder and the sizes around it, as far as these are known."""
+        """The windowing, checked against the coder and the sizes next to it, as far as these are known."""
         here = join(path, "windowing")
         chosen = self.choose("windowing", "kind", self.section(data, "windowing", path), here)
         made = checks.make_windowing(chosen, here, self.problems) if chosen else None
@@ -132,9 +128,8 @@ class _Assembler:
         if pair:
             self.problems.add(path, pair)
         if checks.vocabulary(coder) is not None:
-            token_bits = None  # a window is one token, whatever its bits
-        segment = corpus.segment if corpus else 1
-        for below, text in checks.check_windows(made, chosen.name, alphabet or 1, token_bits or 1, segment):
+            token_bits = None  # a window is one token, however many bits it has
+        for below, text in checks.check_windows(made, chosen.name, alphabet or 1, token_bits or 1, self.segment or 1):
             self.problems.add(join(path, below), text)
         if alphabet is not None:
             checks.own_problems(chosen, here, alphabet, None, self.problems)
@@ -147,7 +142,7 @@ class _Assembler:
         self.known_keys(tables, TOP_KEYS, "top")
         self.where = name = self.name(tables, "top", default_name)
         if not tables.get("model"):
-            self.problems.add("top.model", "missing; the last model of the stack reads the last tokens")
+            self.problems.add("top.model", "missing; a stack needs a model that reads the last tokens")
             return None
         model, train = self.model(tables, "top", alphabet)
         return TopSection(name=name, alphabet=alphabet, model=model, train=train) if model and alphabet else None
@@ -162,7 +157,7 @@ class _Assembler:
         train, settings_class = self.section(data, "train", path), getattr(part.config, "train", None)
         settings = table(settings_class, train, join(path, "train"), self.problems) if settings_class else None
         if train and settings_class is None:
-            text = f"backend '{part.name}' has nothing to set in training; remove the table"
+            text = f"backend '{part.name}' has no training settings; remove the table"
             self.problems.add(join(path, "train"), text)
         if model is None or (settings_class is not None and settings is None):
             return None, None
@@ -171,12 +166,12 @@ class _Assembler:
         return model, settings
 
     def choose(self, kind: str, selector: str, data: Table, path: str, own: tuple[str, ...] = ()) -> Chosen | None:
-        """The part that a table names, with its configuration; `own`: keys that are not the part's."""
+        """The part that a table names, with its configuration; `own`: keys of the table that belong to the recipe."""
         part = self.find(kind, selector, data, path)
         return None if part is None else self.configure(part, data, path, (selector, *own))
 
     def find(self, kind: str, selector: str, data: Table, path: str) -> Part | None:
-        """The part that ``data[selector]`` names, or None or the nearest (reported)."""
+        """The part that ``data[selector]`` names; otherwise the nearest part or None, and a problem is reported."""
         name = data.get(selector)
         part = self.registry.find(kind, name) if isinstance(name, str) else None
         if part is None:
@@ -184,49 +179,49 @@ class _Assembler:
             names = ", ".join(part.name for part in self.registry.parts(kind)) or "none"
             text = self.registry.missing(kind, name) if isinstance(name, str) else f"{what}; installed: {names}"
             self.problems.add(join(path, selector), text)
-            # The rest of the table is checked as if the nearest name had been meant.
+            # The rest of the table is checked as if it named the nearest part.
             near = difflib.get_close_matches(name, names.split(", "), n=1) if isinstance(name, str) else []
             part = self.registry.find(kind, near[0]) if near else None
         return part
 
     def configure(self, part: Part, data: Table, path: str, own: tuple[str, ...]) -> Chosen | None:
-        """The part with its configuration from the keys of `data` that are not the recipe's `own`."""
+        """The part with its configuration, read from the keys of `data` that are not in `own`."""
         fields = {key: value for key, value in data.items() if key not in own}
         config = table(part.config, fields, path, self.problems, also=own)
-        if config is None:  # what is right of it is checked against the other tables all the same
+        if config is None:  # its valid fields are still checked against the other tables
             right = {key: value for key, value in fields.items() if self.right(part, key, value)}
             config = table(part.config, right, path, Problems())
         return None if config is None else Chosen(part=part, config=config, where=self.where)
 
     @staticmethod
     def right(part: Part, key: str, value: Any) -> bool:
-        """Whether one field of a part's table would do alone."""
+        """Whether one field of a part's table is valid by itself."""
         found = Problems()
         table(part.config, {key: value}, "", found)
         return not any(line.startswith((f"{key}:", f"{key}.", f"{key}[")) for line in found.lines)
 
-    def tokens(self, data: Table, path: str, coder: Chosen | None) -> tuple[int, int] | None:
-        """(the alphabet that the level hands on, bits of a token), or None where it cannot be known (reported)."""
+    def tokens(self, data: Table, path: str, coder: Chosen | None) -> Tokens | None:
+        """(token alphabet, bits per token) of the level, or None if unknown (reported)."""
         here, given = join(path, "tokens"), self.section(data, "tokens", path)
         size = checks.vocabulary(coder)
         if coder is not None and size is not None:
             if given:
-                self.problems.add(here, f"has no effect: coder '{coder.name}' sets its vocabulary itself; remove it")
+                self.problems.add(here, f"has no effect: coder '{coder.name}' sets its own vocabulary; remove it")
             return size, max(1, (size - 1).bit_length())
         tokens = table(TokensTable, given, here, self.problems) if coder or given else None
         return (1 << tokens.bits, tokens.bits) if tokens else None
 
     def name(self, data: Table, path: str, default: str) -> str:
-        """The name of a level or of the top. No two alike, whatever their case: names become folders."""
+        """The name of a level or of the top. Names become folders, so no two may be equal if case is ignored."""
         made = table(NameTable, {"name": data.get("name", default)}, path, self.problems)
         name, here = made.name if made else default, join(path, "name")
         first = self.names.setdefault(name.casefold(), here)
         if first != here:
-            self.problems.add(here, f"{show(name)} is the name of {first.removesuffix('.name')} already")
+            self.problems.add(here, f"{show(name)} is already the name of {first.removesuffix('.name')}")
         return name
 
     def section(self, data: Table, key: str, path: str = "") -> Table:
-        """The table `key` of `data`; empty where it is absent, or no table (reported)."""
+        """The table `key` of `data`; empty if it is absent, or not a table (reported)."""
         found = data.get(key, {})
         if isinstance(found, Mapping):
             return found

@@ -19,7 +19,7 @@ from stackc.recipe.tables import MAX_TOKEN_BITS
 
 
 def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems: Problems) -> bool:
-    """Report a model for a coder that needs none, or a missing one. Returns whether the level has a model."""
+    """Report a missing model, or a model of a coder that needs none. Returns whether the level has a model."""
     given, needed, name = bool(data.get("model")), coder.config.needs_model, f"coder '{coder.name}'"
     if needed and not given:
         problems.add(join(path, "model"), f"missing; {name} codes under a model: add [level.model] backend = ...")
@@ -39,7 +39,7 @@ def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing |
     try:
         made = chosen.make()
     except StackcError as error:
-        # The factory's error about a value is reported under the value's path, which names the part already.
+        # A problem with a value is reported at its path, which already shows which part it belongs to.
         problems.add(path, said(error.__cause__) if isinstance(error.__cause__, ValueError) else str(error))
         return None
     assert isinstance(made, Windowing)
@@ -49,7 +49,7 @@ def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing |
 def check_windows(
     windowing: Windowing, name: str, alphabet: int, token_bits: int, segment: int
 ) -> Iterator[tuple[str, str]]:
-    """Sizes that do not fit each other: (path below the level, what is wrong)."""
+    """Sizes that do not fit each other: (path below the level, problem)."""
     width, symbols = windowing.bits, windowing.symbols
     if width is not None and width < alphabet.bit_length():  # 2^width - 1 < alphabet
         text = f"{width} is too small for the {alphabet} symbols read here and an end"
@@ -77,7 +77,7 @@ def codes_pieces(coder: Chosen) -> bool:
 
 
 def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Registry) -> str | None:
-    """Why the coder cannot work with the windowing, and which parts could; None if it can."""
+    """Why the coder cannot work with the windowing, and which parts can; None if it can."""
     coder = chosen.part
     if vocabulary(chosen) is not None and not codes_pieces(chosen) and not _ends_anywhere(windowing):
         fitting = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _ends_anywhere))
@@ -105,7 +105,7 @@ def _ends_anywhere(windowing: Windowing) -> bool:
 
 
 def _made(part: Part, fits: Callable[[Windowing], bool]) -> bool:
-    """Whether a part's windowing fits; only for a hint, so sizes without a default are invented."""
+    """Whether a part's windowing fits; only for a hint, so sizes without a default get an arbitrary value."""
     required = {field.name: 16 for field in attrs.fields(part.config) if field.default is attrs.NOTHING}
     try:
         windowing = part.factory(part.config(**required))

@@ -28,12 +28,12 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Reg
 
     Args:
         source: a TOML file, or the name of a recipe that ships with stackc, such as "three_level".
-        overrides: ``KEY=VALUE`` each, as after ``--set``. File names in them count from the current folder,
-            not from the recipe's.
-        registry: the parts to choose from; default: those of all installed plugins.
+        overrides: ``KEY=VALUE`` strings, as after ``--set``. File names in them are relative to the current folder, not
+            to the recipe's.
+        registry: the parts to choose from; None: the parts of all installed plugins.
 
     Raises:
-        RecipeError: holds every problem found, one ``path: what is wrong`` line each.
+        RecipeError: holds every problem found, one line ``path: problem`` for each.
         PluginError: a plugin breaks the contract.
     """
     path = find_recipe(source)
@@ -49,10 +49,10 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Reg
 
 
 def recipe_from_dict(data: Mapping[str, Any], base: Path, registry: Registry | None = None) -> Recipe:
-    """The recipe that `Recipe.to_dict` wrote. `base`: the folder that its file names count from.
+    """The recipe that `Recipe.to_dict` wrote. `base`: the folder that its file names are relative to.
 
     Raises:
-        RecipeError: as `load_recipe`.
+        RecipeError: see `load_recipe`.
     """
     problems = Problems()
     recipe = assemble(copy.deepcopy(dict(data)), base, registry or installed_parts(), problems)
@@ -62,7 +62,7 @@ def recipe_from_dict(data: Mapping[str, Any], base: Path, registry: Registry | N
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with stackc, by name: in the installed package, or beside it in a checkout."""
+    """The recipes that ship with stackc, by name: in the installed package, or next to it in a checkout."""
     package = Path(__file__).parents[1]
     for folder in (package / "recipes", package.parent / "recipes"):
         if folder.is_dir():
@@ -71,7 +71,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def find_recipe(source: str | Path) -> Path:
-    """The file of a recipe. Raises `RecipeError` where there is none, naming the nearest shipped one."""
+    """The file of a recipe. Raises `RecipeError` if there is none, naming the nearest shipped recipe."""
     path = expanded(source)
     if path.is_file():
         return path
@@ -79,13 +79,13 @@ def find_recipe(source: str | Path) -> Path:
     if str(source) in shipped:
         return shipped[str(source)]
     near = difflib.get_close_matches(Path(source).stem, shipped, n=1, cutoff=0.7)
-    hint = f"did you mean {near[0]}?" if near else f"recipes that come with stackc: {_families(shipped) or 'none'}"
+    hint = f"did you mean {near[0]}?" if near else f"shipped recipes: {_families(shipped) or 'none'}"
     what = "is a folder, not a recipe" if path.is_dir() else "no such recipe file"
     raise RecipeError(str(source), [f"{what}; {hint}"])
 
 
 def _families(names: Iterable[str]) -> str:
-    """Names for a message; many that start alike are one entry."""
+    """Names for a message; three or more with the same first word are one entry."""
     groups = {word: list(group) for word, group in itertools.groupby(sorted(names), lambda name: name.split("_")[0])}
     return ", ".join(
         ", ".join(group) if len(group) < 3 else f"{word}_* ({len(group)} of them)" for word, group in groups.items()
@@ -94,7 +94,7 @@ def _families(names: Iterable[str]) -> str:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(str(path), [f"not valid TOML: {error}"]) from error
     except RecursionError as error:
@@ -106,7 +106,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _based_here(recipe: Recipe, overrides: Iterable[Override]) -> Recipe:
-    """File names given by ``--set`` count from the current folder: make them absolute."""
+    """File names in ``--set`` are relative to the current folder: make them absolute."""
     corpus = [override.keys for override in overrides if override.keys[0] == "corpus"]
     if not corpus:
         return recipe

@@ -14,7 +14,7 @@ from stackc.recipe.wording import show
 
 @attrs.frozen
 class Override:
-    """One ``KEY=VALUE``, read: the keys of its path and the value."""
+    """One parsed ``KEY=VALUE``: the keys of its path and the value."""
 
     text: str
     keys: tuple[str, ...]
@@ -22,10 +22,10 @@ class Override:
 
 
 def parse_override(text: str, problems: Problems) -> Override | None:
-    """Read ``level.1.windowing.bits=12``.
+    """Parse an override such as ``level.1.windowing.bits=12``.
 
-    The value is TOML (``12``, ``0.5``, ``true``, ``"text"``, ``["a", "b"]``, ``{backend = "unigram"}``); what
-    is no TOML is taken as text, so that ``corpus.train=data/*.txt`` needs no quotes.
+    The value is TOML (``12``, ``0.5``, ``true``, ``"text"``, ``["a", "b"]``, ``{backend = "unigram"}``); a value that
+    is not TOML is treated as text, so that ``corpus.train=data/*.txt`` needs no quotes.
     """
     path, equals, written = text.partition("=")
     keys = tuple(key.strip() for key in path.split("."))
@@ -44,7 +44,7 @@ def parse_override(text: str, problems: Problems) -> Override | None:
 
 
 def apply_override(data: dict[str, Any], override: Override, problems: Problems) -> None:
-    """Set the value in `data`. Tables that are missing on the way are made: structuring tells if they lead nowhere."""
+    """Set the value in `data`. Missing tables are created: structuring reports those that a recipe does not have."""
     place: Any = data
     for depth, key in enumerate(override.keys[:-1]):
         where = ".".join(override.keys[: depth + 1])
@@ -70,7 +70,7 @@ def _item(items: list[Any], key: str, where: str, problems: Problems) -> Any:
 
 
 def _number(items: Sequence[Any], key: str, where: str, problems: Problems) -> int | None:
-    """The place in `items` that `key` names: counted from 1, or by the item's name."""
+    """The index in `items` that `key` names, by number starting at 1 or by the item's name."""
     if key.isascii() and key.isdigit() and 1 <= int(key) <= len(items):
         return int(key) - 1
     names = [item.get("name", f"M{at}") if isinstance(item, dict) else None for at, item in enumerate(items, 1)]

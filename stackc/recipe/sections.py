@@ -1,4 +1,4 @@
-"""The sections of a recipe, structured and checked; how they turn back into plain data and into hash keys."""
+"""The sections of a recipe, structured and checked, and their conversion to plain data and to hash keys."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Chosen:
     """A part that the recipe names, with its configuration.
 
     Attributes:
-        part: as registered.
-        config: an instance of ``part.config``, file names as written in the recipe.
+        part: the registered part.
+        config: an instance of ``part.config``, with file names as written in the recipe.
         where: the level's name, or "corpus".
     """
 
@@ -40,11 +40,11 @@ class Chosen:
         return blame(self.where, self.part)
 
     def make(self, base: Path = Path()) -> Any:
-        """Call the part's factory. File names in the configuration count from `base`, the recipe's folder.
+        """Call the part's factory. File names in the configuration are relative to `base`, the recipe's folder.
 
         Raises:
-            MissingPackageError: the part needs a package that does not import.
-            PartError: the factory fails, or makes what is no part of its kind.
+            MissingPackageError: the part needs a package that cannot be imported.
+            PartError: the factory fails, or returns an object that is not a part of its kind.
         """
         try:
             with blaming(self.who, "its factory"):
@@ -55,22 +55,24 @@ class Chosen:
             if not isinstance(error.__cause__, ImportError):
                 raise
             text = " ".join(str(error.__cause__).split())
-            raise MissingPackageError(f"{self.who} needs what does not import: {text}; install it") from error
+            raise MissingPackageError(
+                f"{self.who} needs a package that cannot be imported: {text}; install it"
+            ) from error
         problems = made_problems(self.part, self.config, made)
         if problems:
             raise PartError(f"{self.who}: {'; '.join(problems)}")
         return made
 
     def cost(self, alphabet: int, settings: Any, base: Path = Path()) -> Cost:
-        """What a model costs, by its configuration; `base` as of `make`. Raises `PartError` where it says no cost."""
+        """The cost of a model, from its configuration; `base`: see `make`. Raises `PartError` if it is not a `Cost`."""
         with blaming(self.who, "cost"):
             cost = based(self.config, base).cost(alphabet, settings)
         if not isinstance(cost, Cost):
-            raise PartError(f"{self.who}: cost gave a {type(cost).__name__}, not a stackc.api.Cost")
+            raise PartError(f"{self.who}: cost returned a {type(cost).__name__}, not a stackc.api.Cost")
         return cost
 
     def key(self) -> dict[str, Any]:
-        """All of it that affects bits, as data that JSON can hold."""
+        """Everything in it that affects bits, as data that JSON can hold."""
         return {
             "name": self.name,
             "distribution": self.part.distribution,
@@ -87,7 +89,7 @@ class CorpusSection:
     segment: int
 
     def key(self) -> dict[str, Any]:
-        """Bit-affecting data; what the files hold enters by `Reader.fingerprint`."""
+        """Bit-affecting data. The content of the files is not included: it enters keys through `Reader.fingerprint`."""
         return {"reader": self.reader.key(), "segment": self.segment}
 
 
@@ -96,12 +98,12 @@ class LevelSection:
     """One ``[[level]]``.
 
     Attributes:
-        name: what it is called; its folder's name.
-        alphabet: A of the symbols that it reads (256 at the first level).
-        model: None where the coder needs none.
-        train: the structured ``[level.train]``; None where the model has nothing to train.
-        token_bits: bits of a token; it hands on an alphabet of 2^token_bits.
-        vocabulary: the alphabet that it hands on in place of that, where the coder names one.
+        name: the level's name, and the name of its folder.
+        alphabet: A, the alphabet of the symbols that it reads (256 at the first level).
+        model: None if the coder needs no model.
+        train: the structured ``[level.train]``; None if the model has no training settings.
+        token_bits: bits per token; the token alphabet is 2^token_bits.
+        vocabulary: the token alphabet instead, if the coder sets one; else None.
     """
 
     name: str
@@ -120,7 +122,7 @@ class LevelSection:
     def to_dict(self) -> dict[str, Any]:
         windowing = plain_part("kind", self.windowing)
         if self.model is None:
-            windowing.pop("context", None)  # loading refuses it where it has no effect
+            windowing.pop("context", None)  # loading refuses it if it has no effect
         return {
             "name": self.name,
             **_model_tables(self.model, self.train),
@@ -130,7 +132,7 @@ class LevelSection:
         }
 
     def key(self) -> dict[str, Any]:
-        """All of the level that affects bits; its name does not."""
+        """Everything in the level that affects bits; its name does not."""
         return {
             "alphabet": self.alphabet,
             "model": None if self.model is None else self.model.key(),
@@ -159,11 +161,11 @@ class TopSection:
 
 @attrs.frozen(kw_only=True)
 class Recipe:
-    """A whole recipe. Two are equal where they would build the same, wherever they were read from.
+    """A whole recipe. Two recipes are equal if they build the same stack, wherever they were read from.
 
     Attributes:
-        base: the folder that file names count from.
-        source: the file it was read from; None where it came from data.
+        base: the folder that file names are relative to.
+        source: the file that it was read from; None if it was made from data.
     """
 
     stack: StackSection
@@ -175,7 +177,7 @@ class Recipe:
     source: Path | None = attrs.field(default=None, eq=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data with every default written out; `recipe_from_dict` gives the same recipe back."""
+        """Plain data with all defaults written out; `recipe_from_dict` restores the recipe."""
         reader = plain_part("reader", self.corpus.reader)
         return {
             "stack": plain(self.stack),
@@ -186,14 +188,14 @@ class Recipe:
         }
 
     def chosen(self) -> list[Chosen]:
-        """Every part that it names: the reader, and level by level model, windowing and coder, then the top model."""
+        """Every part that it names: the reader, then model, windowing and coder of each level, then the top model."""
         found: list[Chosen | None] = [self.corpus.reader]
         for level in self.levels:
             found += [level.model, level.windowing, level.coder]
         return [one for one in (*found, self.top.model) if one is not None]
 
     def key(self) -> dict[str, Any]:
-        """All that affects bits, except the content of the corpus: data for canonical JSON."""
+        """Everything that affects bits, except the content of the corpus: data for canonical JSON."""
         return {
             "seed": self.stack.seed,
             "corpus": self.corpus.key(),
@@ -203,12 +205,12 @@ class Recipe:
 
 
 def settings_key(config: Any) -> dict[str, Any] | None:
-    """The bit-affecting fields of a configuration (None of None), as data that JSON can hold."""
+    """The bit-affecting fields of a configuration (None for None), as data that JSON can hold."""
     return None if config is None else {name: _plain_value(value, True) for name, value in hashed(config).items()}
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """Every field of a configuration, as data that TOML and JSON can hold; absent where it is None by default."""
+    """Every field of a configuration, as data that TOML and JSON can hold; omitted if it is None by default."""
     return {
         field.name: _plain_value(value, False)
         for field in attrs.fields(type(config))

@@ -1,4 +1,4 @@
-"""The tables and keys that belong to the recipe itself, not to a part: their fields, ranges and defaults."""
+"""The tables and keys that belong to the recipe itself and not to a part: their fields, ranges and defaults."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from attrs.validators import ge, in_, le
 from stackc.api.fields import bits, speed
 
 MAX_TOKEN_BITS = 20
-"""An alphabet of 2^20 is the largest that frequencies allow."""
+"""Frequencies allow alphabets of at most 2^20."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
 def _check_name(_instance: Any, _field: Any, value: str) -> None:
-    """Names become folders, and the NAME in ``--set level.NAME.…`` must not look like a number."""
+    """Names become folders, and NAME in ``--set level.NAME.…`` must not look like a number."""
     if not _NAME.fullmatch(value):
         raise ValueError("a name starts with a letter and holds at most 64 of A-Z a-z 0-9 . _ -")
 
@@ -26,8 +26,8 @@ def _check_name(_instance: Any, _field: Any, value: str) -> None:
 class StackSection:
     """``[stack]``"""
 
-    name: str = speed(check=_check_name, help="what the stack is called; it is built in runs/NAME")
-    seed: int = bits(0, check=[ge(0), le(2**63 - 1)], help="every random choice is a function of it and the step")
+    name: str = speed(check=_check_name, help="the name of the stack; it is built in runs/NAME")
+    seed: int = bits(0, check=[ge(0), le(2**63 - 1)], help="every random choice is a function of the seed and the step")
 
 
 @attrs.frozen(kw_only=True)
@@ -37,7 +37,7 @@ class SegmentTable:
     segment: int = bits(
         10_240,
         check=[ge(1), le(2**30)],
-        help="symbols in a segment, at every level: the pieces of a document that are coded independently",
+        help="symbols in a segment, at every level: a document is coded in segments, independently of each other",
     )
 
 
@@ -45,7 +45,7 @@ class SegmentTable:
 class NameTable:
     """The name of a level or of the top."""
 
-    name: str = speed(check=_check_name, help="what it is called; its folder's name")
+    name: str = speed(check=_check_name, help="its name, and the name of its folder")
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +53,7 @@ class TokensTable:
     """``[level.tokens]``"""
 
     bits: int = bits(
-        check=[ge(1), le(MAX_TOKEN_BITS)], help="bits of a token, 1 to 20: the next model reads an alphabet of 2^bits"
+        check=[ge(1), le(MAX_TOKEN_BITS)], help="bits per token, 1 to 20: the next model reads an alphabet of 2^bits"
     )
 
 
@@ -61,14 +61,18 @@ class TokensTable:
 class RunSection:
     """``[run]``: speed only; nothing here enters a hash."""
 
-    device: str = speed("auto", check=in_(("auto", "cpu", "cuda")), help="where models train: auto, cpu or cuda")
+    device: str = speed(
+        "auto", check=in_(("auto", "cpu", "cuda")), help="the device that models train on: auto, cpu or cuda"
+    )
     threads: int = speed(
-        1, check=[ge(1), le(1024)], help="threads inside one operation of a model, and of a compiled level"
+        1, check=[ge(1), le(1024)], help="threads inside one operation of a model, and in a compiled level"
     )
     lanes: int = speed(256, check=[ge(1), le(65_536)], help="windows or segments coded side by side")
     memory: int = speed(
-        1024, check=[ge(1), le(2**20)], help="megabytes that compiling a level may take; a larger one is not compiled"
+        1024,
+        check=[ge(1), le(2**20)],
+        help="megabytes that compiling a level may take; a level that takes more is not compiled",
     )
     shard_from: int = speed(
-        500_000_000, check=ge(1), help="parameters from which on several ranks hold a part of the model each (FSDP2)"
+        500_000_000, check=ge(1), help="a model of at least this many parameters is sharded among the ranks (FSDP2)"
     )

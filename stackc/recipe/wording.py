@@ -1,4 +1,4 @@
-"""The words of recipe errors: ``0 is below 1``, ``unknown key; did you mean 'bits'?``"""
+"""Phrases of recipe errors: ``0 is below 1``, ``unknown key; did you mean 'bits'?``"""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def show(value: object) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """What to say of a key that a table does not have."""
+    """The phrase for a key that a table does not have."""
     names = sorted(known)
     near = difflib.get_close_matches(key, names, n=1)
     return "unknown key; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}")
 
 
 def one_of(value: object, allowed: Iterable[object]) -> str:
-    """What to say of a value that is none of the allowed ones."""
+    """The phrase for a value that is not one of the allowed values."""
     choices = list(allowed)
     near = difflib.get_close_matches(str(value), [str(choice) for choice in choices], n=1)
     hint = f"; did you mean {show(near[0])}?" if near else ""
@@ -33,7 +33,7 @@ def one_of(value: object, allowed: Iterable[object]) -> str:
 
 
 def reason(error: Exception, field: str, value: object) -> str:
-    """What an attrs validator found wrong, without the field's name, which the path has already."""
+    """The problem that an attrs validator found, without the field's name, which is already in the path."""
     text = str(error.args[0] if error.args else error)
     comparison = _COMPARISON.search(text)
     if comparison:

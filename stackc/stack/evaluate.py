@@ -1,4 +1,4 @@
-"""Held-out figures of every level, and whether the text comes back (docs/concepts.md, "Figures").
+"""Figures of every level on held-out text, and whether the text decodes (docs/concepts.md, "Figures").
 
 All figures divide by the bytes of the source, counted before anything is encoded.
 """
@@ -19,27 +19,28 @@ from stackc.coding.verify import not_restored
 from stackc.stack.store import bytes_chunk
 
 SIZES = ("parameters", "body_ops", "softmax_ops")
-"""Of `Cost`, which a predictor may know better."""
+"""Fields of `Cost` that a predictor may know more exactly."""
 
 
 @attrs.frozen(kw_only=True)
 class LevelFigures:
-    """One row of the table: a level, or the top model (which makes no tokens).
+    """One row of the table: a level, or the top model (which has no tokens).
 
     Attributes:
-        name: of the level or the top model.
-        tokens: what the level makes of the text; None for the top model.
-        token_bits: log2 of the alphabet of those tokens; for the top model, of the tokens that it reads.
-        bytes_per_token: source bytes / tokens; for the top model, of the tokens that it reads.
-        uncut_bytes_per_token: bytes a token of the same level without its windowing's forced cuts; None without any.
-        coded_bits_per_byte: tokens x bits a token / source bytes; None for the top model.
-        model_bits_per_byte: the frozen model over the symbols it reads, contexts of a whole segment.
-        coding_bits_per_byte: the same model in the contexts in which it codes.
+        name: name of the level or the top model.
+        tokens: number of the level's tokens; None for the top model.
+        token_bits: log2 of the token alphabet; for the top model, of the tokens that it reads.
+        bytes_per_token: source bytes / tokens; for the top model, the tokens that it reads.
+        uncut_bytes_per_token: bytes per token of the same level without its windowing's forced cuts; None if it has
+            none.
+        coded_bits_per_byte: tokens x bits per token / source bytes; None for the top model.
+        model_bits_per_byte: cost of the symbols under the frozen model, with contexts of a whole segment.
+        coding_bits_per_byte: the same with the contexts in which the model codes.
         uniform_bits_per_byte: symbols x log2(alphabet) / source bytes.
-        unigram_bits_per_byte: the symbols under their frequencies in the training text.
-        parameters: of the model; 0 where the coder needs none.
-        ops_per_byte_body: operations a source byte without softmax, with all models below that must run.
-        ops_per_byte_softmax: operations a source byte of the softmaxes of the same models.
+        unigram_bits_per_byte: cost of the symbols under their frequencies in the training text.
+        parameters: parameters of the model; 0 without a model.
+        ops_per_byte_body: operations per source byte without softmax, including all lower models that must run.
+        ops_per_byte_softmax: operations per source byte in the softmaxes of the same models.
     """
 
     name: str
@@ -59,12 +60,12 @@ class LevelFigures:
 
 @attrs.frozen(kw_only=True)
 class Evaluation:
-    """Figures of held-out text, and whether decoding every level back gave it, byte for byte.
+    """Figures of held-out text, and whether decoding through all levels restored it, byte for byte.
 
     Attributes:
-        source_bytes: of the text.
-        documents: their number.
-        failure: who did not give back what, at the lowest level that did not; None where all came back.
+        source_bytes: size of the text.
+        documents: number of documents.
+        failure: what failed to decode at the lowest level that failed; None if everything decoded.
         levels: the rows.
     """
 
@@ -75,7 +76,7 @@ class Evaluation:
 
     @property
     def round_trip(self) -> bool:
-        """Whether decoding every level back gave the text."""
+        """Whether decoding through all levels restored the text."""
         return self.failure is None
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,15 +87,15 @@ class Evaluation:
 
 @attrs.frozen(kw_only=True)
 class Measured:
-    """What `evaluate` is told of one model: a level's, or the top one.
+    """One input of `evaluate`: a level, or the top model.
 
     Attributes:
-        name: of the level.
-        alphabet: of the symbols that it reads.
+        name: name of the level or the top model.
+        alphabet: alphabet of the symbols that it reads.
         segment: symbols in a segment.
-        counts: int64[A], the symbols of the training text.
+        counts: int64[A], counts of the symbols in the training text.
         cost: parameters and operations; None without a model.
-        load: gives the frozen model; None without one.
+        load: returns the frozen model; None without a model.
         level: None for the top model.
     """
 
@@ -110,19 +111,19 @@ class Measured:
 def evaluate(
     measured: list[Measured], documents: list[bytes], report: Callable[[str], None] = lambda stage: None
 ) -> Evaluation:
-    """Measure every level on documents, and decode all of them back.
+    """Measure every level on documents, and decode all of them.
 
     Args:
         measured: the levels, lowest first, then the top model.
-        documents: held-out text, each document coded alone.
-        report: told what is being done, for progress.
+        documents: held-out text; each document is coded independently.
+        report: receives the name of each step, for progress.
     """
     chunk = bytes_chunk(documents)
     source_bytes = int(chunk.source_bytes.sum())
     symbols: Symbols = chunk.symbols
     offsets = chunk.offsets
     rows: list[LevelFigures] = []
-    body = softmax = 0.0  # operations of all models below that must run
+    body = softmax = 0.0  # operations of all lower models that must run
     failure: str | None = None
     for one in measured:
         level = one.level
@@ -159,7 +160,7 @@ def evaluate(
 
 
 def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: int) -> float | None:
-    """Bytes a token where no cut is forced."""
+    """Bytes per token if no cut is forced; None if the windowing forces none."""
     if level is None or level.spec.windowing.cuts is None:
         return None
     return _per_byte(source_bytes, len(level.without_cuts().encode(symbols, offsets).tokens))
@@ -168,7 +169,7 @@ def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: 
 def _model_figures(
     one: Measured, symbols: Symbols, offsets: Int64, starts: Int64 | None, source_bytes: int
 ) -> dict[str, Any]:
-    """The model's sizes, and what it pays in contexts of a whole segment, and in those in which it codes."""
+    """The model's sizes, and its bits per byte in contexts of a whole segment and in the contexts in which it codes."""
     if one.load is None or one.cost is None:
         none = {"model_bits_per_byte": None, "coding_bits_per_byte": None}
         return {"parameters": 0, "body_ops": 0, "softmax_ops": 0, **none}
@@ -181,5 +182,5 @@ def _model_figures(
 
 
 def _per_byte(amount: float, units: int) -> float | None:
-    """amount / units; None where there is nothing to divide by (an empty file)."""
+    """amount / units; None if `units` is 0 (an empty file)."""
     return amount / units if units else None

@@ -1,4 +1,8 @@
-"""Finds the stack that a `.stk` file was written with, by the hash in its header."""
+"""Finds the stack that a `.stk` file was written with, by the hash in its header.
+
+By hash and not by a path or name: a file and its stack stay together wherever they are moved, and no option of
+`compress` has to be repeated.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from stackc.stack.stack import PATH_VARIABLE, Stack
 
 
 def places() -> list[Path]:
-    """Folders that are stacks or hold stacks: those of STACKC_PATH, then ``runs`` here."""
+    """Folders that are stacks or hold stacks: the folders of STACKC_PATH, then ``runs`` in the current folder."""
     named = os.environ.get(PATH_VARIABLE, "").split(os.pathsep)
     return [*(expanded(name) for name in named if name), Path("runs")]
 
@@ -26,7 +30,7 @@ def stacks(folders: list[Path], problems: list[str]) -> Iterator[Path]:
     """The stacks among `folders` and directly inside them.
 
     Args:
-        problems: told of folders that cannot be read.
+        problems: receives a line for each folder that cannot be read.
     """
     for folder in folders:
         try:
@@ -44,19 +48,19 @@ def stacks(folders: list[Path], problems: list[str]) -> Iterator[Path]:
 
 
 def copies(header: Header) -> Iterator[Path]:
-    """The stacks of this hash in STACKC_PATH and ./runs, in their order.
+    """The stacks of the header's hash in STACKC_PATH and ./runs, in this order.
 
     Raises:
-        ContainerError: there is none, at the end. Names what could not be looked into.
+        ContainerError: at the end, if there was none. Names the folders that could not be read.
     """
     wanted = header.stack.hex()
-    looked, found = 0, False
+    searched, found = 0, False
     problems: list[str] = []
     for folder in stacks(places(), problems):
-        looked += 1
+        searched += 1
         try:
             right = stack_sha256(manifest_alone(folder)) == wanted
-        except (ArtifactError, OSError) as error:  # a broken stack beside the one that is looked for
+        except (ArtifactError, OSError) as error:  # a broken stack must not hide the right one
             problems.append(str(error))
             continue
         if right:
@@ -65,17 +69,17 @@ def copies(header: Header) -> Iterator[Path]:
     if not found:
         seen = f" ({'; '.join(problems)})" if problems else ""
         raise ContainerError(
-            f"written with the stack {wanted[:16]}…, which is none of the {looked} in {PATH_VARIABLE} and ./runs: "
+            f"written with the stack {wanted[:16]}…, not found among the {searched} in {PATH_VARIABLE} and ./runs: "
             f"name its folder with --stack{seen}"
         )
 
 
 Warn = Callable[[str], None]
-"""Told of a damaged copy of the right stack that was passed over."""
+"""Receives one line about a damaged copy of the right stack that was skipped."""
 
 
 def warned(text: str) -> None:
-    """A `Warn` for programs."""
+    """A `Warn` for programs: a Python warning."""
     warnings.warn(text, stacklevel=2)
 
 
@@ -83,12 +87,12 @@ def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, 
     """The stack whose hash the header names: the first copy that can be opened.
 
     Args:
-        given: look at this one only.
-        whole: open all parts that decoding needs, too.
+        given: use this stack and search for none.
+        whole: also open all parts that decoding needs.
 
     Raises:
-        ContainerError: there is none.
-        StackcError: it is there, and no copy can be opened: why the first cannot.
+        ContainerError: no such stack.
+        StackcError: no copy of the stack can be opened: the error of the first.
     """
     if given is not None:
         return given
@@ -105,7 +109,7 @@ def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, 
             failed.append(StackcError(f"{error.filename or folder}: cannot read ({error.strerror or error})"))
             continue
         for why in failed:
-            warn(f"{why}; the copy in {folder} is taken")
+            warn(f"{why}; the copy in {folder} is used")
         return stack
     raise failed[0]
 

@@ -1,6 +1,6 @@
-"""The lower levels of a stack as a folder of their own: what coding to their tokens needs and nothing else.
+"""The lower levels of a stack as a separate folder: the files that coding to their tokens needs and nothing else.
 
-The manifest stays that of the whole stack, so that the parts are still held against it.
+The manifest is copied unchanged from the whole stack: the parts can still be checked against its hashes.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from stackc.stack.manifest import MANIFEST, coding_parts, is_manifest, read_mani
 from stackc.stack.stack import Stack
 
 SUBFOLDER = "stack"
-"""Where a tokenizer's folder keeps its levels."""
+"""The subfolder of a tokenizer's folder that holds its levels."""
 
 CONFIG = "tokenizer_config.json"
-"""Beside `SUBFOLDER`: what transformers wrote of the tokenizer."""
+"""Next to `SUBFOLDER`: the tokenizer's settings, written by transformers."""
 
 
 def open_levels(folder: Path, level: str | None) -> Stack:
-    """The stack in `folder`, of which only the levels up to `level` need to be there.
+    """The stack in `folder`; only the levels up to `level` need to exist.
 
     Args:
         level: None: the last.
 
     Raises:
-        StackcError: no stack, a damaged one, no such level, or one whose model answers on one machine only.
+        StackcError: no stack, a damaged stack, no such level, or a level whose model is not portable.
     """
     if folder.is_file():
-        raise ArtifactError(f"{folder}: a file; a stack is a folder, such as `stackc build` makes")
+        raise ArtifactError(f"{folder}: is a file; a stack is a folder, as written by `stackc build`")
     if level is None and (folder / MANIFEST).is_file():
         made = read_json(folder / MANIFEST, "manifest").get("levels")
         if isinstance(made, list) and made and isinstance(made[-1], dict) and isinstance(made[-1].get("name"), str):
@@ -43,25 +43,25 @@ def open_levels(folder: Path, level: str | None) -> Stack:
         if saved in (None, level):
             raise
         raise StackcError(
-            f"{folder}: a tokenizer's, saved with the levels up to {saved}; take level={saved!r}, or save one of "
-            f"{level} from the stack itself"
+            f"{folder}: belongs to a tokenizer that was saved with the levels up to {saved}; use level={saved!r}, or "
+            f"save a tokenizer of {level} from the stack itself"
         ) from error
     if not stack.recipe.levels:
-        raise StackcError(f"{folder}: a stack without levels makes no tokens; its top model reads bytes")
+        raise StackcError(f"{folder}: a stack without levels has no tokens; its top model reads bytes")
     for made in stack.manifest["levels"][: stack.level_index(level)]:
         if not made["compiled"] and made["portability"] != "portable":
             raise StackcError(
-                f"{folder}: the model of {made['name']} answers alike only on the "
-                f"{made['portability'].replace('-', ' ')}; a tokenizer must travel: "
-                "compile the level, or give it a model that is portable"
+                f"{folder}: the predictions of the model of {made['name']} are the same only on the "
+                f"{made['portability'].replace('-', ' ')}; a tokenizer must work everywhere: "
+                "compile the level, or use a portable model"
             )
-    for one in stack.levels:  # damage is found now, not in the middle of a training
+    for one in stack.levels:  # damage is found now, not in the middle of training
         _ = one.route  # loads the model if coding runs it
     return stack
 
 
 def _saved_level(folder: Path) -> str | None:
-    """The level that a tokenizer's folder was saved for; None: `folder` is no part of one."""
+    """The level that a tokenizer's folder was saved for; None if `folder` is not part of a tokenizer's."""
     config = folder.resolve().parent / CONFIG
     if folder.resolve().name != SUBFOLDER or not config.is_file():
         return None
@@ -70,10 +70,10 @@ def _saved_level(folder: Path) -> str | None:
 
 
 def copy_levels(source: Path, level: str, target: Path) -> list[Path]:
-    """Copy the manifest and the parts that the levels up to `level` need; the manifest comes last.
+    """Copy the manifest and the parts that the levels up to `level` need; the manifest is written last.
 
     Raises:
-        ArtifactError: the folder cannot be written, or holds what is not a stack's.
+        ArtifactError: the folder cannot be written, or holds files that do not belong to a stack.
     """
     manifest = read_manifest(source, upto=level)
     names = [*coding_parts(manifest, upto=level), MANIFEST]
@@ -93,11 +93,16 @@ def copy_levels(source: Path, level: str, target: Path) -> list[Path]:
 
 
 def _check_replaceable(target: Path, name: str, manifest: dict[str, Any]) -> None:
-    """Refuse to replace what is not a stack's. Of a save that was killed, or that another process is at, the parts are
-    there before the manifest."""
+    """Raise `ArtifactError` for a file that does not belong to a stack.
+
+    While another process saves, or after a save was killed, parts exist without a manifest: they are known by their
+    hash.
+    """
     path = target / name
     if not os.path.lexists(path) or (name != MANIFEST and is_manifest(target / MANIFEST)):
         return
     ours = is_manifest(path) if name == MANIFEST else sha256_file(path) == manifest["parts"][name]["sha256"]
     if not ours:
-        raise ArtifactError(f"{path}: is there already, and not a stack's; move it, or save to another folder")
+        raise ArtifactError(
+            f"{path}: exists already and does not belong to a stack; move it, or save to another folder"
+        )

@@ -1,7 +1,7 @@
-"""The manifest of a stack: what it is made of, by SHA-256. It is untrusted: every value is held against its kind.
+"""The manifest of a stack: its recipe, its parts and their SHA-256. It is untrusted: every value is checked.
 
-A stack is named by the hash of what decoding needs (`stack_sha256`). Corpus, tokens, float weights, counts and the
-report may be missing from a stack that only codes.
+A stack is named by the hash of everything that decoding needs (`stack_sha256`). Corpus, tokens, float weights, counts
+and the report may be missing from a stack that is only used for coding.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 
 MAX_NAME = 200
-"""Characters of a part's path, at most: every file system takes that."""
+"""The most characters in a part's path: every file system accepts that."""
 
 _CODING = ("frozen", "coder", "dictionary")
 """Folders of a level or a top model that coding reads."""
@@ -29,13 +29,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_manifest(folder: Path, upto: str | None = None) -> dict[str, Any]:
-    """The manifest of the stack in `folder`, every value of the right kind, and the parts that coding needs there.
+    """The manifest of the stack in `folder`, after checking its values and that the parts for coding exist.
 
     Args:
-        upto: the level above which nothing needs to be there; None: all of the stack is.
+        upto: the last level whose parts must exist; None: those of the whole stack.
 
     Raises:
-        ArtifactError: no stack, a damaged one, or one of a newer format.
+        ArtifactError: no stack, a damaged stack, or a newer format.
     """
     manifest = manifest_alone(folder)
     needed = set(coding_parts(manifest, upto))
@@ -48,10 +48,10 @@ def read_manifest(folder: Path, upto: str | None = None) -> dict[str, Any]:
 
 
 def manifest_alone(folder: Path) -> dict[str, Any]:
-    """The manifest, whatever there is of the parts.
+    """The manifest, whether or not the parts exist.
 
     Raises:
-        ArtifactError: no stack, or one whose manifest is damaged or of a newer format.
+        ArtifactError: no stack, or a manifest that is damaged or of a newer format.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -71,7 +71,7 @@ def manifest_alone(folder: Path) -> dict[str, Any]:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file is a manifest of stackc's, of whatever stack; a link to one is not."""
+    """Whether a file is the manifest of any stack; a link to a manifest is not."""
     if path.is_symlink() or not path.is_file():
         return False
     try:
@@ -83,10 +83,10 @@ def is_manifest(path: Path) -> bool:
 
 
 def coding_parts(manifest: dict[str, Any], upto: str | None = None) -> Iterator[str]:
-    """The parts that decoding needs: of a compiled level its dictionary and tables, of others the frozen model.
+    """The parts that decoding needs: the dictionary and tables of a compiled level, the frozen model of any other.
 
     Args:
-        upto: the last level that is asked for; None: all of them and the top model.
+        upto: the last level; None: all levels and the top model.
     """
     for name, compiled in _coders(manifest):
         for part in manifest["parts"]:
@@ -99,30 +99,30 @@ def coding_parts(manifest: dict[str, Any], upto: str | None = None) -> Iterator[
 
 
 def check_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: str) -> None:
-    """Raise `ArtifactError` unless what is in these folders of level or top `owner` is what the manifest says."""
+    """Raise `ArtifactError` unless the files in these folders of level or top `owner` match the manifest."""
     for name, part in manifest["parts"].items():
         chosen = name.split("/")[0] == owner and name.split("/")[1] in kinds
         if chosen and (folder / name).is_file() and sha256_file(folder / name) != part["sha256"]:
-            raise ArtifactError(f"{folder / name}: not what the manifest says (SHA-256); build the stack again")
+            raise ArtifactError(f"{folder / name}: SHA-256 does not match the manifest; build the stack again")
 
 
 def stack_sha256(manifest: dict[str, Any]) -> str:
-    """The name of a stack: the SHA-256 of all that decides what its tokens and payloads mean (docs/format.md).
+    """The name of a stack: the SHA-256 of everything that decides what its tokens and payloads mean (docs/format.md).
 
-    Names, training, corpus and machine do not enter: two builds that code alike are one stack.
+    Names, training, corpus and machine are not included: two builds that code identically are one stack.
 
     Raises:
-        ArtifactError: a recipe that is not whole.
+        ArtifactError: an incomplete recipe.
     """
     try:
         text = json.dumps(_meaning(manifest), sort_keys=True, separators=(",", ":"))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"a manifest whose recipe is not whole ({error}); build the stack again") from error
+        raise ArtifactError(f"the recipe in the manifest is incomplete ({error}); build the stack again") from error
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _meaning(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What `stack_sha256` hashes. Raises `KeyError`, `TypeError` or `ValueError` for a recipe that is none."""
+    """The data that `stack_sha256` hashes. Raises `KeyError`, `TypeError` or `ValueError` for an invalid recipe."""
     recipe, parts = manifest["recipe"], manifest["parts"]
     needed = sorted(coding_parts(manifest))
     return {
@@ -158,7 +158,7 @@ def _owner(part: str) -> str:
 
 
 # --------------------------------------------------------------------------------------------------
-# What every value must be
+# The type of every value
 
 
 def _table(**fields: type) -> Callable[[Any], bool]:
@@ -172,11 +172,10 @@ _part = _table(sha256=str, bytes=int)
 
 
 def _is_part(name: str, value: Any) -> bool:
-    """A part's path stays inside the stack's folder, one file below a stage's folder."""
+    """Whether a part's path stays inside the stack's folder, below a stage's folder, and its entry is valid."""
     path = PurePosixPath(name)
     inside = not path.is_absolute() and len(path.parts) >= 2 and ".." not in path.parts
-    plain = "\\" not in name and ":" not in name and name.isprintable() and str(path) == name
-    plain = plain and len(name) <= MAX_NAME
+    plain = name.isprintable() and not set(name) & set("\\:") and str(path) == name and len(name) <= MAX_NAME
     return inside and plain and _part(value) and value["bytes"] >= 0 and bool(_SHA256.fullmatch(value["sha256"]))
 
 

@@ -1,7 +1,8 @@
-"""Levels and models opened from the folders of a stack."""
+"""Opens levels and models from the folders of a stack."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,11 +22,11 @@ from stackc.stack.evaluate import Measured
 from stackc.stack.runtime import Runtime
 
 LANE_COUNTS = 1 << 25
-"""Frequencies of all lanes together: a row has one for every symbol of the alphabet."""
+"""The most frequencies of all lanes together: a row has one per symbol of the alphabet."""
 
 
 def lanes_for(alphabet: int, runtime: Runtime) -> int:
-    """Lanes whose rows of frequencies fit in memory."""
+    """The number of lanes whose rows of frequencies fit in memory."""
     return max(1, min(runtime.lanes, LANE_COUNTS // alphabet))
 
 
@@ -44,9 +45,9 @@ def open_level(
 
     Args:
         compiled: whether it has a dictionary.
-        written_on: where its tokens are from, if its model's answers do not travel.
-        check: called before the model is loaded, which a compiled level does only to be measured.
-        again: as of `Level`.
+        written_on: the machine that wrote its tokens, if its model is not portable.
+        check: called before the model is loaded; a compiled level loads it only for measuring.
+        again: see `Level`.
     """
     coder = section.coder.make()
     if has_tables(coder):
@@ -56,7 +57,7 @@ def open_level(
     if compiled:
         dictionary = Dictionary.load(folder / "dictionary" / "dictionary.safetensors", section.alphabet)
         if (bits := section.windowing.make().bits) is not None and len(dictionary) > 1 << bits:
-            raise ArtifactError(f"{folder}: a dictionary of {len(dictionary)} texts for codes of {bits} bits")
+            raise ArtifactError(f"{folder}: a dictionary of {len(dictionary)} texts does not fit codes of {bits} bits")
 
     def load_predictor() -> Predictor:
         check()
@@ -64,7 +65,7 @@ def open_level(
         here = host(predictor.portability)
         if written_on and here != written_on:
             raise ArtifactError(
-                f"{section.name}: its model's answers are {predictor.portability}; the stack was built on "
+                f"{section.name}: its model's predictions are {predictor.portability}; the stack was built on "
                 f"{written_on}, this is {here}: decode there"
             )
         return predictor
@@ -79,7 +80,7 @@ def level_spec(
     coder: AnyCoder,
     load_predictor: Callable[[], Predictor] | None = None,
 ) -> LevelSpec:
-    """What a section of the recipe says of its level, whether or not its parts exist yet."""
+    """The spec that a section of the recipe describes, whether or not its parts exist yet."""
     return LevelSpec(
         name=section.name,
         alphabet=section.alphabet,
@@ -108,24 +109,18 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
 
 
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:
-    """All models of a stack, as `evaluate` wants them."""
-    rows = []
+    """All models of a stack, as input of `evaluate`."""
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
-    for section, level in zip(sections, (*levels, None), strict=True):
-        load = top if level is None else _lazily(level)
-        rows.append(
-            Measured(
-                name=section.name,
-                alphabet=section.alphabet,
-                segment=recipe.corpus.segment,
-                counts=read_tensors(folder / section.name / "counts" / "counts.safetensors")["counts"],
-                cost=section.model.cost(section.alphabet, section.train) if section.model else None,
-                load=load if section.model else None,
-                level=level,
-            )
+    loads: list[Callable[[], Predictor]] = [*(functools.partial(getattr, level, "predictor") for level in levels), top]
+    return [
+        Measured(
+            name=section.name,
+            alphabet=section.alphabet,
+            segment=recipe.corpus.segment,
+            counts=read_tensors(folder / section.name / "counts" / "counts.safetensors")["counts"],
+            cost=section.model.cost(section.alphabet, section.train) if section.model else None,
+            load=load if section.model else None,
+            level=level,
         )
-    return rows
-
-
-def _lazily(level: Level) -> Callable[[], Predictor]:
-    return lambda: level.predictor
+        for section, level, load in zip(sections, (*levels, None), loads, strict=True)
+    ]

@@ -1,7 +1,7 @@
-"""What commands may write over. One rule: never an input, and what is there already only with ``--force``.
+"""Which files commands may overwrite. One rule: never an input, and an existing file only with ``--force``.
 
-Devices, pipes and streams such as ``/dev/null`` and ``/dev/stdout`` are written to, not replaced: they may be there. A
-stream that leads to a file which is read is refused as that file is.
+Devices, pipes and streams such as ``/dev/null`` and ``/dev/stdout`` are written to, not replaced, so they may exist. A
+stream that leads to an input file is refused like the file itself.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from stackc.stack.manifest import MANIFEST
 
 
 def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
-    """Refuse a file that a command must not write, before it does anything.
+    """Refuse an output that a command must not write, before it does anything.
 
     Args:
-        out: what would be written.
-        inputs: what the command reads: files, and folders of stacks, which stand for their parts; None is passed over.
-        force: whether what is there may be replaced.
+        out: the output.
+        inputs: the files that the command reads; the folder of a stack represents its parts; None is ignored.
+        force: whether an existing file may be replaced.
 
     Raises:
-        StackcError: `out` is one of the inputs; it is a folder; it is there already, and not `force`.
+        StackcError: `out` is one of the inputs; it is a folder; it exists already, without `force`.
     """
     special, file = is_special(out), moved(out)
     if special and not file.is_file():
@@ -49,7 +49,7 @@ def check_output(out: Path, *inputs: Path | None, force: bool) -> None:
 
 
 def check_target(out: Path | None, *inputs: Path | None, force: bool) -> None:
-    """As `check_output`, before any work; None stands for standard output, which must be open and no terminal."""
+    """Same as `check_output`; None represents standard output, which must be open and not a terminal."""
     if out is not None:
         check_output(out, *inputs, force=force)
     else:
@@ -58,25 +58,25 @@ def check_target(out: Path | None, *inputs: Path | None, force: bool) -> None:
 
 @contextlib.contextmanager
 def open_output(out: Path | None, force: bool, inherited: Inherited | None = None) -> Iterator[IO[bytes]]:
-    """What a command writes bytes to: `write_atomically`, or standard output where `out` is None.
+    """The binary output of a command: `write_atomically`, or standard output if `out` is None.
 
     Args:
-        force: to a terminal too.
-        inherited: what a file takes over from others, see `write_atomically`.
+        force: write to a terminal too.
+        inherited: the rights and times that a file takes from its sources, see `write_atomically`.
     """
     with binary_output(force) if out is None else write_atomically(out, inherited) as file:
         yield file
 
 
 def check_distinct(outputs: Iterable[Path | None], sources: Iterable[Path | None] = ()) -> None:
-    """Refuse outputs of one command of which one would replace another, or a file that is still to be read.
+    """Refuse outputs of one command if one would replace another, or a file that is still to be read.
 
     Args:
-        outputs: files; None, devices and pipes are passed over.
-        sources: all that the command reads.
+        outputs: files; None, devices and pipes are ignored.
+        sources: all files that the command reads.
 
     Raises:
-        StackcError: two names that mean one file, as far as the system tells.
+        StackcError: two names of one file, as far as the system can tell.
     """
     read = {key: one for one in sources if one is not None for key in _identities(one)}
     taken: dict[tuple[object, ...], Path] = {}
@@ -93,7 +93,7 @@ def check_distinct(outputs: Iterable[Path | None], sources: Iterable[Path | None
 
 
 def _identities(path: Path) -> Iterator[tuple[object, ...]]:
-    """What two names of one file have in common: the file itself, or its name in its folder."""
+    """Keys that two names of one file share: the file itself, or its name in its folder."""
     with contextlib.suppress(OSError):
         found = path.stat()
         yield found.st_dev, found.st_ino
@@ -106,44 +106,43 @@ def output_path(out: str | Path) -> Path:
     """The path of an output as it was given.
 
     Raises:
-        StackcError: it ends in a slash, so that it means a folder, and there is none.
+        StackcError: it ends in a slash, which means a folder, and there is no such folder.
     """
     text = os.fspath(out)
     if text.endswith(os.sep) and not os.path.isdir(text):
-        raise StackcError(f"{text}: no such folder; make it first, or leave the slash out to name a file")
+        raise StackcError(f"{text}: no such folder; create it first, or omit the slash to name a file")
     return Path(text)
 
 
 def check_output_folder(out: Path, *inputs: Path, force: bool) -> None:
-    """The same for a folder that several files are written into; an empty one may be there.
+    """Same as `check_output` for a folder that several files are written into; an empty folder may exist.
 
     Raises:
-        ArtifactError: `out` cannot be written into.
-        StackcError: `out` is one of the inputs; it, or what it would be made in, is a file; there is something in it,
-            and not `force`.
+        ArtifactError: `out` is not writable.
+        StackcError: `out` is one of the inputs; it, or a parent, is a file; it is not empty, without `force`.
     """
     if any(_same(out, one) for one in inputs):
         raise StackcError(f"{out}: the output would replace its own source; name another with -o")
     check_folder(out)
     if not force and out.is_dir() and any(out.iterdir()):
-        raise StackcError(f"{out}: exists already, with files in it; --force overwrites those of the same names")
+        raise StackcError(f"{out}: exists already, with files in it; --force overwrites files of the same names")
 
 
-def check_folder(out: Path, *beside: Path) -> None:
-    """Refuse a folder that cannot be made, or that is there and cannot be written into. Makes nothing.
+def check_folder(out: Path, *files: Path) -> None:
+    """Refuse a folder that cannot be created, or that exists and is not writable. Creates nothing.
 
     Args:
         out: the folder.
-        beside: files that will be written too.
+        files: files that will be written too.
 
     Raises:
         ArtifactError: the system refuses it.
-        StackcError: it, or what it would be made in, is a file or one of `beside`.
+        StackcError: it, or a parent, is a file or one of `files`.
     """
     try:
-        out.is_dir()  # raises where the name is too long or the way there is closed
-        place = next(one for one in (out, *out.parents) if one in beside or os.path.lexists(one))
-        if place in beside or not place.is_dir():
+        out.is_dir()  # raises if the name is too long or a parent is not accessible
+        place = next(one for one in (out, *out.parents) if one in files or os.path.lexists(one))
+        if place in files or not place.is_dir():
             raise StackcError(f"{place}: is a file; name a folder")
         if not os.access(place, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -154,12 +153,12 @@ def check_folder(out: Path, *beside: Path) -> None:
 def _same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
-    except OSError:  # one of them is not there
+    except OSError:  # one of them does not exist
         return False
 
 
 def _parts(folder: Path) -> Iterator[Path]:
-    """The manifest of the stack in a folder and the files that it names."""
+    """The manifest of the stack in a folder and the files that it lists."""
     yield folder / MANIFEST
     try:
         parts = read_json(folder / MANIFEST, "manifest").get("parts")

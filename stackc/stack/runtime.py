@@ -1,4 +1,4 @@
-"""Where predictors run: the device, and how far answers that are not portable travel."""
+"""Settings of a session that affect speed only, and the device that predictors run on."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Runtime:
     """Speed-only settings of a session.
 
     Attributes:
-        device: "auto" (CUDA where torch sees one), "cpu" or "cuda".
-        threads: inside one operation of a model, and of a compiled level.
+        device: "auto" (CUDA if torch finds a device), "cpu" or "cuda".
+        threads: threads inside one operation of a model, and in a compiled level.
         lanes: windows or segments coded side by side.
         memory: megabytes that compiling a level may take; a level that takes more is not compiled.
-        shard_from: parameters from which on a model is shared out among the ranks that train it.
-        engine: what shards of a corpus are encoded by, "local" or "ray" (`stackc.pipeline.engines.choose`).
+        shard_from: a model of at least this many parameters is sharded among the ranks that train it.
+        engine: where shards of a corpus are encoded, "local" or "ray" (`stackc.pipeline.engines.choose`).
     """
 
     device: str = "auto"
@@ -36,15 +36,15 @@ class Runtime:
 
     @classmethod
     def of(cls, run: RunSection, **changes: Any) -> Runtime:
-        """As the recipe's ``[run]`` says, with changes."""
+        """The settings of the recipe's ``[run]``, with changes."""
         return attrs.evolve(cls(**attrs.asdict(run)), **changes)
 
     def resolve(self) -> Device:
-        """The device itself. Imports torch unless "cpu" was asked for; without torch, "auto" is the CPU.
+        """The device itself. Imports torch unless the setting is "cpu"; without torch, "auto" is the CPU.
 
         Raises:
-            MissingPackageError: CUDA was asked for and torch is missing.
-            StackcError: CUDA was asked for and there is none.
+            MissingPackageError: the setting is "cuda" and torch is missing.
+            StackcError: the setting is "cuda" and there is no CUDA device.
         """
         if self.device != "cpu" and self._sees_cuda():
             return Device(name="cuda", threads=self.threads)
@@ -58,5 +58,5 @@ class Runtime:
                 return False
             raise
         if self.device == "cuda" and not torch.cuda.is_available():
-            raise StackcError("--device cuda: torch sees no CUDA device here; use --device cpu, or auto")
+            raise StackcError("--device cuda: torch finds no CUDA device here; use --device cpu, or auto")
         return bool(torch.cuda.is_available())

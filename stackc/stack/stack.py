@@ -1,14 +1,14 @@
-"""A stack: levels, top model and the recipe they came from, as one folder (docs/concepts.md, "A stack on disk").
+"""A stack: levels, top model and their recipe, in one folder (docs/concepts.md, "A stack on disk").
 
-manifest.json                 format, recipe, plugins, SHA-256 of every part; written last, holds no times
+manifest.json                 format, recipe, plugins, SHA-256 of every part; written last, contains no times
 corpus/<split>/               the text as a symbol store
 <level>/counts/               symbol counts of the training text that the level reads
-<level>/model/  frozen/       float weights; the integers that code
-<level>/coder/  dictionary/   a coder's own tables; the level compiled
-<level>/tokens/<split>/       what the level made of the text: the next level's symbols
+<level>/model/  frozen/       float weights; the integers used for coding
+<level>/coder/  dictionary/   a coder's own tables; the compiled level
+<level>/tokens/<split>/       the level's tokens of the text: the next level's symbols
 <top>/counts/ model/ frozen/
-report/report.json            the figures of the held-out text
-logs/                         metrics.jsonl, TensorBoard events; no part of the stack
+report/report.json            figures of the held-out text
+logs/                         metrics.jsonl, TensorBoard events; not part of the stack
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 PATH_VARIABLE = "STACKC_PATH"
-"""Folders of stacks, in which `decompress` looks for the one that wrote a file (`stackc.stack.finding`)."""
+"""Names folders of stacks, in which `decompress` finds the stack that wrote a file (`stackc.stack.finding`)."""
 
 FILE_CODER = "arithmetic"
 """The coder of the top model in `.stk` files."""
@@ -56,11 +56,11 @@ class Stack:
 
     Args:
         folder: the stack's folder.
-        runtime: device, threads, lanes and memory; None: as the recipe's ``[run]`` says.
-        upto: the last level to open; what lies above it may be missing. None: all of them.
+        runtime: device, threads, lanes and memory; None: the settings of the recipe's ``[run]``.
+        upto: the last level to open; the files of higher levels may be missing. None: all levels.
 
     Raises:
-        ArtifactError: no stack there, one that is damaged, or one of a newer format.
+        ArtifactError: no stack, a damaged stack, or a newer format.
         RecipeError, PluginError: a part that is not installed.
     """
 
@@ -75,7 +75,7 @@ class Stack:
         self.runtime = runtime or Runtime.of(self.recipe.run)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled it is a folder and a hash; another process opens the stack again, and no other in its place."""
+        """A pickled stack is a folder and a hash: another process opens the same stack, and refuses a changed one."""
         return _reopened, (type(self), self.folder, self.runtime, self._upto, self.sha256)
 
     @property
@@ -84,12 +84,12 @@ class Stack:
 
     @property
     def sha256(self) -> str:
-        """The stack's name in `.stk` files: the hash of all that decoding needs (`stack_sha256`)."""
+        """The stack's name in `.stk` files: the hash of everything that decoding needs (`stack_sha256`)."""
         return stack_sha256(self.manifest)
 
     @once
     def levels(self) -> list[Level]:
-        """The levels, lowest first. Raises `ArtifactError` where a part is not what the manifest says."""
+        """The levels, lowest first. Raises `ArtifactError` if a part does not match the manifest."""
         made_levels = self.manifest["levels"][: self._opened]
         for name, compiled in ((made["name"], made["compiled"]) for made in made_levels):
             check_parts(self.folder, self.manifest, name, "coder", *(["dictionary"] if compiled else []))
@@ -109,7 +109,7 @@ class Stack:
 
     @once
     def top(self) -> Predictor:
-        """The frozen top model. Raises `ArtifactError` where a part is not what the manifest says."""
+        """The frozen top model. Raises `ArtifactError` if a part does not match the manifest."""
         check_parts(self.folder, self.manifest, self.recipe.top.name, "frozen")
         return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime)
 
@@ -120,7 +120,7 @@ class Stack:
 
     @once
     def codec(self) -> BlockCodec:
-        """Codes the blocks of `.stk` files: the levels, then the top model as a level with tokens of eight bits."""
+        """The codec of `.stk` files: the levels, then the top model as a level with tokens of eight bits."""
         from stackc.archive.codec import BlockCodec
 
         part = registry().get("coder", FILE_CODER)
@@ -141,55 +141,56 @@ class Stack:
         return BlockCodec(self.levels, top)
 
     def compress(self, source: IO[bytes], target: IO[bytes], **options: Any) -> Written:
-        """Write what `source` holds, to its end, to `target` as a `.stk` file; memory is bounded.
+        """Read `source` to its end and write it to `target` as a `.stk` file, in bounded memory.
 
         Args:
-            source: a binary stream; a pipe, a raw file or a non-blocking one will do.
-            target: another. It is not flushed.
-            options: of `stackc.archive.writer.compress`: block_size, verify, modified, report.
+            source: a binary stream, also a pipe, a raw file or a non-blocking one.
+            target: a binary stream. It is not flushed.
+            options: see `stackc.archive.writer.compress`: block_size, verify, modified, report.
         """
         from stackc.archive.writer import compress
 
         return compress(self.codec, bytes.fromhex(self.sha256), self.coder_version, source, target, **options)
 
     def decompress(self, source: IO[bytes], target: IO[bytes]) -> None:
-        """Write the original of the `.stk` file `source` to `target`. See `stackc.container` for ranges and salvage.
+        """Write the original of the `.stk` file `source` to `target`. See `stackc.decompress` for ranges.
 
         Raises:
-            ContainerError: damage, by block, or a file of another stack. What `target` holds then is only a part.
+            ContainerError: damage, with the block, or a file of another stack. `target` then holds only a part.
         """
         from stackc.archive.decoder import decompress_blocks
 
         decompress_blocks(source, target, self.codec_for)
 
     def codec_for(self, header: Header) -> BlockCodec:
-        """The codec for a file, after making sure that it gives here what it gave where the file was written.
+        """The codec for a file, after checking that it decodes here as on the machine that wrote the file.
 
         Raises:
-            ContainerError: another stack; another version of the coder; a model that predicts otherwise here.
+            ContainerError: another stack; another version of the coder; a model that predicts differently here.
         """
         wanted = header.stack.hex()
         if self.sha256 != wanted:
             raise ContainerError(
-                f"written with the stack {wanted[:16]}…; {self.folder} is {self.sha256[:16]}…: give the one that "
-                f"wrote it, or leave --stack out to look in {PATH_VARIABLE} and ./runs"
+                f"written with the stack {wanted[:16]}…; {self.folder} is {self.sha256[:16]}…: give the stack that "
+                f"wrote it, or omit --stack to search {PATH_VARIABLE} and ./runs"
             )
         if header.coder != self.coder_version:
             raise ContainerError(
-                f"coded with version {header.coder} of the coder 'arithmetic'; installed is version "
-                f"{self.coder_version}, which reads others: install the stackc that wrote it"
+                f"coded with version {header.coder} of the coder 'arithmetic'; the installed version "
+                f"{self.coder_version} cannot read it: install the stackc that wrote it"
             )
         codec = self.codec
         here = host(header.portability).encode()[:MAX_HOST].decode(errors="replace")
         if codec.portability != header.portability or here != header.host:
             raise ContainerError(
-                f"its models' answers are {header.portability}, and it was written on {header.host or 'any machine'}; "
-                f"here they are {codec.portability}, on {here or host('same-machine')}: decode it there"
+                f"its models' predictions are {header.portability}, and it was written on "
+                f"{header.host or 'any machine'}; here they are {codec.portability}, on "
+                f"{here or host('same-machine')}: decode it there"
             )
         return codec
 
     def level_index(self, name: str | None) -> int:
-        """How many levels to go through so that `name` is the last; None: all of them."""
+        """The number of levels up to and including `name`; None: all levels."""
         names = [section.name for section in self.recipe.levels]
         if name is None:
             return len(names)
@@ -198,16 +199,16 @@ class Stack:
         return names.index(name) + 1
 
     def token_alphabet(self, level: str | None = None) -> int:
-        """The alphabet of a level's tokens; None: of the last level's, or of bytes where there is no level."""
+        """The alphabet of a level's tokens; None: of the last level's, or of bytes if there are no levels."""
         chosen = self.levels[: self.level_index(level)]
         return chosen[-1].token_alphabet if chosen else 256
 
     def encode(self, data: bytes, level: str | None = None) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """The tokens of some bytes, taken as one document.
+        """The tokens of some bytes, treated as one document.
 
         Args:
             data: any bytes.
-            level: the level whose tokens are wanted; None: the last.
+            level: the level whose tokens are returned; None: the last.
         """
         symbols: npt.NDArray[Any] = np.frombuffer(data, np.uint8)
         for one in self.levels[: self.level_index(level)]:
@@ -220,7 +221,7 @@ class Stack:
         level: str | None = None,
         encode: Encode = encode_here,
     ) -> Iterator[npt.NDArray[Any]]:
-        """The tokens of one document that comes in pieces, in flat memory: those that `encode` gives all of it.
+        """The tokens of one document given in pieces, in constant memory; the same as `encode` of the whole document.
 
         Args:
             encode: where runs of segments are encoded, here or on the workers of a Ray cluster
@@ -231,10 +232,10 @@ class Stack:
     def decode_stream(
         self, pieces: Iterable[npt.NDArray[np.integer]], level: str | None = None, ignored: list[int] | None = None
     ) -> Iterator[bytes]:
-        """The bytes of tokens that come in pieces; memory is flat where every level's windows decode alone.
+        """The bytes of tokens given in pieces; memory is constant if every level's windows decode independently.
 
         Args:
-            ignored: at the end, counts of the tokens that `decode_counting` speaks of are added.
+            ignored: at the end, receives the counts of ignored tokens, see `decode_counting`.
         """
         levels = self.levels[: self.level_index(level)]
         return decode_stream(levels, pieces, [] if ignored is None else ignored)
@@ -243,12 +244,12 @@ class Stack:
         """The bytes of some tokens of a level. `decode(encode(data)) == data`.
 
         Raises:
-            CodingError: a token out of range, or tokens that are no text (coders that are not total).
+            CodingError: a token out of range, or tokens that do not decode (coders that are not total).
         """
         return self.decode_counting(tokens, level)[0]
 
     def decode_counting(self, tokens: npt.NDArray[np.integer], level: str | None = None) -> tuple[bytes, int]:
-        """As `decode`, and how many tokens of incomplete last codes were ignored, at all levels."""
+        """Same as `decode`, with the number of tokens of incomplete last codes that were ignored, at all levels."""
         levels = self.levels[: self.level_index(level)]
         symbols = row_of_integers(tokens, str(self.folder), "tokens")
         ignored = 0
@@ -260,13 +261,13 @@ class Stack:
         return symbols.astype(np.uint8, copy=False).tobytes(), ignored
 
     def generate(self, prompt: bytes, *, tokens: int = 64, temperature: float = 1.0, seed: int = 0) -> bytes:
-        """Text that starts with `prompt` and goes on as the top model sees fit (`stackc.stack.generation.generate`)."""
+        """Text that starts with `prompt` and is continued by the top model (`stackc.stack.generation.generate`)."""
         return generate(
             self.levels, self.top, self.recipe.corpus.segment, prompt, tokens=tokens, temperature=temperature, seed=seed
         )
 
     def evaluate(self, documents: list[bytes], report: Callable[[str], None] = lambda stage: None) -> Evaluation:
-        """The figures of every level on held-out documents, round trip verified."""
+        """The figures of every level on held-out documents, with a verified round trip."""
         return evaluate(self._measured(), documents, report)
 
     def _measured(self) -> list[Measured]:
@@ -277,17 +278,19 @@ def load(folder: str | Path) -> Stack:
     """Open a finished stack.
 
     Raises:
-        ArtifactError: no stack there, a damaged one, or one of a newer format.
+        ArtifactError: no stack, a damaged stack, or a newer format.
         PluginError: a part whose plugin is not installed.
     """
     return Stack(folder)
 
 
 def _reopened(kind: type[Stack], folder: Path, runtime: Runtime, upto: str | None, sha256: str) -> Stack:
-    """A stack that was pickled. Raises `ArtifactError` where there is another now."""
+    """A stack that was pickled. Raises `ArtifactError` if its folder now holds another."""
     stack = kind(folder, runtime, upto)
     if stack.sha256 != sha256:
-        raise ArtifactError(f"{folder}: was {sha256[:16]}… when it was pickled, is {stack.sha256[:16]}…: load it again")
+        raise ArtifactError(
+            f"{folder}: the stack was {sha256[:16]}… when it was pickled and is {stack.sha256[:16]}… now: load it again"
+        )
     return stack
 
 
@@ -305,13 +308,13 @@ def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
             raise PluginError(f"{folder}: {registry().missing(kind, name, wanted)}")
         if part.bits_version != made_by["bits_version"]:
             raise PluginError(
-                f"{folder}: built with version {made_by['bits_version']} of the bits of the {kind} {name!r}; installed "
-                f"is version {part.bits_version}, which reads others: pip install {wanted}, or build the stack again"
+                f"{folder}: built with bits_version {made_by['bits_version']} of the {kind} {name!r}; the installed "
+                f"bits_version {part.bits_version} cannot read it: pip install {wanted}, or build the stack again"
             )
 
 
 def _check_levels(folder: Path, manifest: dict[str, Any], recipe: Recipe) -> None:
-    """Raise `ArtifactError` unless the manifest tells of the recipe's levels."""
-    said = [(made["name"], made["alphabet"], made["token_alphabet"]) for made in manifest["levels"]]
-    if said != [(section.name, section.alphabet, section.token_alphabet) for section in recipe.levels]:
-        raise ArtifactError(f"{folder}: the manifest's levels are not the recipe's; build the stack again")
+    """Raise `ArtifactError` unless the manifest lists the recipe's levels."""
+    listed = [(made["name"], made["alphabet"], made["token_alphabet"]) for made in manifest["levels"]]
+    if listed != [(section.name, section.alphabet, section.token_alphabet) for section in recipe.levels]:
+        raise ArtifactError(f"{folder}: the levels in the manifest do not match the recipe; build the stack again")

@@ -1,12 +1,14 @@
-"""Compressing and decompressing files by name, with gzip's manners.
+"""Compressing and decompressing files by name, following the conventions of gzip.
 
-The source is kept, nothing is overwritten unless forced (`stackc.stack.outputs`), the output has the source's time and
-permissions and appears under its name only when it is whole. A name of None stands for standard input or output.
+Nothing is overwritten unless forced (`stackc.stack.outputs`); the output has the source's time and permissions and
+appears under its name only when it is complete. Unlike gzip, the source is kept. A name of None represents standard
+input or output.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import shutil
@@ -22,7 +24,7 @@ from stackc.api.errors import ContainerError, StackcError
 from stackc.api.files import Inherited, is_special, temporary
 from stackc.api.streams import binary_input, read_some
 from stackc.archive.decoder import check_blocks, decompress_blocks, decompress_range
-from stackc.archive.format import BLOCK_HEADER_SIZE, FORMAT, Header, Report
+from stackc.archive.format import BLOCK_HEADER_SIZE, FORMAT, Report
 from stackc.archive.reader import Index
 from stackc.archive.salvage import Salvaged, salvage
 from stackc.archive.writer import BLOCK_SIZE, Written
@@ -34,7 +36,7 @@ SUFFIX = ".stk"
 
 
 def quiet(done: object) -> None:
-    """A `Report` that shows nothing, and a `Warn` that tells nobody."""
+    """A `Report` and a `Warn` that do nothing."""
 
 
 def compress(
@@ -46,21 +48,21 @@ def compress(
     verify: bool = True,
     force: bool = False,
 ) -> Path:
-    """Compress a file; `Stack.compress` does streams.
+    """Compress a file; for streams see `Stack.compress`.
 
     Args:
         source: any file; it is kept.
-        out: the `.stk` file; None: beside the source.
-        stack: a stack's folder, or the stack.
+        out: the `.stk` file; None: next to the source.
+        stack: a stack or its folder.
         block_size: source bytes in a block, 1 .. 2^20.
-        verify: decode what was made and compare, before it is kept.
+        verify: decode the output and compare, before it is kept.
         force: overwrite.
 
     Returns:
         The `.stk` file.
 
     Raises:
-        StackcError: a file that cannot be read or written, or exists already; no such stack.
+        StackcError: a file that cannot be read or written, or an output that exists already; no such stack.
     """
     path = Path(source)
     name = compressed_name(path, None if out is None else output_path(out)) or path
@@ -77,17 +79,17 @@ def decompress(
     span: tuple[int | None, int | None] | None = None,
     force: bool = False,
 ) -> Path:
-    """Give back the original of a `.stk` file.
+    """Decompress a `.stk` file.
 
     Args:
         source: the `.stk` file.
-        out: where to; None: its name without ``.stk``.
-        stack: the one that wrote it; None: found by its hash in the folders of STACKC_PATH and in ``runs``.
-        span: (start, end): only these bytes of the original; None in it: from the beginning, to the end.
+        out: the output; None: the source's name without ``.stk``.
+        stack: the stack that wrote it; None: found by its hash in the folders of STACKC_PATH and in ``runs``.
+        span: (start, end): only these bytes of the original; None for start or end: from the beginning, to the end.
         force: overwrite.
 
     Raises:
-        ContainerError: damage, by block; no such stack; a model that answers otherwise on this machine.
+        ContainerError: damage, with the block; no such stack; a model that predicts differently on this machine.
     """
     path = Path(source)
     name = decompressed_name(path, None if out is None else output_path(out)) or path
@@ -97,12 +99,12 @@ def decompress(
 
 
 def compressed_name(path: Path | None, out: Path | None) -> Path | None:
-    """Where `path` is compressed to: `out`, inside `out` where that is a folder, or beside `path`.
+    """The output of compressing `path`: `out`, a file in `out` if that is a folder, or a file next to `path`.
 
     Raises:
         StackcError: `path` is a folder.
     """
-    if path is not None and path.is_dir():  # also "/" and ".", whose names cannot be added to
+    if path is not None and path.is_dir():  # also "/" and ".", which have no name to add a suffix to
         raise StackcError(f"{path}: is a folder; stackc compresses files")
     if out is None:
         return None if path is None else path.with_name(path.name + SUFFIX)
@@ -110,11 +112,11 @@ def compressed_name(path: Path | None, out: Path | None) -> Path | None:
 
 
 def decompressed_name(path: Path | None, out: Path | None) -> Path | None:
-    """Where `path` is decompressed to. Raises `StackcError` where its name says nothing about that."""
+    """The output of decompressing `path`. Raises `StackcError` if its name does not imply one."""
     if path is None or (out is not None and not out.is_dir()):
         return out
     if path.suffix != SUFFIX or path.name == SUFFIX:
-        raise StackcError(f"{path}: its name does not end in {SUFFIX}; say where to write with -o")
+        raise StackcError(f"{path}: its name does not end in {SUFFIX}; name the output with -o")
     return (path.parent if out is None else out) / path.name.removesuffix(SUFFIX)
 
 
@@ -137,19 +139,15 @@ def compress_file(
         verify, block_size, report: see `stackc.archive.writer.compress`.
 
     Raises:
-        StackcError: it cannot be read or written, exists already, or changed while it was read.
+        StackcError: a file that cannot be read or written, exists already, or changed while it was read.
     """
-    with _source(path) as source:
-        inherited = _inherited(path, source)
-        with _target(out, force, path, stack, inherited) as target:
-            before = os.fstat(source.fileno()) if path is not None else None
-            regular = before is not None and stat.S_ISREG(before.st_mode)
-            modified = inherited.modified = before.st_mtime_ns if before and regular else None
-            written = stack.compress(
-                source, target, block_size=block_size, verify=verify, modified=modified, report=report
-            )
-            if before and regular and _changed(before, os.fstat(source.fileno()), written.size):
-                raise StackcError(f"{path}: changed while it was read; nothing was kept, compress it again")
+    with _transfer(path, out, force, stack) as (source, target, inherited):
+        before = os.fstat(source.fileno()) if path is not None else None
+        regular = before is not None and stat.S_ISREG(before.st_mode)
+        modified = inherited.modified = before.st_mtime_ns if before and regular else None
+        written = stack.compress(source, target, block_size=block_size, verify=verify, modified=modified, report=report)
+        if before and regular and _changed(before, os.fstat(source.fileno()), written.size):
+            raise StackcError(f"{path}: changed while it was read; nothing was kept, compress it again")
     return written
 
 
@@ -167,26 +165,23 @@ def decompress_file(
 
     Args:
         path: a `.stk` file; None: standard input.
-        out: where to; None: standard output.
-        stack: the one that wrote it; None: found by the hash in the header (`stackc.stack.finding`).
+        out: the output; None: standard output.
+        stack: the stack that wrote it; None: found by the hash in the header (`stackc.stack.finding`).
         span: (start, end) of the original's bytes; only the blocks that hold them are read.
         force: overwrite `out`.
-        warn: told of damaged copies of the stack that were passed over.
+        warn: receives a line for each damaged copy of the stack that was skipped.
 
     Raises:
-        StackcError: damage, by block; no such stack; the file exists already.
+        StackcError: damage, with the block; no such stack; an output that exists already.
     """
-
-    def opener(header: Header) -> Any:
-        return open_codec(header, stack, warn)
-
-    with _named(path), _source(path) as source:
-        inherited = _inherited(path, source)
-        with _target(out, force, path, stack, inherited) as target:
-            if span is None:
-                inherited.modified = decompress_blocks(source, target, opener, report).modified
-            else:
-                decompress_range(_seekable(path, source), target, opener, *span, report)
+    opener = functools.partial(open_codec, given=stack, warn=warn)
+    with _transfer(path, out, force, stack) as (source, target, inherited):
+        if span is None:
+            inherited.modified = decompress_blocks(source, target, opener, report).modified
+        else:
+            if not source.seekable():
+                raise StackcError(f"{path or 'standard input'}: a range needs a file on disk, not a pipe")
+            decompress_range(source, target, opener, *span, report)
 
 
 def salvage_file(
@@ -198,20 +193,18 @@ def salvage_file(
     report: Report = quiet,
     warn: Warn = warned,
 ) -> Salvaged:
-    """Recover what is left of a damaged file; missing bytes are zeros in `out`.
+    """Recover the undamaged blocks of a file; missing bytes are zeros in `out`.
 
     Args:
-        stack: needed where the header is damaged; None: found as in `decompress_file`.
+        stack: needed if the header is damaged; None: found as in `decompress_file`.
     """
     if is_special(out):
-        raise StackcError(f"{out}: not a file, and --salvage puts blocks where they stood; name one with -o")
+        raise StackcError(f"{out}: not a regular file, and --salvage must seek in its output; name a file with -o")
     fallback = stack.codec if stack is not None else None
-    with _named(path), _source(path) as source:
-        inherited = _inherited(path, source)
-        with _target(out, force, path, stack, inherited) as target:
-            file = _on_disk(path, source)
-            found = salvage(file, target, lambda header: open_codec(header, stack, warn), fallback, report)
-            inherited.modified = found.modified
+    opener = functools.partial(open_codec, given=stack, warn=warn)
+    with _transfer(path, out, force, stack) as (source, target, inherited):
+        found = salvage(_on_disk(path, source), target, opener, fallback, report)
+        inherited.modified = found.modified
     return found
 
 
@@ -223,21 +216,21 @@ def verify_file(
     report: Report = quiet,
     warn: Warn = warned,
 ) -> None:
-    """Check a file: all its checksums, and, unless `quick`, that it decodes to the original, by its SHA-256.
+    """Check a file: all its checksums and, unless `quick`, that it decodes to bytes of the original's SHA-256.
 
     Raises:
-        StackcError: damage, by block; no such stack (not where quick).
+        StackcError: damage, with the block; no such stack (not if `quick`).
     """
-    with _named(path), _source(path) as source:
+    with _source(path) as source:
         if quick:
             check_blocks(source, report)
         else:
-            decompress_blocks(source, _Nowhere(), lambda header: open_codec(header, stack, warn), report)
+            decompress_blocks(source, _Nowhere(), functools.partial(open_codec, given=stack, warn=warn), report)
 
 
 def describe_file(path: Path) -> dict[str, Any]:
-    """What a file says of itself, as data that JSON can hold; nothing is decoded."""
-    with _named(path), _source(path) as source:
+    """The metadata of a file, as data that JSON can hold; nothing is decoded."""
+    with _source(path) as source:
         index = Index(source)
         header, trailer = index.header, index.trailer
         lengths = np.full(trailer.blocks, header.block_size, np.int64)
@@ -268,7 +261,7 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 
 def original_size(path: Path | None) -> int | None:
-    """The original's bytes, for progress: None where the file does not tell, as a pipe or a damaged one."""
+    """The size of the original, for progress; None if unknown, as for a pipe or a damaged file."""
     if path is None or not path.is_file():
         return None
     try:
@@ -283,33 +276,27 @@ def original_size(path: Path | None) -> int | None:
 
 
 @contextlib.contextmanager
-def _named(path: Path | None) -> Iterator[None]:
-    """Put the file's name before what is wrong with it."""
+def _reading(name: object) -> Iterator[None]:
+    """Report a read error of the system as one line that names the file."""
     try:
         yield
-    except ContainerError as error:
-        named = ContainerError(f"{path or 'standard input'}: {error}")
-        named.block = error.block
-        raise named from error
+    except OSError as error:
+        raise StackcError(f"{name}: cannot read ({error.strerror or error})") from error
 
 
 class _Readable:
-    """A binary file whose read errors say which file it was."""
+    """A binary file whose read errors name the file."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file, self._name = file, name
 
     def read(self, count: int = -1) -> bytes:
-        try:
+        with _reading(self._name):
             return read_some(self._file, count)
-        except OSError as error:
-            raise StackcError(f"{self._name}: cannot read ({error.strerror or error})") from error
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        try:
+        with _reading(self._name):
             return self._file.seek(offset, whence)
-        except OSError as error:
-            raise StackcError(f"{self._name}: cannot read ({error.strerror or error})") from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -317,58 +304,57 @@ class _Readable:
 
 @contextlib.contextmanager
 def _source(path: Path | None) -> Iterator[Any]:
-    if path is None:
-        yield _Readable(binary_input(), "standard input")
-        return
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise StackcError(f"{path}: cannot read ({error.strerror or error})") from error
-    with file:
-        yield _Readable(file, str(path))
+    """A file, or standard input, opened for reading. A `ContainerError` of the block is prefixed with its name."""
+    name = str(path or "standard input")
+    with contextlib.ExitStack() as opened:
+        if path is None:
+            file = binary_input()
+        else:
+            with _reading(path):
+                file = opened.enter_context(path.open("rb"))
+        try:
+            yield _Readable(file, name)
+        except ContainerError as error:
+            named = ContainerError(f"{name}: {error}")
+            named.block = error.block
+            raise named from error
 
 
 @contextlib.contextmanager
-def _target(
-    out: Path | None, force: bool, source: Path | None, stack: Stack | None, inherited: Inherited
-) -> Iterator[IO[bytes]]:
-    check_target(out, source, stack.folder if stack is not None else None, force=force)
-    with open_output(out, force, inherited) as file:
-        yield file
-
-
-def _inherited(path: Path | None, source: Any) -> Inherited:
-    """What the output takes over from its source; nothing of standard input."""
-    return Inherited(() if path is None else (os.fstat(source.fileno()),), whole=path is not None)
+def _transfer(
+    path: Path | None, out: Path | None, force: bool, stack: Stack | None
+) -> Iterator[tuple[Any, IO[bytes], Inherited]]:
+    """The source and the target of one command, and what the target inherits: nothing from standard input."""
+    with _source(path) as source:
+        inherited = Inherited(() if path is None else (os.fstat(source.fileno()),), whole=path is not None)
+        check_target(out, path, stack.folder if stack is not None else None, force=force)
+        with open_output(out, force, inherited) as target:
+            yield source, target, inherited
 
 
 def _changed(before: os.stat_result, after: os.stat_result, read: int) -> bool:
-    """Whether a source changed while `read` bytes of it were read. The size of one without blocks may mean nothing, as
-    in /proc and /sys."""
+    """Whether a source changed while `read` bytes of it were read.
+
+    The size of a file without blocks is not compared: in /proc and /sys it does not tell how many bytes can be read.
+    """
     virtual = not before.st_blocks and not after.st_blocks
     same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     return not same or (read != after.st_size and not virtual)
 
 
-def _seekable(path: Path | None, source: Any) -> Any:
-    if not source.seekable():
-        raise StackcError(f"{path or 'standard input'}: a range needs a file on disk, not a pipe")
-    return source
-
-
 def _on_disk(path: Path | None, source: Any) -> Any:
-    """The source itself where it can be mapped, else a copy of it in a temporary file."""
+    """The source itself if it can be mapped into memory, else a copy of it in a temporary file."""
     if path is not None and stat.S_ISREG(os.fstat(source.fileno()).st_mode) and source.seek(0, os.SEEK_END):
         return source
     with temporary():
-        copy = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process's last reference
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  closed with the last reference
         shutil.copyfileobj(source, copy)
         copy.flush()
     return copy
 
 
 class _Nowhere(io.BytesIO):
-    """Takes bytes and forgets them."""
+    """Discards all bytes."""
 
     def write(self, data: Any) -> int:
         return len(data)

@@ -1,11 +1,13 @@
 """Symbol stores: the documents of one split at one level, on disk and memory-mapped.
 
     store.json           format, alphabet, counts, SHA-256 of the two files below
-    symbols.bin          every document's symbols end to end, little-endian unsigned integers
+    symbols.bin          the symbols of all documents, concatenated, little-endian unsigned integers
     index.safetensors    offsets int64[D + 1] (symbols), source_bytes int64[D] (original bytes)
 
-A store is written chunk by chunk (a chunk is a run of whole documents). Finished chunks survive a kill, so
-that encoding goes on where it was; the store appears under its final names only when it is whole.
+A store is written chunk by chunk (a chunk is a run of whole documents). Finished chunks survive a kill, so that
+encoding resumes after the last one; the store appears under its final names only when it is complete.
+
+Why the chunks are joined in the end, instead of staying shards: trainers and kernels then read one flat, mapped buffer.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ FILES = ("symbols.bin", "index.safetensors")
 
 @attrs.frozen(kw_only=True)
 class Chunk:
-    """A run of whole documents: flat symbols, offsets int64[D + 1] from 0, source bytes int64[D]."""
+    """A run of whole documents: symbols, concatenated; offsets int64[D + 1], starting at 0; source bytes int64[D]."""
 
     symbols: Symbols
     offsets: Int64
@@ -50,7 +52,7 @@ class Chunk:
 
 
 class Store:
-    """A finished store, opened for reading. `symbols` is memory-mapped, never loaded whole."""
+    """A finished store, opened for reading. `symbols` is memory-mapped, never loaded completely."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,40 +63,40 @@ class Store:
         self.offsets, self.source_bytes = self._index(info["symbols"])
 
     def _map(self, count: int) -> Symbols:
-        """The symbols, mapped. An empty file cannot be."""
+        """The symbols, memory-mapped; an empty file cannot be mapped."""
         path, dtype = self.folder / FILES[0], symbol_dtype(self.alphabet)
         try:
             if path.stat().st_size != count * dtype.itemsize:
-                raise ArtifactError(f"{path}: not {count} symbols long; build the stack again")
+                raise ArtifactError(f"{path}: does not hold {count} symbols; build the stack again")
             return np.memmap(path, dtype=dtype, mode="r") if count else np.empty(0, dtype)
         except OSError as error:
             raise ArtifactError(f"{path}: cannot read ({error.strerror or error})") from error
 
     def _index(self, count: int) -> tuple[Int64, Int64]:
-        """Offsets and source bytes, which cut `count` symbols into documents."""
+        """Offsets and source bytes, which divide `count` symbols into documents."""
         path = self.folder / FILES[1]
         arrays = read_tensors(path)
         offsets = tensor(arrays, "offsets", np.int64, 1, path)
         source_bytes = tensor(arrays, "source_bytes", np.int64, 1, path)
         whole = len(offsets) == len(source_bytes) + 1 and offsets[0] == 0 and offsets[-1] == count
-        # Differences of hostile numbers may wrap around: hold every one against its bounds first.
+        # Differences of hostile numbers may wrap around: check every number against its bounds first.
         inside = whole and int(offsets.min()) >= 0 and int(offsets.max()) <= count and (np.diff(offsets) >= 0).all()
         most = (1 << 62) // max(1, len(source_bytes))
         if not inside or (len(source_bytes) and not 0 <= int(source_bytes.min()) <= int(source_bytes.max()) <= most):
-            raise ArtifactError(f"{path}: not an index of {count} symbols; build the stack again")
+            raise ArtifactError(f"{path}: invalid index for {count} symbols; build the stack again")
         return offsets, source_bytes
 
     @property
     def content(self) -> str:
-        """A hash of the symbols and where documents lie."""
+        """A hash of the symbols and the bounds of documents."""
         return self.sha256[FILES[0]] + self.sha256[FILES[1]]
 
     def text(self) -> Text:
-        """All of it, as parts are handed it."""
+        """The whole store, in the form that parts receive."""
         return Text(symbols=self.symbols, offsets=self.offsets, source_bytes=int(self.source_bytes.sum()))
 
     def chunks(self) -> Iterator[Chunk]:
-        """Runs of whole documents of about `CHUNK_SYMBOLS` symbols; the same runs on every call."""
+        """Runs of whole documents, each of about `CHUNK_SYMBOLS` symbols; the same runs on every call."""
         return (self.chunk(first, last) for first, last in self.bounds())
 
     def bounds(self) -> Iterator[tuple[int, int]]:
@@ -116,17 +118,19 @@ class Store:
         )
 
     def counts(self) -> Int64:
-        """How often each symbol occurs: int64[A]. Raises `ArtifactError` for one outside the alphabet."""
+        """How often each symbol occurs: int64[A]. Raises `ArtifactError` at a symbol outside the alphabet."""
         total = np.zeros(self.alphabet, np.int64)
         for chunk in self.chunks():
             if len(chunk.symbols) and int(chunk.symbols.max()) >= self.alphabet:
-                raise ArtifactError(f"{self.folder}: symbol {int(chunk.symbols.max())} of {self.alphabet}")
+                raise ArtifactError(
+                    f"{self.folder}: symbol {int(chunk.symbols.max())} is outside its alphabet of {self.alphabet}"
+                )
             total += np.bincount(chunk.symbols, minlength=self.alphabet)
         return total
 
 
 def _info(path: Path) -> dict[str, Any]:
-    """What ``store.json`` says, every value of the right kind."""
+    """The content of ``store.json``, after checking the type of every value."""
     info = read_json(path, "symbol store")
     version, alphabet, hashes = info.get("format"), info.get("alphabet"), info.get("sha256")
     if type(version) is not int or version > FORMAT:
@@ -138,7 +142,7 @@ def _info(path: Path) -> dict[str, Any]:
 
 
 class StoreWriter:
-    """Writes a store chunk by chunk into `folder`; chunk numbers already there are skipped by the caller."""
+    """Writes a store chunk by chunk into `folder`; the caller skips chunks that exist already."""
 
     def __init__(self, folder: Path, alphabet: int) -> None:
         self.folder = folder
@@ -151,18 +155,18 @@ class StoreWriter:
         return self._piece(number).exists()
 
     def add(self, number: int, chunk: Chunk) -> None:
-        """Write chunk `number`, whole or not at all."""
+        """Write chunk `number`, completely or not at all."""
         self.write(f"{number:06d}", chunk)
 
     def write(self, name: str, chunk: Chunk) -> None:
-        """Write a chunk to a file of this name, which `keep` may make chunk `number`."""
+        """Write a chunk to a file of this name; `keep` gives it its number."""
         symbols = chunk.symbols.astype(symbol_dtype(self.alphabet))
         lengths = np.diff(chunk.offsets)
         path = self._pieces / f"{name}.safetensors"
         write_tensors(path, {"symbols": symbols, "lengths": lengths, "source_bytes": chunk.source_bytes})
 
     def keep(self, number: int, name: str) -> None:
-        """Let what `write` wrote be chunk `number`."""
+        """Make the file that `write` wrote chunk `number`."""
         try:
             (self._pieces / f"{name}.safetensors").replace(self._piece(number))
         except OSError as error:
@@ -200,7 +204,7 @@ class StoreWriter:
 
 
 def documents_to_chunks(documents: Iterable[bytes]) -> Iterator[Chunk]:
-    """Gather byte documents into chunks of about `CHUNK_SYMBOLS` symbols, streaming."""
+    """Collect byte documents into chunks of about `CHUNK_SYMBOLS` symbols, as a stream."""
     held: list[bytes] = []
     size = 0
     for document in documents:

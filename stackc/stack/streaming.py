@@ -1,8 +1,8 @@
-"""Coding without end in flat memory: bytes in, tokens out, and back, piece by piece, through all levels.
+"""Streaming in constant memory: bytes to tokens and back, piece by piece, through all levels.
 
-A level codes each segment of a document alone, so a document's tokens are those of its pieces, one after another,
-where the pieces are whole segments. The way back is as easy where no window depends on what came before; elsewhere a
-level must see all of a document's tokens before it can tell where a segment begins.
+A level codes each segment of a document independently. So if a document is cut into pieces of whole segments, its
+tokens are the pieces' tokens, concatenated. Decoding is as simple if no window depends on earlier ones. Otherwise a
+level must read all of a document's tokens first, because only decoding tells where a segment begins.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from stackc.coding.level import Level
 Symbols = npt.NDArray[Any]
 
 PIECE_SYMBOLS = 1 << 24
-"""Symbols that a level codes at once."""
+"""Symbols that a level codes in one call."""
 
 
 Encode = Callable[[Level, Iterator[Symbols]], Iterator[Symbols]]
-"""The tokens of a level's runs of whole segments, run by run."""
+"""Encodes runs of whole segments with one level, run by run."""
 
 
 def encode_here(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:
@@ -31,7 +31,7 @@ def encode_here(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:
 
 
 def encode_stream(levels: list[Level], pieces: Iterable[bytes], encode: Encode = encode_here) -> Iterator[Symbols]:
-    """The tokens of one document that comes in pieces of any sizes; the same as of all of it at once."""
+    """The tokens of one document given in pieces of any sizes; the same as for the whole document."""
     stream: Iterator[Symbols] = (np.frombuffer(piece, np.uint8) for piece in pieces)
     for level in levels:
         size = max(1, PIECE_SYMBOLS // level.segment) * level.segment
@@ -40,13 +40,13 @@ def encode_stream(levels: list[Level], pieces: Iterable[bytes], encode: Encode =
 
 
 def decode_stream(levels: list[Level], pieces: Iterable[Symbols], ignored: list[int]) -> Iterator[bytes]:
-    """The bytes of one document's tokens, which come in pieces of any sizes.
+    """The bytes of one document, whose tokens are given in pieces of any sizes.
 
     Args:
-        ignored: at the end, the tokens of incomplete last codes that were not decoded are added, level by level.
+        ignored: at the end, receives the number of tokens of incomplete last codes, which were not decoded, per level.
 
     Raises:
-        CodingError: as `Level.decode`.
+        CodingError: see `Level.decode`.
     """
     who = levels[-1].name if levels else "tokens"
     stream: Iterator[Symbols] = (row_of_integers(piece, who, "tokens") for piece in pieces)
@@ -59,7 +59,7 @@ def _decoded(level: Level, stream: Iterator[Symbols], ignored: list[int]) -> Ite
     size = None
     if level.windows_decode_alone:
         per = level.window_tokens or 1
-        size = max(1, PIECE_SYMBOLS // 16 // per) * per  # a token stands for several symbols
+        size = max(1, PIECE_SYMBOLS // 16 // per) * per  # a token decodes to several symbols
     for piece in _regrouped(stream, size):
         back = level.decode(piece)
         ignored.append(back.ignored)
@@ -67,7 +67,7 @@ def _decoded(level: Level, stream: Iterator[Symbols], ignored: list[int]) -> Ite
 
 
 def _regrouped(stream: Iterator[Symbols], size: int | None) -> Iterator[Symbols]:
-    """The same symbols in pieces of `size` (the last may be shorter); None: all in one."""
+    """The same symbols in pieces of `size` (the last may be shorter); None: in one piece."""
     held: list[Symbols] = []
     count = 0
     for piece in stream:

@@ -61,7 +61,7 @@ def test_a_code_that_names_a_very_long_text_stops_at_the_symbol_budget(bits: int
     assert len(coded.tokens) <= 4 * (len(text) // longest + len(text) // 10_240 + 2), "a few tokens name all of it"
     assert np.array_equal(one.decode(coded.tokens).symbols, text)
     begun = time.monotonic()
-    with pytest.raises(CodingError, match="more than the 100 symbols that there should be"):
+    with pytest.raises(CodingError, match="more than the expected 100 symbols"):
         one.decode(coded.tokens, most=100)
     assert time.monotonic() - begun < 2
     assert len(one.decode(coded.tokens, most=len(text)).symbols) == len(text)
@@ -135,7 +135,7 @@ def test_sizes_are_held_against_the_file_before_anything_is_allocated(tmp_path: 
         file = HEADER.pack() + index + trailer.pack()
         with pytest.raises(ContainerError, match="more blocks than the file has room for"):
             Index(io.BytesIO(file))
-        with pytest.raises(ContainerError, match="the index is of"):
+        with pytest.raises(ContainerError, match="the index lists"):
             list(Reader(io.BytesIO(file)).blocks())
 
 

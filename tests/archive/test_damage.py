@@ -254,7 +254,7 @@ def test_a_file_of_transformers_flipped(stack: Get) -> None:
 
 
 def test_the_wrong_stack_is_refused(stack: Get, file: bytes) -> None:
-    with pytest.raises(ContainerError, match="give the one that wrote it"):
+    with pytest.raises(ContainerError, match="give the stack that wrote it"):
         decode(stack("twice"), file)
 
 

@@ -178,7 +178,7 @@ def test_a_part_that_changed_is_refused_when_it_is_read(tmp_path: Path) -> None:
         data[-1] ^= 1
         (copy / part).write_bytes(data)
         stack = Stack(copy)
-        with pytest.raises(ArtifactError, match=r"not what the manifest says \(SHA-256\)"):
+        with pytest.raises(ArtifactError, match="SHA-256 does not match the manifest"):
             stack.compress(io.BytesIO(b"text"), io.BytesIO())
         (copy / part).unlink()
         with pytest.raises(ArtifactError, match="a part of the stack is missing"):

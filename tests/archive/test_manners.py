@@ -137,9 +137,9 @@ def test_refusals_leave_everything_as_it_was(stack: Get, here: Path) -> None:
         (["compress", "text", "--stack", folder, "-o", "no/such/folder"], "cannot write"),
         (["compress", "text"], "Missing option '--stack'"),
         (["decompress", "text.stk"], "text: exists already; --force overwrites it"),
-        (["decompress", "text"], "its name does not end in .stk; say where to write with -o"),
+        (["decompress", "text"], "its name does not end in .stk; name the output with -o"),
         (["decompress", "text", "-o", "new"], "text: not a .stk file"),
-        (["decompress", "text.stk", "-o", "new", "--stack", stack("twice").folder], "give the one that wrote it"),
+        (["decompress", "text.stk", "-o", "new", "--stack", stack("twice").folder], "give the stack that wrote it"),
         (["decompress", "text.stk", "--salvage", "--range", "0:1", "-o", "new"], "omit --range"),
         (["decompress", "text.stk", "--salvage", "-o", "-"], "name a file with -o"),
         (["verify", "text"], "text: not a .stk file"),
@@ -203,7 +203,7 @@ def test_the_stack_is_found_by_its_hash(stack: Get, here: Path, monkeypatch: pyt
     monkeypatch.delenv("STACKC_PATH")
     done = run("decompress", "text.stk", "-o", "b")
     assert done.exit_code == 2
-    assert "which is none of the 0 in STACKC_PATH and ./runs: name its folder with --stack" in done.stderr
+    assert "not found among the 0 in STACKC_PATH and ./runs: name its folder with --stack" in done.stderr
     (here / "runs").mkdir()
     (here / "runs" / "mine").symlink_to(stack("counting").folder)
     (here / "runs" / "broken").mkdir()
@@ -220,7 +220,7 @@ def test_the_right_stack_that_cannot_be_opened_says_why(
     (copy_of("counting", here) / "M2" / "frozen" / "frequencies.safetensors").write_bytes(b"x" * 4176)
     done = run("decompress", "text.stk", "-o", "out")
     assert done.exit_code == 2
-    assert "frequencies.safetensors: not what the manifest says (SHA-256)" in done.stderr
+    assert "frequencies.safetensors: SHA-256 does not match the manifest" in done.stderr
 
 
 def test_a_damaged_copy_of_the_right_stack_is_passed_over(
@@ -245,7 +245,7 @@ def test_a_damaged_copy_of_the_right_stack_is_passed_over(
         assert len(said) == 2
         for line, folder in zip(said, folders, strict=True):
             assert line.startswith(f"warning: {folder}/M2/frozen/frequencies.safetensors: ")
-            assert line.endswith(f"; the copy in {good} is taken")
+            assert line.endswith(f"; the copy in {good} is used")
     assert (here / "a").read_bytes() == (here / "b").read_bytes() == DATA
     with pytest.warns(UserWarning, match="is taken"):
         stackc.decompress("text.stk", "c")

@@ -144,7 +144,7 @@ def test_a_block_that_does_not_decode_back_is_stored_as_it_is(stack: Get, monkey
 
 @pytest.mark.parametrize("size", [0, -1, MAX_BLOCK + 1])
 def test_block_sizes_have_bounds(stack: Get, size: int) -> None:
-    with pytest.raises(StackcError, match="they may have 1 to 1048576"):
+    with pytest.raises(StackcError, match="it must be 1 to 1048576"):
         stack("counting").compress(io.BytesIO(b"x"), io.BytesIO(), block_size=size)
 
 

@@ -116,16 +116,16 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
     assert "M1/dictionary" in result.stdout
     assert "M2/dictionary" not in result.stdout
     assert not (tmp_path / "never").exists()
-    assert "not there yet" not in result.output
+    assert "missing:" not in result.output
     tight = stackc("build", "smoke", "--dry-run", "--set", "run.memory=1", "--set", "level.2.windowing.bits=20")
     assert "M1/tokens" in tight.stdout
     assert "M2/dictionary" not in tight.stdout  # a million texts do not fit
     counted = stackc("build", "compressor", "--dry-run")
-    assert "what the training of M1 takes is not known beforehand" in counted.stdout
+    assert "the cost of training M1 is not known in advance" in counted.stdout
     assert "0 s" not in counted.stdout
     missing = stackc("build", stack.parent / "two.toml", "--dry-run", "--set", "corpus.train=nope.txt")
     assert missing.exit_code == 0
-    assert "not there yet: corpus.train: no such file:" in missing.output
+    assert "missing: corpus.train: no such file:" in missing.output
 
 
 def test_a_file_that_is_not_there_starts_no_cluster(
@@ -189,7 +189,7 @@ def test_a_stack_whose_plugin_is_missing_says_how_to_get_it(stack: Path, tmp_pat
     del manifest["plugins"]["coder mine"]
     manifest["plugins"]["coder arithmetic"]["bits_version"] = 99
     (copy / "manifest.json").write_text(json.dumps(manifest))
-    assert "which reads others" in stackc("inspect", copy).stderr + stackc("encode", copy, copy, "-o", "t.npy").stderr
+    assert "cannot read it" in stackc("inspect", copy).stderr + stackc("encode", copy, copy, "-o", "t.npy").stderr
 
 
 def test_generation_through_a_coder_that_is_not_total_is_refused(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ class Drifting(StepOnly):
 
 def test_a_model_that_does_not_reproduce_itself_is_caught(tmp_path: Path) -> None:
     level = make("arithmetic", "bits24", tmp_path, predictor=Drifting(ALPHABET))
-    with pytest.raises(CodingError, match="did not give the same frequencies twice"):
+    with pytest.raises(CodingError, match="did not repeat its own frequencies"):
         level.encode(*documents())
 
 

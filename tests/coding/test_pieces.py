@@ -96,7 +96,7 @@ def test_tokens_without_a_piece_stand_for_nothing() -> None:
     assert back.offsets.tolist() == [0, 3, 3, 5]
     with pytest.raises(CodingError, match="a token outside its alphabet of 10"):
         made.decode(np.array([10]))
-    with pytest.raises(CodingError, match="more than the 4 symbols"):
+    with pytest.raises(CodingError, match="more than the expected 4 symbols"):
         made.decode(np.array([5, 5]), most=4)
 
 

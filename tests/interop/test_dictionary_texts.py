@@ -139,12 +139,16 @@ def test_a_level_that_is_not_compiled_says_why_once(tmp_path: Path, capfd: pytes
     whole = stackc.build(tmp_path / "recipe.toml", tmp_path / "whole", show="plain")
     said = capfd.readouterr().err
     assert "M1 is not compiled" not in said
-    assert said.count("M2 is not compiled but coded in lanes: a window has 24 bits, and at most 20 are compiled") == 1
+    assert (
+        said.count("M2 is not compiled and is coded in lanes: a window has 24 bits, and at most 20 are compiled") == 1
+    )
     # Alphabets of 2^12 and eight lanes: some hundred kilobytes.
     small = stackc.build(tmp_path / "recipe.toml", tmp_path / "small", overrides=["run.memory=1", "run.lanes=999"],
                          show="plain")  # fmt: skip
     said = capfd.readouterr().err
-    assert said.count("M1 is not compiled but coded in lanes: 4,096 texts over an alphabet of 256 take about 6 MB") == 1
+    assert (
+        said.count("M1 is not compiled and is coded in lanes: 4,096 texts over an alphabet of 256 take about 6 MB") == 1
+    )
     data = b"nothing depends on how it is coded" * 20
     assert small.levels[0].dictionary is None
     assert whole.levels[0].dictionary is not None

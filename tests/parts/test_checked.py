@@ -262,11 +262,11 @@ class Raises(PlainDecoder):
         (Bad(Refuses), 16, "add turned away the first symbol of a window; one symbol must always fit"),
         (Bad(decoder=Above), 16, "next gave symbol 7, outside the alphabet of 7"),
         (Bad(decoder=Below), 16, "next gave symbol -7, outside the alphabet of 7"),
-        (Bad(decoder=Loses), 16, "64 symbols decode to 26; all of them must come back"),
+        (Bad(decoder=Loses), 16, "64 symbols decode to 26; decoding must restore all of them"),
         (Bad(decoder=Loses, ends=False), None, "next ended a window with 28 symbols still to come"),
-        (Bad(decoder=Other), 16, "symbol 5 decodes to 0, at 5"),
-        (Bad(decoder=TakesNothing), 16, "used says that a window took up 0 tokens of the 2 that were left"),
-        (Bad(decoder=Raises), 16, r"does not decode what it encoded \(damaged\)"),
+        (Bad(decoder=Other), 16, "symbol 5 decodes to 0, at position 5"),
+        (Bad(decoder=TakesNothing), 16, "used returned 0 tokens for a window, and 2 were left"),
+        (Bad(decoder=Raises), 16, r"does not decode its own output \(damaged\)"),
     ],
 )
 def test_a_bad_coder_is_named_before_anything_is_kept(made: Any, bits: int | None, rule: str) -> None:
@@ -290,7 +290,7 @@ def plain(coder: Any, bits: int | None) -> Level:
 
 def test_a_bad_decoder_is_named_where_files_are_read_too() -> None:
     tokens = plain(Bad(), 16).encode(DOCUMENT).tokens
-    for decoder, rule in ((Above, "outside the alphabet of 7"), (TakesNothing, "every window takes up one or more")):
+    for decoder, rule in ((Above, "outside the alphabet of 7"), (TakesNothing, "every window has at least one")):
         with pytest.raises(PartError, match=rule):
             plain(Bad(decoder=decoder), 16).decode(tokens)
 
@@ -473,8 +473,8 @@ def bad_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ),
         (
             level("M1", 'kind = "equal-info"\nbits = 16', "absent", 8),
-            "M1: coder 'absent' (plugin 'bad-parts', stackc-bad 0.1) needs what does not import: No module named "
-            "'nowhere_at_all'; install it",
+            "M1: coder 'absent' (plugin 'bad-parts', stackc-bad 0.1) needs a package that cannot be imported: No "
+            "module named 'nowhere_at_all'; install it",
         ),
     ],
 )
@@ -538,7 +538,7 @@ class Breaks(Bad):
         ("decoder", "its decoder raised KeyError: table"),
         ("next", "next raised TypeError: 'str' object cannot be interpreted as an integer"),
         ("used", "used raised TypeError: 'NoneType' object cannot be interpreted as an integer"),
-        ("huge", "201 symbols decode to 100; all of them must come back"),
+        ("huge", "201 symbols decode to 100; decoding must restore all of them"),
         ("more", "201 symbols decode to "),
     ],
 )
@@ -734,7 +734,7 @@ def test_a_model_that_depends_on_its_process_is_found_by_another(tmp_path: Path)
         assert (tmp_path / honest / "manifest.json").exists() == (honest == "true")
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "error: M1: model 'hasty' (plugin 'hasty', hasty 1.0): another process does not decode what this one wrote; "
+        "error: M1: model 'hasty' (plugin 'hasty', hasty 1.0): another process cannot decode the output of this one; "
     )
     assert done.stderr.count("\n") == 1
 

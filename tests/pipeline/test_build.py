@@ -81,7 +81,7 @@ def test_a_build_is_lossless_repeatable_and_reused(
     stackc.build(path, tmp_path / "one", show="plain")
     said = capfd.readouterr().err.splitlines()
     assert said
-    assert all("done before, reused" in line for line in said)
+    assert all("already finished, reused" in line for line in said)
     assert parts(tmp_path / "one") == parts(tmp_path / "two")
 
 
@@ -193,7 +193,7 @@ def test_a_change_renews_what_follows_and_nothing_else(
     stackc.build(path, tmp_path / "s", overrides=("level.2.windowing.bits=16",), show="plain")
     said = capfd.readouterr().err
     for name in ("corpus/train", "M1/model", "M1/frozen", "M1/dictionary", "M1/tokens/train", "M2/model"):
-        assert f"{name}: done before, reused" in said, name
+        assert f"{name}: already finished, reused" in said, name
     for name in ("M2/tokens/train", "M3/model", "M3/frozen", "report"):
         assert f"{name}: done in" in said, name
     # Speed-only fields renew nothing.

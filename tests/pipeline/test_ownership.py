@@ -121,7 +121,7 @@ def test_a_tokenizer_is_not_saved_over_what_is_not_a_stacks(made: Path, tmp_path
         (target / name).parent.mkdir(parents=True)
         (target / name).write_text('{"name": "my web app"}')
         before = content(target)
-        with pytest.raises(ArtifactError, match=f"{name}: is there already, and not a stack's; move it"):
+        with pytest.raises(ArtifactError, match=f"{name}: exists already and does not belong to a stack; move it"):
             copy_levels(stack, level, target)
         assert content(target) == before
     made_files = copy_levels(stack, level, tmp_path / "saved")

@@ -119,7 +119,7 @@ def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
     assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 9))[0] == -signal.SIGKILL
     code, said = build(tmp_path, sharded, "parts", 3)
     assert code == 0, said
-    assert "going on where it was" in said
+    assert "(resumed)" in said
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
 
 
@@ -128,7 +128,7 @@ def test_torchrun_restarts_a_build_that_lost_a_rank(tmp_path: Path) -> None:
     code, said = build(tmp_path, TOP_ONLY, "out", 2, (1, 6), restarts=1)
     assert code == 0, said
     assert errors(said) == [f"error: {LOST}"]
-    assert "going on where it was" in said
+    assert "(resumed)" in said
     assert (tmp_path / "out/manifest.json").exists()
     assert len(losses(tmp_path / "out")) == 12
 
@@ -157,9 +157,9 @@ def test_an_error_of_all_ranks_is_said_once(tmp_path: Path, what: str) -> None:
 @pytest.mark.parametrize(
     ("says", "wrong"),
     [
-        ("recipe.toml=other.toml", "rank 1: not the recipe of rank 0"),
+        ("recipe.toml=other.toml", "rank 1: its recipe differs from that of rank 0"),
         ("recipe.toml=gone.toml", "rank 1: gone.toml"),
-        ("out=elsewhere", "rank 1: not the folder of rank 0; all ranks need one folder"),
+        ("out=elsewhere", "rank 1: its folder differs from that of rank 0; all ranks need the same folder"),
     ],
 )
 def test_a_rank_that_is_started_otherwise_ends_the_build(

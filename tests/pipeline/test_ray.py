@@ -180,7 +180,7 @@ def test_a_cluster_that_is_gone_is_told_at_once(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(ray, "cluster_resources", dict)
     for wrong in (f"127.0.0.1:{closed_port()}", f"ray://127.0.0.1:{closed_port()}", "127.0.0.1:99999", "nonsense"):
         monkeypatch.setenv("RAY_ADDRESS", wrong)
-        with pytest.raises(StackcError, match=f"^--engine ray: no cluster answers at RAY_ADDRESS={wrong}; "):
+        with pytest.raises(StackcError, match=f"^--engine ray: no cluster responds at RAY_ADDRESS={wrong}; "):
             engine("ray", say=said.append)
     assert not started
     assert not said
@@ -191,13 +191,13 @@ def test_a_cluster_that_is_gone_is_told_at_once(tmp_path: Path, monkeypatch: pyt
     note.write_text(gone := f"127.0.0.1:{closed_port()}")
     engine("ray", say=said.append)
     assert [line.split(",")[0] for line in said] == [
-        f"no Ray cluster answers at {gone}",
+        f"no Ray cluster responds at {gone}",
         "on a Ray cluster of this machine alone",
     ]
     with listening() as server:
         note.write_text(there := f"127.0.0.1:{server.getsockname()[1]}")
         engine("ray", say=said.append)
-        assert said[2:] == [f"on the Ray cluster at {there}, that `ray start` noted here"]
+        assert said[2:] == [f"on the Ray cluster at {there}, started by `ray start` here"]
         monkeypatch.setenv("RAY_ADDRESS", "local")
         engine("ray")
         monkeypatch.setenv("RAY_ADDRESS", there)
@@ -270,5 +270,5 @@ def test_a_cluster_that_does_not_come_up_is_one_line(monkeypatch: pytest.MonkeyP
     with pytest.raises(StackcError) as caught:
         engine("ray", 1, gpu=False, say=lambda line: None)
     assert str(caught.value) == (
-        "--engine ray: Ray did not start (The current node timed out during startup.); try again, or leave --engine out"
+        "--engine ray: Ray did not start (The current node timed out during startup.); try again, or omit --engine"
     )

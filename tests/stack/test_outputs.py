@@ -171,7 +171,7 @@ def test_a_tokenizer_goes_into_an_empty_folder(here: Path) -> None:
     start = ["export", "S", "--to", "hf-tokenizer", "-o"]
     for out, said in (
         ("file", "file: is a file; name a folder"),
-        ("full", "full: exists already, with files in it; --force overwrites those of the same names"),
+        ("full", "full: exists already, with files in it; --force overwrites files of the same names"),
     ):
         done = run(*start, out)
         assert (done.exit_code, done.stderr) == (2, f"error: {said}\n")
@@ -293,7 +293,7 @@ def test_a_slash_at_the_end_means_a_folder_that_is_there(name: str, here: Path) 
     before = content(here)
     done = run(*COMMANDS[name][0], "new/")
     assert (done.exit_code, content(here)) == (2, before)
-    assert done.stderr == "error: new/: no such folder; make it first, or leave the slash out to name a file\n"
+    assert done.stderr == "error: new/: no such folder; create it first, or omit the slash to name a file\n"
     with pytest.raises(stackc.StackcError, match=r"^new/: no such folder"):
         stackc.compress("t.txt", "new/", stack="S")
 

@@ -70,7 +70,7 @@ def test_finished_chunks_survive_and_give_the_same_files(tmp_path: Path) -> None
 def test_damage_is_named(tmp_path: Path) -> None:
     write(tmp_path / "s", [bytes_chunk([b"abcdef"])], 256)
     (tmp_path / "s" / "symbols.bin").write_bytes(b"abc")
-    with pytest.raises(ArtifactError, match=r"symbols.bin: not 6 symbols long"):
+    with pytest.raises(ArtifactError, match=r"symbols.bin: does not hold 6 symbols"):
         Store(tmp_path / "s")
     (tmp_path / "s" / "store.json").write_text("[]")
     with pytest.raises(ArtifactError, match="not a readable symbol store"):

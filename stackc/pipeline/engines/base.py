@@ -1,7 +1,7 @@
-"""What maps the shards of a corpus: an engine does a piece of work on every item.
+"""An engine maps a function over the shards of a corpus.
 
-It hands the results back in the items' order, so that what is made of them does not depend on the engine. An engine
-of another name than "local" sends the work elsewhere: the work has to pickle, and opens what it needs where it runs.
+It returns the results in the items' order, so that the output does not depend on the engine. Engines other than "local"
+send the function elsewhere: it must be picklable, and opens its files in the process in which it runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-if TYPE_CHECKING:  # numpy, which a process that forks has no use for
+if TYPE_CHECKING:  # imports numpy, which a process that forks does not need
     from stackc.coding.level import Level
 
 
@@ -20,20 +20,20 @@ Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """What a list of shards is mapped by. `here`: in this process, where levels that are open need no opening."""
+    """Maps a function over shards. `here`: in this process, which need not open its levels again."""
 
     here: bool
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """work(item) of every item, in order, taking items only as they are needed.
+        """work(item) for every item, in order, consuming items only as they are needed.
 
         Raises:
-            StackcError: what `work` raised, or a shard that was lost with its worker time and again.
+            StackcError: raised by `work`, or a shard whose workers died repeatedly.
         """
 
 
 class Local:
-    """One shard after another, each with the threads of its level."""
+    """Runs one shard after another, each with the threads of its level."""
 
     here = True
 
@@ -41,12 +41,12 @@ class Local:
         return map(work, items)
 
 
-KEPT = "finished shards are kept, the same command goes on with the rest"
+KEPT = "finished shards are kept, and the same command continues with the rest"
 
 
-STARTS_OVER = "no tokens are kept, the same command starts over"
+STARTS_OVER = "no tokens are kept, and the same command starts over"
 
 
 def travels(level: Level) -> bool:
-    """Whether any machine makes the same tokens of the same symbols."""
+    """Whether every machine produces the same tokens from the same symbols."""
     return level.portability == "portable"

@@ -1,5 +1,5 @@
-"""Shards as tasks on a Ray cluster: the one that RAY_ADDRESS names or `ray start` noted here, else one of this machine
-alone."""
+"""Runs shards as tasks on a Ray cluster: the cluster of RAY_ADDRESS, or of `ray start` on this machine, or a new one of
+this machine alone."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from stackc.api.extras import need
 from stackc.pipeline.engines.base import Item, Result
 
 RETRIES = 3
-"""Times that a shard is given to another worker when its worker died."""
+"""Times that a shard is given to another worker after its worker died."""
 
 AHEAD = 2
-"""Shards handed out for each that can run: the next is at hand when one ends."""
+"""Shards submitted for each that can run, so that the next can start at once when one ends."""
 
 OBJECT_STORE = 256 << 20
-"""Bytes of shared memory of a cluster of this machine alone; shards of a build travel as files."""
+"""Bytes of shared memory of a cluster of this machine alone; shards of a build are passed as files."""
 
 ANSWER_SECONDS = 5.0
-"""A cluster that does not take a connection within this is not there; Ray itself tries for minutes."""
+"""A cluster that accepts no connection within this time counts as absent; Ray itself would try for minutes."""
 
 
 class Ray:
     """An `stackc.pipeline.engines.base.Engine`. Every machine of the cluster needs stackc and the stack's folder.
 
     Args:
-        say: told which cluster it is.
-        again: what to do when one was lost, at the end of the error.
+        say: receives a line that names the cluster.
+        again: the end of the error for a lost shard: what to do.
     """
 
     here = False
 
     def __init__(self, threads: int, gpu: bool, say: Callable[[str], None], again: str) -> None:
-        # Neither figures sent home nor a dashboard: only tasks are wanted.
+        # No usage statistics and no dashboard: only tasks are needed.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         self.ray = need("ray", "ray", "--engine ray")
@@ -58,7 +58,7 @@ class Ray:
         named = os.environ.get("RAY_ADDRESS", "")
         address, whose = named, "of RAY_ADDRESS"
         if named in ("", "auto", "local"):
-            address, whose = "" if named == "local" else _noted(), "that `ray start` noted here"
+            address, whose = "" if named == "local" else _noted(), "started by `ray start` here"
         if address:
             try:
                 if not _takes_connections(address):
@@ -67,10 +67,10 @@ class Ray:
             except ConnectionError:
                 if address == named:
                     raise StackcError(
-                        f"--engine ray: no cluster answers at RAY_ADDRESS={named}; check that it runs, and that "
-                        "RAY_AUTH_TOKEN is its token where it has one"
+                        f"--engine ray: no cluster responds at RAY_ADDRESS={named}; check that it runs, and that "
+                        "RAY_AUTH_TOKEN is its token if it has one"
                     ) from None
-                say(f"no Ray cluster answers at {address}, {whose} (`ray stop` makes Ray forget it)")
+                say(f"no Ray cluster responds at {address}, {whose} (`ray stop` makes Ray forget it)")
             else:
                 say(f"on the Ray cluster at {address}, {whose}")
                 return
@@ -78,7 +78,7 @@ class Ray:
         self._init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
 
     def _init(self, **how: Any) -> None:
-        """`ray.init`, which raises plain exceptions where a part of the cluster does not come up, and takes SIGTERM."""
+        """`ray.init`, which raises plain exceptions if the cluster does not start, and replaces the SIGTERM handler."""
         handler = signal.getsignal(signal.SIGTERM)
         try:
             self.ray.init(**how)
@@ -88,7 +88,7 @@ class Ray:
             raise
         except Exception as error:
             text = " ".join(str(error).split()) or type(error).__name__
-            raise StackcError(f"--engine ray: Ray did not start ({text}); try again, or leave --engine out") from error
+            raise StackcError(f"--engine ray: Ray did not start ({text}); try again, or omit --engine") from error
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         handed: deque[tuple[int, Any]] = deque()
@@ -104,7 +104,7 @@ class Ray:
                 handed.popleft()
         finally:
             for _, task in handed:
-                with contextlib.suppress(self.ray.exceptions.RayError):  # of a cluster that is gone
+                with contextlib.suppress(self.ray.exceptions.RayError):  # the cluster is lost
                     self.ray.cancel(task)
 
     def _result(self, number: int, task: Any) -> Any:
@@ -113,14 +113,14 @@ class Ray:
 
     @contextlib.contextmanager
     def _told(self, number: int) -> Iterator[None]:
-        """What went wrong with shard `number`, as an error of ours."""
+        """Turn Ray's errors about shard `number` into stackc's."""
         errors = self.ray.exceptions
         try:
             yield
         except errors.RayTaskError as error:
-            if isinstance(error.cause, errors.RayError):  # the worker could not even read what it was to do
+            if isinstance(error.cause, errors.RayError):  # the worker could not even unpickle its task
                 last = str(error.cause).strip().splitlines()[-1]
-                raise StackcError(f"shard {number}: {last}; every machine needs what this one has installed") from error
+                raise StackcError(f"shard {number}: {last}; every machine needs the packages of this one") from error
             raise error.cause from None
         except errors.RayError as error:
             what = (str(error).strip() or type(error).__name__).splitlines()[0]

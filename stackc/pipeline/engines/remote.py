@@ -1,4 +1,4 @@
-"""Encoding with a finished stack where an engine sends the work."""
+"""Encodes with a finished stack on the workers of an engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stackc.stack.streaming import Encode, Symbols, encode_here
 
 @attrs.frozen(kw_only=True)
 class RunEncoder:
-    """Encodes runs of whole segments with one level of the stack in `folder`, opened once in a process."""
+    """Encodes runs of whole segments with one level of the stack in `folder`, opened once per process."""
 
     folder: str
     level: int
@@ -38,9 +38,9 @@ def _opened(folder: str, runtime: Runtime) -> Stack:
 
 
 def encoding_on(name: str, stack: Stack, say: Callable[[str], None]) -> Encode:
-    """How `Stack.encode_stream` encodes on an engine: as tasks, if the tokens of a level are the same on any machine.
+    """An argument of `Stack.encode_stream` that encodes on an engine if a level's tokens are the same on every machine.
 
-    Any other level is encoded here.
+    Other levels are encoded here.
     """
     run = stack.runtime
     tasks = functools.cache(lambda: engine(name, run.threads, run.device == "cuda", say, STARTS_OVER))
@@ -52,7 +52,7 @@ def encoding_on(name: str, stack: Stack, say: Callable[[str], None]) -> Encode:
         number = stack.level_index(level.name) - 1
         work = RunEncoder(folder=str(stack.folder.absolute()), level=number, runtime=run)
         first = next(runs, None)
-        if first is not None:  # a file that cannot be read, or is empty, starts no cluster
+        if first is not None:  # no cluster is started for a file that cannot be read or is empty
             yield from tasks().map(work, itertools.chain([first], runs))
 
     return encode

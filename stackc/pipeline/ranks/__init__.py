@@ -1,1 +1,1 @@
-"""Training by many processes: who they are, and the orders of rank 0."""
+"""Training by several processes: the ranks, and the orders of rank 0."""

@@ -1,4 +1,7 @@
-"""What rank 0 of a build tells the others: to compare what all were given, to train, that it is over."""
+"""Orders of rank 0 to the other ranks of a build: to compare their arguments, to train, to end.
+
+The other ranks only train: all other stages run on rank 0 alone.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,16 @@ from stackc.pipeline.ranks.world import RankError, World
 
 _SIGN = re.compile(r"\.ranks-[0-9a-f]{32}")
 
-ALIKE = "start all ranks alike"
+ALIKE = "start all ranks with the same arguments"
 
 
 class Orders:
-    """Orders of rank 0, numbered as they come. In a world of one there is nobody to give them to.
+    """Orders of rank 0, numbered consecutively. Without other ranks they have no effect.
 
     Args:
-        ranks: this process's place among all.
-        folder: the stack's, which all ranks share.
-        given: tells what must be the same on every rank, by name: "recipe" and "device".
+        ranks: this process and the others.
+        folder: the stack's folder, which all ranks share.
+        given: returns the values that must be the same on every rank, by name: "recipe" and "device".
     """
 
     def __init__(self, ranks: World, folder: Path, given: Callable[[], dict[str, str]]) -> None:
@@ -31,8 +34,8 @@ class Orders:
         self._number = 0
 
     def give(self, what: dict[str, Any]) -> None:
-        """Rank 0: tell all others."""
-        with contextlib.suppress(RuntimeError):  # nobody is left to hear it
+        """Rank 0: send an order to all others."""
+        with contextlib.suppress(RuntimeError):  # no other rank is left
             self._ranks.order(self._number, what)
         self._number += 1
 
@@ -40,7 +43,7 @@ class Orders:
         """The others: the orders to train, until rank 0 is done.
 
         Raises:
-            RankError: rank 0 stopped or is gone.
+            RankError: rank 0 stopped or was lost.
         """
         while (order := self._receive())["do"] in ("compare", "train"):
             if order["do"] == "train":
@@ -54,9 +57,9 @@ class Orders:
             raise RankError("rank 0 stopped", quiet=True)
 
     def compare(self) -> None:
-        """Rank 0: ask the others whether they were given the same, before anything is read.
+        """Rank 0: check that the others have the same arguments, before anything is read.
 
-        A folder has other paths on other machines; a file of a new name is in one folder alone.
+        Paths of one folder may differ between machines, so folders are compared by a new file with a unique name.
 
         Raises:
             RankError: another rank was given another recipe, device or folder.
@@ -66,7 +69,7 @@ class Orders:
         sign = self._folder / f".ranks-{uuid.uuid4().hex}"
         with kept_in(self._folder), self._ranks.together():
             for old in self._folder.iterdir():
-                if _SIGN.fullmatch(old.name):  # of a build that was killed: this one holds the folder
+                if _SIGN.fullmatch(old.name):  # left by a killed build: this build holds the lock
                     old.unlink()
             sign.touch(exist_ok=False)
             try:
@@ -74,11 +77,11 @@ class Orders:
                 answers = self._ranks.answers(self._number - 1)
             finally:
                 sign.unlink(missing_ok=True)
-        one_folder = f"all ranks need one folder, {self._folder}, on a file system that their machines share"
+        one_folder = f"all ranks need the same folder, {self._folder}, on a file system that their machines share"
         for what, remedy in (("recipe", ALIKE), ("device", ALIKE), ("folder", one_folder)):
             others = [str(rank) for rank, other in answers.items() if what in other]
             if others:
-                raise RankError(f"rank {', '.join(others)}: not the {what} of rank 0; {remedy}")
+                raise RankError(f"rank {', '.join(others)}: its {what} differs from that of rank 0; {remedy}")
 
     def _receive(self) -> dict[str, Any]:
         self._number += 1

@@ -1,12 +1,13 @@
-"""Several processes that build one stack together, as `torchrun` starts them, one a device.
+"""Several processes that build one stack together, started by `torchrun`, one per device.
 
-Rank 0 builds as one process does. The others wait for its orders, train with it, and do nothing else:
+Rank 0 builds as a single process does. The others wait for its orders, train with it, and do nothing else:
 
     rank 0    read ─► train ─► freeze, compile, encode ─► train ─► … ─► report
     rank 1    wait    train    wait                       train         wait
 
-Orders go through the key-value store by which the processes found each other, data and gradients through the process
-group of torch.distributed; both are set up here. Artifacts are read from the stack's folder, which all ranks share.
+Orders are sent through the key-value store by which the processes found each other, data and gradients through the
+process group of torch.distributed; both are set up here. Artifacts are read from the stack's folder, which all ranks
+share.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ from stackc.api.extras import need
 from stackc.api.streams import write_all
 
 PATIENCE = datetime.timedelta(days=365)
-"""How long a rank waits for the others: stages that rank 0 does alone take as long as they take."""
+"""How long a rank waits for the others: rank 0 runs some stages alone, and their time has no bound."""
 
 GRACE_SECONDS = 2.0
-"""Between torchrun's request to end and the end: an error that is already on its way is printed first. And between the
-turns in which ranks speak of an error that all may have."""
+"""Time between torchrun's request to end and the end, so that an earlier error is printed first. Also the time between
+the turns in which ranks report an error that all may have."""
 
 MEETING_SECONDS = 0.05
-"""Between two looks of rank 0 at who has come."""
+"""Interval at which rank 0 checks which ranks have joined."""
 
-LOST = "another rank of this build was lost; nothing half-done was kept, the same command goes on where it was"
+LOST = "another rank of this build was lost; nothing half-done was kept, and the same command resumes the build"
 
 ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 class RankError(StackcError):
-    """The build cannot go on because another rank ended; `quiet` where that one says why."""
+    """The build cannot continue because another rank ended; `quiet` if that rank reports the reason."""
 
     def __init__(self, text: str = LOST, quiet: bool = False) -> None:
         super().__init__(text)
@@ -53,11 +54,11 @@ class RankError(StackcError):
 
 @attrs.frozen(kw_only=True)
 class World:
-    """Which of how many processes this is. `store` carries orders and answers; None in a world of one.
+    """This process among all. `store` transmits orders and replies; None if there is one process.
 
     Attributes:
         rank: 0 .. ranks - 1.
-        ranks: processes in all.
+        ranks: number of processes.
     """
 
     rank: int = 0
@@ -65,7 +66,7 @@ class World:
     store: Any = attrs.field(default=None, eq=False, repr=False)
 
     def order(self, number: int, what: dict[str, Any]) -> None:
-        """Rank 0: give order `number` to all others."""
+        """Rank 0: send order `number` to all others."""
         if self.store is not None:
             self.store.set(f"order/{number}", json.dumps(what))
 
@@ -73,7 +74,7 @@ class World:
         """The others: wait for order `number`.
 
         Raises:
-            RankError: rank 0 is gone.
+            RankError: rank 0 was lost.
         """
         try:
             self.store.wait([f"order/{number}"], PATIENCE)
@@ -83,22 +84,22 @@ class World:
         return order
 
     def answer(self, number: int, what: list[str]) -> None:
-        """The others: answer order `number`."""
+        """The others: reply to order `number`."""
         self.store.set(f"answer/{number}/{self.rank}", json.dumps(what))
 
     def answers(self, number: int) -> dict[int, list[str]]:
-        """Rank 0: wait for what each of the others answers to order `number`, by rank."""
+        """Rank 0: wait for the replies of all others to order `number`, by rank."""
         keys = {rank: f"answer/{number}/{rank}" for rank in range(1, self.ranks)}
         self.store.wait(list(keys.values()), PATIENCE)
         return {rank: json.loads(self.store.get(key)) for rank, key in keys.items()}
 
     def lost(self) -> RankError:
-        """What this rank says where another is gone: rank 0 speaks, and rank 1 in case that rank 0 is the one."""
+        """The error of this rank if another was lost: rank 0 reports it, and rank 1 too, in case rank 0 was lost."""
         return RankError(quiet=self.rank > 1)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Around work of all ranks: one that died is an error in one line on the others."""
+        """Around work of all ranks: if one dies, the others report it in one line."""
         try:
             yield
         except RuntimeError as error:
@@ -108,7 +109,7 @@ class World:
 
 
 def ranks_of_environment() -> tuple[int, int]:
-    """(rank, ranks) as torchrun says them; (0, 1) where it did not start this process."""
+    """(rank, ranks) from torchrun's environment; (0, 1) if torchrun did not start this process."""
     if not all(os.environ.get(name) for name in ENVIRONMENT):
         return 0, 1
     return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
@@ -116,10 +117,10 @@ def ranks_of_environment() -> tuple[int, int]:
 
 @contextlib.contextmanager
 def one_voice() -> Iterator[None]:
-    """Around the work of a process that torchrun may have started with others: an error that all have is said once.
+    """Around the work of a process that torchrun may have started with others: a shared error is printed once.
 
-    Rank 0 speaks at once. Each other one waits for its turn: the first that ends makes torchrun end the rest. So what
-    only one rank, or one machine, has is said too, and nobody waits for another.
+    Rank 0 prints at once. Each other rank waits for its turn: the first that ends makes torchrun end the rest. So an
+    error of only one rank, or one machine, is printed too, and no rank depends on another.
     """
     try:
         yield
@@ -135,10 +136,10 @@ def one_voice() -> Iterator[None]:
 
 @contextlib.contextmanager
 def world(device: str) -> Iterator[World]:
-    """Join the other processes of this build, if there are any, and part from them at the end.
+    """Join the other processes of this build, if there are any, and leave them at the end.
 
     Args:
-        device: as of `stackc.stack.runtime.Runtime`: on CUDA each process takes the GPU of its local rank.
+        device: see `stackc.stack.runtime.Runtime`: on CUDA each process takes the GPU of its local rank.
 
     Raises:
         StackcError: more processes than GPUs.
@@ -157,7 +158,7 @@ def world(device: str) -> Iterator[World]:
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if local >= torch.cuda.device_count():
             raise StackcError(
-                f"rank {rank}: there are {torch.cuda.device_count()} GPUs here; start as many processes a machine"
+                f"rank {rank}: there are {torch.cuda.device_count()} GPUs here; start that many processes per machine"
             )
         torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl"
@@ -167,22 +168,22 @@ def world(device: str) -> Iterator[World]:
         group = dist.PrefixStore(f"group/{start}", store)
         dist.init_process_group(backend, store=group, rank=rank, world_size=ranks, timeout=PATIENCE)
     yield World(rank=rank, ranks=ranks, store=dist.PrefixStore(f"stackc/{start}", store))
-    # Only where all went well: the group of a world that lost a rank cannot be parted from.
+    # Only without an error: a process cannot leave a group that has lost a rank.
     try:
         dist.barrier()
         dist.destroy_process_group()
     except RuntimeError as error:
-        # All that was to be done together is done: one that is lost now is not missed.
+        # All shared work is done: a rank that is lost now does not matter.
         if not _of_a_lost_rank(error):
             raise
 
 
 def _start(store: Any, rank: int, ranks: int) -> str:
-    """A name for this start of all ranks, the same on each: the store may still hold what an earlier start wrote.
+    """A name for this start of all ranks, the same on each: the store may still hold entries of an earlier start.
 
-    torchrun's store outlives the ranks that it restarts, and two machines need not count the same restarts. So each
-    rank draws a name and calls rank 0 by it; rank 0 answers every call that it finds, old ones too, until all ranks
-    have got their answer.
+    torchrun's store outlives the ranks that it restarts, and its count of restarts may differ between machines, so it
+    cannot be that name. Instead each rank draws a random name and calls rank 0 with it; rank 0 replies to every call
+    that it finds, old ones too, until all ranks have received their reply.
     """
     mine = uuid.uuid4().hex
     if rank:
@@ -201,16 +202,16 @@ def _start(store: Any, rank: int, ranks: int) -> str:
 
 
 def _of_a_lost_rank(error: RuntimeError) -> bool:
-    """Whether torch.distributed complains of a connection."""
+    """Whether the error of torch.distributed is about a connection."""
     import torch.distributed as dist
 
     return isinstance(error, dist.DistError) or "gloo" in str(error).lower() or "closed by peer" in str(error)
 
 
 def _end_with_a_line(rank: int) -> None:
-    """When torchrun ends this process because another one failed, say so, even from within a call that never returns.
+    """If torchrun ends this process because another failed, print that, even during a call that never returns.
 
-    A signal's Python handler runs only between calls; what is written to the wake-up pipe is read at once.
+    A signal's Python handler runs only between calls; the wake-up pipe is read by a thread at once.
     """
     if threading.current_thread() is not threading.main_thread():
         return

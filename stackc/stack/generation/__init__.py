@@ -1,1 +1,1 @@
-"""Text from a prompt: which tokens keep it, and what the top model draws."""
+"""Text from a prompt: the tokens that may continue it, and the draws of the top model."""

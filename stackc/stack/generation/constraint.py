@@ -1,7 +1,8 @@
-"""Which tokens keep a promise: the codes whose text starts with a given text, at any depth.
+"""Which tokens continue a prompt: the codes whose text starts with a given text, at any depth.
 
-To go on from a prompt, the last, unfinished window of every level is taken back, and the next tokens are drawn
-among those that decode to what was taken back and more. Codes are in preorder, so at every level these are a few
+To continue a prompt, the last, unfinished window of every level is removed, and the next tokens are drawn from those
+that decode to the removed symbols and more. The window cannot be kept as it is: its code would say that it ends there,
+and the next tokens could not continue it. Codes are in preorder, so at every level the allowed tokens form a few
 ranges: a `Constraint` over symbols becomes a `Constraint` over tokens, which are the symbols of the next level.
 """
 
@@ -9,24 +10,26 @@ from __future__ import annotations
 
 import bisect
 import copy
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import numpy as np
 
 from stackc.api.arrays import RESTART, Frequencies
-from stackc.api.coders import Coder
 from stackc.api.errors import CodingError
+from stackc.api.models import Predictor
+from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
+from stackc.coding.spec import LevelSpec
 from stackc.parts.abilities import has_intervals
 
 Option = tuple[int, int, "Constraint | None"]
-"""(first, last, after): any symbol of first..last may come next; then `after` holds (None: anything goes)."""
+"""(first, last, after): any symbol of first..last may come next; then `after` holds (None: no constraint)."""
 
 
 class Constraint:
-    """What the next symbols of a level may be."""
+    """Restricts the next symbols of a level."""
 
     def options(self) -> list[Option]:
         """Ascending, disjoint ranges of symbols that may come next."""
@@ -92,16 +95,16 @@ class InCode(Constraint):
 
 @attrs.frozen(eq=False)
 class TokensOf(Constraint):
-    """The tokens of a level whose text, from a window's start on, keeps a constraint over its symbols."""
+    """The tokens of a level whose text, starting at a window, satisfies a constraint over its symbols."""
 
     cursor: Cursor
     inner: Constraint
 
     def options(self) -> list[Option]:
-        return InCode(tuple(self._ranges(self.cursor, self.inner)), self.cursor.level.token_bits).options()
+        return InCode(tuple(self._ranges(self.cursor, self.inner)), self.cursor.spec.token_bits).options()
 
     def _ranges(self, cursor: Cursor, inner: Constraint | None) -> list[CodeRange]:
-        """The codes of all texts that extend the cursor's and keep `inner`."""
+        """The codes of all texts that extend the cursor's text and satisfy `inner`."""
         if inner is None:
             return [cursor.codes(None)]
         if isinstance(inner, Exactly):
@@ -120,7 +123,7 @@ class TokensOf(Constraint):
         return ranges
 
     def _exactly(self, cursor: Cursor, inner: Exactly) -> list[CodeRange]:
-        """The same where the next symbols are known: one after another, so that a long prompt is no deep recursion."""
+        """The same for known next symbols: a loop, because a long prompt in one window would exhaust a recursion."""
         ranges: list[CodeRange] = []
         for place, symbol in enumerate(inner.symbols):
             rest = Exactly(inner.symbols[place:], inner.after)
@@ -135,8 +138,8 @@ class TokensOf(Constraint):
 
 
 def _ending(cursor: Cursor, inner: Constraint) -> list[CodeRange]:
-    """The code of the cursor's text itself, where the window may end with it and the next one go on."""
-    if not (cursor.budget and cursor.size):
+    """The code of the cursor's text itself, if the window may end with it, so that the next window continues."""
+    if cursor.spec.code_bits is None or not cursor.size:
         return []
     here = cursor.codes(TokensOf(cursor.next_window(), inner))
     return [attrs.evolve(here, high=here.low + 1)]
@@ -147,26 +150,26 @@ class _Context:
     """A model in one lane, after some symbols.
 
     Attributes:
-        level: the level whose model it is.
+        predictor: the level's model; None without a model.
         history: the symbols since the restart.
-        shorter: the context one symbol shorter, until the row is made.
-        state: the model's; never stepped again once the row was made of it.
-        row: uint32[A], what follows.
+        shorter: the context one symbol shorter, until the row is computed.
+        state: the model's; never stepped again once the row was computed from it.
+        row: uint32[A], frequencies of the next symbol.
     """
 
-    level: Level
-    history: tuple[int, ...]
+    predictor: Predictor | None
+    history: tuple[int, ...] = ()
     shorter: _Context | None = None
     state: Any = None
     row: Frequencies | None = None
 
     def after(self, symbol: int) -> _Context:
-        """The context one symbol longer; nothing is computed before its row is asked for."""
-        return _Context(self.level, (*self.history, symbol), self)
+        """The context one symbol longer; nothing is computed before its row is requested."""
+        return _Context(self.predictor, (*self.history, symbol), self)
 
     def frequencies(self) -> Frequencies | None:
-        """uint32[A], what follows; None without a model."""
-        predictor = self.level.spec.model
+        """uint32[A], frequencies of the next symbol; None without a model."""
+        predictor = self.predictor
         if self.row is not None or predictor is None:
             return self.row
         shorter, self.shorter = self.shorter, None
@@ -183,113 +186,141 @@ class _Context:
         return self.row
 
 
+Interval = tuple[int, int, int]
+"""(low, size, bits): codes low..low + size - 1 of `bits` bits."""
+
+
+@attrs.frozen(eq=False)
+class _LookedUp:
+    """The text of a window at a compiled level: its code in the dictionary."""
+
+    dictionary: Dictionary
+    bits: int
+    code: int = 0
+
+    def interval(self) -> Interval:
+        return self.code, int(self.dictionary.end[self.code]) - self.code, self.bits
+
+    def sub_interval(self, first: int, last: int) -> Interval | None:
+        children = self.dictionary.children(self.code)
+        chosen = children[(self.dictionary.symbol[children] >= first) & (self.dictionary.symbol[children] <= last)]
+        return (int(chosen[0]), int(self.dictionary.end[chosen[-1]] - chosen[0]), self.bits) if len(chosen) else None
+
+    def longer(self, symbol: int) -> _LookedUp | None:
+        child = self.dictionary.child(self.code, symbol)
+        return None if child is None else attrs.evolve(self, code=child)
+
+    closed = interval  # every window of a compiled level has a bit budget
+
+    def next_window(self, new_segment: bool) -> _LookedUp:
+        return attrs.evolve(self, code=0)
+
+
+@attrs.frozen(eq=False)
+class _Coded:
+    """The text of a window at any other level: an encoder that has coded it, and the model's context after it."""
+
+    spec: LevelSpec
+    context: _Context
+    encoder: Any
+
+    @classmethod
+    def fresh(cls, spec: LevelSpec, context: _Context) -> _Coded:
+        encoder = cast(Coder, spec.coder).encoder(spec.window)  # levels with a dictionary or pieces have other cursors
+        if not has_intervals(encoder):
+            raise CodingError(
+                f"{spec.coder_name}: its encoder has no method interval, which continuing a prompt requires; "
+                "generate without a prompt"
+            )
+        return cls(spec, context, encoder)
+
+    def interval(self) -> Interval:
+        low, size, bits = self.encoder.interval()
+        return low, size, bits
+
+    def sub_interval(self, first: int, last: int) -> Interval | None:
+        found: Interval | None = self.encoder.sub_interval(self.context.frequencies(), first, last)
+        return found
+
+    def longer(self, symbol: int) -> _Coded | None:
+        encoder = copy.deepcopy(self.encoder)
+        fits = encoder.add(self.context.frequencies(), symbol)
+        return _Coded(self.spec, self.context.after(symbol), encoder) if fits else None
+
+    def closed(self) -> Interval:
+        if self.spec.code_bits is not None:
+            return self.interval()
+        value, bits = copy.deepcopy(self.encoder).close(True)
+        return value, 1, bits
+
+    def next_window(self, new_segment: bool) -> _Coded:
+        restart = new_segment or self.spec.restarts_with_window
+        return self.fresh(self.spec, _Context(self.spec.model) if restart else self.context)
+
+
 @attrs.frozen(eq=False)
 class Cursor:
     """A window being written at one level, and the codes that its text leaves open.
 
     Attributes:
-        level: the level.
+        spec: the level.
         size: symbols in the window so far.
         before: symbols in the segment before the window.
-        context: the model after all that it has seen.
-        code: the text's code where the level is compiled.
-        encoder: has coded the text; None where the level is compiled.
+        text: the window's text, in the dictionary or in an encoder: the only part that differs between levels.
     """
 
-    level: Level
+    spec: LevelSpec
     size: int
     before: int
-    context: _Context
-    code: int
-    encoder: Any
+    text: _LookedUp | _Coded
 
     @classmethod
     def at(cls, level: Level, segment: tuple[int, ...]) -> Cursor:
         """A fresh window after these symbols of its segment."""
-        seen = () if level.spec.restarts_with_window else segment
-        return cls._fresh(level, len(segment), _Context(level, seen))
-
-    @classmethod
-    def _fresh(cls, level: Level, before: int, context: _Context) -> Cursor:
-        encoder = None
-        if level.dictionary is None:
-            encoder = cast(Coder, level.spec.coder).encoder(level.spec.window)
-            if not has_intervals(encoder):
-                raise CodingError(
-                    f"{level.spec.coder_name}: its encoder has no method interval, which going on from a prompt needs; "
-                    "generate without a prompt"
-                )
-        return cls(level, 0, before, context, 0, encoder)
-
-    @property
-    def budget(self) -> bool:
-        return self.level.spec.code_bits is not None
+        spec, texts = level.spec, level.texts
+        if isinstance(texts, Dictionary):
+            return cls(spec, 0, len(segment), _LookedUp(texts, spec.code_bits or 0))
+        seen = () if spec.restarts_with_window else segment
+        return cls(spec, 0, len(segment), _Coded.fresh(spec, _Context(spec.model, seen)))
 
     @property
     def full(self) -> bool:
-        return self.size == self.level.spec.window.symbols
+        return self.size == self.spec.window.symbols
 
     def codes(self, after: Constraint | None) -> CodeRange:
         """The codes of every text that extends this one."""
-        if self.level.dictionary is not None:
-            size = int(self.level.dictionary.end[self.code]) - self.code
-            return self._range(self.code, size, self.level.spec.code_bits or 0, after)
-        low, size, resolved = self.encoder.interval()
-        return self._range(low, size, resolved, after)
+        return self._range(self.text.interval(), after)
 
     def extended(self, first: int, last: int) -> CodeRange | None:
-        """The codes of every text that extends this one by a symbol of first..last; None where none fits."""
-        dictionary = self.level.dictionary
-        if dictionary is not None:
-            children = dictionary.children(self.code)
-            chosen = children[(dictionary.symbol[children] >= first) & (dictionary.symbol[children] <= last)]
-            if not len(chosen):
-                return None
-            low = int(chosen[0])
-            return self._range(low, int(dictionary.end[chosen[-1]]) - low, self.level.spec.code_bits or 0, None)
-        found = self.encoder.sub_interval(self.context.frequencies(), first, last)
-        return self._range(found[0], found[1], found[2], None) if found else None
+        """The codes of every text that extends this one by a symbol of first..last; None if none fits."""
+        found = self.text.sub_interval(first, last)
+        return self._range(found, None) if found else None
 
     def longer(self, symbol: int) -> Cursor | None:
-        """The text one symbol longer; None where it does not fit."""
-        dictionary, code, encoder = self.level.dictionary, 0, None
-        if dictionary is not None:
-            child = dictionary.child(self.code, symbol)
-            if child is None:
-                return None
-            code = child
-        else:
-            encoder = copy.deepcopy(self.encoder)
-            if not encoder.add(self.context.frequencies(), symbol):
-                return None
-        context = self.context.after(symbol)
-        return attrs.evolve(self, size=self.size + 1, context=context, code=code, encoder=encoder)
+        """The text one symbol longer; None if it does not fit."""
+        text = self.text.longer(symbol)
+        return Cursor(self.spec, self.size + 1, self.before, text) if text else None
 
     def closed(self, after: Constraint | None) -> CodeRange:
         """The codes of exactly this text, which is full."""
-        if self.budget:
-            return self.codes(after)
-        value, bits = copy.deepcopy(self.encoder).close(True)
-        return CodeRange(value, value + 1, bits, after)
+        return self._range(self.text.closed(), after)
 
     def next_window(self) -> Cursor:
         """A fresh window after this one."""
         before = self.before + self.size
-        if before >= self.level.segment:
-            return self._fresh(self.level, 0, _Context(self.level, ()))
-        context = _Context(self.level, ()) if self.level.spec.restarts_with_window else self.context
-        return self._fresh(self.level, before, context)
+        new_segment = before >= self.spec.segment
+        return Cursor(self.spec, 0, 0 if new_segment else before, self.text.next_window(new_segment))
 
-    def _range(self, low: int, size: int, resolved: int, after: Constraint | None) -> CodeRange:
-        """An interval in units of 2^-resolved as codes of W bits, or of whole tokens without a bit budget."""
-        token_bits = self.level.token_bits
-        bits = self.level.spec.code_bits or -(-resolved // token_bits) * token_bits
+    def _range(self, interval: Interval, after: Constraint | None) -> CodeRange:
+        """An interval as codes of the window's bits, or of whole tokens without a bit budget."""
+        (low, size, resolved), token_bits = interval, self.spec.token_bits
+        bits = self.spec.code_bits or -(-resolved // token_bits) * token_bits
         return CodeRange(low << (bits - resolved), (low + size) << (bits - resolved), bits, after)
 
 
 @attrs.frozen(eq=False)
 class PiecesOf(Constraint):
-    """The tokens of a piece coder's level whose pieces, end to end, keep a constraint over its symbols."""
+    """The tokens of a piece coder's level whose pieces, concatenated, satisfy a constraint over its symbols."""
 
     table: PieceTable
     inner: Constraint

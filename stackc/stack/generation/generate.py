@@ -1,4 +1,4 @@
-"""Generation: the compressed text is the prompt, the top model goes on, and what comes is decoded."""
+"""Generation: the prompt is compressed, the top model continues its tokens, and the result is decoded."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def generate(
     temperature: float = 1.0,
     seed: int = 0,
 ) -> bytes:
-    """Text that starts with `prompt`, byte for byte, and goes on with `tokens` tokens of the top model.
+    """Text that starts with `prompt`, byte for byte, and continues with `tokens` tokens of the top model.
 
     Args:
-        levels: the stack's levels, lowest first; every coder must be total and know its intervals.
+        levels: the stack's levels, lowest first; every coder must be total and offer intervals.
         top: the frozen top model, over the last level's tokens.
         segment: after this many tokens the top model's context restarts.
         prompt: any bytes; may end inside a character or a word.
-        tokens: how many last-level tokens to draw, at least.
-        temperature: 0 takes the likeliest token; 1 draws from the model's own distribution.
-        seed: of the draws.
+        tokens: the least number of last-level tokens to draw.
+        temperature: 0 takes the most probable token; 1 draws from the model's distribution.
+        seed: of the random draws.
 
     Raises:
         StackcError: a negative temperature or number of tokens.
@@ -43,7 +43,7 @@ def generate(
     for level in levels:
         if not level.total:
             raise CodingError(
-                f"{level.name}: its coder decodes only what it encoded; nothing can be generated through it"
+                f"{level.name}: its coder decodes only tokens that it encoded, so nothing can be generated through it"
             )
     written, constraint = prompt_tokens(levels, prompt)
     rng = np.random.default_rng(seed)
@@ -53,7 +53,7 @@ def generate(
     drawn = 0
     per = levels[-1].window_tokens or 1 if levels else 1
     while True:
-        # Until the prompt is kept and the last code is whole.
+        # Until the prompt is restored and the last code is complete.
         while drawn < tokens or constraint is not None or len(written) % per:
             token, constraint = _draw(sampler.row, constraint, temperature, rng)
             sampler.feed(token)
@@ -62,7 +62,7 @@ def generate(
         text = _decode(levels, written)
         if text.startswith(prompt):
             return text
-        # The end of the prompt is in a code of a lower level that is not whole yet.
+        # The end of the prompt is in a code of a lower level that is still incomplete.
         tokens = drawn + per
 
 
@@ -74,7 +74,7 @@ def _decode(levels: list[Level], tokens: list[int]) -> bytes:
 
 
 def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constraint | None]:
-    """The last level's tokens of the prompt's finished windows, and what the tokens after them must keep."""
+    """The last level's tokens of the prompt's finished windows, and the constraint on the tokens after them."""
     symbols: npt.NDArray[np.integer] = np.frombuffer(prompt, np.uint8)
     constraint: Constraint | None = None
     for level in levels:
@@ -94,15 +94,15 @@ def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constr
 
 
 def _finished(level: Level, symbols: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.integer], int]:
-    """Tokens of the windows that no further symbol can change, and where the unfinished window starts."""
+    """Tokens of the windows that no further symbol can change, and the start of the unfinished window."""
     coded = level.encode(symbols)
     if not len(coded.starts):
         return coded.tokens, 0
     last = int(coded.starts[-1])
     if len(symbols) % level.segment == 0 or len(symbols) - last == level.spec.window.symbols:
         return coded.tokens, len(symbols)
-    # Windows share nothing but their segment, so without the last one its tokens are a prefix, except for a
-    # code that would have ended sooner: encoding what is before it gives just the finished windows.
+    # Windows are coded one after another, so the tokens of finished windows are a prefix. Its length is known only if
+    # all windows have the same number of tokens; otherwise the symbols before the last window are encoded again.
     if level.window_tokens is not None:
         return coded.tokens[: -level.window_tokens], last
     return level.encode(symbols[:last]).tokens, last
@@ -125,7 +125,7 @@ class _Sampler:
 def _draw(
     row: Frequencies, constraint: Constraint | None, temperature: float, rng: np.random.Generator
 ) -> tuple[int, Constraint | None]:
-    """One token and the constraint on those after it."""
+    """One token and the constraint on the tokens after it."""
     options = constraint.options() if constraint is not None else [(0, len(row) - 1, None)]
     allowed = np.zeros(len(row), np.bool_)
     for first, last, _ in options:

@@ -120,7 +120,7 @@ def test_what_is_no_stack_is_refused(stack: Path, tmp_path: Path) -> None:
     with pytest.raises(StackcError, match="not a stack"):
         StackTokenizer.from_stack(tmp_path)
     (tmp_path / "a.stk").write_bytes(b"x")
-    with pytest.raises(StackcError, match="a file; a stack is a folder"):
+    with pytest.raises(StackcError, match="is a file; a stack is a folder"):
         StackTokenizer.from_stack(tmp_path / "a.stk")
     shutil.copytree(stack, tmp_path / "bad")
     text = (tmp_path / "bad/manifest.json").read_text()
@@ -129,7 +129,7 @@ def test_what_is_no_stack_is_refused(stack: Path, tmp_path: Path) -> None:
     )
     assert StackTokenizer.from_stack(tmp_path / "bad", level="M1").vocab_size == 1024  # compiled: needs no model
     if len(stackc.load(stack).levels) > 1:
-        with pytest.raises(StackcError, match="M2 answers alike only on the same machine"):
+        with pytest.raises(StackcError, match="predictions of the model of M2 are the same only on the same machine"):
             StackTokenizer.from_stack(tmp_path / "bad")
 
 

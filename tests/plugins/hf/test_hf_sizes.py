@@ -98,13 +98,13 @@ def test_a_dry_run_shows_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     settings = f'settings = "{MODELS["gpt2"]}"'
     parameters = f"{Sizes.of(fresh(Hf(settings=MODELS['gpt2'], context=16), 256)).parameters:,}"
     shown = dry_run(tmp_path, settings, "steps = 10")
-    assert f"in all {parameters} parameters; training" in shown
+    assert f"{parameters} parameters in total; training" in shown
     assert "not known" not in shown
     config = transformers.AutoConfig.for_model("gpt2", vocab_size=257, **Hf(settings=MODELS["gpt2"]).overrides())
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "mine")
     shown = dry_run(tmp_path, 'checkpoint = "mine"', "steps = 0")  # counts from the recipe's folder
-    assert f"in all {parameters} parameters" in shown
+    assert f"{parameters} parameters in total" in shown
     assert "not known" not in shown
     monkeypatch.setitem(sys.modules, "transformers", None)
     shown = dry_run(tmp_path, settings, "steps = 10")
-    assert "in all 0 parameters; what the training of M1 takes is not known beforehand" in shown
+    assert "0 parameters in total; the cost of training M1 is not known in advance" in shown

@@ -323,7 +323,7 @@ def test_recipes_that_cannot_work(tmp_path: Path) -> None:
     found = problems(recipe(tmp_path, 'kind = "bpe"\nvocabulary = 256', more="[level.tokens]\nbits = 8\n"))
     assert "level.1.coder.vocabulary: 256 is below 257" in found
     found = problems(recipe(tmp_path, KINDS["bpe"], more="[level.tokens]\nbits = 8\n"))
-    assert "level.1.tokens: has no effect: coder 'bpe' sets its vocabulary itself; remove it" in found
+    assert "level.1.tokens: has no effect: coder 'bpe' sets its own vocabulary; remove it" in found
     found = problems(recipe(tmp_path, KINDS["sentencepiece"], 'kind = "equal-info"\nbits = 16'))
     assert "coder 'sentencepiece' cannot keep to the 16 bits that windowing 'equal-info' gives a window" in found
     found = problems(recipe(tmp_path, KINDS["bpe"], more='[level.model]\nbackend = "unigram"\n'))

@@ -1,0 +1,208 @@
+"""Docstrings, comments, messages and pages are plain technical English: phrases that a native engineer stumbles over.
+
+Checked are the comments and string literals of Python files, the comments of recipes, and whole Markdown pages.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+DONE = (
+    "stackc/archive",
+    "stackc/stack",
+    "stackc/pipeline",
+    "stackc/recipe",
+    "stackc/coding/level.py",
+    "stackc/coding/spec.py",
+    "stackc/coding/routes.py",
+    "stackc/coding/stepping.py",
+    "stackc/coding/documents.py",
+    "stackc/coding/verify.py",
+    "stackc/coding/host.py",
+    "recipes",
+)
+"""Files and folders that are checked, relative to the checkout."""
+
+
+@attrs.frozen
+class Phrase:
+    """A phrase to avoid. A space in `pattern` matches any white space.
+
+    Attributes:
+        pattern: a regular expression.
+        better: what to write instead.
+        wrong: a sentence that the pattern finds.
+        right: the same in plain English; no pattern finds anything in it.
+    """
+
+    pattern: str
+    better: str
+    wrong: str
+    right: str
+
+
+PHRASES = (
+    Phrase(
+        r"\b(bits|bytes|operations|symbols|tokens|rows|texts|MB) an? (source )?(byte|token|second|parameter|lane)\b",
+        "bits per byte, tokens per second",
+        "It takes 2.1 bits a byte.",
+        "It takes 2.1 bits per byte.",
+    ),
+    Phrase(
+        r"\b(one|a line|a run|a row|a number) an? (line|stage|level|block|document|point|device|token|window)\b",
+        "one per line",
+        "Names, one a line.",
+        "Names, one per line.",
+    ),
+    Phrase(
+        r"\b(go|goes|going|went|gone) on\b(?! (a|an|the|this|that|its|one|top|standard)\b)",
+        "continue, resume",
+        "A killed build goes on where it was.",
+        "A killed build resumes.",
+    ),
+    Phrase(
+        r"(?<![Tt]here\s)\b(is|are|was) none\b",
+        "is not a, is not one of, invalid, missing",
+        "Raises an error for a recipe that is none.",
+        "Raises an error for an invalid recipe.",
+    ),
+    Phrase(
+        r"(?<![Tt]here\s)\b(is|are) no (?!(longer|more|less|fewer|such|one|need)\b)[a-z]",
+        "is not a",
+        "A value that is no symbol of the alphabet.",
+        "A value that is not a symbol of the alphabet.",
+    ),
+    Phrase(
+        r"\bheld to\b|\bh[eo]ld(s|ing)? (\w+ ){0,3}against\b",
+        "checked against, compared with",
+        "Every size is held against its bound.",
+        "Every size is checked against its bound.",
+    ),
+    Phrase(
+        r"\b(is|are|was|were|be|being) told\b|: told\b|\btells? of\b",
+        "receives, is given, reports, records",
+        "report: told the bytes done; the trailer tells of more.",
+        "report: receives the bytes done; the trailer records more.",
+    ),
+    Phrase(r"\bstands? for\b", "represents", "None stands for standard input.", "None represents standard input."),
+    Phrase(r"\bbeside\b", "next to, besides", "A file beside the source.", "A file next to the source."),
+    Phrase(
+        r"\b(lies|lying) (in|at|on|between|beside|below|above|there)\b",
+        "is stored in, is in",
+        "The folder that it lies in.",
+        "The folder that it is stored in.",
+    ),
+    Phrase(r"\bof (its|their) own\b", "its own, a separate", "A file of its own.", "A separate file."),
+    Phrase(
+        r"\bfrom (the |a )?(?!now\b)[\w`.']+( \w+)? on(?=[,.;:)\"]|$)|\bfrom which on\b",
+        "starting at",
+        "The header, from the first byte on.",
+        "The header, starting at the first byte.",
+    ),
+    Phrase(r"\bas of `", "see `x`, same as `x`", "verify: as of `Level.encode`.", "verify: see `Level.encode`."),
+    Phrase(
+        r"\bnot well\b|\ball is well\b",
+        "failed: …, all checks passed",
+        "All parts: all is well.",
+        "All checks passed.",
+    ),
+    Phrase(
+        r"\bneeds [\w-]+ \d[\d.]*\b|, here is \d",
+        "requires NAME>=5 (found 4.2)",
+        "It needs transformers 5, here is 4.2.",
+        "It requires transformers>=5 (found 4.2).",
+    ),
+    Phrase(
+        r"\b(give|gives|giving|gave|given) (\w+ ){0,3}back\b|\b(come|comes|came|coming) back\b",
+        "returns, restores, decompresses",
+        "Gives the files back; nothing else comes back.",
+        "Decompresses the files; nothing else is restored.",
+    ),
+    Phrase(
+        r"\banswers? (alike|otherwise|the same)\b|\bmodels?'s? answers\b",
+        "predictions",
+        "A model that answers otherwise: its model's answers are not portable.",
+        "A model that predicts differently: its predictions are not portable.",
+    ),
+    Phrase(
+        r"\bnot what the manifest says\b",
+        "SHA-256 does not match the manifest",
+        "part.bin: not what the manifest says",
+        "part.bin: SHA-256 does not match the manifest",
+    ),
+    Phrase(
+        r"\bwhere (there (is|are) no|none|nothing|not|all is|it is none)\b",
+        "if, when, unless",
+        "None where there is no model.",
+        "None if there is no model.",
+    ),
+    Phrase(r"\b(of|for|with) so many\b", "name the number", "Files of so many blocks.", "Files of `count` blocks."),
+)
+
+COMPILED = [(re.compile(phrase.pattern.replace(" ", r"\s+")), phrase.better) for phrase in PHRASES]
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """(first line, text) of everything in a file that a person reads."""
+    content = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        yield 1, content
+    elif path.suffix == ".toml":
+        yield from ((number, line) for number, line in enumerate(content.splitlines(), 1) if line.startswith("#"))
+    else:
+        kinds = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+        for token in tokenize.generate_tokens(io.StringIO(content).readline):
+            if token.type in kinds:
+                yield token.start[0], token.string
+
+
+def found(text: str) -> list[tuple[int, str, str]]:
+    """(lines before it, phrase, better wording) of every phrase to avoid."""
+    text = re.sub(r"\n[ \t]+", "\n", text)
+    return [
+        (text.count("\n", 0, match.start()), " ".join(match[0].split()), better)
+        for pattern, better in COMPILED
+        for match in pattern.finditer(text)
+    ]
+
+
+def files(place: str) -> list[Path]:
+    path = ROOT / place
+    return [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.suffix in (".py", ".md", ".toml"))
+
+
+@pytest.mark.parametrize("place", DONE)
+def test_sentences_are_plain_english(place: str) -> None:
+    assert files(place), "nothing to check: the file or folder was moved"
+    problems = [
+        f"{path.relative_to(ROOT)}:{first + lines}: {phrase!r}: write: {better}"
+        for path in files(place)
+        for first, text in texts(path)
+        for lines, phrase, better in found(text)
+    ]
+    assert not problems, "\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize("phrase", PHRASES, ids=lambda phrase: phrase.better)
+def test_every_pattern_finds_its_phrase_and_not_the_plain_one(phrase: Phrase) -> None:
+    assert phrase.better in {better for _, _, better in found(phrase.wrong.replace(" ", "\n", 3))}
+    assert found(phrase.right) == []
+
+
+def test_docstrings_comments_and_messages_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "part.py"
+    path.write_text('"""None stands\nfor x."""\n# a file beside it\nraise ValueError(f"{1} lies in {2}")\n')
+    assert [(first + lines, one) for first, text in texts(path) for lines, one, _ in found(text)] == [
+        (1, "stands for"),
+        (3, "beside"),
+        (4, "lies in"),
+    ]
