@@ -98,7 +98,7 @@ def test_a_disk_that_is_full_at_every_place_of_a_build(
         error = built(whole / "recipe.toml", folder / "stack")
         if error is None:
             break
-        assert "no room left on the disk; free some" in error
+        assert "no space left on the disk; free some" in error
         assert error.startswith(str(folder))
         assert not list(folder.rglob("*.partial"))
         failures += 1
@@ -119,7 +119,7 @@ def test_a_full_disk_of_outputs(whole: Path, disk: tuple[Path, Mount]) -> None:
         ("encode", stack, whole / "text", "-o", folder / "out.txt"),
         ("decode", stack, whole / "text.npy", "-o", folder / "out"),
     ):
-        assert "no room left on the disk; free some" in fails(*arguments)
+        assert "no space left on the disk; free some" in fails(*arguments)
         assert os.listdir(folder) == [], "nothing half-written"
 
 
@@ -168,7 +168,7 @@ def test_a_disk_that_refuses_at_every_write_of_a_build(
         error = built(whole / "recipe.toml", tmp_path / "stack")
         if error is None:
             break
-        assert ("no room left" if code == errno.ENOSPC else "check the folder and its permissions") in error
+        assert ("no space left" if code == errno.ENOSPC else "check the folder and its permissions") in error
         failures += 1
         assert failures < 200
     assert failures > 10

@@ -1,6 +1,6 @@
 """Counts for the contexts that are fallen back to: in how many surroundings a text was seen, not how often.
 
-"Francisco" is frequent, but nearly always after "San": where "San" did not help, it is no good guess. So a text
+"Francisco" is frequent, but nearly always after "San": where "San" did not help, it is a poor guess. So a text
 shorter than the longest that is counted is counted by the different symbols before it (Kneser and Ney, 1995).
 """
 

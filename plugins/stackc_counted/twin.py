@@ -75,7 +75,7 @@ def frequencies(anchored: Counts, free: Counts, cumulative: Sequence[int], order
     """The row after the symbols `since` the restart: A counts that sum to T, none below 1.
 
     Each context gives, in turn, a symbol that was seen c times after it, of n in all, about (c - D(c)) / n of what
-    the longer ones left (D is the discount); the rest goes on to the next shorter context, and the last of it to the
+    the longer ones left (D is the discount); the rest passes to the next shorter context, and the last of it to the
     symbols by their own counts.
     """
     alphabet = len(cumulative) - 1

@@ -211,7 +211,7 @@ class naming:
 def storage_error(path: Path, error: OSError) -> ArtifactError:
     """One line for an operating-system error on `path`, with what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ArtifactError(f"{path}: no room left on the disk; free some and run the command again to go on")
+        return ArtifactError(f"{path}: no space left on the disk; free some and run the command again to continue")
     return ArtifactError(f"{path}: cannot write ({error.strerror or error}); check the folder and its permissions")
 
 
@@ -227,7 +227,7 @@ def temporary() -> Iterator[None]:
     except OSError as error:
         place = tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp"
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        why = "no room left on the disk" if full else f"cannot write ({error.strerror or error})"
+        why = "no space left on the disk" if full else f"cannot write ({error.strerror or error})"
         raise ArtifactError(f"{place}: {why}; temporary files go there, or where TMPDIR says") from error
 
 

@@ -1,6 +1,6 @@
 """How loops are compiled, and where what was compiled is kept.
 
-numba keeps machine code beside the file of a function and renews it only when that file changes, though constants and
+numba keeps machine code next to the file of a function and renews it only when that file changes, though constants and
 kernels of other files are compiled in. Here it is kept for a digest of all source files that the kernel's module
 imports, so that an edit of any of them counts and an edit of any other does not. What cannot be kept, or read again, is
 compiled again: a full disk, a folder that cannot be written or a cache cut short by a crash costs seconds, never the
@@ -50,7 +50,7 @@ def kernel_of(signature: Any, **options: Any) -> Callable[[Function], Function]:
     """Compile with numba at once, for exactly these types: importing takes that long, calling never does.
 
     Args:
-        signature: as of `numba.njit`.
+        signature: see `numba.njit`.
         options: of `numba.njit`, such as fastmath.
     """
 
@@ -163,7 +163,7 @@ class _Roots:
 
     Attributes:
         home: the folder that holds the kernel's package.
-        top: the package; "": all that lies in the folder counts.
+        top: the package; "": every file of the folder counts.
     """
 
     home: str
@@ -278,7 +278,7 @@ def _imported(text: str, package: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _files(base: str, names: list[str], roots: _Roots) -> dict[str, str]:
-    """The files that an import of names from a module stands for, by module; none where they do not count."""
+    """The files behind an import of names from a module, by module; no files if they do not count."""
     folder = roots.folder(base)
     if folder is None or base.partition(".")[0] in sys.stdlib_module_names:
         return {}

@@ -1,4 +1,4 @@
-"""Files and folders that are not whole yet, under names beside their final ones.
+"""Files and folders that are not complete yet, under temporary names next to their final ones.
 
 Nobody can guess such a name, and it fits whatever the final one is. Who writes one holds a lock on it: what is not held
 was left by a process that was killed.
@@ -77,7 +77,7 @@ def _hold(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks, where nothing is ever taken for left
+    except OSError:  # a file system without locks: nothing there is taken for a leftover
         pass
     return True
 

@@ -51,7 +51,7 @@ def contract_problem(plugin: object) -> str | None:
         return f"its {DECLARATION} is {made_for!r}, not a pair of numbers such as {CONTRACT}"
     made = "{}.{}".format(*made_for)
     if made_for > CONTRACT:
-        return f"made for contract {made} of stackc.api, here is {here}: install a newer stackc"
+        return f"made for contract {made} of stackc.api (found {here}): install a newer stackc"
     if made_for[0] < CONTRACT[0]:
-        return f"made for contract {made} of stackc.api, here is {here}: install a newer version of the plugin"
+        return f"made for contract {made} of stackc.api (found {here}): install a newer version of the plugin"
     return None

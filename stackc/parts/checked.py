@@ -145,7 +145,7 @@ class GuardedPredictor:
         differing = np.flatnonzero((alone != other).any(axis=1))
         if len(differing):
             raise PartError(
-                f"{self._who}: says that it is portable, yet answers otherwise {how} than alone at symbol "
+                f"{self._who}: says that it is portable, yet its predictions {how} differ from those alone at symbol "
                 f"{differing[0]}; portable means the same bits however it is asked, else say 'same-build' or "
                 "'same-machine'"
             )

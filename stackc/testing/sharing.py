@@ -41,7 +41,7 @@ ROUNDS = 2
 """How often threads start together on a fresh part."""
 
 SWITCH = 1e-5
-"""Seconds after which Python lets another thread go on: 5 milliseconds, as it comes, hide much."""
+"""Seconds after which Python switches to another thread: the default of 5 milliseconds hides much."""
 
 _SUITES = str(Path(__file__).parent)
 
@@ -221,7 +221,7 @@ def _in_turn(jobs: list[Job], barrier: threading.Barrier, first: int) -> list[tu
 
 
 def _said(number: int, how: str) -> str:
-    return f"job {number} of the suite answers otherwise {how}: a part may be shared by callers and their threads"
+    return f"job {number} of the suite has another result {how}: a part may be shared by callers and their threads"
 
 
 @contextlib.contextmanager

@@ -114,11 +114,11 @@ def test_abilities_are_found_though_they_are_handed_on() -> None:
 @pytest.mark.parametrize(
     ("contract", "problem"),
     [
-        ((MAJOR, MINOR + 1), f"made for contract {MAJOR}.{MINOR + 1} of stackc.api, here is {MAJOR}.{MINOR}: "
+        ((MAJOR, MINOR + 1), f"made for contract {MAJOR}.{MINOR + 1} of stackc.api (found {MAJOR}.{MINOR}): "
                              "install a newer stackc"),
-        ((MAJOR + 1, 0), f"made for contract {MAJOR + 1}.0 of stackc.api, here is {MAJOR}.{MINOR}: "
+        ((MAJOR + 1, 0), f"made for contract {MAJOR + 1}.0 of stackc.api (found {MAJOR}.{MINOR}): "
                          "install a newer stackc"),
-        ((MAJOR - 1, 9), f"made for contract {MAJOR - 1}.9 of stackc.api, here is {MAJOR}.{MINOR}: "
+        ((MAJOR - 1, 9), f"made for contract {MAJOR - 1}.9 of stackc.api (found {MAJOR}.{MINOR}): "
                          "install a newer version of the plugin"),
         ("1.0", f"its STACKC_CONTRACT is '1.0', not a pair of numbers such as {CONTRACT}"),
         ((1,), f"its STACKC_CONTRACT is (1,), not a pair of numbers such as {CONTRACT}"),

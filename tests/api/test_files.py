@@ -33,7 +33,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [(errno.ENOSPC, "no room left on the disk"), (errno.EROFS, "check the folder and its permissions")],
+    [(errno.ENOSPC, "no space left on the disk"), (errno.EROFS, "check the folder and its permissions")],
 )
 def test_a_disk_that_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str) -> None:
     def refuse(_: int) -> None:

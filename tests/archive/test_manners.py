@@ -283,7 +283,7 @@ def test_temporary_files_that_have_no_room_are_named(stack: Get, here: Path, mon
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     monkeypatch.setattr(tempfile, "tempdir", "/small")
     done = run("decompress", "-", "--salvage", "-o", "new", stdin=(here / "text.stk").read_bytes())
-    said = "error: /small: no room left on the disk; temporary files go there, or where TMPDIR says\n"
+    said = "error: /small: no space left on the disk; temporary files go there, or where TMPDIR says\n"
     assert (done.exit_code, done.stderr) == (2, said)
     assert not (here / "new").exists()
 

@@ -8,7 +8,7 @@ exactly the codes c .. end[c] - 1. Code 0 is the empty text, never produced by t
 Codes left over in the range of a text that reached the symbol budget name that text too; the encoder gives the
 lowest of them.
 
-The kernels are beside it in `preorder`, `encoding` and `decoding`; `twin` says plainly what they do.
+The kernels are in `preorder`, `encoding` and `decoding`; `twin` does the same in plain Python.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Dictionary:
         alphabet: A of the symbols.
 
     Raises:
-        ArtifactError: arrays that are no dictionary.
+        ArtifactError: arrays that are not a dictionary.
     """
 
     def __init__(self, parent: Int32, symbol: Int32, alphabet: int) -> None:
@@ -146,7 +146,7 @@ class Dictionary:
                     flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
                     code_offsets,
                 )  # fmt: skip
-            out.resize(count, refcheck=False)  # gives back what was never touched
+            out.resize(count, refcheck=False)  # returns the memory that was never touched
             return out
 
         return _joined(shared(one, shares, threads), shares, bounds, code_offsets), code_offsets
@@ -210,7 +210,7 @@ class Dictionary:
         return out[::-1]
 
     def child(self, code: int, symbol: int) -> int | None:
-        """The code of the text of `code` and one more symbol, or None where that is no text."""
+        """The code of the text of `code` and one more symbol, or None if that is not a text."""
         return int(encoding.find(self._first, self._children, self.symbol, code, symbol)) or None
 
     def children(self, code: int) -> Int64:

@@ -7,7 +7,7 @@ belongs to the current text. One entry is one integer, everything that a step ne
 
     | base, 25 bits | code, 21 bits | symbol, 18 bits |
 
-Base 0 is no text's base: texts without extensions have it, and find nothing. Code 0 is the empty text.
+Base 0 belongs to no text: texts without extensions have it, and find nothing. Code 0 is the empty text.
 
 Why a double array: a step is one load. A binary search among the children takes several, each of which waits for the
 previous one, and a table of texts x symbols would need gigabytes at 2^20 texts. The search remains for tries that do

@@ -1,4 +1,4 @@
-"""What `stackc.coding.dictionary.encoding` does, plain to read and slow: the tests hold the kernels against it."""
+"""What `stackc.coding.dictionary.encoding` does, slow and plain to read: the specification that the tests check the kernels against."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def encode(
     budget: int,
     cuts: Sequence[bool] | None = None,
 ) -> list[int]:
-    """The codes of one document: the longest text that goes on here, again and again.
+    """The codes of one document: the longest text that continues here, again and again.
 
     Args:
         longer: as `extensions` gives it.

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import bisect
 import copy
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
 
 from stackc.api.arrays import RESTART, Frequencies
+from stackc.api.coders import Coder
 from stackc.api.errors import CodingError
 from stackc.api.models import Predictor
 from stackc.coding.dictionary.dictionary import Dictionary

@@ -35,7 +35,7 @@ def test_known_bits() -> None:
 
 
 def plain(symbols: list[int], rows: Frequencies) -> int:
-    """The same numeral system on one integer: the slow twin that the library is held against."""
+    """The same numeral system on one integer: the slow twin that the library is compared with."""
     state, words = 0, []
     for symbol, row in reversed(list(zip(symbols, rows.tolist(), strict=True))):
         low, size = sum(row[:symbol]), row[symbol]
