@@ -1,4 +1,4 @@
-"""The golden stacks and files of `tests/container/golden`, and the one way to write them anew.
+"""The golden stacks and files of `tests/archive/golden`, and the one way to write them anew.
 
 python tests/golden_stacks.py NAME [--force]: builds the stack of that name and keeps what it codes with, and the file
 that it makes of `DATA`. Once released, a golden stack is never written anew: every version decodes it.

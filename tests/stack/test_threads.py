@@ -18,7 +18,7 @@ from recipes_of_tests import TEXT
 from stackc.coding.dictionary.threads import once
 from stackc.coding.scoring import total_bits
 
-GOLDEN = Path(__file__).parent / "container" / "golden"
+GOLDEN = Path(__file__).parents[1] / "archive" / "golden"
 """Stacks of transformers and of recurrent networks, a level of each stepped and one compiled."""
 
 THREADS = 4
