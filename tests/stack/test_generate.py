@@ -139,7 +139,7 @@ def test_coders_that_decode_only_what_they_encoded_are_refused(tmp_path: Path) -
             token_bits=8,
         )
     )
-    with pytest.raises(CodingError, match="M1: its coder decodes only what it encoded"):
+    with pytest.raises(CodingError, match="M1: its coder decodes only tokens that it encoded"):
         generate([level], ToyPredictor(256), SEGMENT, b"a", tokens=1)
 
 
