@@ -1,6 +1,6 @@
 """The self-test of this machine and this installation: every check says in a line what it found.
 
-Parts test themselves: a configuration class may have ``doctor(device) -> str`` (see `stackc.api.hooks`). What is
+Parts test themselves: a plugin may register a ``self_test`` with a part (see `stackc.api.hooks`). What is
 left to the framework is the device, a small stack from training to files, and the same tokens in any lanes.
 """
 
@@ -65,9 +65,8 @@ def examine(device: str = "auto") -> Iterator[Finding]:
     checks += [("plugins", _plugins)]
     registry = Registry(installed())
     for part in registry.parts():
-        test = getattr(part.config, "doctor", None)
-        if test is not None:
-            checks.append((f"{part.kind} {part.name}", lambda test=test: test(found[0])))  # type: ignore[misc]
+        if part.self_test is not None:
+            checks.append((f"{part.kind} {part.name}", lambda test=part.self_test: test(found[0])))  # type: ignore[misc]
     with temporary_folder() as folder:
         small = _SmallStack(folder, device)
         checks += [("build", small.build), ("tokens", small.tokens), ("files", small.files)]

@@ -8,22 +8,38 @@ implements any of these hooks; each is handed a ``register(name, factory, config
 - ``config``: an attrs class, every field keyword-only, with ``bits_version: ClassVar[int]`` (raised when the
   part's bits change); importing it must not import torch or numba. Fields are made by `stackc.api.bits`,
   `speed` or `globs`. It may have ``problems(alphabet, settings) -> list[str]``: what a recipe should be told (readers
-  are asked with 256 and None); and a static ``doctor(device: Device) -> str``: try the part on this machine, in
-  seconds, and say in a line how it runs here, for ``stackc doctor``; or raise `StackcError`;
-- ``summary``: one line for ``stackc plugins list``.
+  are asked with 256 and None);
+- ``summary``: one line for ``stackc plugins list``;
+- ``self_test`` (optional): try the part on this machine, in seconds, for ``stackc doctor``: returns a line on how it
+  runs here, or raises `StackcError`. A static method ``doctor`` of the config does the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
+
+from stackc.api.models import Device
 
 hookspec = pluggy.HookspecMarker("stackc")
 hookimpl = pluggy.HookimplMarker("stackc")
 
-Register = Callable[[str, Callable[[Any], Any], type, str], None]
+
+class Register(Protocol):
+    """What each hook is handed."""
+
+    def __call__(
+        self,
+        name: str,
+        factory: Callable[[Any], Any],
+        config: type,
+        summary: str,
+        *,
+        self_test: Callable[[Device], str] | None = None,
+    ) -> None:
+        """Register one part."""
 
 
 @hookspec

@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from stackc.api.models import Device
+
 
 @attrs.frozen(kw_only=True)
 class Part:
@@ -21,6 +23,7 @@ class Part:
         plugin: the entry point that registered it.
         distribution: the installed package it came with; "" where it was handed over as an object.
         version: of the distribution.
+        self_test: tries the part on a device and says in a line how it runs there; None: it has none.
     """
 
     kind: str
@@ -31,6 +34,7 @@ class Part:
     plugin: str
     distribution: str
     version: str
+    self_test: Callable[[Device], str] | None = None
 
     @property
     def bits_version(self) -> int:

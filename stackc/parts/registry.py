@@ -27,6 +27,7 @@ import pluggy
 
 from stackc.api import hooks
 from stackc.api.errors import PluginError
+from stackc.api.models import Device
 from stackc.api.version import CONTRACT, contract_problem
 from stackc.parts.part import Broken, Part, Source
 from stackc.parts.rules import registration_problems
@@ -152,8 +153,15 @@ class Registry:
     def _register(self, source: Source, added: dict[tuple[str, str], Part], kind: str) -> Callable[..., None]:
         """The ``register`` that a plugin is handed: it checks one part and puts it into `added`."""
 
-        def register(name: str, factory: Callable[[Any], Any], config: type, summary: str) -> None:
-            self._add(source, added, kind, name, factory, config, summary)
+        def register(
+            name: str,
+            factory: Callable[[Any], Any],
+            config: type,
+            summary: str,
+            *,
+            self_test: Callable[[Device], str] | None = None,
+        ) -> None:
+            self._add(source, added, kind, name, factory, config, summary, self_test)
 
         register.__qualname__ = "register"  # as a message of Python's has it
         return register
@@ -167,6 +175,7 @@ class Registry:
         factory: Callable[[Any], Any],
         config: type,
         summary: str,
+        self_test: Callable[[Device], str] | None,
     ) -> None:
         problems = registration_problems(kind, name, factory, config, summary)
         if problems:
@@ -186,6 +195,7 @@ class Registry:
             plugin=source.plugin,
             distribution=source.distribution,
             version=source.version,
+            self_test=self_test or getattr(config, "doctor", None),
         )
 
 

@@ -1,4 +1,4 @@
-"""The one place that sets threads, determinism and precision modes, each with its reason."""
+"""The one place that sets torch's threads and precision modes, each with its reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def pick(device: Device) -> torch.device:
     """The torch device that `device` names.
 
     Raises:
-        StackcError: it is not there.
+        StackcError: it is not available.
     """
     if device.name == "cuda" and not torch.cuda.is_available():
         raise StackcError("device cuda: torch sees no CUDA device here; use device = cpu")
@@ -23,39 +23,23 @@ def pick(device: Device) -> torch.device:
 
 
 def use_threads(device: Device) -> None:
-    """Let torch use the threads that `device` allows; the answers of a frozen network do not depend on it.
+    """Let torch use the threads that `device` allows; the bits of a frozen network do not depend on it.
 
     Left alone, torch takes every core, and matrices of these sizes get slower when a core is shared.
     """
     torch.set_num_threads(device.threads)
 
 
-@contextlib.contextmanager
-def training_mode(device: Device) -> Iterator[torch.device]:
-    """Settings under which a killed and resumed training ends in the same bytes (on CPU, same threads and build)."""
-    target = pick(device)
-    threads = torch.get_num_threads()
-    # The number of threads decides in which order a matrix product adds up.
-    torch.set_num_threads(device.threads)
-    try:
-        # TF32 rounds operands to 10 bits: the float model would no longer be the one that is reported.
-        with exact_products():
-            yield target
-    finally:
-        torch.set_num_threads(threads)
-
-
 class _Exact:
-    """Who needs TF32 off: it is one switch of the whole process, and callers come and go in any order.
+    """The users of float32 products that need TF32 off: one switch of the process, for callers that overlap in any order.
 
     Attributes:
-        lock: may be taken again while it is held, by a half-read generator that is thrown away just then.
-        users: threads and half-read generators that need it off; it is given back when the last has gone.
-        before: how it stood when the first came.
+        users: threads that need it off; it is restored when the last one is done.
+        before: its state when the first one came.
     """
 
     def __init__(self) -> None:
-        self.lock, self.users, self.before = threading.RLock(), 0, False
+        self.lock, self.users, self.before = threading.Lock(), 0, False
 
 
 _EXACT = _Exact()
@@ -77,3 +61,18 @@ def exact_products() -> Iterator[None]:
             _EXACT.users -= 1
             if not _EXACT.users:
                 switch.allow_tf32 = _EXACT.before
+
+
+@contextlib.contextmanager
+def training_mode(device: Device) -> Iterator[torch.device]:
+    """Settings under which a killed and resumed training ends in the same bytes (on CPU, same threads and build)."""
+    target = pick(device)
+    threads = torch.get_num_threads()
+    # The number of threads decides in which order a matrix product adds up.
+    torch.set_num_threads(device.threads)
+    try:
+        # TF32 rounds operands to 10 bits: the float model would no longer be the one that is reported.
+        with exact_products():
+            yield target
+    finally:
+        torch.set_num_threads(threads)

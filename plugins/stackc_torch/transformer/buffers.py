@@ -1,4 +1,7 @@
-"""Working memory of the CPU route: every array of a pass, seen by numpy and by torch."""
+"""Working memory of the CPU route: every array of a pass, as numpy and as torch see it.
+
+Allocated once per state and not per pass: fresh memory costs a page fault for every 4 KB, more than a small pass takes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any
 
 import torch
 
-from stackc_torch.integers import Frozen
+from stackc_torch.transformer.arrays import Frozen
 
 
 class Views:
@@ -27,17 +30,16 @@ class Buffers:
     """Working memory of a pass, allocated once; views of the sizes last asked for are kept.
 
     Args:
-        rows: positions of a pass. answer_rows: positions that are answered at once.
+        rows: positions of a pass, at most.
     """
 
-    def __init__(self, frozen: Frozen, rows: int, answer_rows: int) -> None:
+    def __init__(self, frozen: Frozen, rows: int) -> None:
         d, inner, hidden = frozen.width, frozen.inner, frozen.hidden
         columns = {"y": d, "q": inner, "mixed": inner, "hidden": hidden}
         wide = {"x": d, "qkv": 3 * inner, "added": d, "gate_up": 2 * hidden}
         self._frozen = frozen
         self._held = {name: torch.empty(rows, size, dtype=torch.int8) for name, size in columns.items()}
         self._held |= {name: torch.empty(rows, size, dtype=torch.int32) for name, size in wide.items()}
-        self.head = torch.empty(answer_rows, frozen.alphabet, dtype=torch.int32)
         self._views: dict[int, Any] = {}
 
     def of(self, count: int) -> Any:

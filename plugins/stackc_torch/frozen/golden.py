@@ -1,4 +1,4 @@
-"""A network of fixed integers by every route to one SHA-256: what the self-tests of the backends share."""
+"""A network of fixed integers, evaluated by every route, gives one SHA-256: what the self-tests share."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api import RESTART, Device, Predictor, StackcError
-from stackc_torch import numerics
-from stackc_torch.gemm import int8_is_exact
-from stackc_torch.integers import Array
+from stackc_torch.frozen import numerics
+from stackc_torch.frozen.gemm import int8_is_exact
+from stackc_torch.frozen.rules import Array
 
 LANES = (1, 7)
-"""Lanes that step side by side: by the route for few of them, and by the one for many."""
+"""Lanes that step together: few enough for the compiled step, and too many for it."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Golden:
-    """What a network answers for a text.
+    """The expected output of a network for a text.
 
     Attributes:
         sha256: of the frequencies, little-endian uint32[n, A].
         frozen: the network.
-        segments: (text int64[n], restarts bool[n], where the context restarts besides the beginning), each scored by
-            a call of its own.
+        segments: (text int64[n], restarts bool[n], where the context restarts, besides the beginning); one call of
+            `score` each.
     """
 
     sha256: str
@@ -43,7 +43,7 @@ class Golden:
         return digest.hexdigest()
 
     def stepped(self, model: Predictor, lanes: int) -> str:
-        """The SHA-256 by stepping in lanes, all of which must answer alike."""
+        """The SHA-256 by stepping in lanes, which must all give the same rows."""
         digest = hashlib.sha256()
         state = model.start(lanes)
         for text, restarts in self.segments:
@@ -64,10 +64,10 @@ def examine(
     in_floats: Callable[[Any], Predictor],
     shapes: Sequence[tuple[int, int]] = (),
 ) -> str:
-    """Run the golden network by every route of this machine; what was found.
+    """Run the golden network by every route of this machine; returns a line on the result.
 
     Args:
-        best: makes the fastest predictor on a device; in_floats: the one of float32 products on the CPU.
+        best: makes the fastest predictor on a device; in_floats: the one with float32 products on the CPU.
         shapes: (outputs, inputs) of products besides those by the network's matrices.
 
     Raises:
@@ -89,7 +89,7 @@ def examine(
 
 
 def numbers(seed: int, count: int, low: int, high: int) -> Array:
-    """int64[count] in low .. high - 1 by a generator written out here: numpy's may change with its version."""
+    """int64[count] in low .. high - 1, by a generator of our own: numpy's may change with its version."""
     out = np.empty(count, np.int64)
     state = seed
     for i in range(count):

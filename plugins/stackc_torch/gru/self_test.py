@@ -5,37 +5,43 @@ from __future__ import annotations
 import numpy as np
 
 from stackc.api import Device
-from stackc_torch.gemm import float_product
-from stackc_torch.golden import Filler, Golden, numbers
-from stackc_torch.golden import examine as examine_golden
+from stackc_torch.frozen.gemm import float_product
+from stackc_torch.frozen.golden import Filler, Golden, numbers
+from stackc_torch.frozen.golden import examine as examine_golden
+from stackc_torch.frozen.predictor import FrozenPredictor, fastest
+from stackc_torch.gru.arrays import FrozenGru
 from stackc_torch.gru.cpu import CpuArithmetic
-from stackc_torch.gru.integers import FrozenGru
-from stackc_torch.gru.network import GruNetwork
-from stackc_torch.gru.predictor import GruPredictor
+from stackc_torch.gru.device import DeviceArithmetic
 
 GOLDEN = "83c03ca2bc251fc7b2787d3f42b578b4636658daba73092218fe79d33b8c947b"
-"""SHA-256 of the frequencies that the network below answers for the text below. A change is a new `bits_version`."""
+"""SHA-256 of the frequencies that the network below gives for the text below. A change is a new `bits_version`."""
 
 _ALPHABET, _LAYERS, _WIDTH, _UNITS, _COUNT, _WINDOW = 50, 2, 64, 96, 150, 7
 
 
 def examine(device: Device) -> str:
-    """Run one network by every route. Raises `StackcError` where a bit differs."""
-    return examine_golden(golden(), device, GruNetwork.predictor, _in_floats)
+    """Run one network by every route. Raises `StackcError` if a bit differs."""
+    return examine_golden(golden(), device, best, in_floats)
+
+
+def best(frozen: FrozenGru, device: Device) -> FrozenPredictor:
+    """The predictor that codes on a device."""
+    return fastest(frozen, device, CpuArithmetic, DeviceArithmetic)
+
+
+def in_floats(frozen: FrozenGru) -> FrozenPredictor:
+    """The same with float32 products."""
+    return FrozenPredictor(CpuArithmetic(frozen, float_product))
 
 
 def golden() -> Golden:
-    """A network of fixed integers, a text, and what comes of them.
+    """A network of fixed integers, a text, and what it gives.
 
-    Two ways to score: the context runs on through a segment, and restarts every few symbols in the next.
+    Two ways to score: the context continues through one segment, and restarts every few symbols in the next.
     """
     text, often = numbers(9, 2 * _COUNT, 0, _ALPHABET), np.arange(_COUNT) % _WINDOW == 0
     segments = [(text[:_COUNT], np.zeros(_COUNT, bool)), (text[_COUNT:], often)]
     return Golden(sha256=GOLDEN, frozen=_network(), segments=segments)
-
-
-def _in_floats(frozen: FrozenGru) -> GruPredictor:
-    return GruPredictor(frozen, CpuArithmetic(frozen, float_product))
 
 
 def _network() -> FrozenGru:

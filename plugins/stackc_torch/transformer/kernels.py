@@ -1,11 +1,7 @@
-"""The element-wise work of the frozen network on CPU (numba). Every line here decides bits; `twin` says which.
+"""The element-wise work of the frozen transformer on CPU (numba). Every line here decides bits; `twin` says which.
 
-No fastmath, signed integers only, float64 only where it is exact. n positions, d width, H heads, D head size,
-F hidden, C context, A alphabet, S slots. Indices of inner loops are plain loop variables, and of tables unsigned:
-numba then leaves out its check for negative indices, and the loops become vector code.
-
-Ranges (checked when a network is loaded): operands in -127 .. 127, sums of products below 2^29, shifts 0 .. 30,
-the residual stream within 2^23 - 1.
+The rules of `stackc_torch.frozen.kernels` hold here too. n positions, H heads, D head size, F hidden, C context,
+S slots.
 """
 
 from __future__ import annotations
@@ -16,67 +12,26 @@ import numba
 import numpy as np
 
 from stackc.api import kernel_of
-from stackc_torch import integers as I
+from stackc_torch.frozen import rules
+from stackc_torch.frozen.kernels import EXPONENTIAL_TOP, INT, LOWEST, M8, M32, TOP, V32, V64
+from stackc_torch.transformer import arrays
 
-_INT = numba.int64
-_V8 = numba.int8[::1]
-_V32 = numba.int32[::1]
-_V64 = numba.int64[::1]
-_M8 = numba.int8[:, ::1]
-_M32 = numba.int32[:, ::1]
-_U32 = numba.uint32[:, ::1]
-_Q = numba.int8[:, :, ::1]
-_KV = numba.int8[:, :, :, :, ::1]
+Q = numba.int8[:, :, ::1]
+KV = numba.int8[:, :, :, :, ::1]
 
-TOP = I.TOP
-STREAM_TOP = I.STREAM_TOP
-NORM_BITS = I.NORM_BITS
-NORM_HALF = 1 << (I.NORM_BITS - 1)
-LIFT = I.LIFT
-GATE_TOP = I.GATE_TOP
-PRODUCT_SHIFT = I.PRODUCT_SHIFT
-PRODUCT_HALF = 1 << (I.PRODUCT_SHIFT - 1)
-SCORE_SHIFT = I.SCORE_SHIFT
-SCORE_HALF = 1 << (I.SCORE_SHIFT - 1)
-EXPONENTIAL_TOP = I.EXPONENTIAL_TOP
-WEIGHT_SHIFT = I.WEIGHT_SHIFT
-WEIGHT_HALF = 1 << (I.WEIGHT_SHIFT - 1)
-WEIGHT_TOP = I.WEIGHT_TOP
-TOTAL = float(1 << 24)
-LOWEST = -(1 << 30)
+GATE_TOP = rules.GATE_TOP
+PRODUCT_SHIFT = arrays.PRODUCT_SHIFT
+PRODUCT_HALF = 1 << (arrays.PRODUCT_SHIFT - 1)
+SCORE_SHIFT = arrays.SCORE_SHIFT
+SCORE_HALF = 1 << (arrays.SCORE_SHIFT - 1)
+WEIGHT_SHIFT = arrays.WEIGHT_SHIFT
+WEIGHT_HALF = 1 << (arrays.WEIGHT_SHIFT - 1)
+WEIGHT_TOP = arrays.WEIGHT_TOP
 FLUSH = 512
 """Keys summed in 32 bits: 512 * 16,383 * 127 < 2^31."""
-RUN = 64
-"""Values that a search compares at once."""
 
 
-@kernel_of(numba.void(_M32, _INT, _M8))
-def norm_rows(x, multiplier, y):
-    """y[n, d]: the rows of x over their root mean squares."""
-    width = x.shape[1]
-    for n in range(x.shape[0]):
-        squares = np.int64(0)
-        for i in range(width):
-            squares += np.int64(x[n, i]) * np.int64(x[n, i])
-        # The floored mean is below 2^46: its correctly rounded root, floored, is the integer root.
-        rms = max(np.int64(1), np.int64(math.sqrt(np.float64(squares // width))))
-        factor = (2 * multiplier + rms) // (2 * rms)
-        for i in range(width):
-            value = (np.int64(x[n, i]) * factor + NORM_HALF) >> NORM_BITS
-            y[n, i] = np.int8(min(max(value, -TOP), TOP))
-
-
-@kernel_of(numba.void(_M32, _M32, _V32))
-def add_rows(x, sums, shift):
-    """x += sums * 2^10 shifted right, saturated."""
-    for n in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            half = (np.int64(1) << np.int64(shift[i])) >> 1
-            value = x[n, i] + (((np.int64(sums[n, i]) << LIFT) + half) >> np.int64(shift[i]))
-            x[n, i] = np.int32(min(max(value, -STREAM_TOP), STREAM_TOP))
-
-
-@kernel_of(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], _V64, _V64, _Q, _KV))
+@kernel_of(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], V64, V64, Q, KV))
 def split_rows(sums, shift, lanes, slots, q, kv):
     """sums[n, 3, H, D] to int8: queries to q[n, H, D], keys and values to kv[lanes[n], slots[n], 2, H, D]."""
     heads, size = q.shape[1], q.shape[2]
@@ -95,7 +50,7 @@ def split_rows(sums, shift, lanes, slots, q, kv):
                     out[i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
-@kernel_of(numba.void(numba.int32[:, :, ::1], _M32, _M8))
+@kernel_of(numba.void(numba.int32[:, :, ::1], M32, M8))
 def gate_rows(sums, shift, hidden):
     """sums[n, 2, F] to hidden[n, F]: relu(gate) * up. 32-bit throughout: a vector then holds 16 of them."""
     width = hidden.shape[1]
@@ -113,7 +68,7 @@ def gate_rows(sums, shift, hidden):
             hidden[n, i] = np.int8(min(max(value, np.int32(-TOP)), np.int32(TOP)))
 
 
-@kernel_of(_INT(_V32, _INT, numba.int32, numba.int32, _V32))
+@kernel_of(INT(V32, INT, numba.int32, numba.int32, V32))
 def weigh(scores, count, best, score, table):
     """scores[:count] become weights relative to the best; their sum."""
     limit = np.int32((EXPONENTIAL_TOP << SCORE_SHIFT) // np.int64(score) + 1)
@@ -133,9 +88,25 @@ def weigh(scores, count, best, score, table):
     return total
 
 
-@kernel_of(numba.void(_Q, _KV, _V64, _V64, _V64, _M32, _V32, _V32, _Q))
+@numba.njit(inline="always")
+def _products(q, kv, h, rows, count, products):
+    """products[:count] = q[D] times the keys of one head, four at a time: each value of q is then loaded once for four."""
+    size = len(q)
+    for j in range(0, count, 4):
+        r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
+        d0, d1, d2, d3 = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+        for i in range(size):
+            x = np.int32(q[i])
+            d0 = np.int32(d0 + x * np.int32(kv[r0, 0, h, i]))
+            d1 = np.int32(d1 + x * np.int32(kv[r1, 0, h, i]))
+            d2 = np.int32(d2 + x * np.int32(kv[r2, 0, h, i]))
+            d3 = np.int32(d3 + x * np.int32(kv[r3, 0, h, i]))
+        products[j], products[j + 1], products[j + 2], products[j + 3] = d0, d1, d2, d3
+
+
+@kernel_of(numba.void(Q, KV, V64, V64, V64, M32, V32, V32, Q))
 def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
-    """Every position's attention over its own run of keys and values, four keys at a time.
+    """Every position's attention over its own run of keys and values.
 
     Args:
         q: [n, H, D]. kv: [*, S, 2, H, D], keys then values; position p of a lane lies in slot p % S.
@@ -161,16 +132,7 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
             slot = begin + min(j, count - 1)
             rows[j] = slot - slots if slot >= slots else slot
         for h in range(heads):
-            for j in range(0, count, 4):
-                r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
-                d0, d1, d2, d3 = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-                for i in range(size):
-                    x = np.int32(q[n, h, i])
-                    d0 = np.int32(d0 + x * np.int32(kv[lane, r0, 0, h, i]))
-                    d1 = np.int32(d1 + x * np.int32(kv[lane, r1, 0, h, i]))
-                    d2 = np.int32(d2 + x * np.int32(kv[lane, r2, 0, h, i]))
-                    d3 = np.int32(d3 + x * np.int32(kv[lane, r3, 0, h, i]))
-                weights[j], weights[j + 1], weights[j + 2], weights[j + 3] = d0, d1, d2, d3
+            _products(q[n, h], kv[lane], h, rows, count, weights)
             best = np.int32(LOWEST)
             for j in range(count):
                 value = np.int32(weights[j] + bias[h, count - 1 - j])
@@ -200,7 +162,7 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
                 out[n, h, i] = np.int8(math.floor(np.float64(sums[i]) * factor + raised))
 
 
-@kernel_of(numba.void(_M32, _V64, _V64, _INT, _V32, numba.int32, _V32, numba.int8[:, :, ::1], _V64))
+@kernel_of(numba.void(M32, V64, V64, INT, V32, numba.int32, V32, numba.int8[:, :, ::1], V64))
 def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals):
     """A block's products q . k to attention weights in two halves of 7 bits, w = 128 high + low.
 
@@ -232,7 +194,7 @@ def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals
             lower[j] = np.int8(line[j] & 127)
 
 
-@kernel_of(numba.void(numba.int32[:, :, ::1], _V64, numba.int8[:, ::1], _INT))
+@kernel_of(numba.void(numba.int32[:, :, ::1], V64, numba.int8[:, ::1], INT))
 def mix_block(sums, totals, out, column):
     """sums[2, m, D] of the two halves to out[m, column : column + D]: 128 high + low over the totals."""
     for n in range(sums.shape[1]):
@@ -241,71 +203,3 @@ def mix_block(sums, totals, out, column):
         for i in range(sums.shape[2]):
             value = 128 * np.int64(sums[0, n, i]) + np.int64(sums[1, n, i])
             mine[i] = np.int8(math.floor(np.float64(2 * value + totals[n]) / divisor))
-
-
-@kernel_of(_INT(_V32, numba.int32))
-def _first_equal(values, wanted):
-    """Index of the first of the values that is `wanted`; there is one. Whole runs are passed over at once."""
-    at = 0
-    while at + RUN <= len(values):
-        seen = np.int32(0)
-        for i in range(at, at + RUN):
-            seen = np.int32(seen | np.int32(values[np.uint64(i)] == wanted))
-        if seen:
-            break
-        at += RUN
-    while values[at] != wanted:
-        at += 1
-    return at
-
-
-@kernel_of(numba.void(_M32, _V32, _V32, _U32))
-def frequency_rows(sums, shift, table, out):
-    """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`.
-
-    One short loop after another: each becomes vector code of its own.
-    """
-    alphabet = sums.shape[1]
-    scale = TOTAL - alphabet
-    counts = np.empty(alphabet, np.int32)
-    half = np.empty(alphabet, np.int32)
-    for a in range(alphabet):
-        half[a] = (np.int32(1) << shift[a]) >> 1
-    for n in range(sums.shape[0]):
-        best = np.int32(LOWEST)
-        for a in range(alphabet):
-            value = np.int32(np.int32(sums[n, a] + half[a]) >> shift[a])
-            counts[a] = value
-            best = max(best, value)
-        for a in range(alphabet):
-            counts[a] = min(np.int32(best - counts[a]), np.int32(EXPONENTIAL_TOP))
-        for a in range(alphabet):
-            counts[a] = table[np.uint32(counts[a])]
-        whole = np.int64(0)
-        for a in range(alphabet):
-            whole += np.int64(counts[a])
-        # The floor of v = count * scale / whole, without a division: factor and product are off by less than
-        # v 2^-52 each, and v < 2^48 / whole, so by less than 1 / (8 whole) together. v is a multiple of
-        # 1 / whole: raised by half of that, it is in error on neither side of an integer.
-        factor = scale / np.float64(whole)
-        nudge = 0.5 / np.float64(whole)
-        given = np.int32(0)
-        for a in range(alphabet):
-            share = np.int32(np.int32(np.float64(counts[a]) * factor + nudge) + np.int32(1))
-            counts[a] = share
-            given = np.int32(given + share)
-        for a in range(alphabet):
-            out[n, a] = np.uint32(counts[a])
-        # The best symbol's count is table[0] = 2^24.
-        most = np.int32(np.int32(TOTAL * factor + nudge) + np.int32(1))
-        out[n, _first_equal(counts, most)] += np.uint32((1 << 24) - given)
-
-
-@kernel_of(numba.void(_M8, _V8, _V32))
-def product_row(weights, x, out):
-    """out[R] = weights[R, K] times x[K]."""
-    for r in range(weights.shape[0]):
-        total = np.int32(0)
-        for k in range(weights.shape[1]):
-            total = np.int32(total + np.int32(x[k]) * np.int32(weights[r, k]))
-        out[r] = total

@@ -5,33 +5,40 @@ from __future__ import annotations
 import numpy as np
 
 from stackc.api import Device
-from stackc_torch.cpu import CpuPredictor
-from stackc_torch.gemm import float_product
-from stackc_torch.golden import Filler, Golden, numbers
-from stackc_torch.golden import examine as examine_golden
-from stackc_torch.integers import Frozen, exponential_table
-from stackc_torch.transformer import TransformerNetwork
+from stackc_torch.frozen.gemm import float_product
+from stackc_torch.frozen.golden import Filler, Golden, numbers
+from stackc_torch.frozen.golden import examine as examine_golden
+from stackc_torch.frozen.predictor import FrozenPredictor, fastest
+from stackc_torch.frozen.rules import exponential_table
+from stackc_torch.transformer.arrays import Frozen
+from stackc_torch.transformer.cpu import CpuArithmetic
+from stackc_torch.transformer.device import DeviceArithmetic
 
 GOLDEN = "2bed5b4bd28acb8f4ba4395c47e543d3eafcac24aa6d9501a2fbeac251220f4b"
-"""SHA-256 of the frequencies that the network below answers for the text below. A change is a new `bits_version`."""
+"""SHA-256 of the frequencies that the network below gives for the text below. A change is a new `bits_version`."""
 
 _ALPHABET, _LAYERS, _WIDTH, _HEADS, _SIZE, _HIDDEN, _CONTEXT, _COUNT = 50, 2, 64, 2, 32, 96, 16, 200
 
 
 def examine(device: Device) -> str:
-    """Run one network by every route. Raises `StackcError` where a bit differs."""
-    attention = (37, _SIZE)
-    return examine_golden(golden(), device, TransformerNetwork.predictor, _in_floats, [attention])
+    """Run one network by every route. Raises `StackcError` if a bit differs."""
+    return examine_golden(golden(), device, best, in_floats, [(37, _SIZE)])
+
+
+def best(frozen: Frozen, device: Device) -> FrozenPredictor:
+    """The predictor that codes on a device."""
+    return fastest(frozen, device, CpuArithmetic, DeviceArithmetic)
+
+
+def in_floats(frozen: Frozen) -> FrozenPredictor:
+    """The same with float32 products."""
+    return FrozenPredictor(CpuArithmetic(frozen, float_product))
 
 
 def golden() -> Golden:
-    """A network of fixed integers, a text in one context, and what comes of them."""
+    """A network of fixed integers, a text in one context, and what it gives."""
     text = numbers(9, _COUNT, 0, _ALPHABET)
     return Golden(sha256=GOLDEN, frozen=_network(), segments=[(text, np.zeros(_COUNT, bool))])
-
-
-def _in_floats(frozen: Frozen) -> CpuPredictor:
-    return CpuPredictor(frozen, float_product)
 
 
 def _network() -> Frozen:

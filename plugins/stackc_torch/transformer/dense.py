@@ -1,7 +1,7 @@
 """Attention of a run of positions that share most of their keys, by int8 matrix products (CPU).
 
 Attention weights have 14 bits: two halves of 7 bits, w = 128 high + low, each an operand of an int8 product.
-Used only where `gemm.int8_is_exact`; everywhere else each position attends alone, to the same bits.
+Used only if `gemm.int8_is_exact`; otherwise each position attends alone, with the same bits.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from stackc_torch import kernels
-from stackc_torch.integers import Array
+from stackc_torch.frozen.rules import Array
+from stackc_torch.transformer import kernels
 
 BLOCK = 128
 """Positions taken together."""
 
 
 def dense_blocks(first: Array, last: Array) -> list[tuple[int, int]]:
-    """Runs start .. end - 1 of positions for which products over all their keys pay: a quarter of those is seen."""
+    """Runs start .. end - 1 of positions that see at least a quarter of all their keys: products over all of them then pay."""
     blocks = []
     for start in range(0, len(first), BLOCK):
         end = min(start + BLOCK, len(first))
@@ -31,10 +31,10 @@ def dense_blocks(first: Array, last: Array) -> list[tuple[int, int]]:
 def attend_block(
     q: Array, kv: Array, first: Array, last: Array, bias: Array, score: Array, table: Array, out: Array
 ) -> None:
-    """What `kernels.attend_rows` does, for one run of positions of one lane that has no ring.
+    """The same as `kernels.attend_rows`, for one run of positions of one lane that has no ring.
 
     Args:
-        q: int8[m, H, D]. kv: int8[S, 2, H, D], where position p lies in slot p.
+        q: int8[m, H, D]. kv: int8[S, 2, H, D], position p being stored in slot p.
         first, last: int64[m]. bias: int32[H, C]. score: int32[H]. table: the exponential.
         out: int8[m, HD].
     """
