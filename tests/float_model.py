@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-
-from stackc.api import Symbols
 from stackc_torch.checkpoint import load_float_parts
 from stackc_torch.config import Transformer
 from stackc_torch.network import Weights, attention_bias, gated, normed
+from torch import Tensor
+
+from stackc.api import Symbols
 from stackc_torch.transformer import TransformerNetwork
 
 PASS = 512

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-
-from stackc.api import IDLE, RESTART, Device, Text, TrainingTask
 from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.integers import Frozen, exponential_table
+
+from stackc.api import IDLE, RESTART, Device, Text, TrainingTask
 
 WORDS = b"the of and to in that it was he for his with as her had on at by which from this is not be but all she have "
 

@@ -19,10 +19,10 @@ import numba
 import numpy as np
 import torch
 from bench_transformer import Silent, Times, corpus, every, interleaved, spread
-
-from stackc.api import Device, Predictor, TrainingTask
 from stackc_torch.architecture import Architecture
 from stackc_torch.config import Transformer, TransformerTraining
+
+from stackc.api import Device, Predictor, TrainingTask
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.network import GruNetwork
 from stackc_torch.training import Run

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from stackc.api import RESTART, Device
-from stackc.testing.training import sample_text, training_task
 from stackc_hf import training as hf_training
 from stackc_hf.backend import HfBackend
 from stackc_hf.config import Hf, HfTraining
+from stackc_torch.config import Transformer, TransformerTraining
+
+from stackc.api import RESTART, Device
+from stackc.testing.training import sample_text, training_task
 from stackc_torch import training as torch_training
 from stackc_torch.backend import TransformerBackend
-from stackc_torch.config import Transformer, TransformerTraining
 
 ALPHABET, CONTEXT, BATCH, LAYERS, WIDTH, HIDDEN = 256, 128, 8, 2, 96, 256
 STEPS, CODED = 8, 200

@@ -31,6 +31,10 @@ import numba
 import numpy as np
 import torch
 from plain_transformer import Plain, plain_of
+from stackc_torch.config import Transformer, TransformerTraining
+from stackc_torch.cpu import CpuPredictor
+from stackc_torch.freeze import freeze
+from stackc_torch.network import Weights
 from torch import nn
 from torch.nn import functional as F
 
@@ -39,10 +43,6 @@ from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
 from stackc_coders.compiler import compile_dictionary
-from stackc_torch.config import Transformer, TransformerTraining
-from stackc_torch.cpu import CpuPredictor
-from stackc_torch.freeze import freeze
-from stackc_torch.network import Weights
 from stackc_torch.training import Run
 from stackc_torch.transformer import TransformerNetwork
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-
 from stackc_torch.config import Transformer
 from stackc_torch.network import Weights
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class Norm(nn.Module):

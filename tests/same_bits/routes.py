@@ -78,7 +78,6 @@ def number(frozen: Any, text: npt.NDArray[np.integer], route: Route) -> int:
 
 def _makers() -> dict[str, Callable[[Any], Any]]:
     import torch
-
     from stackc_torch.cpu import CpuPredictor
     from stackc_torch.device import DevicePredictor
     from stackc_torch.gemm import float_product

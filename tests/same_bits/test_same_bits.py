@@ -48,8 +48,9 @@ def test_every_route_in_a_process_of_its_own(tmp_path: Path) -> None:
 
 def test_one_entry_of_one_row_changes_the_number(frozen: Any) -> None:
     """What the matrix rests on: a route that differs anywhere is seen."""
-    from same_bits.rows import odd_numbers, scored
     from stackc_torch.cpu import CpuPredictor
+
+    from same_bits.rows import odd_numbers, scored
 
     class Wrong(CpuPredictor):
         def score(self, segment: Any, restarts: Any = None) -> Any:

@@ -31,7 +31,7 @@ def use_threads(device: Device) -> None:
 
 
 class _Exact:
-    """The users of float32 products that need TF32 off: one switch of the process, for callers that overlap in any order.
+    """The callers that need TF32 off: it is one switch of the whole process, and they overlap in any order.
 
     Attributes:
         users: threads that need it off; it is restored when the last one is done.
@@ -61,6 +61,38 @@ def exact_products() -> Iterator[None]:
             _EXACT.users -= 1
             if not _EXACT.users:
                 switch.allow_tf32 = _EXACT.before
+
+
+class _OneThread:
+    """torch's number of threads, which a thread sets for itself and for all threads that first use torch later.
+
+    Attributes:
+        users: callers that work with one thread now.
+        before: the number that they found.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.users, self.before = threading.Lock(), 0, 1
+
+
+_ONE_THREAD = _OneThread()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """The number of threads decides in which order a matrix product adds up."""
+    with _ONE_THREAD.lock:
+        if not _ONE_THREAD.users:
+            _ONE_THREAD.before = torch.get_num_threads()
+        _ONE_THREAD.users += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _ONE_THREAD.lock:
+            _ONE_THREAD.users -= 1
+            # Of this thread and of those to come; the others that are at work keep the one that they set.
+            torch.set_num_threads(_ONE_THREAD.before)
 
 
 @contextlib.contextmanager

@@ -50,11 +50,12 @@ def requantised(sums: list[int], shift: Array, top: int) -> list[int]:
 
 def added(x: list[int], sums: list[int], shift: Array) -> list[int]:
     """The residual stream after a block's output is added to it."""
-    return [clamp(v + rshift(a << rules.LIFT, int(s)), rules.STREAM_TOP) for v, a, s in zip(x, sums, shift, strict=True)]
+    rows = zip(x, sums, shift, strict=True)
+    return [clamp(v + rshift(a << rules.LIFT, int(s)), rules.STREAM_TOP) for v, a, s in rows]
 
 
 class PlainPredictor:
-    """A `stackc.api.Predictor` over a frozen network that reads like its definition; subclasses say what a lane holds."""
+    """A `stackc.api.Predictor` over a frozen network, as its definition; subclasses say what a lane holds."""
 
     portability: Portability = "portable"
 

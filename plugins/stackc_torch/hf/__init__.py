@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from stackc.api import Register, hookimpl, require
-from stackc_hf.config import Hf
+from stackc_torch.hf.config import Hf
 
 
 def _hf(config: Hf) -> Any:
     require("transformers", "hf", "hf")
-    from stackc_hf.backend import HfBackend
+    from stackc_torch.hf.backend import HfBackend
 
     return HfBackend(config)
 

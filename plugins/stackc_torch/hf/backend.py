@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackc.api import Device, TrainingTask
-from stackc_hf import making
-from stackc_hf.config import Hf
-from stackc_hf.predictor import HfPredictor
-from stackc_hf.training import train
+from stackc_torch.hf import making
+from stackc_torch.hf.config import Hf
+from stackc_torch.hf.predictor import HfPredictor
+from stackc_torch.hf.training import train_hf
 
 
 class HfBackend:
@@ -20,17 +20,16 @@ class HfBackend:
         self.config = config
 
     def fingerprint(self) -> str:
-        """Of the checkpoint's content; empty without one. Raises `StackcError` where it is not there."""
-        folder = making.checkpoint_folder(self.config)
+        """A hash of the checkpoint's content; empty without a checkpoint. Raises `StackcError` if it is missing."""
+        folder = making.checkpoint_folder(self.config.checkpoint)
         return "" if folder is None else making.checkpoint_fingerprint(folder)
 
     def train(self, task: TrainingTask) -> None:
-        """Train; a killed training goes on, a finished one is left as it is."""
-        task.folder.mkdir(parents=True, exist_ok=True)
-        train(self.config, task)
+        """Train; a killed training is resumed, a finished one is left as it is."""
+        train_hf(self.config, task)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
-        """Copy the model: its floats are what codes."""
+        """Copy the model: its floats code."""
         folder.mkdir(parents=True, exist_ok=True)
         making.copy(trained, folder)
 

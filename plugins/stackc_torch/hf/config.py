@@ -9,63 +9,52 @@ from typing import Any, ClassVar, Literal
 import attrs
 from attrs.validators import and_, ge, in_, le
 
-from stackc.api import MAX_ALPHABET, Cost, bits, globs, speed
-
-Setting = bool | int | float | str | list[Any] | dict[str, Any] | None
+from stackc.api import MAX_ALPHABET, Cost, bits, globs
+from stackc_torch.training.config import Training
 
 
 @attrs.frozen(kw_only=True)
-class HfTraining:
+class HfTraining(Training):
     """The ``[level.train]`` table of an hf model: AdamW, a linear warm-up over a tenth of the steps, a linear decay.
 
     No dropout, whatever the model's configuration says: a step is a function of the seed and its number.
     """
 
     steps: int = bits(1000, check=ge(0), help="optimiser steps; 0: code with the checkpoint as it is")
-    batch: int = bits(8, check=ge(1), help="rows a step")
-    row: int = bits(0, check=ge(0), help="symbols a row, no more than the model's context; 0: as many")
-    window_share: float = bits(
-        0.5, check=and_(ge(0.0), le(1.0)), help="share of rows whose context restarts with every window"
-    )
     window_row: int = bits(32, check=ge(1), help="symbols of a window that are trained on, at most")
     recuts: int = bits(2, check=and_(ge(0), le(64)), help="times that windows are cut anew with the model so far")
     recut_symbols: int = bits(4096, check=ge(1), help="training symbols that are cut each time")
     learning_rate: float = bits(1e-3, check=and_(ge(1e-8), le(1.0)), help="peak learning rate (AdamW)")
-    weight_decay: float = bits(0.01, check=ge(0.0), help="AdamW weight decay of the matrices")
-    clip: float = bits(1.0, check=ge(0.0), help="largest norm of a step's gradient; 0: no clipping")
     precision: Literal["float32", "bf16"] = bits(
         "float32", check=in_(("float32", "bf16")), help="matrix products in training; weights stay float32"
     )
-    checkpoint_seconds: float = speed(60.0, check=ge(0.0), help="seconds between checkpoints; 0: every step")
-
-    def row_symbols(self, context: int) -> int:
-        """Symbols of a row for a model of this context."""
-        return self.row or context
+    accumulate: ClassVar[int] = 1
+    """Parts that a step's rows are processed in."""
 
 
 @attrs.frozen(kw_only=True)
 class Hf:
     """The ``[level.model]`` table of ``backend = "hf"``: any causal language model of transformers.
 
-    Symbol s is the model's token s; the empty context is one more token, the alphabet's size. Where `context`
-    positions are full, the lane goes on with the later half of them, the empty context put before it.
+    Symbol s is the model's token s; the empty context is one more token, the alphabet's size. When `context`
+    positions are full, the lane continues with the later half of them, after an empty context.
     """
 
     bits_version: ClassVar[int] = 1
     train: ClassVar[type] = HfTraining
 
-    model_type: str = bits("gpt2", help="the architecture, as transformers calls it; not beside checkpoint")
-    settings: str = bits("", help="of its configuration, KEY=VALUE with blanks between; not beside checkpoint")
+    model_type: str = bits("gpt2", help="the architecture, as transformers calls it; not with checkpoint")
+    settings: str = bits("", help="of its configuration, KEY=VALUE separated by blanks; not with checkpoint")
     checkpoint: str | tuple[str, ...] = globs((), help="folder of a trained model (config.json, safetensors)")
     context: int = bits(256, check=and_(ge(2), le(65_536)), help="positions that the model sees at most")
 
-    def overrides(self) -> dict[str, Setting]:
-        """`settings` as keyword arguments; values are read as JSON, and as text where they are none.
+    def overrides(self) -> dict[str, Any]:
+        """`settings` as keyword arguments; values are read as JSON if they are valid JSON, else as text.
 
         Raises:
             ValueError: a setting that is not KEY=VALUE, or is given twice.
         """
-        found: dict[str, Setting] = {}
+        found: dict[str, Any] = {}
         for setting in self.settings.split():
             key, equals, value = setting.partition("=")
             if not (key.isidentifier() and equals and value):
@@ -79,7 +68,7 @@ class Hf:
         return found
 
     def problems(self, alphabet: int, settings: HfTraining | None) -> list[str]:
-        """What no single field can see; asks transformers about the configuration where it is installed."""
+        """What no single field can see; asks transformers about the configuration if it is installed."""
         found = []
         if not 1 <= alphabet < MAX_ALPHABET:
             found.append(f"backend: an alphabet of {alphabet} symbols; hf models take 1 to {MAX_ALPHABET - 1}")
@@ -91,7 +80,7 @@ class Hf:
             if self.settings or self.model_type != attrs.fields(Hf).model_type.default:
                 found.append("checkpoint: it comes with its own model_type and settings; remove these")
         elif importlib.util.find_spec("transformers"):  # if it is not there, the factory says what to install
-            from stackc_hf.making import configuration_problems
+            from stackc_torch.hf.making import configuration_problems
 
             found += configuration_problems(self.model_type, given, self.context)
         return [*found, *self._training_problems(settings)]
@@ -109,14 +98,14 @@ class Hf:
     def cost(self, alphabet: int, settings: HfTraining | None) -> Cost:
         """Parameters (exact), operations a symbol, and what the training takes on one process.
 
-        Sizes are 0 where transformers is not installed or the checkpoint is not there; predictors tell them then.
+        Sizes are 0 if transformers is not installed or the checkpoint is missing; predictors report them later.
         """
         row = self.context if settings is None else settings.row_symbols(self.context)
         rows = 0 if settings is None else settings.batch
         symbols = 0 if settings is None else settings.steps * rows * row
         found = None
         if importlib.util.find_spec("transformers"):
-            from stackc_hf.sizes import before_training
+            from stackc_torch.hf.sizes import before_training
 
             found = before_training(self, alphabet, rows, row)
         if found is None:

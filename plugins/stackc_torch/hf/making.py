@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,7 +24,6 @@ from torch import Tensor
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from stackc.api import ArtifactError, StackcError, read_tensors, write_atomically, write_tensors
-from stackc_hf.config import Hf, Setting
 
 WEIGHTS, MADE = "float.safetensors", "model.json"
 
@@ -33,6 +32,18 @@ OWN = ("model_type", "vocab_size", "bos_token_id", "eos_token_id", "pad_token_id
 
 EXPLICIT: dict[str, Any] = {"trust_remote_code": False, "dtype": torch.float32, "attn_implementation": "eager"}
 
+
+class Described(Protocol):
+    """What a model is made from: the configuration `stackc_torch.hf.config.Hf`, which imports this module late."""
+
+    model_type: str
+    checkpoint: str | tuple[str, ...]
+    context: int
+
+    def overrides(self) -> dict[str, Any]:
+        """Settings of the model's configuration."""
+
+
 REFUSALS = (
     OSError, ValueError, TypeError, AttributeError, RuntimeError, ImportError, ArithmeticError, LookupError,
     StrictDataclassError,
@@ -40,8 +51,8 @@ REFUSALS = (
 """What transformers raises of configurations that it cannot make a model of, or run one."""
 
 
-def configuration_problems(model_type: str, given: dict[str, Setting], context: int) -> list[str]:
-    """``field: what is wrong`` lines of a model from a configuration, none if all is well."""
+def configuration_problems(model_type: str, given: dict[str, Any], context: int) -> list[str]:
+    """``field: what is wrong`` lines of a model from a configuration, empty if there is no problem."""
     if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         near = difflib.get_close_matches(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -67,7 +78,7 @@ def configuration_problems(model_type: str, given: dict[str, Setting], context: 
 
 
 def context_problem(config: Any, context: int) -> str | None:
-    """Why the model cannot see `context` positions; None where it can."""
+    """Why the model cannot see `context` positions; None if it can."""
     limit = getattr(config, "max_position_embeddings", None)
     if not isinstance(limit, int) or limit < 1 or context <= limit:
         return None
@@ -75,13 +86,13 @@ def context_problem(config: Any, context: int) -> str | None:
     return f"context: {context} is more than the {limit} positions that the model has ({name})"
 
 
-def checkpoint_folder(config: Hf) -> Path | None:
-    """The folder of the checkpoint; None where there is none.
+def checkpoint_folder(checkpoint: str | tuple[str, ...]) -> Path | None:
+    """The folder of the checkpoint; None without a checkpoint.
 
     Raises:
         StackcError: not one folder, or not one with a model in safetensors.
     """
-    patterns = (config.checkpoint,) if isinstance(config.checkpoint, str) else config.checkpoint
+    patterns = (checkpoint,) if isinstance(checkpoint, str) else checkpoint
     if not patterns:
         return None
     found = [Path(name) for pattern in patterns for name in glob.glob(pattern)]
@@ -103,13 +114,13 @@ def checkpoint_fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def fresh(config: Hf, alphabet: int) -> Any:
+def fresh(config: Described, alphabet: int) -> Any:
     """The model before training, in float32 on the CPU; new weights are drawn from torch's random state.
 
     Raises:
         StackcError: transformers makes no model of the configuration, or not one that codes.
     """
-    folder = checkpoint_folder(config)
+    folder = checkpoint_folder(config.checkpoint)
     try:
         if folder is not None:
             with _no_progress_bars():
@@ -134,13 +145,13 @@ def fresh(config: Hf, alphabet: int) -> Any:
     return model
 
 
-def unmade(config: Hf, alphabet: int) -> Any:
+def unmade(config: Described, alphabet: int) -> Any:
     """The model of `fresh` on torch's meta device, so without its numbers; of a checkpoint only config.json is read.
 
     Raises:
         StackcError: the checkpoint is not there; also whatever of `REFUSALS` transformers says.
     """
-    folder = checkpoint_folder(config)
+    folder = checkpoint_folder(config.checkpoint)
     if folder is None:
         made = _configuration(config, alphabet)
     else:
@@ -151,7 +162,7 @@ def unmade(config: Hf, alphabet: int) -> Any:
     return model.eval()
 
 
-def _configuration(config: Hf, alphabet: int) -> Any:
+def _configuration(config: Described, alphabet: int) -> Any:
     """Of a model that no checkpoint holds."""
     # No padding token: its embedding would never be trained.
     ids = {"bos_token_id": alphabet, "eos_token_id": alphabet, "pad_token_id": None}
@@ -179,7 +190,7 @@ def _no_progress_bars() -> Iterator[None]:
 
 @torch.no_grad()
 def _check_causal(model: Any, alphabet: int, context: int) -> None:
-    """Raise `StackcError` where what the model says of a place depends on what comes after it."""
+    """Raise `StackcError` if the model's output at a position depends on later symbols."""
     inputs = torch.full((1, min(8, context)), alphabet)
     first = model(input_ids=inputs, use_cache=False).logits[:, :-1]
     inputs[0, -1] = 0
@@ -205,7 +216,7 @@ def arrays(model: Any) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def fill(model: Any, found: dict[str, Any], where: Path) -> None:
+def fill(model: Any, found: dict[str, Any], where: object) -> None:
     """The reverse of `arrays`. Raises `ArtifactError` for other names or shapes."""
     tensors = named(model)
     # A file holds single numbers as arrays of one.
@@ -246,7 +257,7 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
         raise ArtifactError(f"{folder / MADE}: not readable ({_one_line(error)}); build the stack again") from error
     if version != transformers.__version__:
         raise ArtifactError(
-            f"{folder}: its answers hold under transformers {version}, installed is {transformers.__version__}: "
+            f"{folder}: its outputs hold under transformers {version}, installed is {transformers.__version__}: "
             f"pip install transformers=={version}, or build the stack again"
         )
     found = read_tensors(folder / WEIGHTS)
@@ -257,7 +268,7 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
         raise ArtifactError(f"{folder / MADE}: no model ({_one_line(error)}); build the stack again") from error
     if model.config.vocab_size <= alphabet:
         raise ArtifactError(
-            f"{folder}: a model of {model.config.vocab_size} tokens, wanted for {alphabet} and one more"
+            f"{folder}: a model of {model.config.vocab_size} tokens, {alphabet} and one more are needed"
         )
     too_long = context_problem(model.config, context)
     if too_long:

@@ -2,18 +2,15 @@
 
     p = softmax of the logits of the alphabet, in float64;   counts = floor(p * 2^30);   frequencies = normalise(counts)
 
-The logits are floats, so the answers hold on one machine alone, under one build of its software. There they repeat:
+The logits are floats, so the outputs hold on one machine alone, under one build of its software. There they repeat:
 a lane is evaluated alone, in one thread, in calls whose shapes follow from the symbols since its restart, and the
 decoder makes the same calls.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import inspect
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -24,8 +21,9 @@ import transformers
 from torch import Tensor
 
 from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, normalise
-from stackc_hf.making import REFUSALS
-from stackc_hf.sizes import Sizes
+from stackc_torch.frozen.numerics import one_thread
+from stackc_torch.hf.making import REFUSALS
+from stackc_torch.hf.sizes import Sizes
 
 COUNT_BITS = 30
 """Probabilities become counts below 2^30, of which `normalise` makes frequencies."""
@@ -33,38 +31,6 @@ COUNT_BITS = 30
 
 PROBE = 32
 """Positions that a model's cache is tried on."""
-
-
-class _OneThread:
-    """torch's number of threads, which a thread sets for itself and for all threads that first use torch later.
-
-    Attributes:
-        users: callers that work with one thread now.
-        before: the number that they found.
-    """
-
-    def __init__(self) -> None:
-        self.lock, self.users, self.before = threading.Lock(), 0, 1
-
-
-_ONE_THREAD = _OneThread()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """The number of threads decides in which order a matrix product adds up."""
-    with _ONE_THREAD.lock:
-        if not _ONE_THREAD.users:
-            _ONE_THREAD.before = torch.get_num_threads()
-        _ONE_THREAD.users += 1
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _ONE_THREAD.lock:
-            _ONE_THREAD.users -= 1
-            # Of this thread and of those to come; the others that are at work keep the one that they set.
-            torch.set_num_threads(_ONE_THREAD.before)
 
 
 def own(model: Any) -> Any:
@@ -135,9 +101,7 @@ class HfPredictor:
     def _answer(self, model: Any, lane: Lane) -> Frequencies:
         logits = self._logits(model, lane, self._caches)[: self.alphabet].double()
         if not torch.isfinite(logits).all():
-            raise CodingError(
-                "the hf model answers with numbers that are not finite; train it at a lower learning rate"
-            )
+            raise CodingError("the hf model's outputs are not finite; train it at a lower learning rate")
         return normalise(torch.floor(torch.softmax(logits, -1) * (1 << COUNT_BITS)).long().numpy())
 
     def _logits(self, model: Any, lane: Lane, caches: bool) -> Tensor:
@@ -150,7 +114,7 @@ class HfPredictor:
         return _forward(model, new, use_cache=True, **{str(self._cache_name): lane.cache})
 
     def _cache_is_right(self) -> bool:
-        """Whether the model goes on from a cache as it does from the start; if not, it is run anew for every symbol."""
+        """Whether the model gives the same from a cache as from the start; if not, it is run anew for every symbol."""
         inputs = [self.alphabet, *(i % self.alphabet for i in range(min(PROBE, self.context) - 1))]
         lane, model = Lane([]), own(self.model)
         try:

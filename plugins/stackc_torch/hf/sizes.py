@@ -1,4 +1,4 @@
-"""How large a model is, what a symbol takes of it and what a training step keeps: all without running it."""
+"""How large a model is, what it costs per symbol and what a training step keeps: all without running it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import attrs
 import torch
 
 from stackc.api import StackcError
-from stackc_hf.config import Hf
-from stackc_hf.making import REFUSALS, unmade
+from stackc_torch.hf.making import REFUSALS, Described, unmade
 
 FLOAT = 4
 """Bytes of a number."""
@@ -41,13 +40,13 @@ class Sizes:
         )
 
 
-def before_training(config: Hf, alphabet: int, rows: int, row: int) -> tuple[Sizes, int] | None:
-    """A model's sizes, and the bytes that a step of so many rows of so many symbols keeps for its backward pass.
+def before_training(config: Described, alphabet: int, rows: int, row: int) -> tuple[Sizes, int] | None:
+    """A model's sizes, and the bytes that a step of `rows` rows of `row` symbols keeps for its backward pass.
 
     The model is made on torch's meta device, where arrays have shapes and no numbers.
 
     Returns:
-        None where that cannot be: no such model, or its checkpoint is not there.
+        None if that is impossible: no such model, or its checkpoint is missing.
     """
     try:
         model = unmade(config, alphabet)

@@ -1,8 +1,4 @@
-"""What a training leaves on disk: its state while it runs, the float model when it is done. Safetensors only.
-
-state.safetensors    everything that the next step and the next line of the logs depend on; gone when training is done
-float.safetensors    the weights by name and, as scale.NAME, the 8-bit scales
-"""
+"""The trained float model on disk, in safetensors only: the weights by name and, as scale.NAME, the 8-bit scales."""
 
 from __future__ import annotations
 
@@ -14,24 +10,23 @@ import numpy as np
 import torch
 
 from stackc.api import ArtifactError, read_tensors, write_tensors
-from stackc_torch.architecture import Architecture
-from stackc_torch.integers import Array
-from stackc_torch.network import Weights
+from stackc_torch.frozen.rules import Array
+from stackc_torch.training.architecture import Architecture
+from stackc_torch.training.rows import Weights
 
-STATE = "state.safetensors"
 FLOAT = "float.safetensors"
 _SCALE = "scale."
 
 
 def scales_to_arrays(scales: Any) -> dict[str, Array]:
-    """Scales as named arrays; none where they are not chosen yet."""
+    """Scales as named arrays; empty if they are not chosen yet."""
     if scales is None:
         return {}
     return {_SCALE + name: tensor.cpu().numpy() for name, tensor in attrs.asdict(scales).items()}
 
 
 def scales_from_arrays(arrays: dict[str, Array], architecture: Architecture) -> Any:
-    """What `scales_to_arrays` wrote; None where that was nothing."""
+    """The reverse of `scales_to_arrays`; None if there are none."""
     found = {
         name.removeprefix(_SCALE): torch.from_numpy(np.array(array))
         for name, array in arrays.items()
@@ -50,7 +45,7 @@ def load_float_parts(folder: Path, architecture: Architecture, alphabet: int) ->
     """Read the trained model.
 
     Raises:
-        ArtifactError: missing, damaged, or of other sizes than its configuration and `alphabet` say.
+        ArtifactError: missing, damaged, or its sizes do not match its configuration and `alphabet`.
     """
     arrays = read_tensors(folder / FLOAT)
     scales = scales_from_arrays(arrays, architecture)

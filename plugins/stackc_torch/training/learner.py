@@ -1,24 +1,21 @@
-"""Where the weights of a training lie, with their gradients and moments, and how a step is taken over them.
+"""Who holds the weights of a training, with their gradients and moments, and takes a step over them.
 
-replicated.py    whole on every rank: gradients are summed once a step (data parallel); what one rank alone has, too
-sharded.py       a part on every rank: a layer is put together where it is needed (FSDP2)
+replicated.py    whole on every rank: gradients are summed once per step (data parallel); also for one rank alone
+sharded.py       a part on every rank: a layer is put together when it is needed (FSDP2)
 
-Both take the same steps, up to the order of sums, and leave the same checkpoints.
+Both take the same steps, up to the order of sums, and leave the same checkpoints. `stackc_torch.hf` has a third kind.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from stackc.api import TrainingTask
-from stackc_torch.architecture import Architecture
-from stackc_torch.config import TransformerTraining
-from stackc_torch.integers import Array
-from stackc_torch.network import Rows, Weights
+from stackc_torch.frozen.rules import Array
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.training.rows import Rows, Weights
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -33,13 +30,13 @@ class Learner(Protocol):
     sharded: bool
 
     def whole(self) -> Weights:
-        """All weights by name, on the training device; none on ranks other than 0 where they are sharded."""
+        """All weights by name, on the training device; empty on ranks other than 0 if they are sharded."""
 
     def round_from_now(self, scales: Any) -> None:
         """From now on gradients are those at the weights, and with the activations, that the frozen network has."""
 
     def gradients(self, parts: list[list[Rows]], symbols: int) -> Tensor:
-        """Compute a step's, over the blocks of its parts.
+        """Compute the gradients of a step, over the blocks of its parts.
 
         Args:
             symbols: in the rows of all ranks; each weighs 1 / symbols.
@@ -52,27 +49,14 @@ class Learner(Protocol):
         """Clip the gradients and take the step, with this learning rate."""
 
     def state(self) -> dict[str, Array]:
-        """Weights and moments, the same arrays for both kinds; none on ranks other than 0 where they are sharded.
+        """Weights and moments, the same arrays for both kinds; empty on ranks other than 0 if they are sharded.
 
         weights                  float32[parameters], in the order of the configuration's `shapes`
         optimiser.0.exp_avg      those of the matrices, which come first; optimiser.1, of the rest
         """
 
     def restore(self, arrays: dict[str, Array]) -> None:
-        """Go on from `state`. Raises `KeyError` where an array is missing, `ValueError` where one has another size."""
-
-
-def make_learner(architecture: Architecture, task: TrainingTask, device: torch.device) -> Learner:
-    """Initial weights: whole, or sharded among several ranks from the size on that the task says."""
-    parameters = sum(math.prod(shape) for shape in architecture.config.shapes(task.alphabet).values())
-    if task.ranks > 1 and parameters >= task.shard_from:
-        from stackc_torch.sharded import Sharded
-
-        task.progress.say(f"{parameters:,} parameters: each of the {task.ranks} ranks holds a part of them")
-        return Sharded(architecture, task, device)
-    from stackc_torch.replicated import Replicated
-
-    return Replicated(architecture, task, device)
+        """Resume from `state`. Raises `KeyError` if an array is missing, `ValueError` if one has another size."""
 
 
 def is_matrix(name: str) -> bool:

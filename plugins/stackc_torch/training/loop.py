@@ -1,98 +1,105 @@
-"""Training a network: the loop, its state, and how it goes on after it was killed."""
+"""The training loop of any model: its steps, its state, and how it resumes after it was killed.
+
+A model's own part is a `Learner` (the weights and their gradients), a `Sampler` (the rows of a step) and a `Run`.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from stackc.api import ArtifactError, CorpusError, Predictor, TrainingTask, read_tensors, write_tensors
-from stackc_torch.architecture import Architecture, hidden
-from stackc_torch.checkpoint import FLOAT, STATE, save_float, scales_from_arrays, scales_to_arrays
-from stackc_torch.config import TransformerTraining
-from stackc_torch.integers import Array
-from stackc_torch.learner import make_learner
-from stackc_torch.network import Rows, Weights, head_loss
-from stackc_torch.numerics import training_mode
-from stackc_torch.products import has_bfloat16
-from stackc_torch.ranks import check_same, scales_of_rank_0, starts_of_rank_0, told_by_rank_0
-from stackc_torch.sampler import Sampler, Windows
-from stackc_torch.schedule import cuts_due, learning_rate, rounds
+from stackc.api import ArtifactError, CorpusError, TrainingTask, read_tensors, write_tensors
+from stackc_torch.frozen.numerics import training_mode
+from stackc_torch.frozen.rules import Array
+from stackc_torch.training.learner import Learner
+from stackc_torch.training.ranks import check_same, of_rank_0, told_by_rank_0
+from stackc_torch.training.report import Mean, Report
+from stackc_torch.training.rows import Rows
+from stackc_torch.training.sampler import Sampler, Windows
+from stackc_torch.training.schedule import cuts_due
 
-CALIBRATION_SYMBOLS = 4096
-"""Symbols that 8-bit scales are chosen by."""
+STATE = "state.safetensors"
+"""Everything that the next step and the next line of the logs depend on; removed when training is done."""
 
 HELD_OUT_SYMBOLS = 8192
-"""Held-out symbols that a loss is reported on, or fewer:"""
-HELD_OUT_SHARE = 400
-"""no more than this part of the symbols trained on, each of"""
-HELD_OUT_TIMES = 8
-"""times, so that reports take about a hundredth of the time."""
+"""Held-out symbols that a loss is reported on, at most."""
 HELD_OUT_PASS = 2048
 """Symbols scored at once."""
 
-LOGGED_TIMES = 200
-"""Points of a learning curve, each the mean since the last one, at steps that nothing else decides."""
 
-REPORT_SECONDS = 0.5
-"""Between two figures on the screen."""
-
-
-def train(architecture: Architecture, task: TrainingTask) -> None:
-    """Train to the end and leave `float.safetensors` in the task's folder; a finished training is left as it is.
+def train(task: TrainingTask, done: str, run: Callable[[torch.device], Run]) -> None:
+    """Train to the end; a finished training, which left the file `done`, is left as it is.
 
     Of several ranks each computes the gradients of its share of every step's rows, and all take the same step with
-    their sum (`stackc_torch.learner`). A training goes on with any number of ranks.
+    their sum (`stackc_torch.training.learner`). A training may be resumed with any number of ranks.
     """
-    done = (task.folder / FLOAT).exists()
-    check_same(int(done), task)
-    if done:
+    task.folder.mkdir(parents=True, exist_ok=True)
+    finished = (task.folder / done).exists()
+    check_same(int(finished), task)
+    if finished:
         return
     with training_mode(task.device) as device:
-        run = Run(architecture, task, device)
-        run.to_the_end()
-        weights = run.learner.whole()
-        scales = run.scales or run.calibrated(weights)
-        if task.rank == 0:
-            save_float(task.folder, weights, scales)
+        made = run(device)
+        made.to_the_end()
+        made.finish()
     if task.rank == 0:
         (task.folder / STATE).unlink(missing_ok=True)
 
 
 class Run:
-    """A training in progress: all that the next step depends on, and the step.
+    """A training in progress: all that the next step depends on, and the step. Subclasses know the kind of model.
 
     Attributes:
+        held_out_share: a held-out loss is measured on no more than this part of the symbols trained on.
         step: steps done.
-        learner: the float weights.
         windows: where window rows start.
-        scales: 8-bit scales, from the first step with rounding on.
     """
 
-    def __init__(self, architecture: Architecture, task: TrainingTask, device: torch.device) -> None:
-        settings: TransformerTraining = task.settings
-        self.architecture, self.task, self.settings, self.device = architecture, task, settings, device
-        config = architecture.config
+    held_out_share = 400
+
+    def __init__(
+        self, name: str, task: TrainingTask, device: torch.device, learner: Learner, sampler: Sampler, total: int
+    ) -> None:
+        self.task, self.settings, self.device, self.total = task, task.settings, device, total
         if not len(task.train.symbols):
-            raise CorpusError(f"{architecture.name}: the training text has no symbols; give the corpus some text")
-        self.total = settings.total_steps(config.context)
-        row = settings.row_symbols(config.context)
-        self.sampler = Sampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
-        self.learner = make_learner(architecture, task, device)
+            raise CorpusError(f"{name}: the training text has no symbols; give the corpus some text")
+        self.learner, self.sampler = learner, sampler
         self.step = 0
-        self.scales: Any = None
-        self.windows = self.sampler.guess()
-        logged = _Mean()
+        self.windows = sampler.guess()
+        logged = Mean()
         if (task.folder / STATE).exists():
-            logged = self._restore()
+            logged = self._restore(task.folder / STATE)
         check_same(self.step, task)
-        self._report = _Report(task, self.total, logged)
-        if settings.precision == "bf16" and device.type == "cpu" and not has_bfloat16():
-            task.progress.say('precision = "bf16": this CPU has no bfloat16 products; training in float32')
+        self._report = Report(task, total, logged)
+
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        raise NotImplementedError
+
+    def cut(self, symbols: Any) -> Any:
+        """Where the level's encoder starts windows in a text with the model so far; on ranks other than 0, None.
+
+        All ranks call it.
+        """
+        raise NotImplementedError
+
+    def nats(self, rows: Rows) -> float:
+        """What the targets of rows cost with the model so far; called on rank 0 alone."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Write the trained model."""
+        raise NotImplementedError
+
+    def before(self) -> None:
+        """Called before every step, on all ranks."""
 
     def to_the_end(self) -> None:
         """Every step that is left, with checkpoints."""
@@ -100,8 +107,9 @@ class Run:
         while self.step < self.total:
             nats, symbols = self.one_step()
             self.step += 1
-            self._report.add(self.step, nats, symbols, self._held_out)
+            self._report.add(self.step, nats, symbols, self.held_out)
             due = time.monotonic() - saved >= self.settings.checkpoint_seconds and self.step < self.total
+            # Rank 0's clock decides: all must save together.
             if told_by_rank_0(due, self.task.ranks):
                 self.save()
                 saved = time.monotonic()
@@ -109,63 +117,39 @@ class Run:
     def one_step(self) -> tuple[Tensor, int]:
         """One optimiser step: (nats summed over its symbols, symbols)."""
         due = cuts_due(self.settings, self.step, self.total)
-        if self.task.cut is not None and self.sampler.share and self.windows.cuts < due:
-            self.cut_windows(due)
-        if self.scales is None and rounds(self.settings, self.step, self.total):
-            self.scales = self.calibrated(self.learner.whole())
-            self.learner.round_from_now(self.scales)
+        if self.sampler.share and self.windows.cuts < due:
+            symbols, starts = self.sampler.sample(due)
+            found = self.cut(symbols)
+            if found is not None:
+                starts[found] = True
+            starts = of_rank_0(torch.from_numpy(starts.astype(np.uint8)), self.task.ranks).numpy().astype(bool)
+            self.windows = Windows(symbols=symbols, starts=starts, cuts=due)
+        self.before()
         parts = self.sampler.step(self.step, self.windows, self.task.rank, self.task.ranks, self.learner.sharded)
-        symbols = self.sampler.symbols(self.step)
-        nats = self.learner.gradients(parts, symbols)
-        self.learner.update(learning_rate(self.settings, self.step, self.total))
-        return nats, symbols
-
-    def cut_windows(self, cuts: int) -> None:
-        """Cut a fresh sample of the text with the model so far, as the level's encoder will."""
-        assert self.task.cut is not None
-        symbols, starts = self.sampler.sample(cuts)
-        weights = self.learner.whole()
-        scales = self.scales or self.calibrated(weights)
-        if self.task.rank == 0:
-            starts[self.task.cut(self.predictor(weights, scales), symbols)] = True
-        self.windows = Windows(symbols=symbols, starts=starts_of_rank_0(starts, self.task.ranks), cuts=cuts)
-
-    def predictor(self, weights: Weights, scales: Any) -> Predictor:
-        """The model so far, frozen."""
-        frozen = self.architecture.freeze({name: tensor.cpu() for name, tensor in weights.items()}, scales)
-        return self.architecture.predictor(frozen, self.task.device)
-
-    def calibrated(self, weights: Weights) -> Any:
-        """Rank 0's scales for the weights as they are, on every rank."""
-        scales = None
-        if self.task.rank == 0:
-            blocks = [rows.to(self.device) for rows in self.sampler.calibration(CALIBRATION_SYMBOLS, self.windows)]
-            scales = self.architecture.calibrate(weights, blocks)
-        return scales_of_rank_0(scales, self.architecture.scales, self.task.ranks)
+        count = self.sampler.symbols(self.step, self.windows)
+        nats = self.learner.gradients(parts, count)
+        self.learner.update(self.rate())
+        return nats, count
 
     @torch.no_grad()
-    def _held_out(self) -> float:
-        """Bits a symbol of the float model on a fixed part of the held-out text, in long contexts; nan without text."""
-        symbols, weights = self.task.valid.symbols, self.learner.whole()
-        row = min(self.sampler.row, len(symbols))
+    def held_out(self) -> float:
+        """Bits per symbol of the float model on a fixed part of the held-out text, in long rows; nan without text."""
+        text, row = self.task.valid.symbols, min(self.sampler.row, len(self.task.valid.symbols))
         if not row or self.task.rank:
             return math.nan
         seen = self.total * self.settings.batch * self.sampler.row
-        count = max(1, min(HELD_OUT_SYMBOLS, seen // HELD_OUT_SHARE) // row)
-        places = np.linspace(0, len(symbols) - row, count).astype(np.int64)
-        targets = torch.from_numpy(np.asarray(symbols[places[:, None] + np.arange(row)]).astype(np.int64))
+        count = max(1, min(HELD_OUT_SYMBOLS, seen // self.held_out_share) // row)
+        places = np.linspace(0, len(text) - row, count).astype(np.int64)
+        targets = torch.from_numpy(np.asarray(text[places[:, None] + np.arange(row)]).astype(np.int64))
         inputs = torch.cat([torch.full((count, 1), self.task.alphabet), targets[:, :-1]], 1)
-        nats, together = 0.0, max(1, HELD_OUT_PASS // row)
-        for start in range(0, count, together):
-            part = slice(start, start + together)
-            rows = Rows(inputs=inputs[part], targets=targets[part], first=None).to(self.device)
-            y = hidden(self.architecture, weights, rows).flatten(0, 1)
-            nats += float(head_loss(y, weights["head"], rows.targets.reshape(-1), 0.0, None, 1.0)[0])
+        together = max(1, HELD_OUT_PASS // row)
+        parts = [slice(start, start + together) for start in range(0, count, together)]
+        nats = sum(self.nats(Rows(inputs=inputs[part], targets=targets[part], first=None)) for part in parts)
         return nats / targets.numel() / math.log(2)
 
     def save(self) -> None:
         """Write everything that the next step depends on, and what is not logged yet."""
-        learned = self.learner.state()
+        learned = self.state()
         if self.task.rank:
             return
         arrays: dict[str, Array] = {
@@ -175,14 +159,13 @@ class Run:
             "windows.cuts": np.array([self.windows.cuts], np.int64),
             "logged": np.array([float(self._report.logged.nats), self._report.logged.symbols]),
         }
-        write_tensors(self.task.folder / STATE, arrays | learned | scales_to_arrays(self.scales), format="1")
+        write_tensors(self.task.folder / STATE, arrays | learned, format="1")
 
-    def _restore(self) -> _Mean:
-        """Go on from `save`; what is to be logged next."""
-        path = self.task.folder / STATE
+    def _restore(self, path: Path) -> Mean:
+        """Resume from `save`; what is to be logged next."""
         arrays = read_tensors(path)
         try:
-            self.learner.restore(arrays)
+            self.resume(arrays)
             self.windows = Windows(
                 symbols=arrays["windows.symbols"],
                 starts=arrays["windows.starts"].astype(bool),
@@ -194,66 +177,12 @@ class Run:
             raise ArtifactError(f"{path}: {error} is missing; remove it to train from the start") from error
         except ValueError as error:
             raise ArtifactError(f"{path}: of another configuration; remove it to train from the start") from error
-        self.scales = scales_from_arrays(arrays, self.architecture)
-        if self.scales is not None:
-            self.learner.round_from_now(self.scales)
-        return _Mean(nats, int(symbols))
+        return Mean(nats, int(symbols))
 
+    def state(self) -> dict[str, Array]:
+        """The model's part of a state; called on all ranks."""
+        return self.learner.state()
 
-class _Mean:
-    """The loss of some steps, and their speed.
-
-    Args:
-        nats, symbols: of steps before a restart.
-    """
-
-    def __init__(self, nats: float = 0.0, symbols: int = 0) -> None:
-        self.nats: Tensor | float = nats
-        self.symbols = self._before = symbols
-        self.since = time.monotonic()
-
-    def add(self, nats: Tensor, symbols: int) -> None:
-        self.nats = self.nats + nats
-        self.symbols += symbols
-
-    def figures(self) -> dict[str, float]:
-        return {
-            "loss": float(self.nats) / self.symbols / math.log(2),
-            "symbols_per_second": (self.symbols - self._before) / max(1e-9, time.monotonic() - self.since),
-        }
-
-
-class _Report:
-    """Tells `task.progress` how training goes; nothing here changes a weight.
-
-    What is shown comes by the clock. What is logged comes by steps alone, so that a learning curve does not depend on
-    the machine, on how many ranks there are, or on where a training was killed.
-
-    Args:
-        logged: what is to be logged next, of steps before a restart.
-    """
-
-    def __init__(self, task: TrainingTask, total: int, logged: _Mean) -> None:
-        self.progress = task.progress
-        self.total = total
-        self.measure_every = max(1, math.ceil(total / HELD_OUT_TIMES))
-        self.log_every = max(1, math.ceil(total / LOGGED_TIMES))
-        self.held_out: dict[str, float] = {}
-        self.shown, self.logged = _Mean(), logged
-
-    def add(self, step: int, nats: Tensor, symbols: int, held_out: Any) -> None:
-        """Note one step; show and log now and then."""
-        self.shown.add(nats, symbols)
-        self.logged.add(nats, symbols)
-        measured = step % self.measure_every == 0 or step == self.total
-        log = self.logged.figures() if measured or step % self.log_every == 0 else None
-        late = time.monotonic() - self.shown.since >= REPORT_SECONDS
-        show = self.shown.figures() if measured or late else None
-        if measured and not math.isnan(valid := held_out()):
-            self.held_out = {"valid_loss": valid}
-        if show is not None:
-            self.progress.update(step, self.total, **show, **self.held_out)
-            self.shown = _Mean()
-        if log is not None:
-            self.progress.log(step, **log, **(self.held_out if measured else {}))
-            self.logged = _Mean()
+    def resume(self, arrays: dict[str, Array]) -> None:
+        """Take over the model's part of a state. Raises `KeyError` or `ValueError`."""
+        self.learner.restore(arrays)

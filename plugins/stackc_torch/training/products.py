@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from stackc_torch.network import Weights
+from stackc_torch.training.rows import Weights
 
 
 class Workspace:

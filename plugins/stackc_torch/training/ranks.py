@@ -1,12 +1,10 @@
-"""What several training processes tell each other, by torch's process group; in a world of one nothing is told."""
+"""What several training processes send each other, by torch's process group; with one process nothing is sent."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -24,39 +22,31 @@ def summed(tensor: Tensor, ranks: int) -> Tensor:
     return tensor
 
 
+def of_rank_0(tensor: Tensor, ranks: int) -> Tensor:
+    """Rank 0's tensor, on every rank, in place; the others give one of its shape and type."""
+    if ranks > 1:
+        dist.broadcast(tensor, 0)
+    return tensor
+
+
 def gathered_by_rank_0(tensor: Tensor, rank: int, ranks: int) -> list[Tensor]:
-    """On rank 0 every rank's tensor, all of one shape, in rank order; none on the others."""
+    """On rank 0 every rank's tensor, all of one shape, in rank order; empty on the others."""
     found = [torch.empty_like(tensor) for _ in range(ranks)] if rank == 0 else None
     dist.gather(tensor, found, 0)
     return found or []
 
 
-def told_by_rank_0(value: bool, ranks: int) -> bool:
+def told_by_rank_0(value: int, ranks: int) -> int:
     """Rank 0's value, on every rank."""
-    told = torch.tensor([int(value)])
-    if ranks > 1:
-        dist.broadcast(told, 0)
-    return bool(told)
+    return int(of_rank_0(torch.tensor([int(value)]), ranks))
 
 
 def check_same(value: int, task: TrainingTask) -> None:
     """Raise `ArtifactError` on a rank that found another state of the training in the folder than rank 0 did."""
-    told = torch.tensor([value])
-    if task.ranks > 1:
-        dist.broadcast(told, 0)
-    if int(told) != value:
+    if told_by_rank_0(value, task.ranks) != value:
         raise ArtifactError(
             f"{task.folder}: rank {task.rank} finds another training there than rank 0; all ranks need one folder"
         )
-
-
-def starts_of_rank_0(starts: npt.NDArray[np.bool_], ranks: int) -> npt.NDArray[np.bool_]:
-    """Rank 0's array, on every rank."""
-    if ranks == 1:
-        return starts
-    told = torch.from_numpy(starts.astype(np.uint8))
-    dist.broadcast(told, 0)
-    return told.numpy().astype(bool)
 
 
 def scales_of_rank_0(scales: Any, kind: type, ranks: int) -> Any:
@@ -64,17 +54,33 @@ def scales_of_rank_0(scales: Any, kind: type, ranks: int) -> Any:
 
     Args:
         scales: on rank 0; None on the others.
-        kind: their attrs class; every field is a float32 tensor, whose shape rank 0 tells.
+        kind: their attrs class; every field is a float32 tensor, whose shape rank 0 sends first.
     """
     if ranks == 1:
         return scales
-    told = {}
+    found = {}
     for field in attrs.fields(kind):
         tensor = torch.empty(0) if scales is None else getattr(scales, field.name).float().contiguous()
-        shape = torch.tensor([*tensor.shape, *[-1] * (MOST_AXES - tensor.dim())])
-        dist.broadcast(shape, 0)
+        shape = of_rank_0(torch.tensor([*tensor.shape, *[-1] * (MOST_AXES - tensor.dim())]), ranks)
         if scales is None:
             tensor = torch.empty(shape[shape >= 0].tolist())
-        dist.broadcast(tensor, 0)
-        told[field.name] = tensor
-    return kind(**told)
+        found[field.name] = of_rank_0(tensor, ranks)
+    return kind(**found)
+
+
+def sum_gradients(parameters: list[torch.nn.Parameter], ranks: int) -> None:
+    """Give every parameter the sum of all ranks' gradients; one that has none on any rank is left without.
+
+    All travel in one tensor, so that the ranks' calls match whichever of the parameters their rows reach.
+    """
+    if ranks == 1:
+        return
+    pieces = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    reached = torch.tensor([float(p.grad is not None) for p in parameters])
+    flat = torch.cat([*(piece.flatten() for piece in pieces), reached.to(parameters[0].device)])
+    summed(flat, ranks)
+    reached, start = flat[-len(parameters) :].cpu(), 0
+    for parameter, count in zip(parameters, reached.tolist(), strict=True):
+        end = start + parameter.numel()
+        parameter.grad = flat[start:end].view(parameter.shape) if count else None
+        start = end

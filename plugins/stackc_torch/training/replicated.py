@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from stackc.api import TrainingTask
-from stackc_torch.architecture import Architecture
-from stackc_torch.integers import Array
-from stackc_torch.learner import MOMENTS, is_matrix, optimiser, shrinking, taken
-from stackc_torch.network import Rows, Weights
-from stackc_torch.quantise import rounded_weights
-from stackc_torch.ranks import summed
+from stackc_torch.frozen.rules import Array
+from stackc_torch.training.architecture import Architecture
+from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, taken
+from stackc_torch.training.quantise import moved, rounded_weights
+from stackc_torch.training.ranks import summed
+from stackc_torch.training.rows import Rows, Weights
 
 
 class Flat:
@@ -32,7 +32,7 @@ class Flat:
 
 
 class Replicated:
-    """See `stackc_torch.learner.Learner`: the state of a training is whole on every rank."""
+    """See `stackc_torch.training.learner.Learner`: the state of a training is whole on every rank."""
 
     sharded = False
 
@@ -64,7 +64,7 @@ class Replicated:
 
     def round_from_now(self, scales: Any) -> None:
         """Steps run over copies of the matrices; their gradients go to the float weights untouched."""
-        self._scales = scales.to(self.device)
+        self._scales = moved(scales, self.device)
         self._found = {
             name: (rows.to(self.device), columns.to(self.device))
             for name, (rows, columns) in self.architecture.factors(scales).items()

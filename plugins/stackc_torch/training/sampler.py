@@ -19,8 +19,7 @@ import numpy.typing as npt
 import torch
 
 from stackc.api import Symbols, Text
-from stackc_torch.config import TransformerTraining
-from stackc_torch.network import Rows
+from stackc_torch.training.rows import Rows
 
 GUESSED_WINDOW = 4
 """Mean length of a window before any was cut."""
@@ -28,7 +27,8 @@ GUESSED_WINDOW = 4
 PIECES = 16
 """Places of the text that a sample to cut is put together from."""
 
-_ROWS, _SAMPLE, _GUESS, _CALIBRATION = range(4)
+ROWS, SAMPLE, GUESS, CALIBRATION = range(4)
+"""What random numbers are drawn for: part of their seed."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -51,21 +51,24 @@ class Sampler:
 
     Args:
         row: symbols of a long row.
+        settings: a `TransformerTraining`, or one with the same names.
         windows: whether the model will code in windows that restart its context.
     """
 
-    def __init__(
-        self, text: Text, alphabet: int, seed: int, row: int, settings: TransformerTraining, windows: bool
-    ) -> None:
+    def __init__(self, text: Text, alphabet: int, seed: int, row: int, settings: Any, windows: bool) -> None:
         self.text = text
         self.alphabet = alphabet
         self.seed = seed
         self.settings = settings
         self.share = settings.window_share if windows else 0.0
         self.row = row
-        pieces = math.ceil(self.row / settings.window_row)
-        self.window_row = math.ceil(self.row / pieces)
-        self.pieces = pieces
+        self.pieces = math.ceil(self.row / settings.window_row)
+        self.window_row = self.longest_window_row
+
+    @property
+    def longest_window_row(self) -> int:
+        """Symbols of a window row: so many rows of it are as long as a long row."""
+        return math.ceil(self.row / self.pieces)
 
     def step(self, step: int, windows: Windows, rank: int = 0, ranks: int = 1, alike: bool = False) -> list[list[Rows]]:
         """The rows of a step: for each of its `accumulate` parts a block of long and one of window rows.
@@ -77,9 +80,9 @@ class Sampler:
         """
         batch, parts = self.settings.batch, self.settings.accumulate
         wanted = self._window_rows(step)
-        random = self._random(_ROWS, step)
+        random = self._random(ROWS, step)
         long = random.integers(0, len(self.text.symbols), batch - wanted)
-        short = random.random(wanted * self.pieces)
+        short = self.drawn(random, wanted * self.pieces, windows)
 
         def share(block: Callable[[Any], Rows], drawn: Any) -> list[Rows]:
             mine = drawn[rank::ranks]
@@ -92,7 +95,11 @@ class Sampler:
             share(self._long_block, long[part::parts]) + share(window_rows, short[part::parts]) for part in range(parts)
         ]
 
-    def symbols(self, step: int) -> int:
+    def drawn(self, random: np.random.Generator, count: int, windows: Windows) -> Any:
+        """What `_window_block` finds so many windows by: shares of all of them."""
+        return random.random(count)
+
+    def symbols(self, step: int, windows: Windows) -> int:
         """Symbols in the rows of a step, of all ranks together."""
         wanted = self._window_rows(step)
         return (self.settings.batch - wanted) * self.row + wanted * self.pieces * self.window_row
@@ -104,7 +111,7 @@ class Sampler:
 
     def calibration(self, symbols: int, windows: Windows) -> list[Rows]:
         """About `symbols` symbols, to choose scales by: long rows and, where the model will code in windows, those."""
-        random = self._random(_CALIBRATION, 0)
+        random = self._random(CALIBRATION, 0)
         rows = max(1, symbols // self.row)
         blocks = [self._long_block(random.integers(0, len(self.text.symbols), rows))]
         return [*blocks, self._window_block(windows, random.random(rows * self.pieces))] if self.share else blocks
@@ -116,7 +123,7 @@ class Sampler:
             places, size = np.zeros(1, np.int64), count
         else:
             size = math.ceil(wanted / PIECES)
-            places = self._random(_SAMPLE, cuts).integers(0, count, PIECES)
+            places = self._random(SAMPLE, cuts).integers(0, count, PIECES)
         pieces = [self._stretch(int(place), size) for place in places]
         return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
 
@@ -125,7 +132,7 @@ class Sampler:
         if not self.share:
             return Windows(symbols=self.text.symbols[:1], starts=np.ones(1, bool), cuts=0)
         symbols, starts = self.sample(0)
-        random = self._random(_GUESS, 0).random(len(symbols)) < 1 / GUESSED_WINDOW
+        random = self._random(GUESS, 0).random(len(symbols)) < 1 / GUESSED_WINDOW
         return Windows(symbols=symbols, starts=starts | random, cuts=0)
 
     def _long_block(self, places: Any) -> Rows:

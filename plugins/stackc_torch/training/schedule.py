@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from stackc_torch.config import TransformerTraining
+from stackc_torch.training.config import TransformerTraining
 
 
 def warmup_steps(settings: TransformerTraining, total: int) -> int:
-    """Steps until the peak rate: a count where the setting is 1 or more, else a share of all steps."""
+    """Steps until the peak rate: a count if the setting is 1 or more, else a share of all steps."""
     warmup = settings.warmup if settings.warmup >= 1 else settings.warmup * total
     return min(math.ceil(warmup), total)
 
@@ -28,7 +29,13 @@ def learning_rate(settings: TransformerTraining, step: int, total: int) -> float
     return peak * (settings.final_rate + (1 - settings.final_rate) * left)
 
 
-def cuts_due(settings: TransformerTraining, step: int, total: int) -> int:
+def triangle(peak: float, step: int, total: int) -> float:
+    """The rate of step 0 .. total - 1: up through the first tenth of the steps, then down to 0."""
+    warm = max(1, total // 10)
+    return peak * min(1.0, (step + 1) / warm, (total - step) / max(1, total - warm))
+
+
+def cuts_due(settings: Any, step: int, total: int) -> int:
     """How many times windows have to be cut before `step` begins: at even distances through the training."""
     return sum(step >= total * (cut + 1) // (settings.recuts + 1) for cut in range(settings.recuts))
 

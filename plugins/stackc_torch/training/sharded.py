@@ -18,13 +18,14 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
 from stackc.api import TrainingTask
-from stackc_torch.architecture import Architecture
-from stackc_torch.integers import Array
-from stackc_torch.learner import MOMENTS, is_matrix, optimiser, shrinking, taken
-from stackc_torch.network import HeadLoss, Rows, Weights, normed
-from stackc_torch.products import has_bfloat16
-from stackc_torch.quantise import Factors, rounded_weights
-from stackc_torch.ranks import gathered_by_rank_0, summed
+from stackc_torch.frozen.rules import Array
+from stackc_torch.training.architecture import Architecture, normed
+from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, taken
+from stackc_torch.training.loss import HeadLoss
+from stackc_torch.training.products import has_bfloat16
+from stackc_torch.training.quantise import Factors, moved, rounded_weights
+from stackc_torch.training.ranks import gathered_by_rank_0, summed
+from stackc_torch.training.rows import Rows, Weights
 
 
 class _Layer(torch.nn.Module):
@@ -52,7 +53,7 @@ class _Network(torch.nn.Module):
         self.head = torch.nn.Parameter(weights["head"])
 
     def forward(self, rows: Rows, weight: float, scales: Any, bf16: bool) -> Tensor:
-        """The nats of rows, each symbol weighing `weight` in the gradients; as `stackc_torch.steps.AutogradStep`."""
+        """The nats of rows, each symbol weighing `weight` in the gradients; see `steps.AutogradStep`."""
         x = self.embed[rows.inputs]
         with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
             for layer in self.layers:
@@ -88,7 +89,7 @@ class _Part:
 
 
 class Sharded:
-    """See `stackc_torch.learner.Learner`. Only for several ranks."""
+    """See `stackc_torch.training.learner.Learner`. Only for several ranks."""
 
     sharded = True
 
@@ -141,7 +142,7 @@ class Sharded:
 
     def round_from_now(self, scales: Any) -> None:
         """From now on rounded copies of the rows are gathered; their gradients go to the float weights as they are."""
-        self._scales = scales.to(self.device)
+        self._scales = moved(scales, self.device)
         for name, (rows, columns) in self.architecture.factors(scales).items():
             part = self._parts[name]
             mine = rows[part.rows] if len(rows) > 1 else rows

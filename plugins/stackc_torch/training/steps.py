@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stackc_torch.architecture import Architecture, hidden
-from stackc_torch.network import HeadLoss, Rows, Weights
+from stackc_torch.training.architecture import Architecture, hidden
+from stackc_torch.training.loss import HeadLoss
+from stackc_torch.training.rows import Rows, Weights
 
 
 class AutogradStep:

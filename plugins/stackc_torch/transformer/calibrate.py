@@ -1,6 +1,6 @@
-"""Choosing the 8-bit scales: from what a fixed sample of training text makes of the float network.
+"""Choosing the 8-bit scales, from the activations of the float network on a fixed sample of the training text.
 
-The scales are floats of the trained model, stored beside its weights, so that freezing needs no text.
+The scales are floats of the trained model, stored next to its weights, so that freezing needs no text.
 """
 
 from __future__ import annotations
@@ -10,29 +10,18 @@ import math
 import torch
 from torch import Tensor
 
-from stackc_torch import integers as I
-from stackc_torch.config import Transformer
-from stackc_torch.network import Rows, Scales, Weights, attention_bias, gated, normed
-from stackc_torch.quantise import LOG2_UNITS
+from stackc_torch.training.architecture import normed
+from stackc_torch.training.quantise import LOG2_UNITS, best_scale
+from stackc_torch.training.rows import Rows, Weights
+from stackc_torch.transformer.arrays import SCORE_SHIFT
+from stackc_torch.transformer.config import Transformer
+from stackc_torch.transformer.network import Scales, attention_bias, gated
 
 MIN_SCORE = 256
 """Least multiplier of score differences: its own rounding then stays below 0.2 %."""
 
 CHANNEL_RANGE = 4
 """How much finer than its layer's a hidden channel's scale may be."""
-
-_CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
-
-
-def best_scale(x: Tensor) -> Tensor:
-    """Units per 1.0 for each row of x[R, n]: of some shares of the largest value, the clip of least squared error."""
-    largest = x.abs().amax(1).clamp(min=1e-4)
-    errors = []
-    for share in _CLIPS:
-        scale = (I.TOP / (largest * share))[:, None]
-        errors.append((torch.floor(x * scale + 0.5).clamp(-I.TOP, I.TOP) / scale - x).square().sum(1))
-    share = torch.tensor(_CLIPS, device=x.device)[torch.stack(errors).argmin(0)]
-    return I.TOP / (largest * share)
 
 
 def hidden_scale(x: Tensor) -> Tensor:
@@ -44,36 +33,28 @@ def hidden_scale(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def calibrate(weights: Weights, config: Transformer, blocks: list[Rows]) -> Scales:
+def calibrate(config: Transformer, weights: Weights, blocks: list[Rows]) -> Scales:
     """The scales of a float network, from its own activations on `blocks` (a few thousand symbols)."""
     seen: dict[str, list[Tensor]] = {name: [] for name in ("attention_in", "q", "k", "v", "mlp_in", "hidden")}
     streams = [weights["embed"][rows.inputs] for rows in blocks]
     for layer in range(config.layers):
-        streams = _layer(weights, config, layer, blocks, streams, seen)
+        streams = _layer(config, weights, layer, blocks, streams, seen)
     head_in = best_scale(torch.cat([normed(x, None).reshape(-1) for x in streams])[None])
-    scales = {name: torch.stack(values).cpu() for name, values in seen.items()}
-    scales["attention_in"], scales["mlp_in"] = scales["attention_in"][:, 0], scales["mlp_in"][:, 0]
-    q, k = exact_scores(scales["q"], scales["k"], config.head_size)
-    return Scales(
-        attention_in=scales["attention_in"],
-        mlp_in=scales["mlp_in"],
-        head_in=head_in.cpu(),
-        q=q,
-        k=k,
-        v=scales["v"],
-        hidden=scales["hidden"],
-    )
+    found = {name: torch.stack(values).cpu() for name, values in seen.items()}
+    q, k = exact_scores(found.pop("q"), found.pop("k"), config.head_size)
+    ins = {name: found.pop(name)[:, 0] for name in ("attention_in", "mlp_in")}
+    return Scales(head_in=head_in.cpu(), q=q, k=k, **ins, **found)
 
 
 def _layer(
-    weights: Weights,
     config: Transformer,
+    weights: Weights,
     layer: int,
     blocks: list[Rows],
     streams: list[Tensor],
     seen: dict[str, list[Tensor]],
 ) -> list[Tensor]:
-    """One layer over all blocks, noting the scales of what would be rounded."""
+    """One layer over all blocks, collecting the scales of all that is rounded when frozen."""
     heads, size = config.heads, config.head_size
     ys = [normed(x, None) for x in streams]
     seen["attention_in"].append(best_scale(torch.cat([y.reshape(-1) for y in ys])[None]))
@@ -97,8 +78,8 @@ def _layer(
 
 
 def score_factor(q: Tensor, k: Tensor, size: int) -> Tensor:
-    """What turns a product of an int8 query and key into 2^-8 bits, times 2^14: the exact score multiplier."""
-    return LOG2_UNITS * (1 << I.SCORE_SHIFT) / (math.sqrt(size) * q * k)
+    """The factor from a product of an int8 query and key to 2^-8 bits, times 2^14: the exact score multiplier."""
+    return LOG2_UNITS * (1 << SCORE_SHIFT) / (math.sqrt(size) * q * k)
 
 
 def exact_scores(q: Tensor, k: Tensor, size: int) -> tuple[Tensor, Tensor]:

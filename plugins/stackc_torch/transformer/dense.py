@@ -17,7 +17,7 @@ BLOCK = 128
 
 
 def dense_blocks(first: Array, last: Array) -> list[tuple[int, int]]:
-    """Runs start .. end - 1 of positions that see at least a quarter of all their keys: products over all of them then pay."""
+    """Runs start .. end - 1 of positions that see at least a quarter of all their keys, so that products pay."""
     blocks = []
     for start in range(0, len(first), BLOCK):
         end = min(start + BLOCK, len(first))

@@ -17,10 +17,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stackc_torch import fused_kernels as kernels
-from stackc_torch.config import Transformer
-from stackc_torch.network import LOSS_ELEMENTS, Rows, Scales, Weights
-from stackc_torch.products import Bfloat16Products, Float32Products, Workspace, has_bfloat16
+from stackc_torch.training.loss import LOSS_ELEMENTS
+from stackc_torch.training.products import Bfloat16Products, Float32Products, Workspace, has_bfloat16
+from stackc_torch.training.rows import Rows, Weights
+from stackc_torch.transformer import fused_kernels as kernels
+from stackc_torch.transformer.config import Transformer
+from stackc_torch.transformer.network import Scales
 
 QUERY_BLOCK = 64
 """Queries that are multiplied at once with all the keys up to the last of them."""

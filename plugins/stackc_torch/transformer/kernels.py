@@ -90,7 +90,7 @@ def weigh(scores, count, best, score, table):
 
 @numba.njit(inline="always")
 def _products(q, kv, h, rows, count, products):
-    """products[:count] = q[D] times the keys of one head, four at a time: each value of q is then loaded once for four."""
+    """products[:count] = q[D] times the keys of one head, four at a time, so that q is loaded once for four."""
     size = len(q)
     for j in range(0, count, 4):
         r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-
 from stackc_torch.config import Transformer, TransformerTraining
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from stackc_torch.config import Transformer, TransformerTraining
+
 from stackc.testing.models import ModelContract
 from stackc_torch.backend import TransformerBackend
-from stackc_torch.config import Transformer, TransformerTraining
 
 
 class TestTransformer(ModelContract):

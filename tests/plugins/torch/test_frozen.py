@@ -8,13 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from stackc.api import IDLE, TOTAL, ArtifactError, CodingError
 from stackc_torch.cpu import CpuPredictor
 from stackc_torch.device import DevicePredictor
 from stackc_torch.gemm import float_product
 from stackc_torch.integers import Frozen, exponential_table
 from stackc_torch.twin import Twin
+
+from stackc.api import IDLE, TOTAL, ArtifactError, CodingError
 from torch_toys import counting
 
 CPU = torch.device("cpu")

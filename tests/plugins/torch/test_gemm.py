@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from stackc_torch.cpu import CpuPredictor
 
 from stackc_torch import gemm
-from stackc_torch.cpu import CpuPredictor
 
 
 @pytest.mark.parametrize("inner", [1, 5, 96, 1040, 1041, 2500])

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from stackc_torch.cpu import CpuPredictor
+from stackc_torch.device import DevicePredictor
+from stackc_torch.gemm import float_product
+from stackc_torch.gru.predictor import GruPredictor
+from stackc_torch.twin import Twin
 
 from stackc.api import Device, StackcError
 from stackc_torch import doctor as transformer
 from stackc_torch import golden
-from stackc_torch.cpu import CpuPredictor
-from stackc_torch.device import DevicePredictor
-from stackc_torch.gemm import float_product
 from stackc_torch.gru import doctor as gru
 from stackc_torch.gru.cpu import CpuArithmetic
 from stackc_torch.gru.device import DeviceArithmetic
-from stackc_torch.gru.predictor import GruPredictor
 from stackc_torch.gru.twin import GruTwin
-from stackc_torch.twin import Twin
 
 CPU = torch.device("cpu")
 

@@ -8,25 +8,25 @@ import attrs
 import numpy as np
 import pytest
 import torch
+from stackc_torch.architecture import hidden
+from stackc_torch.checkpoint import load_float_parts
+from stackc_torch.config import TransformerTraining
+from stackc_torch.gemm import float_product
+from stackc_torch.gru.integers import GATE_TOP, FrozenGru, tables
+from stackc_torch.gru.predictor import GruPredictor
+from stackc_torch.network import Rows
 
 import stackc
 from recipes_of_tests import corpus, recurrent
 from stackc.api import IDLE, TOTAL, ArtifactError, CodingError, Device, cost_bits
 from stackc.testing.models import ModelContract
-from stackc_torch.architecture import hidden
 from stackc_torch.backend import GruBackend
-from stackc_torch.checkpoint import load_float_parts
-from stackc_torch.config import TransformerTraining
-from stackc_torch.gemm import float_product
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.cpu import CpuArithmetic
 from stackc_torch.gru.device import DeviceArithmetic
-from stackc_torch.gru.integers import GATE_TOP, FrozenGru, tables
 from stackc_torch.gru.kernels import operand_rows, remember_rows, rules
 from stackc_torch.gru.network import GruNetwork
-from stackc_torch.gru.predictor import GruPredictor
 from stackc_torch.gru.twin import GruTwin, gate_sums, operand, remembered
-from stackc_torch.network import Rows
 from torch_toys import counting
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-
 from stackc_torch.numerics import exact_products
 
 

@@ -10,10 +10,7 @@ import attrs
 import numpy as np
 import pytest
 import torch
-
-from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors, write_tensors
 from stackc_torch.architecture import hidden
-from stackc_torch.backend import TransformerBackend
 from stackc_torch.calibrate import calibrate
 from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.float_model import FloatModel, load_float
@@ -23,6 +20,9 @@ from stackc_torch.network import head_loss, initial_weights
 from stackc_torch.sampler import Sampler, Windows
 from stackc_torch.schedule import cuts_due, learning_rate, rounds
 from stackc_torch.steps import AutogradStep
+
+from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors, write_tensors
+from stackc_torch.backend import TransformerBackend
 from stackc_torch.transformer import TransformerNetwork
 
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 import transformers
-
-from stackc.api import RESTART, ArtifactError, CodingError, Device, StackcError, read_tensors, write_tensors
-from stackc.testing.models import ModelContract
-from stackc.testing.training import SEGMENT, Killed, Reports, every_five, sample_text, step_rows, training_task
 from stackc_hf.backend import HfBackend
 from stackc_hf.config import Hf, HfTraining
 from stackc_hf.making import arrays, fill, fresh, named
 from stackc_hf.predictor import HfPredictor
 from stackc_hf.sampler import UNSEEN, Sampler, Windows
 from stackc_hf.training import Run
+
+from stackc.api import RESTART, ArtifactError, CodingError, Device, StackcError, read_tensors, write_tensors
+from stackc.testing.models import ModelContract
+from stackc.testing.training import SEGMENT, Killed, Reports, every_five, sample_text, step_rows, training_task
 
 GPT2 = "n_layer=1 n_embd=16 n_head=2 n_positions=32"
 LLAMA = "hidden_size=16 intermediate_size=24 num_hidden_layers=1 num_attention_heads=2 max_position_embeddings=32"

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from stackc_hf.ranks import sum_gradients
+from stackc_hf.training import Run
 
 import stackc
 from recipes_of_tests import HEAD, corpus, level
 from stackc.pipeline.ranks.world import LOST
 from stackc.testing.training import Killed
-from stackc_hf.ranks import sum_gradients
-from stackc_hf.training import Run
 
 SCRIPT = """
 import os, signal, sys
