@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from stackc_torch.checkpoint import load_float_parts
-from stackc_torch.config import Transformer
-from stackc_torch.network import Weights, attention_bias, gated, normed
 from torch import Tensor
 
 from stackc.api import Symbols
-from stackc_torch.transformer import TransformerNetwork
+from stackc_torch.training.architecture import normed
+from stackc_torch.training.checkpoint import load_float_parts
+from stackc_torch.training.rows import Weights
+from stackc_torch.transformer.architecture import TransformerNetwork
+from stackc_torch.transformer.config import Transformer
+from stackc_torch.transformer.network import attention_bias, gated
 
 PASS = 512
 

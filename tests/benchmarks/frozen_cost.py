@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from stackc_torch.float_model import load_float
 
+from float_model import load_float
 from stackc.coding.documents import segments
 from stackc.coding.scoring import total_bits
 from stackc.stack.stack import Stack

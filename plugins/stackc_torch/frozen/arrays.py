@@ -96,5 +96,5 @@ class FrozenArrays:
         frozen = cls(**{name: np.require(found, requirements=("C", "A", "W")) for name, found in tensors.items()})
         frozen.check(str(path))
         if frozen.alphabet != alphabet:
-            raise ArtifactError(f"{path}: frozen for {frozen.alphabet} symbols, expected {alphabet}")
+            raise ArtifactError(f"{path}: frozen for {frozen.alphabet} symbols, wanted for {alphabet}")
         return frozen

@@ -32,7 +32,7 @@ class OnCpu:
 
     def __init__(self, frozen: Any, product: Callable[[Array], Product] = best_product) -> None:
         self.frozen: FrozenArrays = frozen
-        self.rows = min(self.lanes, max(ANSWER_ROWS, ANSWER_ELEMENTS // frozen.alphabet))
+        self.rows = max(ANSWER_ROWS, ANSWER_ELEMENTS // frozen.alphabet)
         self._head, self._head_shift = product(frozen.head), frozen.head_shift
         self._norms = [int(multiplier) for multiplier in frozen.norms]
 

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from stackc_hf.backend import HfBackend
-from stackc_hf.config import Hf, HfTraining
-from stackc_hf.making import arrays, fill, fresh, named
-from stackc_hf.predictor import HfPredictor
-from stackc_hf.sampler import UNSEEN, Sampler, Windows
-from stackc_hf.training import Run
 
 from stackc.api import RESTART, ArtifactError, CodingError, Device, StackcError, read_tensors, write_tensors
 from stackc.testing.models import ModelContract
 from stackc.testing.training import SEGMENT, Killed, Reports, every_five, sample_text, step_rows, training_task
+from stackc_torch.hf.backend import HfBackend
+from stackc_torch.hf.config import Hf, HfTraining
+from stackc_torch.hf.making import arrays, fill, fresh, named
+from stackc_torch.hf.predictor import HfPredictor
+from stackc_torch.hf.sampler import UNSEEN, HfSampler
+from stackc_torch.hf.training import HfRun
+from stackc_torch.training.sampler import Windows
 
 GPT2 = "n_layer=1 n_embd=16 n_head=2 n_positions=32"
 LLAMA = "hidden_size=16 intermediate_size=24 num_hidden_layers=1 num_attention_heads=2 max_position_embeddings=32"
@@ -194,7 +195,7 @@ def sampled(share=0.5):
 
 def test_rows_begin_with_the_empty_context_and_end_with_window_or_document(tmp_path):
     task = training_task(5, sampled(), tmp_path, cut=every_five)
-    sampler, text = Sampler(task, 12), task.train
+    sampler, text = HfSampler(task, 12), task.train
     windows = Windows(symbols=text.symbols[:60], starts=np.arange(0, 60, 5), cuts=1)
     (long, _), (short, short_targets) = sampler.step(3, windows)
     assert long.shape == (2, 12)
@@ -204,7 +205,7 @@ def test_rows_begin_with_the_empty_context_and_end_with_window_or_document(tmp_p
     assert ((short_targets != UNSEEN) == (np.arange(6) < 5)).all()
     np.testing.assert_array_equal(short[:, 1:5], short_targets[:, :4])
     # A row from the last place of a document has one target.
-    whole = Sampler(training_task(5, sampled(share=0.0), tmp_path), 12)
+    whole = HfSampler(training_task(5, sampled(share=0.0), tmp_path), 12)
     seen = np.concatenate([whole.step(step, windows)[0][1] for step in range(200)])
     lengths = (seen != UNSEEN).sum(1)
     assert lengths.min() == 1
@@ -259,7 +260,7 @@ def test_a_point_of_a_curve_is_the_mean_since_the_last_one_killed_or_not(tmp_pat
             super().log(step, **scalars)
 
     def curve(name, times, kill_at=None):
-        monkeypatch.setattr("stackc_hf.training.LOGGED_TIMES", times)
+        monkeypatch.setattr("stackc_torch.training.report.LOGGED_TIMES", times)
         figures = Figures(kill_at)
         figures.seen = {}
         settings = HfTraining(steps=16, batch=2, row=8, recuts=0, checkpoint_seconds=0.0)
@@ -276,7 +277,9 @@ def test_a_point_of_a_curve_is_the_mean_since_the_last_one_killed_or_not(tmp_pat
 
 
 def test_a_loss_that_is_not_finite_ends_training(tmp_path, monkeypatch):
-    monkeypatch.setattr("stackc_hf.training.Run._nats", lambda *_: torch.tensor(float("inf"), requires_grad=True))
+    monkeypatch.setattr(
+        "stackc_torch.hf.training.HfLearner.nats", lambda *_: torch.tensor(float("inf"), requires_grad=True)
+    )
     with pytest.raises(StackcError, match=r"loss of step 0 is not finite; lower train\.learning_rate"):
         HfBackend(Hf(settings=GPT2, context=24)).train(training_task(5, TRAINING, tmp_path))
 
@@ -414,7 +417,7 @@ def test_inputs_and_targets_are_brought_to_the_device(tmp_path, monkeypatch):
         return SimpleNamespace(logits=torch.empty((*input_ids.shape, 6), device="meta"))
 
     config = Hf(settings=GPT2, context=24)
-    run = Run(fresh(config, 5), config, training_task(5, TRAINING, tmp_path), torch.device("cpu"))
+    run = HfRun(fresh(config, 5), config, training_task(5, TRAINING, tmp_path), torch.device("cpu"))
     monkeypatch.setattr("torch.autocast", lambda *_, **__: contextlib.nullcontext())  # there is none for this device
     run.model, run.device = model, torch.device("meta")
     for inputs, targets in run.sampler.step(0, run.windows):
@@ -435,7 +438,7 @@ def test_windows_are_cut_on_the_cpu_and_training_goes_on_where_it_was(tmp_path, 
         return every_five(predictor, symbols)
 
     task = training_task(5, TRAINING, tmp_path, cut=cut)
-    run = Run(fresh(Hf(settings=GPT2, context=24), 5), Hf(settings=GPT2, context=24), task, torch.device("cpu:0"))
+    run = HfRun(fresh(Hf(settings=GPT2, context=24), 5), Hf(settings=GPT2, context=24), task, torch.device("cpu:0"))
     run.to_the_end()
     assert moved == ["cpu:0", *["cpu", "cut", "cpu:0"] * TRAINING.recuts]
     assert all(a is b for a, b in zip(run.parameters, run.model.parameters(), strict=True))
@@ -464,7 +467,7 @@ def test_bf16_rounds_products_in_training_alone(tmp_path):
     exact, rounded = ([row["loss"] for row in losses[name]] for name in ("float32", "bf16"))
     assert exact != rounded
     assert rounded == pytest.approx(exact, rel=0.02)
-    run = Run(fresh(config, 5), config, training_task(5, settings, tmp_path), torch.device("cpu"))
+    run = HfRun(fresh(config, 5), config, training_task(5, settings, tmp_path), torch.device("cpu"))
     first = run._held_out()
     run.settings = HfTraining(batch=2, precision="float32")
     assert run._held_out() == first, "a held-out loss is that of the model that codes"

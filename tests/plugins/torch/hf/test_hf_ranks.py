@@ -12,24 +12,24 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from stackc_hf.ranks import sum_gradients
-from stackc_hf.training import Run
 
 import stackc
 from recipes_of_tests import HEAD, corpus, level
 from stackc.pipeline.ranks.world import LOST
 from stackc.testing.training import Killed
+from stackc_torch.hf.training import HfRun
+from stackc_torch.training.ranks import sum_gradients
 
 SCRIPT = """
 import os, signal, sys
 from stackc.cli import run
-from stackc_hf.training import Run
-last, inner = int(sys.argv.pop(1)), Run._one_step
+from stackc_torch.hf.training import HfRun
+last, inner = int(sys.argv.pop(1)), HfRun._one_step
 def one_step(self):
     if self.step == last and os.environ["RANK"] == "1":
         os.kill(os.getpid(), signal.SIGKILL)
     return inner(self)
-Run._one_step = one_step
+HfRun._one_step = one_step
 run()
 """
 
@@ -83,15 +83,15 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
     assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {LOST}"]
     assert not (tmp_path / "parts" / "manifest.json").exists()
 
-    inner = Run._one_step
+    inner = HfRun._one_step
 
-    def one_step(self: Run) -> float:
+    def one_step(self: HfRun) -> float:
         if self.step == 4:
             raise Killed
         return inner(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "_one_step", one_step)
+        patch.setattr(HfRun, "_one_step", one_step)
         with pytest.raises(Killed):
             stackc.build(recipe, tmp_path / "parts")
 

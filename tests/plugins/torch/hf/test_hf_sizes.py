@@ -9,13 +9,13 @@ import pytest
 import torch
 import transformers
 from click.testing import CliRunner
-from stackc_hf.config import Hf, HfTraining
-from stackc_hf.making import fresh
-from stackc_hf.sizes import Sizes, before_training
 
 from recipes_of_tests import HEAD, corpus
 from stackc.api import Cost
 from stackc.cli import main
+from stackc_torch.hf.config import Hf, HfTraining
+from stackc_torch.hf.making import fresh
+from stackc_torch.hf.sizes import Sizes, before_training
 
 LAYER = "num_hidden_layers=2 num_attention_heads=2 num_key_value_heads=2 hidden_size=16 intermediate_size=24"
 MODELS = {

@@ -7,12 +7,12 @@ import io
 import numpy as np
 import pytest
 import transformers
-from stackc_hf import _hf
-from stackc_hf.config import Hf
 
 import stackc
 from recipes_of_tests import HEAD, corpus, level
 from stackc.api import PluginError, RecipeError, StackcError
+from stackc_torch.hf import _hf
+from stackc_torch.hf.config import Hf
 
 MODEL = 'backend = "hf"\ncontext = 24\nsettings = "n_layer=1 n_embd=16 n_head=2 n_positions=32"\n'
 TRAIN = "steps = 5\nbatch = 2\nrow = 16\nrecuts = 1\nrecut_symbols = 100\n"
