@@ -6,6 +6,7 @@ import contextlib
 import json
 from types import SimpleNamespace
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -75,8 +76,8 @@ def test_past_its_context_a_lane_goes_on_with_the_later_half(gpt2):
     state, symbols = predictor.start(1), [i % 5 for i in range(30)]
     rows = [predictor.step(state, np.array([symbol]))[0].copy() for symbol in (RESTART, *symbols)]
     # After 8 symbols nine positions are too many: the empty context and the last four are left.
-    np.testing.assert_array_equal(state[0].inputs[:1], [5])
-    assert len(state[0].inputs) <= 8
+    np.testing.assert_array_equal(state.lanes[0].inputs[:1], [5])
+    assert len(state.lanes[0].inputs) <= 8
     fresh_state = predictor.start(1)
     for symbol in (RESTART, *symbols[4:8]):
         again = predictor.step(fresh_state, np.array([symbol]))[0]
@@ -193,11 +194,18 @@ def sampled(share=0.5):
     return HfTraining(batch=4, window_row=6, window_share=share)
 
 
+def sampler_of(task):
+    """Long rows of 12 symbols."""
+    return HfSampler(task.train, task.alphabet, task.seed, 12, task.settings, task.cut is not None)
+
+
 def test_rows_begin_with_the_empty_context_and_end_with_window_or_document(tmp_path):
     task = training_task(5, sampled(), tmp_path, cut=every_five)
-    sampler, text = HfSampler(task, 12), task.train
-    windows = Windows(symbols=text.symbols[:60], starts=np.arange(0, 60, 5), cuts=1)
-    (long, _), (short, short_targets) = sampler.step(3, windows)
+    sampler, text = sampler_of(task), task.train
+    windows = Windows(symbols=text.symbols[:60], starts=np.arange(60) % 5 == 0, cuts=1)
+    blocks = sampler.step(3, windows)[0]
+    (long, _), (short, short_targets) = ((rows.inputs.numpy(), rows.targets.numpy()) for rows in blocks)
+    assert sampler.symbols(3, windows) == sum(int((rows.targets != UNSEEN).sum()) for rows in blocks)
     assert long.shape == (2, 12)
     assert short.shape == (4, 6)
     assert (short[:, 0] == 5).all()
@@ -205,8 +213,8 @@ def test_rows_begin_with_the_empty_context_and_end_with_window_or_document(tmp_p
     assert ((short_targets != UNSEEN) == (np.arange(6) < 5)).all()
     np.testing.assert_array_equal(short[:, 1:5], short_targets[:, :4])
     # A row from the last place of a document has one target.
-    whole = HfSampler(training_task(5, sampled(share=0.0), tmp_path), 12)
-    seen = np.concatenate([whole.step(step, windows)[0][1] for step in range(200)])
+    whole = sampler_of(training_task(5, sampled(share=0.0), tmp_path))
+    seen = np.concatenate([whole.step(step, windows)[0][0].targets.numpy() for step in range(200)])
     lengths = (seen != UNSEEN).sum(1)
     assert lengths.min() == 1
     assert lengths.max() == 12
@@ -259,6 +267,10 @@ def test_a_point_of_a_curve_is_the_mean_since_the_last_one_killed_or_not(tmp_pat
             self.seen[step] = scalars["loss"]
             super().log(step, **scalars)
 
+    text = sample_text(5, 40 * SEGMENT)
+    # Of one document, so that every step has as many symbols.
+    one_document = attrs.evolve(text, offsets=text.offsets[[0, -1]])
+
     def curve(name, times, kill_at=None):
         monkeypatch.setattr("stackc_torch.training.report.LOGGED_TIMES", times)
         figures = Figures(kill_at)
@@ -267,7 +279,7 @@ def test_a_point_of_a_curve_is_the_mean_since_the_last_one_killed_or_not(tmp_pat
         for _ in range(1 + (kill_at is not None)):
             with contextlib.suppress(Killed):
                 backend = HfBackend(Hf(settings=GPT2, context=24))
-                backend.train(training_task(5, settings, tmp_path / name, progress=figures))
+                backend.train(training_task(5, settings, tmp_path / name, progress=figures, train=one_document))
         return figures.seen
 
     every, whole = curve("every", 16), curve("whole", 3)
@@ -277,9 +289,8 @@ def test_a_point_of_a_curve_is_the_mean_since_the_last_one_killed_or_not(tmp_pat
 
 
 def test_a_loss_that_is_not_finite_ends_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "stackc_torch.hf.training.HfLearner.nats", lambda *_: torch.tensor(float("inf"), requires_grad=True)
-    )
+    infinite = torch.tensor(float("inf"), requires_grad=True)
+    monkeypatch.setattr("stackc_torch.hf.training.HfLearner.nats", lambda *_: infinite * 1)
     with pytest.raises(StackcError, match=r"loss of step 0 is not finite; lower train\.learning_rate"):
         HfBackend(Hf(settings=GPT2, context=24)).train(training_task(5, TRAINING, tmp_path))
 
@@ -419,9 +430,9 @@ def test_inputs_and_targets_are_brought_to_the_device(tmp_path, monkeypatch):
     config = Hf(settings=GPT2, context=24)
     run = HfRun(fresh(config, 5), config, training_task(5, TRAINING, tmp_path), torch.device("cpu"))
     monkeypatch.setattr("torch.autocast", lambda *_, **__: contextlib.nullcontext())  # there is none for this device
-    run.model, run.device = model, torch.device("meta")
-    for inputs, targets in run.sampler.step(0, run.windows):
-        assert run._nats(inputs, targets).device == run.device
+    run.learner.model, run.learner.device = model, torch.device("meta")
+    for rows in run.sampler.step(0, run.windows)[0]:
+        assert run.learner.nats(rows).device == run.learner.device
 
 
 def test_windows_are_cut_on_the_cpu_and_training_goes_on_where_it_was(tmp_path, monkeypatch):
@@ -441,7 +452,7 @@ def test_windows_are_cut_on_the_cpu_and_training_goes_on_where_it_was(tmp_path, 
     run = HfRun(fresh(Hf(settings=GPT2, context=24), 5), Hf(settings=GPT2, context=24), task, torch.device("cpu:0"))
     run.to_the_end()
     assert moved == ["cpu:0", *["cpu", "cut", "cpu:0"] * TRAINING.recuts]
-    assert all(a is b for a, b in zip(run.parameters, run.model.parameters(), strict=True))
+    assert all(a is b for a, b in zip(run.learner.parameters, run.learner.model.parameters(), strict=True))
 
 
 def test_a_device_that_is_not_there_is_said(tmp_path, monkeypatch):
@@ -468,6 +479,6 @@ def test_bf16_rounds_products_in_training_alone(tmp_path):
     assert exact != rounded
     assert rounded == pytest.approx(exact, rel=0.02)
     run = HfRun(fresh(config, 5), config, training_task(5, settings, tmp_path), torch.device("cpu"))
-    first = run._held_out()
-    run.settings = HfTraining(batch=2, precision="float32")
-    assert run._held_out() == first, "a held-out loss is that of the model that codes"
+    first = run.held_out()
+    run.settings = run.learner.settings = HfTraining(batch=2, precision="float32")
+    assert run.held_out() == first, "a held-out loss is that of the model that codes"

@@ -24,12 +24,12 @@ SCRIPT = """
 import os, signal, sys
 from stackc.cli import run
 from stackc_torch.hf.training import HfRun
-last, inner = int(sys.argv.pop(1)), HfRun._one_step
+last, inner = int(sys.argv.pop(1)), HfRun.one_step
 def one_step(self):
     if self.step == last and os.environ["RANK"] == "1":
         os.kill(os.getpid(), signal.SIGKILL)
     return inner(self)
-HfRun._one_step = one_step
+HfRun.one_step = one_step
 run()
 """
 
@@ -83,7 +83,7 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
     assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {LOST}"]
     assert not (tmp_path / "parts" / "manifest.json").exists()
 
-    inner = HfRun._one_step
+    inner = HfRun.one_step
 
     def one_step(self: HfRun) -> float:
         if self.step == 4:
@@ -91,7 +91,7 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
         return inner(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(HfRun, "_one_step", one_step)
+        patch.setattr(HfRun, "one_step", one_step)
         with pytest.raises(Killed):
             stackc.build(recipe, tmp_path / "parts")
 
