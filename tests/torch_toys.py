@@ -5,10 +5,40 @@ from __future__ import annotations
 import numpy as np
 
 from stackc.api import IDLE, RESTART, Device, Text, TrainingTask
-from stackc_torch.config import Transformer, TransformerTraining
-from stackc_torch.integers import Frozen, exponential_table
+from stackc_torch.backend import Backend
+from stackc_torch.frozen.gemm import best_product
+from stackc_torch.frozen.predictor import FrozenPredictor
+from stackc_torch.frozen.rules import exponential_table
+from stackc_torch.gru.config import Gru
+from stackc_torch.gru.network import GruNetwork
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.transformer.architecture import TransformerNetwork
+from stackc_torch.transformer.arrays import Frozen
+from stackc_torch.transformer.config import Transformer
+from stackc_torch.transformer.cpu import CpuArithmetic
+from stackc_torch.transformer.device import DeviceArithmetic
 
 WORDS = b"the of and to in that it was he for his with as her had on at by which from this is not be but all she have "
+
+
+def transformer_backend(config: Transformer) -> Backend:
+    """The backend ``transformer``."""
+    return Backend(TransformerNetwork(config))
+
+
+def gru_backend(config: Gru) -> Backend:
+    """The backend ``gru``."""
+    return Backend(GruNetwork(config))
+
+
+def on_cpu(frozen: Frozen, product=best_product) -> FrozenPredictor:
+    """A frozen transformer on CPU."""
+    return FrozenPredictor(CpuArithmetic(frozen, product))
+
+
+def on_device(frozen: Frozen, device) -> FrozenPredictor:
+    """A frozen transformer by torch operations."""
+    return FrozenPredictor(DeviceArithmetic(frozen, device))
 
 
 class Quiet:

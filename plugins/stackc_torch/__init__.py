@@ -1,8 +1,10 @@
-"""The model backends ``transformer`` and ``gru``: trained with torch in floats, frozen into integers that code.
+"""The model backends ``transformer`` and ``gru``, trained in floats and frozen into integers that code, and ``hf``.
 
-Read in this order: `config` (what a recipe may set), `network` (the float model), `training`, `freeze`
-(floats to integers), `twin` (the frozen model in plain Python: the definition of its bits), then the fast
-routes `cpu` and `device`. `gru` holds what is the recurrent network's own; `architecture` is what both share.
+    frozen/        integer arithmetic that the networks share: it decides bits, and imports nothing of training/
+    training/      floats, for any network
+    transformer/   one network each: its configuration and float side, and its own frozen side (`arrays`, `twin`,
+    gru/           `kernels`, `cpu`, `device`)
+    hf/            causal language models of transformers, a plugin of its own on the shared training
 
 Importing this package imports neither torch nor numba.
 """
@@ -11,28 +13,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from stackc.api import Register, hookimpl, require
-from stackc_torch.config import Transformer, TransformerTraining
+from stackc.api import Device, Register, hookimpl, require
 from stackc_torch.gru.config import Gru
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.transformer.config import Transformer
 
 __all__ = ["Gru", "Transformer", "TransformerTraining", "stackc_register_models"]
 
 
 def _transformer(config: Transformer) -> Any:
     require("torch", "torch", "transformer")
-    from stackc_torch.backend import TransformerBackend
+    from stackc_torch.backend import Backend
+    from stackc_torch.transformer.architecture import TransformerNetwork
 
-    return TransformerBackend(config)
+    return Backend(TransformerNetwork(config))
 
 
 def _gru(config: Gru) -> Any:
     require("torch", "torch", "gru")
-    from stackc_torch.backend import GruBackend
+    from stackc_torch.backend import Backend
+    from stackc_torch.gru.network import GruNetwork
 
-    return GruBackend(config)
+    return Backend(GruNetwork(config))
+
+
+def _test_transformer(device: Device) -> str:
+    require("torch", "torch", "transformer")
+    from stackc_torch.transformer.self_test import examine
+
+    return examine(device)
+
+
+def _test_gru(device: Device) -> str:
+    require("torch", "torch", "gru")
+    from stackc_torch.gru.self_test import examine
+
+    return examine(device)
 
 
 @hookimpl
 def stackc_register_models(register: Register) -> None:
-    register("transformer", _transformer, Transformer, "decoder trained in floats (torch), frozen into integers")
-    register("gru", _gru, Gru, "recurrent network of constant state, trained in floats (torch), frozen into integers")
+    register(
+        "transformer", _transformer, Transformer, "decoder trained in floats (torch), frozen into integers",
+        self_test=_test_transformer,
+    )  # fmt: skip
+    register(
+        "gru", _gru, Gru, "recurrent network of constant state, trained in floats (torch), frozen into integers",
+        self_test=_test_gru,
+    )  # fmt: skip

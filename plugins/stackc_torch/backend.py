@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackc.api import Device, Predictor, TrainingTask
-from stackc_torch import numerics
-from stackc_torch.architecture import Architecture
-from stackc_torch.checkpoint import load_float_parts
-from stackc_torch.config import Transformer
-from stackc_torch.gru.config import Gru
-from stackc_torch.training import train
+from stackc_torch.frozen import numerics
+from stackc_torch.training.architecture import Architecture
+from stackc_torch.training.checkpoint import load_float_parts
+from stackc_torch.training.networks import train_network
 
 
 class Backend:
@@ -23,8 +21,7 @@ class Backend:
 
     def train(self, task: TrainingTask) -> None:
         """Train in floats; leaves `float.safetensors` in ``task.folder``."""
-        task.folder.mkdir(parents=True, exist_ok=True)
-        train(self.architecture, task)
+        train_network(self.architecture, task)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
         """Write `frozen.safetensors`, the integers, to `folder`."""
@@ -36,21 +33,3 @@ class Backend:
         """The predictor over the integers in `folder`."""
         numerics.use_threads(device)
         return self.architecture.predictor(self.architecture.load(folder, alphabet), device)
-
-
-class TransformerBackend(Backend):
-    """``backend = "transformer"``."""
-
-    def __init__(self, config: Transformer) -> None:
-        from stackc_torch.transformer import TransformerNetwork
-
-        super().__init__(TransformerNetwork(config))
-
-
-class GruBackend(Backend):
-    """``backend = "gru"``."""
-
-    def __init__(self, config: Gru) -> None:
-        from stackc_torch.gru.network import GruNetwork
-
-        super().__init__(GruNetwork(config))

@@ -110,11 +110,14 @@ def test_of_stackc_only_what_kernels_import_counts() -> None:
         "stackc.api.errors",
         "stackc",
     }
-    few = set(kernel._sources("stackc_torch.few", str(folder / "plugins" / "stackc_torch" / "few.py")))
-    assert {"stackc_torch.integers", "stackc_torch.kernels", "stackc.api.limits", "stackc.api.kernels"} <= few
+    path = folder / "plugins" / "stackc_torch" / "transformer" / "few.py"
+    few = set(kernel._sources("stackc_torch.transformer.few", str(path)))
+    near = {"stackc_torch.frozen.rules", "stackc_torch.frozen.kernels", "stackc_torch.transformer.kernels"}
+    assert {*near, "stackc.api.limits", "stackc.api.kernels"} <= few
     assert not few & {
         "stackc_torch",
         "stackc_torch.training",
+        "stackc_torch.transformer.network",
         "stackc.coding.level",
         "stackc.stack.stack",
         "stackc.cli",

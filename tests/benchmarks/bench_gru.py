@@ -21,12 +21,13 @@ import torch
 from bench_transformer import Silent, Times, corpus, every, interleaved, spread
 
 from stackc.api import Device, Predictor, TrainingTask
-from stackc_torch.architecture import Architecture
-from stackc_torch.config import Transformer, TransformerTraining
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.network import GruNetwork
-from stackc_torch.training import Run
-from stackc_torch.transformer import TransformerNetwork
+from stackc_torch.training.architecture import Architecture
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.training.networks import NetworkRun
+from stackc_torch.transformer.architecture import TransformerNetwork
+from stackc_torch.transformer.config import Transformer
 
 
 def show(title: str, count: int, times: Times) -> None:
@@ -38,17 +39,17 @@ def show(title: str, count: int, times: Times) -> None:
     )
 
 
-def run(architecture: Architecture, alphabet: int, **settings: Any) -> Run:
+def run(architecture: Architecture, alphabet: int, **settings: Any) -> NetworkRun:
     """A training that has not begun."""
     text = corpus(alphabet, "train.txt.xz")
-    return Run(architecture, TrainingTask(
+    return NetworkRun(architecture, TrainingTask(
         alphabet=alphabet, segment=10_240, train=text, valid=text, seed=1, settings=TransformerTraining(**settings),
         folder=Path(tempfile.mkdtemp()), device=Device(), progress=Silent(),
         cut=lambda predictor, symbols: np.arange(0, len(symbols), 4),
     ), torch.device("cpu"))  # fmt: skip
 
 
-def step_of(training: Run) -> Callable[[], None]:
+def step_of(training: NetworkRun) -> Callable[[], None]:
     def step() -> None:
         training.one_step()
         training.step += 1

@@ -20,12 +20,13 @@ import numpy as np
 
 from stackc.api import RESTART, Device
 from stackc.testing.training import sample_text, training_task
-from stackc_hf import training as hf_training
-from stackc_hf.backend import HfBackend
-from stackc_hf.config import Hf, HfTraining
-from stackc_torch import training as torch_training
-from stackc_torch.backend import TransformerBackend
-from stackc_torch.config import Transformer, TransformerTraining
+from stackc_torch.hf.backend import HfBackend
+from stackc_torch.hf.config import Hf, HfTraining
+from stackc_torch.hf.training import HfRun
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.training.networks import NetworkRun
+from stackc_torch.transformer.config import Transformer
+from torch_toys import transformer_backend
 
 ALPHABET, CONTEXT, BATCH, LAYERS, WIDTH, HIDDEN = 256, 128, 8, 2, 96, 256
 STEPS, CODED = 8, 200
@@ -40,7 +41,7 @@ Rates = dict[str, list[float]]
 def backends() -> dict[str, tuple[Any, Any]]:
     """Each with its training settings."""
     common: dict[str, Any] = {"steps": STEPS, "batch": BATCH, "window_share": 0.0}
-    own = TransformerBackend(Transformer(layers=LAYERS, width=WIDTH, heads=3, mlp=HIDDEN, context=CONTEXT))
+    own = transformer_backend(Transformer(layers=LAYERS, width=WIDTH, heads=3, mlp=HIDDEN, context=CONTEXT))
     found: dict[str, tuple[Any, Any]] = {"transformer": (own, TransformerTraining(**common, rounding=0.0))}
     for name, settings in SETTINGS.items():
         backend = HfBackend(Hf(model_type=name, settings=settings, context=CONTEXT))
@@ -84,8 +85,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     steps: list[float] = []
-    hf_training.Run._one_step = timed(steps, hf_training.Run._one_step)  # type: ignore[method-assign]
-    torch_training.Run.one_step = timed(steps, torch_training.Run.one_step)  # type: ignore[method-assign]
+    HfRun.one_step = timed(steps, HfRun.one_step)  # type: ignore[method-assign]
+    NetworkRun.one_step = timed(steps, NetworkRun.one_step)  # type: ignore[method-assign]
     made, predictors = backends(), {}
     training: Rates = {name: [] for name in made}
     coding: Rates = {name: [] for name in made if not name.endswith("bf16")}

@@ -39,12 +39,13 @@ from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
 from stackc_coders.compiler import compile_dictionary
-from stackc_torch.config import Transformer, TransformerTraining
-from stackc_torch.cpu import CpuPredictor
-from stackc_torch.freeze import freeze
-from stackc_torch.network import Weights
-from stackc_torch.training import Run
-from stackc_torch.transformer import TransformerNetwork
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.training.networks import NetworkRun
+from stackc_torch.training.rows import Weights
+from stackc_torch.transformer.architecture import TransformerNetwork
+from stackc_torch.transformer.config import Transformer
+from stackc_torch.transformer.freeze import freeze
+from torch_toys import on_cpu
 
 DATA = Path(__file__).parents[2] / "recipes" / "data"
 Times = dict[str, list[float]]
@@ -107,11 +108,11 @@ class Subject:
             run.step += 1
         self.weights: Weights = run.weights
         self.frozen = freeze(run.weights, run.calibrated(), config)
-        self.predictor = CpuPredictor(self.frozen)
+        self.predictor = on_cpu(self.frozen)
         self.plain = plain_of(run.weights, config, alphabet)
 
-    def run(self, **settings: Any) -> Run:
-        return Run(TransformerNetwork(self.config), TrainingTask(
+    def run(self, **settings: Any) -> NetworkRun:
+        return NetworkRun(TransformerNetwork(self.config), TrainingTask(
             alphabet=self.alphabet, segment=10_240, train=self.text, valid=self.text, seed=1,
             settings=TransformerTraining(**settings), folder=Path(tempfile.mkdtemp()), device=Device(),
             progress=Silent(),
@@ -139,7 +140,7 @@ def training(it: Subject) -> None:
         nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
         optimiser.step()
 
-    def ours(run: Run) -> Callable[[], None]:
+    def ours(run: NetworkRun) -> Callable[[], None]:
         def step() -> None:
             run.one_step()
             run.step += 1

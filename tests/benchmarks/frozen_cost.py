@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from float_model import load_float
 from stackc.coding.documents import segments
 from stackc.coding.scoring import total_bits
 from stackc.stack.stack import Stack
-from stackc_torch.float_model import load_float
 
 
 def main(folder: str, file: str, size: int) -> None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stackc_torch.config import Transformer
-from stackc_torch.network import Weights
+from stackc_torch.training.rows import Weights
+from stackc_torch.transformer.config import Transformer
 
 
 class Norm(nn.Module):

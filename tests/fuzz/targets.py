@@ -249,11 +249,11 @@ class Frozen(Arrays):
         return [self._seed]
 
     def run(self, data: bytes, rng: random.Random) -> None:
-        from stackc_torch.cpu import CpuPredictor
-        from stackc_torch.integers import Frozen as Integers
+        from stackc_torch.transformer.arrays import Frozen as Integers
+        from torch_toys import on_cpu
 
         (self.folder / "frozen.safetensors").write_bytes(data)
-        predictor = CpuPredictor(Integers.load(self.folder, 7))
+        predictor = on_cpu(Integers.load(self.folder, 7))
         rows = np.concatenate(list(predictor.score(np.array([0, 3, 6, 1, 1, 2]))))
         assert (rows.sum(axis=1, dtype=np.int64) == 1 << 24).all()
 

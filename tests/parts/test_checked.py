@@ -122,8 +122,14 @@ def stepped(inner: ToyPredictor, restart: Any = "window") -> Level:
         (Short(7), f"frequencies that sum to {TOTAL + 1}, expected 2\\^24"),
         (Floats(7), "frequencies of type float64, expected uint32"),
         (Narrow(7), r"frequencies of shape \(1, 6\), expected \(lanes, 7\)"),
-        (LaneDependent(7), "says that it is portable, yet its predictions among other lanes differ from those alone at symbol 0"),
-        (ScoresOtherwise(7), "says that it is portable, yet its predictions by scoring differ from those alone at symbol 0"),
+        (
+            LaneDependent(7),
+            "says that it is portable, yet its predictions among other lanes differ from those alone at symbol 0",
+        ),
+        (
+            ScoresOtherwise(7),
+            "says that it is portable, yet its predictions by scoring differ from those alone at symbol 0",
+        ),
         (ScoresLess(7), "score gave 15 rows for a segment of 16 symbols"),
     ],
 )
@@ -468,8 +474,8 @@ def bad_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (
             level("M1", 'kind = "whole"', "arithmetic", 8, 'backend = "liar"'),
             "M1: model 'liar' (plugin 'bad-parts', stackc-bad 0.1): says that it is portable, yet its "
-            "predictions among other lanes differ from those alone at symbol 0; portable means the same bits however it is asked, else say "
-            "'same-build' or 'same-machine'",
+            "predictions among other lanes differ from those alone at symbol 0; portable means the same bits however it "
+            "is asked, else say 'same-build' or 'same-machine'",
         ),
         (
             level("M1", 'kind = "equal-info"\nbits = 16', "absent", 8),

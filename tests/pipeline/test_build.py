@@ -88,7 +88,7 @@ def test_a_build_is_lossless_repeatable_and_reused(
 KILLS = [
     # Ended the way a power cut does, before (even) or after (odd) the given call. Each run goes further.
     ("preparing a stage", ("stackc.pipeline.workspace", "Workspace", "_prepare"), 2),
-    ("training", ("stackc_torch.training", "Run", "save"), 3),
+    ("training", ("stackc_torch.training.loop", "Run", "save"), 3),
     ("encoding", ("stackc.stack.store", "StoreWriter", "keep"), 2),
     ("joining", ("stackc.stack.store", "StoreWriter", "finish"), 1),
     ("finishing a stage", ("stackc.pipeline.workspace", "Workspace", "_finish"), 4),

@@ -21,15 +21,15 @@ from stackc.pipeline.ranks.world import LOST, World, _start, ranks_of_environmen
 SCRIPT = """
 import os, signal, sys
 from stackc.cli import run
-from stackc_torch import training
+from stackc_torch.training.loop import Run
 rank, step = int(sys.argv[1]), int(sys.argv[2])
-inner = training.Run.one_step
+inner = Run.one_step
 def one_step(self):
     first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
     if first and self.step == step and int(os.environ.get("RANK", "0")) == rank:
         os.kill(os.getpid(), signal.SIGKILL)
     return inner(self)
-training.Run.one_step = one_step
+Run.one_step = one_step
 sys.argv[1:] = sys.argv[3:]
 if os.environ.get("RANK") == "1" and "RANK_1_SAYS" in os.environ:
     said, instead = os.environ["RANK_1_SAYS"].split("=")

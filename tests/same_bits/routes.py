@@ -68,7 +68,7 @@ def matrix(long: int, few: int, twin: int, cuda: bool = False) -> list[Route]:
 def number(frozen: Any, text: npt.NDArray[np.integer], route: Route) -> int:
     """What the route makes of the first symbols of the text, in this process."""
     from stackc.api import Device
-    from stackc_torch import numerics
+    from stackc_torch.frozen import numerics
 
     numerics.use_threads(Device(name="cpu", threads=route.threads))
     predictor = _makers()[route.products](frozen)
@@ -79,23 +79,22 @@ def number(frozen: Any, text: npt.NDArray[np.integer], route: Route) -> int:
 def _makers() -> dict[str, Callable[[Any], Any]]:
     import torch
 
-    from stackc_torch.cpu import CpuPredictor
-    from stackc_torch.device import DevicePredictor
-    from stackc_torch.gemm import float_product
-    from stackc_torch.twin import Twin
+    from stackc_torch.frozen.gemm import float_product
+    from stackc_torch.transformer.twin import Twin
+    from torch_toys import on_cpu, on_device
 
     return {
-        "int8": CpuPredictor,
-        "float32": lambda frozen: CpuPredictor(frozen, float_product),
-        "device": lambda frozen: DevicePredictor(frozen, torch.device("cpu")),
-        "cuda": lambda frozen: DevicePredictor(frozen, torch.device("cuda")),
+        "int8": on_cpu,
+        "float32": lambda frozen: on_cpu(frozen, float_product),
+        "device": lambda frozen: on_device(frozen, torch.device("cpu")),
+        "cuda": lambda frozen: on_device(frozen, torch.device("cuda")),
         "twin": Twin,
     }
 
 
 def main() -> None:
     """One route in this process: prints its number and seconds as JSON."""
-    from stackc_torch.integers import Frozen
+    from stackc_torch.transformer.arrays import Frozen
 
     parser = argparse.ArgumentParser()
     parser.add_argument("frozen", type=Path, help="the folder of a frozen network")

@@ -19,7 +19,7 @@ TEXT = np.random.default_rng(3).integers(0, ALPHABET, 3 * SEGMENT).astype(np.uin
 
 @pytest.fixture(scope="module")
 def frozen() -> Any:
-    from stackc_torch.integers import Frozen
+    from stackc_torch.transformer.arrays import Frozen
 
     return Frozen.load(FROZEN, ALPHABET)
 
@@ -49,16 +49,16 @@ def test_every_route_in_a_process_of_its_own(tmp_path: Path) -> None:
 def test_one_entry_of_one_row_changes_the_number(frozen: Any) -> None:
     """What the matrix rests on: a route that differs anywhere is seen."""
     from same_bits.rows import odd_numbers, scored
-    from stackc_torch.cpu import CpuPredictor
+    from torch_toys import on_cpu
 
-    class Wrong(CpuPredictor):
+    class Wrong(on_cpu):
         def score(self, segment: Any, restarts: Any = None) -> Any:
             for rows in super().score(segment, restarts):
                 wrong = rows.copy()
                 wrong[-1, 77] += 1
                 yield wrong
 
-    assert scored(Wrong(frozen), TEXT) != scored(CpuPredictor(frozen), TEXT)
+    assert scored(Wrong(frozen), TEXT) != scored(on_cpu(frozen), TEXT)
     rows = np.random.default_rng(0).integers(1, 1 << 24, (4, ALPHABET)).astype(np.uint32)
     places, odd = np.arange(4), odd_numbers(ALPHABET)
     whole = rows_hash(rows, places, odd)

@@ -1,5 +1,5 @@
-"""The model backend ``gru``: the same training, freezing and coding as the transformer, in constant state a lane.
+"""The model backend ``gru``: the same training, freezing and coding as the transformer, with a state of constant size.
 
-Read in this order: `config`, `network` (the float model), `integers` and `twin` (the frozen model: the definition
-of its bits), then the routes: `predictor` over the arithmetic of `cpu` or `device`.
+The float side is `config`, `network` and `recurrence`; the frozen side, which never imports it, `arrays` and `twin`
+(the definition of the bits), then `arithmetic` over `cpu`, with `kernels` and `few`, or `device`.
 """

@@ -7,8 +7,9 @@ from typing import ClassVar
 import attrs
 from attrs.validators import and_, ge, le
 
-from stackc.api import MAX_ALPHABET, Cost, Device, bits, require
-from stackc_torch.config import MAX_INNER, TransformerTraining, coding_cost
+from stackc.api import Cost, bits
+from stackc_torch.frozen.rules import MAX_INNER
+from stackc_torch.training.config import TransformerTraining, network_cost, network_problems
 
 
 @attrs.frozen(kw_only=True)
@@ -16,25 +17,17 @@ class Gru:
     """The ``[level.model]`` table of ``backend = "gru"``: gated recurrent units in a residual stream.
 
     Each layer: root-mean-square norm without gain, a GRU, a projection that is added to the stream. The state
-    is all that a lane remembers, of the same size however long its context is.
+    is all that a lane remembers; its size does not depend on the length of the context.
     """
 
     bits_version: ClassVar[int] = 1
     train: ClassVar[type] = TransformerTraining
     context: ClassVar[int] = 128
-    """Symbols of a training row where ``train.row`` is 0: as far back as gradients reach. Coding has no such limit."""
+    """Symbols of a training row if ``train.row`` is 0: as far back as gradients reach. Coding has no such limit."""
 
     layers: int = bits(1, check=and_(ge(1), le(64)), help="recurrent layers")
     width: int = bits(96, check=and_(ge(1), le(MAX_INNER)), help="d, the width of the residual stream")
     state: int = bits(0, check=and_(ge(0), le(MAX_INNER)), help="numbers that a layer remembers; 0: 2 * width")
-
-    @staticmethod
-    def doctor(device: Device) -> str:
-        """The frozen network's self-test."""
-        require("torch", "torch", "gru")
-        from stackc_torch.gru.doctor import examine
-
-        return examine(device)
 
     @property
     def units(self) -> int:
@@ -44,7 +37,7 @@ class Gru:
     def shapes(self, alphabet: int) -> dict[str, tuple[int, ...]]:
         """Name and shape of every trained array, matrices as (outputs, inputs), in their stored order.
 
-        Gates lie end to end: reset, keep, candidate.
+        The gates are stored end to end: reset, keep, candidate.
         """
         d, units = self.width, self.units
         shapes: dict[str, tuple[int, ...]] = {}
@@ -60,24 +53,14 @@ class Gru:
         return shapes
 
     def problems(self, alphabet: int, settings: TransformerTraining | None) -> list[str]:
-        """What no single field can see: ``field: what is wrong`` lines, none if all is well."""
+        """What no single field can see: ``field: what is wrong`` lines, empty if there is no problem."""
         found = []
         if self.units > MAX_INNER:
             found.append(f"state: {self.units} is more than {MAX_INNER}")
-        if not 1 <= alphabet <= MAX_ALPHABET:
-            found.append(f"backend: an alphabet of {alphabet} symbols; models take 1 to {MAX_ALPHABET}")
-        if settings is None:
-            return [*found, "train: a gru needs a train table with steps or symbols"]
-        return [*found, *settings.problems()]
+        return [*found, *network_problems("gru", alphabet, settings)]
 
     def cost(self, alphabet: int, settings: TransformerTraining | None) -> Cost:
-        """Parameters (exact), operations a symbol, and what the training takes."""
-        cost = coding_cost(self.shapes(alphabet), self.width, alphabet)
-        if settings is None:
-            return cost
-        row = settings.row_symbols(self.context)
-        # What every layer keeps for the way back, and what one layer takes on it.
+        """Parameters (exact), operations per symbol, and what the training takes."""
+        # What every layer keeps for the backward pass, and what one layer takes during it.
         kept, taken = self.layers * (4 * self.width + 9 * self.units), 20 * self.units
-        a_symbol = 4 * (kept + taken + 2 * self.width) + 8 * min(alphabet, 1 << 12)
-        memory = (300 << 20) + 16 * cost.parameters + settings.batch // settings.accumulate * row * a_symbol
-        return settings.added_to(cost, self.context, memory)
+        return network_cost(self, alphabet, settings, kept + taken + 2 * self.width)

@@ -1,6 +1,6 @@
 """The element-wise work of the recurrent network on CPU (numba). Every line decides bits; `twin` says which.
 
-32-bit throughout, one short loop after another: each becomes vector code of its own (`stackc_torch.kernels`).
+32-bit throughout, one short loop after another: each becomes vector code of its own (`stackc_torch.frozen.kernels`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import numba
 import numpy as np
 
 from stackc.api import kernel_of
-from stackc_torch import kernels as K
-from stackc_torch.gru import integers as G
-from stackc_torch.integers import Array
+from stackc_torch.frozen import kernels as K
+from stackc_torch.frozen.rules import GATE_TOP as GATE
+from stackc_torch.frozen.rules import Array
+from stackc_torch.gru import arrays as G
 
 TOP = np.int32(K.TOP)
-GATE_TOP = np.int32(G.GATE_TOP)
+GATE_TOP = np.int32(GATE)
 STEP_SHIFT = np.int32(G.STEP_SHIFT)
 STEP_HALF = np.int32(1 << (G.STEP_SHIFT - 1))
 ONE = np.int32(G.ONE)
@@ -22,8 +23,8 @@ ONE_SHIFT = np.int32(G.ONE.bit_length() - 1)
 HALF = np.int32(G.ONE // 2)
 STATE_SHIFT = np.int32(G.STATE_SHIFT)
 STATE_HALF = np.int32(1 << (G.STATE_SHIFT - 1))
-_M16 = numba.int16[:, ::1]
-_V16 = numba.int16[::1]
+M16 = numba.int16[:, ::1]
+V16 = numba.int16[::1]
 
 
 def rules(enter_shift: Array, recall_shift: Array, bias: Array) -> Array:
@@ -59,7 +60,7 @@ def _place(value):
 
 @numba.njit(inline="always")
 def _remember(entering, recalled, rules, sigmoid, tanh, sums, found, h):
-    """h[H], changed, from sums entering[3H] and recalled[3H]; sums[3H] and found[2H] are for its own use.
+    """h[H], changed, from sums entering[3H] and recalled[3H]; sums[3H] and found[2H] are working memory.
 
     |z (h - n)| <= 2^15 * 65,534, and half a unit more is still below 2^31.
     """
@@ -89,7 +90,7 @@ def _remember(entering, recalled, rules, sigmoid, tanh, sums, found, h):
         h[i] = np.int16(np.int32(n + np.int32(np.int32(kept + HALF) >> ONE_SHIFT)))
 
 
-@kernel_of(numba.void(K._M32, K._M32, K._M32, K._V32, K._V32, _M16))
+@kernel_of(numba.void(K.M32, K.M32, K.M32, K.V32, K.V32, M16))
 def remember_rows(entering, recalled, rules, sigmoid, tanh, h):
     """h[n, H], changed: the states after one more symbol, from sums entering[n, 3H] and recalled[n, 3H]."""
     sums, found = np.empty(entering.shape[1], np.int32), np.empty(2 * h.shape[1], np.int32)
@@ -97,7 +98,7 @@ def remember_rows(entering, recalled, rules, sigmoid, tanh, h):
         _remember(entering[n], recalled[n], rules, sigmoid, tanh, sums, found, h[n])
 
 
-@kernel_of(numba.void(_M16, K._M8))
+@kernel_of(numba.void(M16, K.M8))
 def operand_rows(h, out):
     """States h[n, H] as operands out[n, H]."""
     for n in range(h.shape[0]):
@@ -106,7 +107,7 @@ def operand_rows(h, out):
             out[n, i] = np.int8(_saturated(rounded, TOP))
 
 
-@kernel_of(numba.void(_V16, _V16))
+@kernel_of(numba.void(V16, V16))
 def operand_row(h, out):
     """A state h[H] as operands out[H], held in 16 bits for `product_row`."""
     for i in range(len(h)):
@@ -114,7 +115,7 @@ def operand_row(h, out):
         out[i] = np.int16(_saturated(rounded, TOP))
 
 
-@kernel_of(numba.void(K._M8, _V16, K._V32))
+@kernel_of(numba.void(K.M8, V16, K.V32))
 def product_row(weights, x, out):
     """out[R] = weights[R, K] times x[K]: pairs of 16-bit products are one instruction, which 8-bit ones have not."""
     for r in range(weights.shape[0]):
@@ -124,7 +125,7 @@ def product_row(weights, x, out):
         out[r] = total
 
 
-@kernel_of(numba.void(K._M32, K._M8, K._M32, K._V32, K._V32, numba.boolean[::1], _M16, _M16))
+@kernel_of(numba.void(K.M32, K.M8, K.M32, K.V32, K.V32, numba.boolean[::1], M16, M16))
 def recur_rows(entering, recall, rules, sigmoid, tanh, fresh, h, out):
     """One lane along n symbols: out[n, H] from entering[n, 3H] and h[1, H], emptied before where fresh[n]."""
     units = h.shape[1]

@@ -5,8 +5,6 @@ Shapes: B rows, T positions, d width, H units.
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -16,17 +14,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stackc.api import Device, Predictor
-from stackc_torch import integers as I
-from stackc_torch import numerics
-from stackc_torch.calibrate import best_scale
-from stackc_torch.freeze import as_integers
-from stackc_torch.gru import integers as G
+from stackc_torch.frozen import rules
+from stackc_torch.frozen.predictor import fastest
+from stackc_torch.gru import arrays as G
+from stackc_torch.gru.arrays import FrozenGru
 from stackc_torch.gru.config import Gru
-from stackc_torch.gru.integers import FrozenGru
 from stackc_torch.gru.recurrence import Recurrence
-from stackc_torch.network import Rows, Weights, normed
-from stackc_torch.quantise import LOG2_UNITS, Factors, rounded_rows
-from stackc_torch.steps import AutogradStep
+from stackc_torch.training.architecture import initial_weights, normed
+from stackc_torch.training.quantise import LOG2_UNITS, Factors, as_integers, best_scale, frozen_parts
+from stackc_torch.training.rows import Rows, Weights
+from stackc_torch.training.steps import AutogradStep
 
 OPERAND = float(G.ONE >> G.STATE_SHIFT)
 """Integer units per 1.0 of the state as an operand."""
@@ -42,36 +39,26 @@ class GruScales:
     entering: Tensor
     head_in: Tensor
 
-    def to(self, device: torch.device) -> GruScales:
-        """The same on another device."""
-        return GruScales(entering=self.entering.to(device), head_in=self.head_in.to(device))
-
 
 class GruNetwork:
-    """An `stackc_torch.architecture.Architecture`."""
+    """See `stackc_torch.training.architecture.Architecture`."""
 
     name = "gru"
     scales = GruScales
+    load = staticmethod(FrozenGru.load)
 
     def __init__(self, config: Gru) -> None:
         self.config = config
 
     def initial(self, alphabet: int, seed: int) -> Weights:
-        """Starting weights, a function of the seed alone (drawn on the CPU, in float32)."""
-        generator = torch.Generator().manual_seed(seed)
-        weights = {}
-        for name, shape in self.config.shapes(alphabet).items():
-            kind = name.split(".")[-1]
-            if kind == "bias":
-                weights[name] = torch.zeros(shape)
-                memory = LONGEST_MEMORY ** (torch.arange(self.config.units) / max(1, self.config.units - 1))
-                weights[name][self.config.units : 2 * self.config.units] = memory.log()
-                continue
-            spread = 1.0 if kind == "embed" else 1 / math.sqrt(shape[1])
-            if kind == "head":
-                spread *= 0.1
-            weights[name] = torch.randn(shape, generator=generator) * spread
-        return weights
+        def bias(name: str) -> Tensor:
+            """The keep gates' biases decide how long the units remember."""
+            values, units = torch.zeros(3 * self.config.units), self.config.units
+            memory = LONGEST_MEMORY ** (torch.arange(units) / max(1, units - 1))
+            values[units : 2 * units] = memory.log()
+            return values
+
+        return initial_weights(self.config.shapes(alphabet), seed, bias, {})
 
     def layer(self, weights: Weights, number: int, x: Tensor, rows: Rows, scales: GruScales | None = None) -> Tensor:
         """The stream [B, T, d] after one layer. With `scales`, rounded as when frozen."""
@@ -101,10 +88,10 @@ class GruNetwork:
         return GruScales(entering=torch.cat(entering).cpu(), head_in=head_in.cpu())
 
     def factors(self, scales: GruScales) -> Factors:
-        """See `stackc_torch.quantise.factors`."""
+        """See `stackc_torch.training.quantise.Factors`."""
         found: Factors = {}
         # What a sum of 1 is worth, in the stream and in gates, before its shift: 2^10 in Q12.
-        lifted = torch.full((1,), 2.0 ** (I.STREAM_BITS - I.LIFT))
+        lifted = torch.full((1,), 2.0 ** (rules.STREAM_BITS - rules.LIFT))
         operand = torch.full((1,), 1 / OPERAND)
         for layer in range(self.config.layers):
             found[f"{layer}.in"] = lifted, (1 / scales.entering[layer])[None]
@@ -116,46 +103,23 @@ class GruNetwork:
     @torch.no_grad()
     def freeze(self, weights: Weights, scales: GruScales) -> FrozenGru:
         """The integer network of float weights (on the CPU) under `scales`."""
-        rounded = {name: rounded_rows(weights[name], *pair) for name, pair in self.factors(scales).items()}
-
-        def stacked(name: str, part: int, kind: Any) -> I.Array:
-            return np.stack([rounded[f"{i}.{name}"][part].numpy() for i in range(self.config.layers)]).astype(kind)
-
-        arrays = {}
-        for name, stored in (("in", "enter"), ("state", "recall"), ("out", "out")):
-            arrays[stored] = stacked(name, 0, np.int8)
-            arrays[f"{stored}_shift"] = stacked(name, 1, np.int32)
+        names = {"in": "enter", "state": "recall", "out": "out"}
         bias = torch.stack([weights[f"{layer}.bias"] for layer in range(self.config.layers)])
-        norms = torch.cat([scales.entering, scales.head_in]).double() * (1 << I.NORM_BITS)
+        norms = [scales.entering, scales.head_in]
         return FrozenGru(
-            embed=as_integers(weights["embed"] * (1 << I.STREAM_BITS), -I.STREAM_TOP, I.STREAM_TOP, np.int32),
-            norms=as_integers(norms, 1, I.TOP << I.NORM_BITS, np.int64),
-            bias=as_integers(bias * (1 << I.STREAM_BITS), -G.GATE_TOP, G.GATE_TOP, np.int32),
-            head=rounded["head"][0].numpy().astype(np.int8),
-            head_shift=rounded["head"][1].numpy().astype(np.int32),
-            **arrays,
+            **frozen_parts(weights, self.factors(scales), norms, self.config.layers, names),
+            bias=as_integers(bias * (1 << rules.STREAM_BITS), -rules.GATE_TOP, rules.GATE_TOP, np.int32),
         )
 
-    def load(self, folder: Path, alphabet: int) -> FrozenGru:
-        """The frozen network in `folder`."""
-        return FrozenGru.load(folder, alphabet)
-
-    @staticmethod
-    def predictor(frozen: FrozenGru, device: Device) -> Predictor:
-        """The fastest route for a frozen network on `device`. Every route answers the same bits."""
-        from stackc_torch.gru.predictor import GruPredictor
-
-        target = numerics.pick(device)
-        if target.type == "cpu":
-            from stackc_torch.gru.cpu import CpuArithmetic
-
-            return GruPredictor(frozen, CpuArithmetic(frozen))
+    def predictor(self, frozen: FrozenGru, device: Device) -> Predictor:
+        # Imported here: kernels are compiled when they are imported, and training does without them.
+        from stackc_torch.gru.cpu import CpuArithmetic
         from stackc_torch.gru.device import DeviceArithmetic
 
-        return GruPredictor(frozen, DeviceArithmetic(frozen, target))
+        return fastest(frozen, device, CpuArithmetic, DeviceArithmetic)
 
     def stepper(self, weights: Weights, grads: Weights, z_loss: float, bf16: bool, device: torch.device) -> Any:
-        """What computes gradients."""
+        """Autograd, over blocks joined for as few steps through time as possible."""
         step = AutogradStep(self, weights, grads, z_loss, bf16)
         return lambda blocks, symbols, scales=None: step(joined(blocks), symbols, scales)
 

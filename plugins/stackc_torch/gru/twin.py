@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from stackc.api import IDLE, RESTART, Frequencies, Symbols, normalise
-from stackc_torch import integers as I
-from stackc_torch.gru import integers as G
-from stackc_torch.gru.integers import FrozenGru
-from stackc_torch.integers import Array
-from stackc_torch.twin import added, clamp, norm, product, rshift
+from stackc_torch.frozen.rules import LIFT, TOP, Array
+from stackc_torch.frozen.twin import PlainPredictor, added, clamp, norm, product, rshift
+from stackc_torch.gru import arrays as G
 
 
 def sigmoid(a: int) -> int:
@@ -26,12 +21,12 @@ def tanh(a: int) -> int:
 
 def gate_sums(sums: list[int], shift: Array) -> list[int]:
     """A product's rows in Q12."""
-    return [clamp(rshift(v << I.LIFT, int(s)), G.GATE_TOP) for v, s in zip(sums, shift, strict=True)]
+    return [clamp(rshift(v << LIFT, int(s)), G.GATE_TOP) for v, s in zip(sums, shift, strict=True)]
 
 
 def operand(h: list[int]) -> list[int]:
     """The state in int8."""
-    return [clamp(rshift(v, G.STATE_SHIFT), I.TOP) for v in h]
+    return [clamp(rshift(v, G.STATE_SHIFT), TOP) for v in h]
 
 
 def remembered(h: list[int], entering: list[int], recalled: list[int], bias: Array) -> list[int]:
@@ -46,42 +41,17 @@ def remembered(h: list[int], entering: list[int], recalled: list[int], bias: Arr
     return after
 
 
-class GruTwin:
-    """A predictor over a `FrozenGru`; see `stackc.api.Predictor`. A lane is its states, one a layer."""
-
-    portability = "portable"
-
-    def __init__(self, frozen: FrozenGru) -> None:
-        self.frozen = frozen
-        self.alphabet = frozen.alphabet
+class GruTwin(PlainPredictor):
+    """A predictor over a `FrozenGru`. A lane is its states, one per layer."""
 
     def empty(self) -> list[list[int]]:
         return [[0] * self.frozen.units for _ in range(self.frozen.layers)]
 
-    def start(self, lanes: int) -> list[list[list[int]]]:
-        return [self.empty() for _ in range(lanes)]
-
-    def step(self, state: list[list[list[int]]], symbols: Symbols) -> Frequencies:
-        rows = np.zeros((len(state), self.alphabet), np.uint32)
-        for lane, symbol in enumerate(symbols):
-            if symbol == IDLE:
-                continue
-            if symbol == RESTART:
-                state[lane] = self.empty()
-            rows[lane] = self.answer(state[lane], self.alphabet if symbol == RESTART else int(symbol))
-        return rows
-
-    def answer(self, states: list[list[int]], symbol: int) -> Frequencies:
-        """Take in a symbol (A: none yet) and answer uint32[A] for the next."""
+    def stream(self, lane: list[list[int]], x: list[int]) -> list[int]:
         f = self.frozen
-        x = [int(v) for v in f.embed[symbol]]
-        for layer, h in enumerate(states):
+        for layer, h in enumerate(lane):
             entering = gate_sums(product(f.enter[layer], norm(x, int(f.norms[layer]))), f.enter_shift[layer])
             recalled = gate_sums(product(f.recall[layer], operand(h)), f.recall_shift[layer])
-            h = states[layer] = remembered(h, entering, recalled, f.bias[layer])
+            h = lane[layer] = remembered(h, entering, recalled, f.bias[layer])
             x = added(x, product(f.out[layer], operand(h)), f.out_shift[layer])
-        sums = product(f.head, norm(x, int(f.norms[-1])))
-        logits = [rshift(v, int(s)) for v, s in zip(sums, f.head_shift, strict=True)]
-        best = max(logits)
-        table = I.exponential_table()
-        return normalise(np.array([int(table[min(best - v, I.EXPONENTIAL_TOP)]) for v in logits]))
+        return x

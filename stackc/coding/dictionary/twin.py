@@ -1,4 +1,4 @@
-"""What `stackc.coding.dictionary.encoding` does, slow and plain to read: the specification that the tests check the kernels against."""
+"""`stackc.coding.dictionary.encoding` in plain Python, slow: the specification that tests check the kernels against."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from stackc_torch.config import Transformer, TransformerTraining
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.transformer.config import Transformer
 
 
 @pytest.mark.parametrize(
@@ -19,9 +20,9 @@ from stackc_torch.config import Transformer, TransformerTraining
     ],
 )
 def test_cost_counts_the_real_parameters(config, alphabet):
-    from stackc_torch.network import initial_weights
+    from stackc_torch.transformer.network import initial
 
-    weights = initial_weights(config, alphabet, seed=1)
+    weights = initial(config, alphabet, seed=1)
     cost = config.cost(alphabet, TransformerTraining(steps=10, batch=4))
     assert cost.parameters == sum(tensor.numel() for tensor in weights.values())
     matrices = sum(w.numel() for n, w in weights.items() if n[0].isdigit() and not n.endswith("bias"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from stackc.testing.models import ModelContract
-from stackc_torch.backend import TransformerBackend
-from stackc_torch.config import Transformer, TransformerTraining
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.transformer.config import Transformer
+from torch_toys import transformer_backend
 
 
 class TestTransformer(ModelContract):
@@ -13,4 +14,4 @@ class TestTransformer(ModelContract):
 
     def make(self):
         settings = TransformerTraining(steps=10, batch=3, row=16, recut_symbols=200, checkpoint_seconds=0.0)
-        return TransformerBackend(self.config()), settings
+        return transformer_backend(self.config()), settings

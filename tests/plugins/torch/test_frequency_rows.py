@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stackc.api import normalise
-from stackc_torch import kernels
-from stackc_torch.integers import EXPONENTIAL_TOP, exponential_table
+from stackc_torch.frozen import kernels
+from stackc_torch.frozen.rules import EXPONENTIAL_TOP, exponential_table
 
 TABLE = exponential_table()
 

@@ -10,21 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackc.api import IDLE, TOTAL, ArtifactError, CodingError
-from stackc_torch.cpu import CpuPredictor
-from stackc_torch.device import DevicePredictor
-from stackc_torch.gemm import float_product
-from stackc_torch.integers import Frozen, exponential_table
-from stackc_torch.twin import Twin
-from torch_toys import counting
+from stackc_torch.frozen.gemm import float_product
+from stackc_torch.frozen.rules import exponential_table
+from stackc_torch.transformer.arrays import Frozen
+from stackc_torch.transformer.twin import Twin
+from torch_toys import counting, on_cpu, on_device
 
 CPU = torch.device("cpu")
 
 
 def routes(frozen: Frozen) -> dict:
     return {
-        "int8": CpuPredictor(frozen),
-        "float32": CpuPredictor(frozen, float_product),
-        "device": DevicePredictor(frozen, CPU),
+        "int8": on_cpu(frozen),
+        "float32": on_cpu(frozen, float_product),
+        "device": on_device(frozen, CPU),
     }
 
 
@@ -131,19 +130,19 @@ def test_random_lanes_with_idling_and_restarts(seed, context, lanes, width, head
 def test_scoring_equals_stepping_over_passes_and_long_contexts(tools, context):
     """Longer than a pass, so that keys are carried over; long runs attend by matrix products."""
     frozen = tools.random_frozen(5, layers=1, width=16, heads=2, size=8, hidden=16, context=context)
-    predictor = CpuPredictor(frozen)
+    predictor = on_cpu(frozen)
     segment, restarts = tools.random_segment(frozen, 1300, seed=6, share=0.003)
     expected = tools.stepped(predictor, segment, restarts)
     assert np.array_equal(tools.scored(predictor, segment, restarts), expected)
-    assert np.array_equal(tools.scored(CpuPredictor(frozen, float_product), segment, restarts), expected)
-    assert np.array_equal(tools.scored(DevicePredictor(frozen, CPU), segment, restarts), expected)
+    assert np.array_equal(tools.scored(on_cpu(frozen, float_product), segment, restarts), expected)
+    assert np.array_equal(tools.scored(on_device(frozen, CPU), segment, restarts), expected)
     assert np.array_equal(tools.scored(predictor, segment), tools.stepped(predictor, segment))
 
 
 def test_many_lanes_equal_one_lane_each(tools):
     """More lanes than a pass holds, and both routes for few and for many."""
     frozen = tools.random_frozen(7, context=20)
-    predictor = CpuPredictor(frozen)
+    predictor = on_cpu(frozen)
     texts = np.random.default_rng(8).integers(0, frozen.alphabet, (600, 30))
     state = predictor.start(600)
     rows = [predictor.step(state, np.full(600, -1)).copy()]
@@ -173,15 +172,15 @@ def test_take_copies_lanes_and_leaves_the_state_alone(tools, lanes):
 def test_two_threads_answer_as_one(tools):
     frozen = tools.random_frozen(11, alphabet=256, width=96, heads=3, size=32, hidden=384, context=64)
     segment, restarts = tools.random_segment(frozen, 700, seed=12)
-    one = tools.scored(CpuPredictor(frozen), segment, restarts)
+    one = tools.scored(on_cpu(frozen), segment, restarts)
     torch.set_num_threads(2)
-    assert np.array_equal(tools.scored(CpuPredictor(frozen), segment, restarts), one)
-    assert np.array_equal(tools.scored(CpuPredictor(frozen, float_product), segment, restarts), one)
+    assert np.array_equal(tools.scored(on_cpu(frozen), segment, restarts), one)
+    assert np.array_equal(tools.scored(on_cpu(frozen, float_product), segment, restarts), one)
 
 
 def test_a_large_alphabet_is_answered_in_bounded_blocks(tools):
     frozen = tools.random_frozen(13, alphabet=5000, layers=1)
-    predictor = CpuPredictor(frozen)
+    predictor = on_cpu(frozen)
     segment, _ = tools.random_segment(frozen, 520, seed=14)
     blocks = list(predictor.score(segment))
     assert max(len(block) for block in blocks) * 5000 <= 1 << 18
@@ -189,7 +188,7 @@ def test_a_large_alphabet_is_answered_in_bounded_blocks(tools):
     assert (rows.sum(1, dtype=np.int64) == TOTAL).all()
     assert rows.min() >= 1
     assert np.array_equal(rows[:12], tools.stepped(Twin(frozen), segment[:12]))
-    assert np.array_equal(rows, tools.scored(DevicePredictor(frozen, CPU), segment))
+    assert np.array_equal(rows, tools.scored(on_device(frozen, CPU), segment))
 
 
 def test_an_empty_segment_has_no_rows(tools):

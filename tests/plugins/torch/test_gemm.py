@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from stackc_torch import gemm
-from stackc_torch.cpu import CpuPredictor
+from stackc_torch.frozen import gemm
+from torch_toys import on_cpu
 
 
 @pytest.mark.parametrize("inner", [1, 5, 96, 1040, 1041, 2500])
@@ -41,11 +41,11 @@ def _missing(a, b, *, out=None):
 def test_a_wrong_int8_kernel_is_noticed_and_not_used(tools, monkeypatch, broken):
     frozen = tools.random_frozen(1, width=16, context=100)
     segment, restarts = tools.random_segment(frozen, 200, seed=2, share=0.01)
-    expected = tools.scored(CpuPredictor(frozen), segment, restarts)
+    expected = tools.scored(on_cpu(frozen), segment, restarts)
     gemm.int8_is_exact.cache_clear()
     monkeypatch.setattr(torch, "_int_mm", broken)
     try:
         assert not gemm.int8_is_exact(16, 16)
-        assert np.array_equal(tools.scored(CpuPredictor(frozen), segment, restarts), expected)
+        assert np.array_equal(tools.scored(on_cpu(frozen), segment, restarts), expected)
     finally:
         gemm.int8_is_exact.cache_clear()

@@ -7,30 +7,29 @@ import pytest
 import torch
 
 from stackc.api import Device, StackcError
-from stackc_torch import doctor as transformer
-from stackc_torch import golden
-from stackc_torch.cpu import CpuPredictor
-from stackc_torch.device import DevicePredictor
-from stackc_torch.gemm import float_product
-from stackc_torch.gru import doctor as gru
+from stackc_torch.frozen import golden
+from stackc_torch.frozen.gemm import float_product
+from stackc_torch.frozen.predictor import FrozenPredictor
+from stackc_torch.gru import self_test as gru
 from stackc_torch.gru.cpu import CpuArithmetic
 from stackc_torch.gru.device import DeviceArithmetic
-from stackc_torch.gru.predictor import GruPredictor
 from stackc_torch.gru.twin import GruTwin
-from stackc_torch.twin import Twin
+from stackc_torch.transformer import self_test as transformer
+from stackc_torch.transformer.twin import Twin
+from torch_toys import on_cpu, on_device
 
 CPU = torch.device("cpu")
 
 ROUTES = {
     "transformer": {
-        "int8": CpuPredictor,
-        "float32": lambda frozen: CpuPredictor(frozen, float_product),
-        "device": lambda frozen: DevicePredictor(frozen, CPU),
+        "int8": on_cpu,
+        "float32": lambda frozen: on_cpu(frozen, float_product),
+        "device": lambda frozen: on_device(frozen, CPU),
     },
     "gru": {
-        "int8": lambda frozen: GruPredictor(frozen, CpuArithmetic(frozen)),
-        "float32": lambda frozen: GruPredictor(frozen, CpuArithmetic(frozen, float_product)),
-        "device": lambda frozen: GruPredictor(frozen, DeviceArithmetic(frozen, CPU)),
+        "int8": lambda frozen: FrozenPredictor(CpuArithmetic(frozen)),
+        "float32": lambda frozen: FrozenPredictor(CpuArithmetic(frozen, float_product)),
+        "device": lambda frozen: FrozenPredictor(DeviceArithmetic(frozen, CPU)),
     },
 }
 DOCTORS = {"transformer": transformer, "gru": gru}
@@ -64,7 +63,7 @@ def test_the_doctor_says_what_it_found(backend: str, monkeypatch: pytest.MonkeyP
 class WrongOnce:
     """A predictor that errs in one entry: of a row that is scored, or of the last of several lanes."""
 
-    def __init__(self, inner: GruPredictor, where: str) -> None:
+    def __init__(self, inner: FrozenPredictor, where: str) -> None:
         self.inner, self.where = inner, where
         self.start = inner.start
 

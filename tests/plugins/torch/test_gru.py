@@ -13,21 +13,21 @@ import stackc
 from recipes_of_tests import corpus, recurrent
 from stackc.api import IDLE, TOTAL, ArtifactError, CodingError, Device, cost_bits
 from stackc.testing.models import ModelContract
-from stackc_torch.architecture import hidden
-from stackc_torch.backend import GruBackend
-from stackc_torch.checkpoint import load_float_parts
-from stackc_torch.config import TransformerTraining
-from stackc_torch.gemm import float_product
+from stackc_torch.frozen.gemm import float_product
+from stackc_torch.frozen.predictor import FrozenPredictor
+from stackc_torch.frozen.rules import GATE_TOP
+from stackc_torch.gru.arrays import FrozenGru, tables
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.cpu import CpuArithmetic
 from stackc_torch.gru.device import DeviceArithmetic
-from stackc_torch.gru.integers import GATE_TOP, FrozenGru, tables
 from stackc_torch.gru.kernels import operand_rows, remember_rows, rules
 from stackc_torch.gru.network import GruNetwork
-from stackc_torch.gru.predictor import GruPredictor
 from stackc_torch.gru.twin import GruTwin, gate_sums, operand, remembered
-from stackc_torch.network import Rows
-from torch_toys import counting
+from stackc_torch.training.architecture import hidden
+from stackc_torch.training.checkpoint import load_float_parts
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.training.rows import Rows
+from torch_toys import counting, gru_backend
 
 
 class TestGru(ModelContract):
@@ -36,7 +36,7 @@ class TestGru(ModelContract):
 
     def make(self):
         settings = TransformerTraining(steps=10, batch=3, row=16, recut_symbols=200, checkpoint_seconds=0.0)
-        return GruBackend(self.config()), settings
+        return gru_backend(self.config()), settings
 
 
 def random_gru(
@@ -69,9 +69,9 @@ def random_gru(
 
 def routes(frozen: FrozenGru, positions: int = 0) -> dict:
     return {
-        "int8": GruPredictor(frozen, CpuArithmetic(frozen), positions),
-        "float32": GruPredictor(frozen, CpuArithmetic(frozen, float_product), positions),
-        "device": GruPredictor(frozen, DeviceArithmetic(frozen, torch.device("cpu")), positions),
+        "int8": FrozenPredictor(CpuArithmetic(frozen), positions),
+        "float32": FrozenPredictor(CpuArithmetic(frozen, float_product), positions),
+        "device": FrozenPredictor(DeviceArithmetic(frozen, torch.device("cpu")), positions),
     }
 
 
@@ -234,7 +234,7 @@ def float_bits(config: Gru, folder, symbols: np.ndarray) -> np.ndarray:
 def test_freezing_costs_next_to_nothing(tools, tmp_path):
     config = Gru(layers=2, width=32, state=48)
     task = tools.task(tmp_path / "model", steps=150, batch=8, row=48)
-    backend = GruBackend(config)
+    backend = gru_backend(config)
     backend.train(task)
     backend.freeze(tmp_path / "model", tmp_path / "frozen", 256)
     symbols = task.valid.symbols

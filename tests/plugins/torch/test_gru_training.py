@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.network import OPERAND, GruNetwork, GruScales, joined
 from stackc_torch.gru.recurrence import Recurrence
-from stackc_torch.network import Rows, round_to
-from stackc_torch.steps import AutogradStep
+from stackc_torch.training.quantise import round_to
+from stackc_torch.training.rows import Rows
+from stackc_torch.training.steps import AutogradStep
 
 
 def plain(entering: Tensor, weights: Tensor, kept: Tensor | None, operand: float) -> Tensor:

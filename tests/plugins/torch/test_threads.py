@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from stackc_torch.numerics import exact_products
+from stackc_torch.frozen.numerics import exact_products
 
 
 def test_exact_products_stay_exact_until_the_last_user_has_gone():

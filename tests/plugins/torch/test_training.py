@@ -11,19 +11,21 @@ import numpy as np
 import pytest
 import torch
 
+from float_model import FloatModel, load_float
 from stackc.api import CorpusError, Device, Text, cost_bits, read_tensors, write_tensors
-from stackc_torch.architecture import hidden
-from stackc_torch.backend import TransformerBackend
-from stackc_torch.calibrate import calibrate
-from stackc_torch.config import Transformer, TransformerTraining
-from stackc_torch.float_model import FloatModel, load_float
-from stackc_torch.freeze import freeze
-from stackc_torch.fused import FusedStep
-from stackc_torch.network import head_loss, initial_weights
-from stackc_torch.sampler import Sampler, Windows
-from stackc_torch.schedule import cuts_due, learning_rate, rounds
-from stackc_torch.steps import AutogradStep
-from stackc_torch.transformer import TransformerNetwork
+from stackc_torch.training.architecture import hidden
+from stackc_torch.training.config import TransformerTraining
+from stackc_torch.training.loss import head_loss
+from stackc_torch.training.sampler import Sampler, Windows
+from stackc_torch.training.schedule import cuts_due, learning_rate, rounds
+from stackc_torch.training.steps import AutogradStep
+from stackc_torch.transformer.architecture import TransformerNetwork
+from stackc_torch.transformer.calibrate import calibrate
+from stackc_torch.transformer.config import Transformer
+from stackc_torch.transformer.freeze import freeze
+from stackc_torch.transformer.fused import FusedStep
+from stackc_torch.transformer.network import initial
+from torch_toys import transformer_backend
 
 
 def every_fourth(predictor, symbols):
@@ -46,9 +48,9 @@ def test_the_fused_step_has_the_gradients_of_autograd(tools, small, rounding, ro
     windows = rows.guess()
     (blocks,) = rows.step(0, windows)
     assert len(blocks) == 2
-    weights = initial_weights(small, 256, seed=3)
+    weights = initial(small, 256, seed=3)
     weights["head"] *= 10
-    scales = calibrate(weights, small, rows.calibration(500, windows)) if rounding else None
+    scales = calibrate(small, weights, rows.calibration(500, windows)) if rounding else None
     outcomes = []
     for fused in (True, False):
         grads = {name: torch.zeros_like(tensor) for name, tensor in weights.items()}
@@ -66,11 +68,11 @@ def test_the_fused_step_has_the_gradients_of_autograd(tools, small, rounding, ro
 
 
 def test_bfloat16_products_point_the_same_way(tools, small, monkeypatch):
-    from stackc_torch import fused
+    from stackc_torch.transformer import fused
 
     rows = sampler(tools.english(5000), small, batch=8, row=24)
     (blocks,) = rows.step(0, rows.guess())
-    weights = initial_weights(small, 256, seed=3)
+    weights = initial(small, 256, seed=3)
     outcomes = []
     for supported in (False, True):
         monkeypatch.setattr(fused, "has_bfloat16", lambda supported=supported: supported)
@@ -86,14 +88,12 @@ def test_bfloat16_products_point_the_same_way(tools, small, monkeypatch):
 
 
 def test_the_loss_is_chunked_without_a_trace(monkeypatch):
-    from stackc_torch import network
-
     generator = torch.Generator().manual_seed(1)
     y, head = torch.randn(300, 8, generator=generator), torch.randn(50, 8, generator=generator)
     targets = torch.randint(0, 50, (300,), generator=generator)
     whole = torch.zeros_like(head)
     loss, d_y = head_loss(y, head, targets, 0.01, whole, 1.0)
-    monkeypatch.setattr(network, "LOSS_ELEMENTS", 1)
+    monkeypatch.setattr("stackc_torch.training.loss.LOSS_ELEMENTS", 1)
     parts = torch.zeros_like(head)
     again, d_again = head_loss(y, head, targets, 0.01, parts, 1.0)
     assert float(loss) == pytest.approx(float(again))
@@ -190,7 +190,7 @@ def test_a_text_shorter_than_a_row_is_read_in_circles(small):
 def test_no_text_is_an_error_in_one_line(small, tools, tmp_path):
     empty = Text(symbols=np.empty(0, np.uint8), offsets=np.zeros(1, np.int64), source_bytes=0)
     with pytest.raises(CorpusError, match="no symbols"):
-        TransformerBackend(small).train(tools.task(tmp_path, text=empty, steps=1))
+        transformer_backend(small).train(tools.task(tmp_path, text=empty, steps=1))
 
 
 def test_the_schedules():
@@ -216,11 +216,11 @@ SETTINGS = {"steps": 12, "batch": 4, "row": 24, "recuts": 2, "recut_symbols": 40
 @pytest.mark.parametrize("killed", [[1], [5, 8], [7], [11]])
 def test_a_killed_training_ends_in_the_same_bytes(tools, small, tmp_path, monkeypatch, cut, killed):
     """Killed before and after windows were cut and rounding began, with checkpoints of every age."""
-    from stackc_torch import training
+    from stackc_torch.training import report
 
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(report, "REPORT_SECONDS", 0.0)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    backend = TransformerBackend(small)
+    backend = transformer_backend(small)
     backend.train(tools.task(whole, cut=cut, **SETTINGS))
     for stop in killed:
         with pytest.raises(KeyboardInterrupt):
@@ -235,41 +235,41 @@ def test_a_killed_training_ends_in_the_same_bytes(tools, small, tmp_path, monkey
 
 def test_what_is_logged_depends_on_steps_alone(tools, small, tmp_path, monkeypatch):
     """Not on the clock by which figures are shown, nor on where a training was killed; old states may go on."""
-    from stackc_torch import training
+    from stackc_torch.training import report
 
-    monkeypatch.setattr(training, "LOGGED_TIMES", 4)
+    monkeypatch.setattr(report, "LOGGED_TIMES", 4)
     settings = {**SETTINGS, "rounding": 0.0, "recuts": 0}
     curves = []
     for seconds in (0.0, 1e9):
-        monkeypatch.setattr(training, "REPORT_SECONDS", seconds)
+        monkeypatch.setattr(report, "REPORT_SECONDS", seconds)
         curves.append(tools.Quiet())
-        TransformerBackend(small).train(tools.task(tmp_path / str(seconds), progress=curves[-1], **settings))
+        transformer_backend(small).train(tools.task(tmp_path / str(seconds), progress=curves[-1], **settings))
     parts = tools.Quiet(5)
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(report, "REPORT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):  # in the middle of a point: steps 3 and 4 are in the checkpoint
-        TransformerBackend(small).train(
+        transformer_backend(small).train(
             tools.task(tmp_path / "parts", progress=parts, checkpoint_seconds=0.0, **settings)
         )
     state = read_tensors(tmp_path / "parts" / "state.safetensors")
     shutil.copytree(tmp_path / "parts", tmp_path / "old")
     parts.stop_at = None
-    TransformerBackend(small).train(tools.task(tmp_path / "parts", progress=parts, **settings))
+    transformer_backend(small).train(tools.task(tmp_path / "parts", progress=parts, **settings))
     losses = [{step: line["loss"] for step, line in one.logged.items()} for one in (*curves, parts)]
     assert losses[0] == losses[1] == losses[2]
     assert list(losses[0]) == [2, 3, 4, 6, 8, 9, 10, 12], "every third step, and those with a held-out loss"
     assert [step for step, line in curves[1].logged.items() if "valid_loss" in line] == [2, 4, 6, 8, 10, 12]
     write_tensors(tmp_path / "old" / "state.safetensors", {k: a for k, a in state.items() if k != "logged"})
-    TransformerBackend(small).train(tools.task(tmp_path / "old", **settings))
+    transformer_backend(small).train(tools.task(tmp_path / "old", **settings))
     made = [(tmp_path / name / "float.safetensors").read_bytes() for name in ("parts", "old")]
     assert made[0] == made[1]
 
 
 @pytest.mark.parametrize(("total", "first", "points"), [(1, 1, 1), (12, 1, 12), (600, 3, 200), (100_000, 500, 200)])
 def test_a_curve_has_two_hundred_points_and_begins_early(tools, small, tmp_path, total, first, points):
-    from stackc_torch.training import _Mean, _Report
+    from stackc_torch.training.report import Mean, Report
 
     said = tools.Quiet()
-    report = _Report(tools.task(tmp_path, progress=said, steps=1), total, _Mean())
+    report = Report(tools.task(tmp_path, progress=said, steps=1), total, Mean())
     for step in range(1, total + 1):
         report.add(step, torch.tensor(8 * math.log(2) * step, dtype=torch.float64), 8, lambda: math.nan)
     steps = list(said.logged)
@@ -282,7 +282,7 @@ def test_accumulation_changes_only_the_order_of_sums(tools, small, tmp_path):
     weights = []
     for parts in (1, 4):
         folder = tmp_path / str(parts)
-        TransformerBackend(small).train(tools.task(folder, steps=3, batch=8, accumulate=parts, rounding=0.0))
+        transformer_backend(small).train(tools.task(folder, steps=3, batch=8, accumulate=parts, rounding=0.0))
         weights.append(read_tensors(folder / "float.safetensors"))
     for name, array in weights[0].items():
         if not name.startswith("scale"):
@@ -298,7 +298,7 @@ def trained(tmp_path_factory):
     for rounding in (0.0, 0.3):
         folders[rounding] = tmp_path_factory.mktemp("trained")
         torch.set_num_threads(1)
-        TransformerBackend(SMALL).train(
+        transformer_backend(SMALL).train(
             task(folders[rounding], cut=every_fourth, text=english(60_000), steps=250, batch=16, rounding=rounding,
                  recut_symbols=4000, learning_rate=1e-2)
         )  # fmt: skip
@@ -312,7 +312,7 @@ def bits(predictor, segment, restarts=None) -> float:
 
 @pytest.mark.parametrize("rounding", [0.0, 0.3])
 def test_freezing_costs_next_to_nothing(tools, small, trained, tmp_path, rounding):
-    backend = TransformerBackend(small)
+    backend = transformer_backend(small)
     backend.freeze(trained[rounding], tmp_path, 256)
     predictor = backend.load(tmp_path, 256, Device())
     assert predictor.portability == "portable"
@@ -331,7 +331,7 @@ def test_training_learns_more_than_the_unigram(tools, small, trained):
 
 
 def test_freezing_twice_gives_the_same_bytes(trained, small, tmp_path):
-    backend = TransformerBackend(small)
+    backend = transformer_backend(small)
     for name in "ab":
         backend.freeze(trained[0.3], tmp_path / name, 256)
     assert (tmp_path / "a/frozen.safetensors").read_bytes() == (tmp_path / "b/frozen.safetensors").read_bytes()
@@ -339,7 +339,7 @@ def test_freezing_twice_gives_the_same_bytes(trained, small, tmp_path):
 
 def test_the_float_model_scores_as_the_training_network(tools, small):
     """Passes, carried keys and restarts against one row of the plain network."""
-    weights = initial_weights(small, 256, seed=4)
+    weights = initial(small, 256, seed=4)
     weights["head"] *= 10
     symbols = tools.english(1200).symbols.astype(np.int64)
     restarts = np.random.default_rng(2).random(1200) < 0.02
@@ -355,12 +355,12 @@ def test_weights_of_any_size_freeze(small):
     """Zero matrices, and matrices far too large: saturation, no crash, valid integers."""
     generator = torch.Generator().manual_seed(1)
     tokens = torch.randint(0, 256, (2, 24), generator=generator)
-    from stackc_torch.network import Rows
+    from stackc_torch.training.rows import Rows
 
     blocks = [Rows(inputs=tokens, targets=tokens, first=None)]
     for factor in (0.0, 1e-6, 1e3):
-        weights = {name: tensor * factor for name, tensor in initial_weights(small, 256, seed=5).items()}
-        freeze(weights, calibrate(weights, small, blocks), small).check("frozen")
+        weights = {name: tensor * factor for name, tensor in initial(small, 256, seed=5).items()}
+        freeze(small, weights, calibrate(small, weights, blocks)).check("frozen")
 
 
 @pytest.mark.long
@@ -376,7 +376,7 @@ def test_real_text_loses_less_than_five_thousandths(tools, tmp_path):
     held_out = np.frombuffer(lzma.decompress((corpus / "test.txt.xz").read_bytes()), np.uint8)[:200_000]
     text = Text(symbols=symbols, offsets=np.array([0, len(symbols)], np.int64), source_bytes=len(symbols))
     config = Transformer(layers=2, width=96, heads=3, context=128)
-    backend = TransformerBackend(config)
+    backend = transformer_backend(config)
     for rounding in (0.0, 0.15):
         folder = tmp_path / str(rounding)
         backend.train(tools.task(folder, text=text, symbols=1_000_000, batch=16, rounding=rounding))
@@ -386,11 +386,11 @@ def test_real_text_loses_less_than_five_thousandths(tools, tmp_path):
 
 
 def test_a_precision_that_the_device_has_not_is_said(tools, small, tmp_path, monkeypatch):
-    from stackc_torch import training
+    from stackc_torch.training import networks
 
     said: list[str] = []
-    monkeypatch.setattr(training, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(networks, "has_bfloat16", lambda: False)
     monkeypatch.setattr(tools.Quiet, "say", lambda self, text: said.append(text))
-    TransformerBackend(small).train(tools.task(tmp_path, steps=1, precision="bf16"))
+    transformer_backend(small).train(tools.task(tmp_path, steps=1, precision="bf16"))
     assert len(said) == 1
     assert "training in float32" in said[0]

@@ -1,0 +1,282 @@
+"""From a configuration to a model of transformers, and from a model to named arrays and back.
+
+Nothing is downloaded and no code but that of transformers runs: models come from configurations or from folders,
+weights from safetensors. Attention is the plain one, always: which of the fused routines would be chosen depends
+on shapes and builds, and so would the last bits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import glob
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import transformers
+from huggingface_hub.errors import StrictDataclassError
+from torch import Tensor
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from stackc.api import ArtifactError, StackcError, read_tensors, write_atomically, write_tensors
+
+WEIGHTS, MADE = "float.safetensors", "model.json"
+
+OWN = ("model_type", "vocab_size", "bos_token_id", "eos_token_id", "pad_token_id", "dtype", "attn_implementation")
+"""Settings that this backend makes itself."""
+
+EXPLICIT: dict[str, Any] = {"trust_remote_code": False, "dtype": torch.float32, "attn_implementation": "eager"}
+
+
+class Described(Protocol):
+    """What a model is made from: the configuration `stackc_torch.hf.config.Hf`, which imports this module late."""
+
+    model_type: str
+    checkpoint: str | tuple[str, ...]
+    context: int
+
+    def overrides(self) -> dict[str, Any]:
+        """Settings of the model's configuration."""
+
+
+REFUSALS = (
+    OSError, ValueError, TypeError, AttributeError, RuntimeError, ImportError, ArithmeticError, LookupError,
+    StrictDataclassError,
+)  # fmt: skip
+"""What transformers raises of configurations that it cannot make a model of, or run one."""
+
+
+def configuration_problems(model_type: str, given: dict[str, Any], context: int) -> list[str]:
+    """``field: what is wrong`` lines of a model from a configuration, empty if there is no problem."""
+    if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        near = difflib.get_close_matches(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return [f"model_type: transformers has no causal language model {model_type!r}{hint}"]
+    kind = transformers.AutoConfig.for_model(model_type)
+    known = sorted({*kind.to_dict(), *kind.attribute_map} - set(OWN))
+    found = []
+    for key in given:
+        if key in OWN:
+            found.append(f"settings: {key} is not for a recipe to set; remove it")
+        elif key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            found.append(f"settings: a {model_type} has no setting {key!r}{hint}")
+    if found:
+        return found
+    try:
+        config = transformers.AutoConfig.for_model(model_type, **given)
+    except REFUSALS as error:
+        return [f"settings: {_one_line(error)}"]
+    too_long = context_problem(config, context)
+    return [too_long] if too_long else []
+
+
+def context_problem(config: Any, context: int) -> str | None:
+    """Why the model cannot see `context` positions; None if it can."""
+    limit = getattr(config, "max_position_embeddings", None)
+    if not isinstance(limit, int) or limit < 1 or context <= limit:
+        return None
+    name = config.attribute_map.get("max_position_embeddings", "max_position_embeddings")
+    return f"context: {context} is more than the {limit} positions that the model has ({name})"
+
+
+def checkpoint_folder(checkpoint: str | tuple[str, ...]) -> Path | None:
+    """The folder of the checkpoint; None without a checkpoint.
+
+    Raises:
+        StackcError: not one folder, or not one with a model in safetensors.
+    """
+    patterns = (checkpoint,) if isinstance(checkpoint, str) else checkpoint
+    if not patterns:
+        return None
+    found = [Path(name) for pattern in patterns for name in glob.glob(pattern)]
+    if len(found) != 1 or not found[0].is_dir():
+        what = f"{len(found)} files and folders" if found else "nothing"
+        raise StackcError(f"hf: checkpoint {', '.join(patterns)}: {what} there; give one folder, nothing is downloaded")
+    folder = found[0]
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        raise StackcError(f"hf: checkpoint {folder}: needs config.json and weights as .safetensors (save_pretrained)")
+    return folder
+
+
+def checkpoint_fingerprint(folder: Path) -> str:
+    """A hash of the configuration and the weights in the folder."""
+    total = hashlib.sha256()
+    for path in sorted([folder / "config.json", *folder.glob("*.safetensors*")]):
+        with path.open("rb") as file:
+            total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def fresh(config: Described, alphabet: int) -> Any:
+    """The model before training, in float32 on the CPU; new weights are drawn from torch's random state.
+
+    Raises:
+        StackcError: transformers makes no model of the configuration, or not one that codes.
+    """
+    folder = checkpoint_folder(config.checkpoint)
+    try:
+        if folder is not None:
+            with _no_progress_bars():
+                model, found = transformers.AutoModelForCausalLM.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **EXPLICIT
+                )
+            if found["missing_keys"]:
+                lacking = ", ".join(sorted(found["missing_keys"])[:3])
+                raise StackcError(
+                    f"hf: checkpoint {folder}: no weights for {lacking}: not a whole causal language model"
+                )
+            _grow(model, alphabet)
+        else:
+            model = transformers.AutoModelForCausalLM.from_config(_configuration(config, alphabet), **EXPLICIT)
+        too_long = context_problem(model.config, config.context)
+        if too_long:
+            raise StackcError(f"hf: {too_long}")
+        _check_causal(model.eval(), alphabet, config.context)
+    except REFUSALS as error:
+        where = folder or "model_type and settings"
+        raise StackcError(f"hf: transformers makes no model of {where}: {_one_line(error)}") from error
+    return model
+
+
+def unmade(config: Described, alphabet: int) -> Any:
+    """The model of `fresh` on torch's meta device, so without its numbers; of a checkpoint only config.json is read.
+
+    Raises:
+        StackcError: the checkpoint is not there; also whatever of `REFUSALS` transformers says.
+    """
+    folder = checkpoint_folder(config.checkpoint)
+    if folder is None:
+        made = _configuration(config, alphabet)
+    else:
+        made = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(made, **EXPLICIT)
+        _grow(model, alphabet)
+    return model.eval()
+
+
+def _configuration(config: Described, alphabet: int) -> Any:
+    """Of a model that no checkpoint holds."""
+    # No padding token: its embedding would never be trained.
+    ids = {"bos_token_id": alphabet, "eos_token_id": alphabet, "pad_token_id": None}
+    settings = {**config.overrides(), "vocab_size": alphabet + 1, **ids}
+    return transformers.AutoConfig.for_model(config.model_type, **settings)
+
+
+def _grow(model: Any, alphabet: int) -> None:
+    """Give a checkpoint's model as many tokens as are needed, if it has fewer."""
+    if model.config.vocab_size <= alphabet:
+        model.resize_token_embeddings(alphabet + 1, mean_resizing=False)
+
+
+@contextlib.contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """A build shows progress of its own."""
+    shown = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers.utils.logging.enable_progress_bar()
+
+
+@torch.no_grad()
+def _check_causal(model: Any, alphabet: int, context: int) -> None:
+    """Raise `StackcError` if the model's output at a position depends on later symbols."""
+    inputs = torch.full((1, min(8, context)), alphabet)
+    first = model(input_ids=inputs, use_cache=False).logits[:, :-1]
+    inputs[0, -1] = 0
+    second = model(input_ids=inputs, use_cache=False).logits[:, :-1]
+    # The same calls of the same shape: of a causal model, equal but for what a router may group otherwise.
+    if float((first - second).abs().max()) > 1e-5 * float(first.abs().max()):
+        raise StackcError(
+            f"hf: this {model.config.model_type} sees what comes next, so it cannot code; some become causal with "
+            "is_decoder=true in settings"
+        )
+
+
+def named(model: Any) -> dict[str, Tensor]:
+    """Everything that the model keeps, each tensor once though it may have two names (tied weights)."""
+    once = {name for name, _ in model.named_parameters()}
+    again = {name for name, _ in model.named_parameters(remove_duplicate=False)} - once
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in again}
+
+
+def arrays(model: Any) -> dict[str, Any]:
+    """`named` as arrays of their own."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in named(model).items()}
+
+
+@torch.no_grad()
+def fill(model: Any, found: dict[str, Any], where: object) -> None:
+    """The reverse of `arrays`. Raises `ArtifactError` for other names or shapes."""
+    tensors = named(model)
+    # A file holds single numbers as arrays of one.
+    if {name: tuple(t.shape) or (1,) for name, t in tensors.items()} != {n: a.shape for n, a in found.items()}:
+        raise ArtifactError(f"{where}: weights of another configuration; build the stack again")
+    for name, tensor in tensors.items():
+        tensor.copy_(torch.from_numpy(np.array(found[name])).view(tensor.shape))
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write weights and configuration, and under which version of transformers they hold."""
+    config = json.loads(model.config.to_json_string(use_diff=True))
+    for name in ("_name_or_path", "transformers_version", "architectures"):
+        config.pop(name, None)  # the first is where a checkpoint lay
+    made = {"transformers": transformers.__version__, "config": config}
+    with write_atomically(folder / MADE) as file:
+        file.write(json.dumps(made, indent=1, sort_keys=True).encode())
+    write_tensors(folder / WEIGHTS, arrays(model))
+
+
+def copy(trained: Path, folder: Path) -> None:
+    """Copy what `save` wrote."""
+    with write_atomically(folder / MADE) as file:
+        file.write((trained / MADE).read_bytes())
+    write_tensors(folder / WEIGHTS, read_tensors(trained / WEIGHTS))
+
+
+def load(folder: Path, alphabet: int, context: int) -> Any:
+    """The model that `save` wrote, in evaluation mode on the CPU.
+
+    Raises:
+        ArtifactError: damaged, of another alphabet or a shorter context, or of another version of transformers.
+    """
+    try:
+        made = json.loads((folder / MADE).read_text())
+        version, settings = str(made["transformers"]), dict(made["config"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ArtifactError(f"{folder / MADE}: not readable ({_one_line(error)}); build the stack again") from error
+    if version != transformers.__version__:
+        raise ArtifactError(
+            f"{folder}: its outputs hold under transformers {version}, installed is {transformers.__version__}: "
+            f"pip install transformers=={version}, or build the stack again"
+        )
+    found = read_tensors(folder / WEIGHTS)
+    try:
+        config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
+        model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
+    except REFUSALS as error:
+        raise ArtifactError(f"{folder / MADE}: no model ({_one_line(error)}); build the stack again") from error
+    if model.config.vocab_size <= alphabet:
+        raise ArtifactError(
+            f"{folder}: a model of {model.config.vocab_size} tokens, {alphabet} and one more are needed"
+        )
+    too_long = context_problem(model.config, context)
+    if too_long:
+        raise ArtifactError(f"{folder}: {too_long}")
+    fill(model, found, folder / WEIGHTS)
+    return model.eval()
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]} …"

@@ -1,0 +1,54 @@
+"""Attention of a run of positions that share most of their keys, by int8 matrix products (CPU).
+
+Attention weights have 14 bits: two halves of 7 bits, w = 128 high + low, each an operand of an int8 product.
+Used only if `gemm.int8_is_exact`; otherwise each position attends alone, with the same bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from stackc_torch.frozen.rules import Array
+from stackc_torch.transformer import kernels
+
+BLOCK = 128
+"""Positions taken together."""
+
+
+def dense_blocks(first: Array, last: Array) -> list[tuple[int, int]]:
+    """Runs start .. end - 1 of positions that see at least a quarter of all their keys, so that products pay."""
+    blocks = []
+    for start in range(0, len(first), BLOCK):
+        end = min(start + BLOCK, len(first))
+        seen = int((last[start:end] - first[start:end]).sum()) + end - start
+        span = int(last[end - 1] - first[start:end].min()) + 1
+        if 4 * seen >= span * (end - start) and seen > 32 * (end - start):
+            blocks.append((start, end))
+    return blocks
+
+
+def attend_block(
+    q: Array, kv: Array, first: Array, last: Array, bias: Array, score: Array, table: Array, out: Array
+) -> None:
+    """The same as `kernels.attend_rows`, for one run of positions of one lane that has no ring.
+
+    Args:
+        q: int8[m, H, D]. kv: int8[S, 2, H, D], position p being stored in slot p.
+        first, last: int64[m]. bias: int32[H, C]. score: int32[H]. table: the exponential.
+        out: int8[m, HD].
+    """
+    begin, end = int(first.min()), int(last[-1]) + 1
+    rows, heads, size = q.shape
+    seen = torch.from_numpy(kv[begin:end])
+    queries = torch.from_numpy(q)
+    scores = torch.empty(rows, end - begin, dtype=torch.int32)
+    halves = torch.empty(2 * rows, end - begin, dtype=torch.int8)
+    sums = torch.empty(2 * rows, size, dtype=torch.int32)
+    totals = np.empty(rows, np.int64)
+    planes = halves.numpy().reshape(2, rows, -1)
+    for head in range(heads):
+        torch._int_mm(queries[:, head], seen[:, 0, head].T, out=scores)
+        kernels.weigh_block(scores.numpy(), first, last, begin, bias[head], score[head], table, planes, totals)
+        torch._int_mm(halves, seen[:, 1, head], out=sums)
+        kernels.mix_block(sums.numpy().reshape(2, rows, size), totals, out, head * size)
