@@ -59,7 +59,9 @@ def frozen_side(folder: Path) -> list[str]:
 def test_what_codes_imports_nothing_of_what_trains() -> None:
     roots = frozen_side(PACKAGE)
     networks = {name for name in roots if not name.startswith(FROZEN)}
-    assert networks >= {f"stackc_torch.{net}.{part}" for net in ("transformer", "gru") for part in ("twin", "self_test")}
+    assert networks >= {
+        f"stackc_torch.{net}.{part}" for net in ("transformer", "gru") for part in ("twin", "self_test")
+    }
     assert wrong(PACKAGE, roots) == []
 
 
