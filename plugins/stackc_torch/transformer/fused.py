@@ -1,7 +1,7 @@
 """One training step on CPU: forward and backward written out, the element-wise work fused.
 
 Why not autograd: in float32 a plain loop of it takes about 1.2 times as long (docs/results/log.md). Both spend 10 of 16
-ms per step in the same matrix products; all that is gained lies between them.
+ms per step in the same matrix products; the gain is in everything between them.
 
 The same network as `training.architecture.hidden`, which the tests compare it with. Against autograd it saves the
 passes over memory that a graph of small operations makes, the allocations, and the upper half of the
