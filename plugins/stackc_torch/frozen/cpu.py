@@ -42,7 +42,7 @@ class OnCpu:
 
     @staticmethod
     def product(product: Product, a: Array, rows: int) -> Array:
-        """The product by a matrix of so many rows, in memory of its own."""
+        """The product by a matrix of `rows` rows, in new memory."""
         out = torch.empty((len(a), rows), dtype=torch.int32)
         product(torch.from_numpy(a), out)
         return out.numpy()

@@ -32,6 +32,6 @@ def pass_inputs(
 
 
 def side_by_side(lanes: Array) -> slice | None:
-    """Ascending lanes as a slice if none between them is missing: what lies there is then changed in place."""
+    """Ascending lanes as a slice if none between them is missing: arrays of them are then changed in place."""
     first, last = int(lanes[0]), int(lanes[-1])
     return slice(first, last + 1) if last - first + 1 == len(lanes) else None

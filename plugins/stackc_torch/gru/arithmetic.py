@@ -14,11 +14,11 @@ from stackc_torch.frozen.rules import Array
 from stackc_torch.gru.arrays import FrozenGru
 
 PASS, PASS_ELEMENTS = 512, 1 << 21
-"""Positions of a pass of scoring: at least PASS, and at most so many sums of gates. The more runs there are in a pass,
-the larger the products over them."""
+"""Positions of a pass of scoring: as many as have PASS_ELEMENTS sums of gates, or PASS if that is more. The more runs
+there are in a pass, the larger the products over them."""
 
 SIDE_BY_SIDE = 8
-"""Runs of a pass that are processed side by side, by matrix products, if there are at least so many."""
+"""Runs of a pass that are processed side by side, by matrix products, if there are at least this many."""
 
 
 class Recurrent:

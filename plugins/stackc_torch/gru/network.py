@@ -67,7 +67,7 @@ class GruNetwork:
 
     def _recurrent(self, weights: Weights, layer: int, y: Tensor, rows: Rows, rounding: bool) -> Tensor:
         """What a layer adds to the stream: [B, T, d]."""
-        # Time comes first: what one step of the loop reads and writes then lies together.
+        # Time comes first: all that one step of the loop reads and writes is then contiguous.
         entering = F.linear(y.transpose(0, 1), weights[f"{layer}.in"]).float() + weights[f"{layer}.bias"].float()
         kept = None
         if rows.first is not None:

@@ -216,7 +216,7 @@ def arrays(model: Any) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def fill(model: Any, found: dict[str, Any], where: object) -> None:
+def fill(model: Any, found: dict[str, Any], where: Path) -> None:
     """The reverse of `arrays`. Raises `ArtifactError` for other names or shapes."""
     tensors = named(model)
     # A file holds single numbers as arrays of one.
@@ -268,7 +268,7 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
         raise ArtifactError(f"{folder / MADE}: no model ({_one_line(error)}); build the stack again") from error
     if model.config.vocab_size <= alphabet:
         raise ArtifactError(
-            f"{folder}: a model of {model.config.vocab_size} tokens, {alphabet} and one more are needed"
+            f"{folder}: a model of {model.config.vocab_size} tokens, wanted for {alphabet} and one more"
         )
     too_long = context_problem(model.config, context)
     if too_long:

@@ -18,7 +18,7 @@ FLOAT = 4
 class Sizes:
     """Of a model. Attributes are those of `stackc.api.Cost`.
 
-    Every number of a matrix multiplies once a symbol, of a mixture of experts those of all experts; tables of
+    Every number of a matrix multiplies once per symbol, in a mixture of experts those of all experts; tables of
     embeddings are looked up.
     """
 

@@ -15,7 +15,7 @@ from stackc_torch.hf.config import Hf, HfTraining
 from stackc_torch.hf.making import WEIGHTS, arrays, fill, fresh, save
 from stackc_torch.hf.predictor import HfPredictor
 from stackc_torch.hf.sampler import UNSEEN, HfSampler
-from stackc_torch.training.loop import Run, train
+from stackc_torch.training.loop import STATE, Run, train
 from stackc_torch.training.ranks import of_rank_0, sum_gradients, summed
 from stackc_torch.training.rows import Rows, Weights
 from stackc_torch.training.schedule import triangle
@@ -91,7 +91,8 @@ class HfLearner:
         return found
 
     def restore(self, found: dict[str, Array]) -> None:
-        fill(self.model, {n.removeprefix("model."): a for n, a in found.items() if n.startswith("model.")}, "model")
+        weights = {name.removeprefix("model."): array for name, array in found.items() if name.startswith("model.")}
+        fill(self.model, weights, self.task.folder / STATE)
         for number, parameter in enumerate(self.parameters):
             keys = {name: f"optimiser.{number}.{name}" for name in MOMENTS}
             if keys["step"] in found:

@@ -109,7 +109,7 @@ class Run:
             self.step += 1
             self._report.add(self.step, nats, symbols, self.held_out)
             due = time.monotonic() - saved >= self.settings.checkpoint_seconds and self.step < self.total
-            # Rank 0's clock decides: all must save together.
+            # Rank 0's clock decides: saving gathers from all ranks, and their clocks differ.
             if told_by_rank_0(due, self.task.ranks):
                 self.save()
                 saved = time.monotonic()

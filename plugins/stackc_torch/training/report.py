@@ -50,7 +50,7 @@ class Report:
     the machine, on how many ranks there are, or on where a training was killed.
 
     Args:
-        logged: what is to be logged next, of steps before a restart.
+        logged: the sums to be logged next, of steps before a restart.
     """
 
     def __init__(self, task: TrainingTask, total: int, logged: Mean) -> None:

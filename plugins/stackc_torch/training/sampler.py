@@ -67,7 +67,7 @@ class Sampler:
 
     @property
     def longest_window_row(self) -> int:
-        """Symbols of a window row: so many rows of it are as long as a long row."""
+        """Symbols of a window row: `pieces` of them are at least as long as a long row."""
         return math.ceil(self.row / self.pieces)
 
     def step(self, step: int, windows: Windows, rank: int = 0, ranks: int = 1, alike: bool = False) -> list[list[Rows]]:

@@ -1,7 +1,10 @@
 """A learner that holds a part of every weight on each rank, with its gradient and moments: torch's FSDP2.
 
 Rows of each array are shared out in rank order. Around a layer's forward and its backward pass its rows are gathered
-from all ranks and dropped again; the gradients of all ranks are summed where the rows lie.
+from all ranks and dropped again; each rank receives the summed gradients of its own rows.
+
+FSDP2 and not a partition of our own: it gathers a layer while the one before is computed. Two ranks hold 8 bytes per
+parameter each and not 16, but every step moves all weights; small networks are therefore replicated (`shard_from`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One training step where autograd does the work. For the transformer on CPU `fused.FusedStep` takes its place."""
+"""One training step by autograd. For the transformer on CPU `transformer.fused.FusedStep` replaces it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AutogradStep:
             leaf.grad = grads[name]
 
     def __call__(self, blocks: list[Rows], symbols: int, scales: Any = None) -> Tensor:
-        """Add the gradients of these rows, each symbol weighing 1 / symbols; answer the sum of nats."""
+        """Add the gradients of these rows, each symbol weighing 1 / symbols; returns the sum of nats."""
         device = self.leaves["head"].device
         total = torch.zeros((), dtype=torch.float64, device=device)
         for rows in blocks:

@@ -78,7 +78,8 @@ def gate_forward(gate_up, scale, hidden):
 
 @kernel_of(numba.void(_F2, _F3))
 def gate_backward(d_hidden, gate_up):
-    """gate_up[N, 2, F] becomes the gradient with respect to itself. A row is at hand in the first-level cache."""
+    """gate_up[N, 2, F] becomes the gradient with respect to itself. Row by row: a row stays in the
+    first-level cache, and short loops become vector code, in half the time of one loop over all."""
     width = d_hidden.shape[1]
     upstream, d_up = np.empty(width, np.float32), np.empty(width, np.float32)
     for n in range(d_hidden.shape[0]):
@@ -192,7 +193,7 @@ def loss_backward(p, targets, logits, z_loss, scale, nats):
     """Probabilities p[N, A] become the gradient of the logits; nats[N] what each target costs.
 
     Args:
-        logits: of the targets. z_loss, scale: as in `network.head_loss`.
+        logits: of the targets. z_loss, scale: as in `training.loss.head_loss`.
     """
     for n in range(p.shape[0]):
         target = targets[n]

@@ -109,7 +109,7 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
     """Every position's attention over its own run of keys and values.
 
     Args:
-        q: [n, H, D]. kv: [*, S, 2, H, D], keys then values; position p of a lane lies in slot p % S.
+        q: [n, H, D]. kv: [*, S, 2, H, D], keys then values; position p of a lane is stored in slot p % S.
         lanes: int64[n], whose keys each position reads.
         firsts, lasts: int64[n]; position n sees positions first .. last, itself being the last.
         bias: [H, C] by distance. score: int32[H], multipliers. table: the exponential.
@@ -153,7 +153,7 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
                         partial[i] += np.int32(near + far)
                 for i in range(size):
                     sums[i] += partial[i]
-            # The floor of v = sum / total + 1/2, without a division: |v| <= 128, so what is computed is off by less
+            # The floor of v = sum / total + 1/2, without a division: |v| <= 128, so the result is off by less
             # than 2^-44. v is a multiple of 1 / (2 total), total < 2^31: raised by half of that, 2^-33 or more,
             # it is in error on neither side of an integer.
             factor = np.float64(1) / np.float64(total)
