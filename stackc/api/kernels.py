@@ -140,7 +140,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
             super().save_overload(signature, made)
 
 
-_STACKC = str(Path(__file__).parents[1])
+_STACKC = str(Path(__file__).parents[2])
 _INSTALLED = str(Path(numba.__file__).parents[1])
 
 _UNSEEN = re.compile(

@@ -49,16 +49,17 @@ def test_every_route_in_a_process_of_its_own(tmp_path: Path) -> None:
 def test_one_entry_of_one_row_changes_the_number(frozen: Any) -> None:
     """What the matrix rests on: a route that differs anywhere is seen."""
     from same_bits.rows import odd_numbers, scored
-    from torch_toys import on_cpu
+    from stackc_torch.frozen.predictor import FrozenPredictor
+    from stackc_torch.transformer.cpu import CpuArithmetic
 
-    class Wrong(on_cpu):
+    class Wrong(FrozenPredictor):
         def score(self, segment: Any, restarts: Any = None) -> Any:
             for rows in super().score(segment, restarts):
                 wrong = rows.copy()
                 wrong[-1, 77] += 1
                 yield wrong
 
-    assert scored(Wrong(frozen), TEXT) != scored(on_cpu(frozen), TEXT)
+    assert scored(Wrong(CpuArithmetic(frozen)), TEXT) != scored(FrozenPredictor(CpuArithmetic(frozen)), TEXT)
     rows = np.random.default_rng(0).integers(1, 1 << 24, (4, ALPHABET)).astype(np.uint32)
     places, odd = np.arange(4), odd_numbers(ALPHABET)
     whole = rows_hash(rows, places, odd)
