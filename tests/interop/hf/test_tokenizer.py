@@ -162,3 +162,19 @@ def test_a_tokenizer_pickles_before_and_after_its_use(stack: Path) -> None:
     for _ in range(2):
         again = pickle.loads(pickle.dumps(tokenizer))
         assert again.decode(tokenizer.encode("some text")) == "some text"
+
+
+def test_a_folder_that_an_earlier_version_saved_opens(tmp_path: Path) -> None:
+    """Kept from before the modules had folders: its code imports `stackc.hf`, and its ids stay what they were."""
+    folder = shutil.copytree(Path(__file__).with_name("saved"), tmp_path / "saved")
+    opened = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    text = "It is a truth universally acknowledged: 100 % naïve, \t\x00 東京!"
+    assert opened.encode(text) == SAVED_IDS
+    assert opened.decode(SAVED_IDS) == text
+    assert isinstance(opened, StackTokenizer)
+
+
+SAVED_IDS = [
+    209, 512, 265, 768, 687, 808, 788, 52, 819, 481, 840, 722, 271, 252, 326, 527, 543, 351, 448, 351, 179, 52, 170,
+    169, 169, 52, 122, 87, 252, 961, 941, 834, 133, 11, 2, 52, 996, 923, 943, 994, 952, 938, 113,
+]  # fmt: skip

@@ -1,0 +1,3 @@
+from stackc.hf import StackTokenizer
+
+__all__ = ["StackTokenizer"]
