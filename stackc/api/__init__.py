@@ -11,39 +11,39 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from stackc.api.arrays import IDLE, RESTART, Float64, Frequencies, Int32, Int64, Mask, Symbols, Tokens
-from stackc.api.coders import (
-    AnyCoder,
-    BitSource,
-    Coder,
-    CoderFlags,
-    DictionaryCoder,
-    FittedCoder,
-    Intervals,
-    LaneCoder,
-    LaneDecoder,
-    LaneEncoder,
-    PieceCoder,
-    WindowDecoder,
-    WindowEncoder,
-)
 from stackc.api.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.api.extras import require
-from stackc.api.fields import bits, globs, speed
-from stackc.api.hooks import hookimpl
 from stackc.api.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
-from stackc.api.models import Cost, Cut, Device, ModelBackend, Portability, Predictor, Progress, Text, TrainingTask
-from stackc.api.readers import Reader
-from stackc.api.register import Register
 from stackc.api.version import CONTRACT
-from stackc.api.windowings import Window, Windowing
 
 if TYPE_CHECKING:
+    from stackc.api.coders import (
+        AnyCoder,
+        BitSource,
+        Coder,
+        CoderFlags,
+        DictionaryCoder,
+        FittedCoder,
+        Intervals,
+        LaneCoder,
+        LaneDecoder,
+        LaneEncoder,
+        PieceCoder,
+        WindowDecoder,
+        WindowEncoder,
+    )  # fmt: skip
+    from stackc.api.fields import bits, globs, speed
     from stackc.api.files import read_tensors, write_atomically, write_tensors
     from stackc.api.frequencies import cost_bits, normalise
+    from stackc.api.hooks import hookimpl
     from stackc.api.kernels import kernel, kernel_of
+    from stackc.api.models import Cost, Cut, Device, ModelBackend, Portability, Predictor, Progress, Text, TrainingTask
     from stackc.api.names import corpus_files
     from stackc.api.offsets import offsets_of
+    from stackc.api.readers import Reader
+    from stackc.api.register import Register
     from stackc.api.unpacking import unpacked
+    from stackc.api.windowings import Window, Windowing
 
 __all__ = [
     "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS", "PRECISION", "RESTART", "TOTAL",
@@ -56,19 +56,30 @@ __all__ = [
     "write_atomically", "write_tensors",
 ]  # fmt: skip
 
-_LATE = {
-    "corpus_files": "stackc.api.names",
-    "cost_bits": "stackc.api.frequencies",
-    "kernel": "stackc.api.kernels",
-    "kernel_of": "stackc.api.kernels",
-    "normalise": "stackc.api.frequencies",
-    "offsets_of": "stackc.api.offsets",
-    "read_tensors": "stackc.api.files",
-    "unpacked": "stackc.api.unpacking",
-    "write_atomically": "stackc.api.files",
-    "write_tensors": "stackc.api.files",
-}
-"""What is imported when it is first asked for, and from where."""
+_HOMES = {
+    "coders": (
+        "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "Intervals", "LaneCoder",
+        "LaneDecoder", "LaneEncoder", "PieceCoder", "WindowDecoder", "WindowEncoder",
+    ),
+    "fields": ("bits", "globs", "speed"),
+    "files": ("read_tensors", "write_atomically", "write_tensors"),
+    "frequencies": ("cost_bits", "normalise"),
+    "hooks": ("hookimpl",),
+    "kernels": ("kernel", "kernel_of"),
+    "models": (
+        "Cost", "Cut", "Device", "ModelBackend", "Portability", "Predictor", "Progress", "Text", "TrainingTask",
+    ),
+    "names": ("corpus_files",),
+    "offsets": ("offsets_of",),
+    "readers": ("Reader",),
+    "register": ("Register",),
+    "unpacking": ("unpacked",),
+    "windowings": ("Window", "Windowing"),
+}  # fmt: skip
+"""Names that are imported when they are first asked for, by module. What a kernel compiles in must not be among them:
+its cache follows imports that are written, not these (`stackc.api.kernels`)."""
+
+_LATE = {name: f"stackc.api.{module}" for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

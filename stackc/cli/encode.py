@@ -29,14 +29,14 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
     # Imported only now: with Ray, `watched` forks, which is safe only before numpy and numba have started threads.
     from stackc.api.files import no_wider, read_pieces
-    from stackc.cli.many_files import named
+    from stackc.cli.many_files import named, named_output
     from stackc.interop.token_files import check_suffix, write_tokens
     from stackc.pipeline.engines.remote import encoding_on
     from stackc.stack.outputs import check_target
     from stackc.stack.stack import Stack
     from stackc.stack.streaming import encode_here
 
-    source, out = named(file), named(output)
+    source, out = named(file), named_output(output)
     check_suffix(out)
     check_target(out, source, stack, force=force)
     opened = Stack(stack)

@@ -7,7 +7,7 @@ route is chosen when it is first needed, not when the level is opened, because t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -16,12 +16,14 @@ import numpy.typing as npt
 from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import CodingError
 from stackc.api.models import Portability, Predictor
-from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import Decoding, Encoding, bounds_of, row_of_integers
 from stackc.coding.pieces import PieceTable
 from stackc.coding.routes import Route, choose_route
 from stackc.coding.spec import LevelSpec
+
+if TYPE_CHECKING:  # numba takes a second to import, and not every use of a stack compiles
+    from stackc.coding.dictionary.dictionary import Dictionary
 
 
 class Level:

@@ -11,7 +11,7 @@ A new kind of route is one more class here and one more question in `choose_rout
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import numpy as np
@@ -21,12 +21,14 @@ from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.models import Portability, Predictor
 from stackc.api.offsets import offsets_of
-from stackc.coding.dictionary.dictionary import Dictionary, compiling_bytes
 from stackc.coding.documents import Decoding, Encoding, outside, symbol_dtype
 from stackc.coding.pieces import PieceTable
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
 from stackc.parts.abilities import cuts_pieces, lists_texts
+
+if TYPE_CHECKING:  # numba takes a second to import, and not every use of a stack compiles
+    from stackc.coding.dictionary.dictionary import Dictionary
 
 Tokens = npt.NDArray[np.integer]
 
@@ -83,6 +85,18 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     if model is not None and not spec.restarts_with_window and hasattr(model, "score"):
         return Stepped(spec, encode_scored)
     return Stepped(spec)
+
+
+BYTES_A_TEXT = 140
+"""While it is found: 32. In tables: 28. While these are packed: 80 at most (`encoding.pack`)."""
+
+BYTES_A_SYMBOL, BYTES_A_FREQUENCY = 40, 20
+"""Of the alphabet, in tables; and of every lane's answer of the model, with what it takes to make it."""
+
+
+def compiling_bytes(texts: int, alphabet: int, lanes: int) -> int:
+    """Memory that compiling takes at most, without the model's own."""
+    return BYTES_A_TEXT * texts + alphabet * (BYTES_A_SYMBOL + BYTES_A_FREQUENCY * lanes)
 
 
 COMPILE_BITS = 20

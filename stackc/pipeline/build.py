@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import check_vocabularies
 from stackc.pipeline.context import Context
 from stackc.pipeline.display import Display, Show
@@ -101,9 +100,8 @@ def _run_stages(build: Context) -> None:
     check_vocabularies(recipe, build.runtime)
     for chosen in recipe.chosen():  # a part that is not installed is reported before the corpus is read
         chosen.make(recipe.base)
-    reader = GuardedReader(recipe.corpus.reader.make(recipe.base), recipe.corpus.reader.who)
     # All splits first: a problem with the last is reported before the first is read.
-    fingerprints = {split: reader.fingerprint(split) for split in SPLITS}
-    for stage in plan(recipe, build.runtime, fingerprints.__getitem__):
+    build.fingerprints |= {split: build.reader.fingerprint(split) for split in SPLITS}
+    for stage in plan(recipe, build.runtime):
         stage.run(build)
     write_manifest(build)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stackc.api.errors import CodingError, StackcError
-from stackc.coding.dictionary.dictionary import Dictionary, compiling_bytes
+from stackc.coding.dictionary.dictionary import Dictionary
+from stackc.coding.routes import compiling_bytes
 from stackc.coding.spec import LevelSpec
 from stackc.parts.abilities import lists_texts
 from stackc.parts.blame import blaming

@@ -5,6 +5,7 @@ A build opens each level here, once for all stages, and again only after its dic
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import attrs
@@ -16,6 +17,7 @@ from stackc.coding.documents import window_starts
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
+from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import compiled
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import World
@@ -26,7 +28,7 @@ from stackc.stack.runtime import Runtime
 from stackc.stack.store import Store
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, slots=False)
 class Context:
     """The state of one build.
 
@@ -36,6 +38,7 @@ class Context:
         runtime: speed-only settings.
         ranks: the processes that build together.
         orders: orders of rank 0 to the other ranks.
+        fingerprints: of the splits of the corpus, which enter the keys of its stages.
         levels: the open levels, by name; compiled as soon as their dictionary exists.
         explained: levels for which the reason that they are not compiled was shown.
     """
@@ -45,8 +48,14 @@ class Context:
     runtime: Runtime
     ranks: World
     orders: Orders
+    fingerprints: dict[str, str] = attrs.Factory(dict)
     levels: dict[str, Level] = attrs.Factory(dict)
     explained: set[str] = attrs.Factory(set)
+
+    @cached_property
+    def reader(self) -> GuardedReader:
+        """The corpus reader: one for fingerprints and documents, since it notices if files change in between."""
+        return GuardedReader(self.recipe.corpus.reader.make(self.recipe.base), self.recipe.corpus.reader.who)
 
     def folder(self, section: LevelSection | TopSection) -> Path:
         return self.work.folder / section.name

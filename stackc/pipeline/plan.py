@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from stackc.coding.routes import why_not_compiled
 from stackc.parts.abilities import has_tables
@@ -15,17 +15,14 @@ from stackc.stack.runtime import Runtime
 SPLITS = ("train", "valid", "test")
 
 
-def plan(recipe: Recipe, runtime: Runtime, fingerprint: Callable[[str], str] = lambda split: "") -> Iterator[Stage]:
+def plan(recipe: Recipe, runtime: Runtime) -> Iterator[Stage]:
     """Every stage.
 
     A level has a stage that compiles it if everything that is known before its model exists allows compiling. If the
     model then does not (it is not portable, or cannot select lanes), that stage does nothing.
-
-    Args:
-        fingerprint: returns the fingerprint of a split of the corpus, which enters the keys of the corpus stages.
     """
     for split in SPLITS:
-        yield Corpus(split=split, reader=recipe.corpus.reader, fingerprint=fingerprint(split))
+        yield Corpus(split=split)
     inputs = "corpus"
     for number, section in enumerate(recipe.levels):
         spec = level_spec(section, recipe.corpus.segment, runtime, section.coder.make())

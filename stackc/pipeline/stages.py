@@ -18,7 +18,6 @@ from stackc.coding.host import host
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.verify import prove
 from stackc.parts.blame import blaming
-from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import compiled
 from stackc.pipeline.context import Context
 from stackc.pipeline.encoding import encode_store
@@ -46,8 +45,6 @@ class Corpus:
     """One split of the corpus, as a store of bytes."""
 
     split: str
-    reader: Chosen
-    fingerprint: str
 
     @property
     def name(self) -> str:
@@ -57,15 +54,15 @@ class Corpus:
         def read(folder: Path, progress: Progress) -> None:
             shutil.rmtree(folder / "chunks", ignore_errors=True)
             writer = StoreWriter(folder, 256)
-            reader = GuardedReader(self.reader.make(build.recipe.base), self.reader.who)
             count = done = 0
-            for count, chunk in enumerate(documents_to_chunks(reader.documents(self.split)), start=1):
+            for count, chunk in enumerate(documents_to_chunks(build.reader.documents(self.split)), start=1):
                 writer.add(count - 1, chunk)
                 done += len(chunk.symbols)
                 progress.update(done, done)
             writer.finish(count)
 
-        build.work.run(self.name, {"reader": self.reader.key(), "content": self.fingerprint}, read)
+        material = {"reader": build.recipe.corpus.reader.key(), "content": build.fingerprints[self.split]}
+        build.work.run(self.name, material, read)
         if self.split == "train" and not len(build.store("corpus", "train").symbols):
             raise CorpusError("the training text is empty, so nothing can be learned from it; check corpus.train")
 

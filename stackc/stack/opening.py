@@ -10,7 +10,6 @@ from stackc.api.coders import AnyCoder
 from stackc.api.errors import ArtifactError
 from stackc.api.files import read_tensors
 from stackc.api.models import Predictor
-from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
@@ -55,6 +54,8 @@ def open_level(
             coder.load(folder / "coder")
     dictionary = None
     if compiled:
+        from stackc.coding.dictionary.dictionary import Dictionary  # and numba with it
+
         dictionary = Dictionary.load(folder / "dictionary" / "dictionary.safetensors", section.alphabet)
         if (bits := section.windowing.make().bits) is not None and len(dictionary) > 1 << bits:
             raise ArtifactError(f"{folder}: a dictionary of {len(dictionary)} texts does not fit codes of {bits} bits")

@@ -25,7 +25,7 @@ Job = Callable[[], Any]
 
 THREADS = 4
 
-PLACES, LEAST_PLACES = 100, 2
+PLACES, LEAST_PLACES = 250, 2
 """Lines of a job at which another job is run: the most, and the least where a job is long."""
 
 EFFORT = 100_000

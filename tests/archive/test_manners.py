@@ -247,7 +247,7 @@ def test_a_damaged_copy_of_the_right_stack_is_passed_over(
             assert line.startswith(f"warning: {folder}/M2/frozen/frequencies.safetensors: ")
             assert line.endswith(f"; the copy in {good} is used")
     assert (here / "a").read_bytes() == (here / "b").read_bytes() == DATA
-    with pytest.warns(UserWarning, match="is taken"):
+    with pytest.warns(UserWarning, match="is used"):
         stackc.decompress("text.stk", "c")
 
 

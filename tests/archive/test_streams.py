@@ -128,8 +128,8 @@ def test_a_block_that_does_not_decode_back_is_stored_as_it_is(stack: Get, monkey
     codec = stack("counting").codec
     right = codec.encode
 
-    def wrong(blocks: list[bytes]) -> list[bytes | None]:
-        made = right(blocks)
+    def wrong(blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
+        made = right(blocks, verify)
         made[1] = b"\x55" * 20
         return made
 

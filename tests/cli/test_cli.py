@@ -198,7 +198,7 @@ def test_generation_through_a_coder_that_is_not_total_is_refused(tmp_path: Path)
     assert stackc("build", tmp_path / "four.toml", "--out", tmp_path / "four", "--quiet").exit_code == 0
     result = stackc("generate", tmp_path / "four", "--prompt", "It")
     assert result.exit_code == 2
-    assert "M2: its coder decodes only what it encoded" in result.stderr
+    assert "M2: its coder decodes only tokens that it encoded" in result.stderr
 
 
 def test_ctrl_c_ends_in_one_line_and_keeps_finished_stages(tmp_path: Path) -> None:

@@ -530,8 +530,8 @@ def test_what_cannot_be_streamed_says_why(here: Path) -> None:
     os.mkfifo("pipe.npy")
     for arguments, said in (
         (["decompress", "t.txt.stk", "--salvage", "-o", "-"], "name a file with -o"),
-        (["decompress", "t.txt.stk", "--salvage", "-o", "pipe.npy"], "name one with -o"),
-        (["decompress", "t.txt.stk", "--salvage", "-o", "/dev/stdout"], "name one with -o"),
+        (["decompress", "t.txt.stk", "--salvage", "-o", "pipe.npy"], "name a file with -o"),
+        (["decompress", "t.txt.stk", "--salvage", "-o", "/dev/stdout"], "name a file with -o"),
         (["encode", "S", "t.txt", "-o", "pipe.npy"], "name a .bin or .txt"),
         (["report", "S", "-o", "-"], "name a file with -o"),
     ):

@@ -232,7 +232,7 @@ def test_a_level_that_differs_in_one_setting_shares_the_model() -> None:
         alphabet=ALPHABET,
         segment=SEGMENT,
         windowing=Windowing(bits=16, symbols=40, cuts=lambda segment: segment == 3),
-        coder=coder("arithmetic"),
+        **coder("arithmetic"),
         token_bits=8,
         load_predictor=load,
     )

@@ -1,6 +1,6 @@
 """The states of a layer along its rows in training, and their gradients: one loop over time each way, no graph.
 
-What does not depend on the gradient that comes back in time is computed for all positions at once before the
+What does not depend on the gradient that arrives from later steps is computed for all positions at once before the
 backward loop; what it leaves for the weights, after it. Products are float32 in any precision: of a few rows each, they
 wait for the weights, and bfloat16 gains nothing. T positions, B rows, H units.
 """

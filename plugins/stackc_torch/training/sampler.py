@@ -155,7 +155,7 @@ class Sampler:
         return np.asarray(symbols[at]), starts
 
     def _stretch(self, place: int, size: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
-        """`size` symbols from `place` on, around the circle, and where a context restarts in them."""
+        """`size` symbols starting at `place`, around the circle, and where a context restarts in them."""
         symbols, offsets = self.text.symbols, self.text.offsets
         pieces, starts = [], np.zeros(size, bool)
         starts[0] = True

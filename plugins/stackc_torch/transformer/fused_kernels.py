@@ -138,7 +138,7 @@ def merge_heads(x, scales, out, part, factor):
 
 @kernel_of(numba.void(_F2, numba.int64, numba.int64[:, ::1], _F4))
 def bias_forward(bias, start, first, scores):
-    """scores[B, H, m, keys] = bias[H, C] by distance, -inf where not seen; query 0 is position `start`.
+    """scores[B, H, m, keys] = bias[H, C] by distance, -inf for keys that are not seen; query 0 is position `start`.
 
     first: int64[B, T], the first position that each one sees; [0, 0]: no limit but the context.
     """

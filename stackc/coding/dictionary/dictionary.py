@@ -40,18 +40,6 @@ SCRATCH = 1 << 20
 """Symbols whose codes are gathered at a time: what a cache holds."""
 
 
-BYTES_A_TEXT = 140
-"""While it is found: 32. In tables: 28. While these are packed: 80 at most (`encoding.pack`)."""
-
-BYTES_A_SYMBOL, BYTES_A_FREQUENCY = 40, 20
-"""Of the alphabet, in tables; and of every lane's answer of the model, with what it takes to make it."""
-
-
-def compiling_bytes(texts: int, alphabet: int, lanes: int) -> int:
-    """Memory that compiling takes at most, without the model's own."""
-    return BYTES_A_TEXT * texts + alphabet * (BYTES_A_SYMBOL + BYTES_A_FREQUENCY * lanes)
-
-
 class Dictionary:
     """The texts of a compiled level, and the walk through them.
 

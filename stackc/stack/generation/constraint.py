@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bisect
 import copy
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import numpy as np
@@ -19,11 +19,13 @@ from stackc.api.arrays import RESTART, Frequencies
 from stackc.api.coders import Coder
 from stackc.api.errors import CodingError
 from stackc.api.models import Predictor
-from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
 from stackc.coding.spec import LevelSpec
 from stackc.parts.abilities import has_intervals
+
+if TYPE_CHECKING:  # numba takes a second to import, and not every use of a stack compiles
+    from stackc.coding.dictionary.dictionary import Dictionary
 
 Option = tuple[int, int, "Constraint | None"]
 """(first, last, after): any symbol of first..last may come next; then `after` holds (None: no constraint)."""
@@ -278,9 +280,9 @@ class Cursor:
     @classmethod
     def at(cls, level: Level, segment: tuple[int, ...]) -> Cursor:
         """A fresh window after these symbols of its segment."""
-        spec, texts = level.spec, level.texts
-        if isinstance(texts, Dictionary):
-            return cls(spec, 0, len(segment), _LookedUp(texts, spec.code_bits or 0))
+        spec = level.spec
+        if level.dictionary is not None:
+            return cls(spec, 0, len(segment), _LookedUp(level.dictionary, spec.code_bits or 0))
         seen = () if spec.restarts_with_window else segment
         return cls(spec, 0, len(segment), _Coded.fresh(spec, _Context(spec.model, seen)))
 

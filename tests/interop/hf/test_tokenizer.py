@@ -82,7 +82,7 @@ def test_a_saved_tokenizer_is_the_same_and_needs_no_more(tokenizer: StackTokeniz
 def test_a_folder_saved_for_a_level_says_so(tmp_path: Path, stack: Path) -> None:
     StackTokenizer.from_stack(stack, level="M1").save_pretrained(tmp_path / "saved")
     for load in (transformers.AutoTokenizer.from_pretrained, StackTokenizer.from_pretrained):
-        with pytest.raises(StackcError, match="levels up to M1; take level='M1', or save one of M2"):
+        with pytest.raises(StackcError, match="levels up to M1; use level='M1', or save a tokenizer of M2"):
             load(tmp_path / "saved", level="M2", trust_remote_code=True)
     if len(stackc.load(stack).levels) == 1:
         return
