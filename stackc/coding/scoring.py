@@ -49,7 +49,7 @@ def symbol_bits(
         symbols: the documents, one after another.
         offsets: int64[D + 1].
         segment: contexts always restart at a segment's start.
-        starts: further places where contexts restart, ascending (window starts); None: there are none.
+        starts: further places where contexts restart, ascending (window starts); None: only there.
     """
     for first, last in segments(offsets, segment):
         piece = symbols[first:last]

@@ -71,7 +71,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def find_recipe(source: str | Path) -> Path:
-    """The file of a recipe. Raises `RecipeError` if there is none, naming the nearest shipped recipe."""
+    """The file of a recipe. Raises `RecipeError`, naming the nearest shipped recipe, if no file is found."""
     path = expanded(source)
     if path.is_file():
         return path

@@ -256,7 +256,7 @@ def test_every_command_has_a_module_and_a_line_of_help() -> None:
 
 
 def seconds(*arguments: str) -> tuple[float, str]:
-    """The least of three runs' processor time: a clock on the wall would measure who else uses the machine."""
+    """The least processor time of up to twelve runs: a wall clock would measure who else uses the machine."""
     best, output = 1e9, ""
     code = "import sys; from stackc.cli import main; main(sys.argv[1:], standalone_mode=False)"
     code += (

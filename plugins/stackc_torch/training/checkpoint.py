@@ -26,7 +26,7 @@ def scales_to_arrays(scales: Any) -> dict[str, Array]:
 
 
 def scales_from_arrays(arrays: dict[str, Array], architecture: Architecture) -> Any:
-    """The reverse of `scales_to_arrays`; None if there are none."""
+    """The reverse of `scales_to_arrays`; None where `arrays` has no scales."""
     found = {
         name.removeprefix(_SCALE): torch.from_numpy(np.array(array))
         for name, array in arrays.items()

@@ -117,7 +117,7 @@ def fill(parent: Int32, symbol: Int32, canonical: Int32, base: Int32, table: UIn
 
 @kernel
 def find(first: Int32, children: Int32, symbol: Int32, code: Index, wanted: Index) -> Index:
-    """The extension of text `code` by `wanted`, by bisection; 0 if there is none."""
+    """The extension of text `code` by `wanted`, by bisection; 0 if no text extends it so."""
     low, high = np.int64(first[code]), np.int64(first[code + 1])
     while low < high:
         middle = (low + high) // 2
