@@ -1,4 +1,4 @@
-"""The constants that decide bits, shared by all frozen networks (docs/concepts.md). Imports neither torch nor numba.
+"""The constants that decide bits, shared by all frozen networks (docs/concepts.md). Configs import it: no numpy.
 
 The rules, in the words of `twin`, where each is a few lines of plain Python:
 
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import functools
 from math import isqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+    Array = npt.NDArray[Any]
+else:
+    Array = Any
 
 MAX_INNER = 1 << 15
 """Most inputs of a matrix product: 127 * 127 * 2^15 stays below 2^31."""
@@ -50,6 +52,8 @@ def exponential_table() -> Array:
 
     Computed in integers: exp2 of a C library differs in its last bit from one machine to the next.
     """
+    import numpy as np
+
     octave = [_root(j) for j in range(256)]
     table = [((octave[i % 256] >> (i // 256 + 64)) + 1) >> 1 for i in range(EXPONENTIAL_TOP)]
     return np.array([*table, 0], np.int32)
