@@ -10,13 +10,28 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from stackc.api.arrays import IDLE, RESTART, Float64, Frequencies, Int32, Int64, Mask, Symbols, Tokens
+from stackc.api.arrays import (
+    IDLE,
+    RESTART,
+    Float64,
+    Frequencies,
+    Int32,
+    Int64,
+    Mask,
+    Symbols,
+    Tokens,
+    Uint8,
+    Uint16,
+)  # fmt: skip
 from stackc.api.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.api.extras import require
+from stackc.api.late import LATE
 from stackc.api.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
 from stackc.api.version import CONTRACT
 
 if TYPE_CHECKING:
+    from stackc.api.bitwise import CODER_STATE, PROBABILITY_BITS, code_bit, finish_coder, start_coder
+    from stackc.api.bitwise_twin import BitCoder
     from stackc.api.coders import (
         AnyCoder,
         BitSource,
@@ -36,8 +51,19 @@ if TYPE_CHECKING:
     from stackc.api.files import read_tensors, write_atomically, write_tensors
     from stackc.api.frequencies import cost_bits, normalise
     from stackc.api.hooks import hookimpl
-    from stackc.api.kernels import kernel, kernel_of
-    from stackc.api.models import Cost, Cut, Device, ModelBackend, Portability, Predictor, Progress, Text, TrainingTask
+    from stackc.api.kernels import inlined, kernel, kernel_of
+    from stackc.api.models import (
+        BitwisePredictor,
+        Cost,
+        Cut,
+        Device,
+        ModelBackend,
+        Portability,
+        Predictor,
+        Progress,
+        Text,
+        TrainingTask,
+    )  # fmt: skip
     from stackc.api.names import corpus_files
     from stackc.api.offsets import offsets_of
     from stackc.api.readers import Reader
@@ -46,43 +72,19 @@ if TYPE_CHECKING:
     from stackc.api.windowings import Window, Windowing
 
 __all__ = [
-    "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS", "PRECISION", "RESTART", "TOTAL",
-    "AnyCoder", "ArtifactError", "BitSource", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut",
-    "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder",
-    "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor",
-    "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask",
-    "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits", "corpus_files", "cost_bits", "globs", "hookimpl",
-    "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed", "unpacked",
-    "write_atomically", "write_tensors",
+    "CODER_STATE", "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS", "PRECISION",
+    "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource", "BitwisePredictor",
+    "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut", "Device", "DictionaryCoder", "FittedCoder",
+    "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask",
+    "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor", "Progress", "Reader", "RecipeError",
+    "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8", "Uint16", "Window",
+    "WindowDecoder", "WindowEncoder", "Windowing", "bits", "code_bit", "corpus_files", "cost_bits", "finish_coder",
+    "globs", "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require",
+    "speed", "start_coder", "unpacked", "write_atomically", "write_tensors",
 ]  # fmt: skip
-
-_HOMES = {
-    "coders": (
-        "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "Intervals", "LaneCoder",
-        "LaneDecoder", "LaneEncoder", "PieceCoder", "WindowDecoder", "WindowEncoder",
-    ),
-    "fields": ("bits", "globs", "speed"),
-    "files": ("read_tensors", "write_atomically", "write_tensors"),
-    "frequencies": ("cost_bits", "normalise"),
-    "hooks": ("hookimpl",),
-    "kernels": ("kernel", "kernel_of"),
-    "models": (
-        "Cost", "Cut", "Device", "ModelBackend", "Portability", "Predictor", "Progress", "Text", "TrainingTask",
-    ),
-    "names": ("corpus_files",),
-    "offsets": ("offsets_of",),
-    "readers": ("Reader",),
-    "register": ("Register",),
-    "unpacking": ("unpacked",),
-    "windowings": ("Window", "Windowing"),
-}  # fmt: skip
-"""Names that are imported when they are first asked for, by module. What a kernel compiles in must not be among them:
-its cache follows imports that are written, not these (`stackc.api.kernels`)."""
-
-_LATE = {name: f"stackc.api.{module}" for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATE:
+    if name not in LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LATE[name]), name)
+    return getattr(importlib.import_module(LATE[name]), name)

@@ -23,6 +23,8 @@ Tokens: TypeAlias = "npt.NDArray[np.uint32]"
 """Tokens as coders write them."""
 
 Mask: TypeAlias = "npt.NDArray[np.bool_]"
+Uint8: TypeAlias = "npt.NDArray[np.uint8]"
+Uint16: TypeAlias = "npt.NDArray[np.uint16]"
 Int32: TypeAlias = "npt.NDArray[np.int32]"
 Int64: TypeAlias = "npt.NDArray[np.int64]"
 Float64: TypeAlias = "npt.NDArray[np.float64]"

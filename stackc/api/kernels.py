@@ -27,6 +27,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.sigutils import normalize_signature
 
 from stackc.api.errors import StackcError
+from stackc.api.late import LATE
 from stackc.api.version import IMPORTED_NS
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -65,7 +66,10 @@ def kernel_of(signature: Any, **options: Any) -> Callable[[Function], Function]:
 
 
 def inlined(function: Function) -> Function:
-    """Compile into its callers: a call hands over every field of every array, which takes as long as ten steps."""
+    """Compile into its callers: a call hands over every field of every array, which takes as long as ten steps.
+
+    It has no compiled form of its own, and so may be called from kernels of any file without being compiled anew.
+    """
     return _compiled(function, inline="always")
 
 
@@ -284,6 +288,10 @@ def _files(base: str, names: list[str], roots: _Roots) -> dict[str, str]:
         return {}
     stem = os.path.join(folder, *base.split("."))
     file = _file(stem)
+    if base == "stackc.api":
+        # Late names, such as the primitives of `stackc.api.bitwise`, are compiled in too, and no written import leads
+        # to their modules.
+        names = [LATE.get(one, one).removeprefix("stackc.api.") for one in names]
     if names and os.path.isdir(stem):
         inner = {f"{base}.{one}": path for one in names if (path := _file(f"{stem}/{one}")) is not None}
         # Modules that are imported by name from a package count without the package: it imports all that it offers.

@@ -3,6 +3,8 @@
     symbols ──► Predictor: integer frequencies ──► Coder inside windows ──► bits ──► tokens
                         ▲ trained by a ModelBackend        ▲ cut by a Windowing
 
+Of models there are two forms: a `Predictor` gives rows of frequencies, and a `BitwisePredictor` codes by itself.
+
 Legend of array shapes: L lanes, A alphabet size, n symbols, K chosen lanes.
 A part is made by the factory that its plugin registers (see `stackc.api.hooks`), from a configuration
 class that belongs to the part. Nothing here imports torch or numba.
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
-from stackc.api.arrays import Frequencies, Int64, Symbols
+from stackc.api.arrays import Frequencies, Int64, Symbols, Uint8, Uint16
 
 if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
     pass
@@ -67,6 +69,82 @@ class Predictor(Protocol):
             state: what `start` or `take` returned; changed in place.
             symbols: int64[L]; RESTART empties a lane's context, IDLE leaves the lane alone.
         """
+
+
+class BitwisePredictor(Protocol):
+    """A frozen model that codes whole runs of symbols by itself, bit by bit, and learns on the way.
+
+    `ModelBackend.load` may return one in place of a `Predictor`. A symbol of an alphabet of A <= 2^16 symbols is
+    k = max(1, ceil(log2 A)) decisions, the most significant bit first. For each the model has a probability of a one
+    as an integer in 1 .. 65535, of 65536, codes it with `stackc.api.code_bit`, and adapts. Every run starts from one
+    *primed state*, what the model is after training, so that runs decode alone.
+
+    Threads share the predictor, each with its own working copies: it is read-only once loaded. All memory that coding
+    changes, scratch memory included, belongs to the working copy that `begin` returns. Coding needs no other memory,
+    so that `state_bytes` bounds it. `encode_block` and `decode_block` are compiled and release the GIL
+    (`stackc.api.kernel`): they run for seconds, in several threads.
+
+    Arrays of symbols are uint8 where A <= 256 and uint16 above, those of bytes uint8; all have one dimension, are
+    contiguous, aligned, and may be written to, so that a kernel is compiled for one type.
+
+    Where frequencies are asked for (windows with a bit budget, `stackc eval`, `stackc generate`), stackc makes rows of
+    `restart`, `tree` and `advance`: a row is the product of the probabilities along each symbol's decisions, made
+    frequencies by `normalise` (`stackc.parts.bitwise`). That is exact, and slow.
+
+    Optional, found by `hasattr`: ``parameters``, ``body_ops`` and ``softmax_ops``, see `Predictor`.
+    """
+
+    alphabet: int
+    """A, the size of the alphabet, 1 .. 2^16."""
+
+    portability: Portability
+    """Where it makes the same bytes."""
+
+    state_bytes: int
+    """Bytes of one working copy, at least 0: what `begin` allocates, and all that coding takes."""
+
+    def begin(self) -> Any:
+        """A working copy of the primed state."""
+
+    def encode_block(self, state: Any, symbols: Symbols, out: Uint8) -> int:
+        """Code a run of symbols from the primed state, whatever `state` was used for before.
+
+        Args:
+            state: from `begin`; changed in place.
+            symbols: uint8[n] or uint16[n], each below A; n may be 0. They are the same afterwards.
+            out: uint8[m], where the payload goes.
+
+        Returns:
+            The bytes of the payload, out[:bytes]; -1 if they do not fit in m bytes. The same symbols give the same
+            bytes whatever m is. Bytes behind the payload may have been written to.
+        """
+
+    def decode_block(self, state: Any, payload: Uint8, symbols: Symbols) -> None:
+        """Decode a run of symbols from the primed state, whatever `state` was used for before.
+
+        Any payload, an empty one or one of random bytes too, decodes to something: zeros follow its end. Symbols may
+        then be any numbers below 2^k; the level refuses those that are not below A.
+
+        Args:
+            state: from `begin`; changed in place.
+            payload: uint8[m]; m may be 0. It is not changed.
+            symbols: uint8[n] or uint16[n], filled.
+        """
+
+    def restart(self, state: Any) -> None:
+        """Bring a working copy to the primed state: before the first symbol of a run."""
+
+    def tree(self, state: Any, out: Uint16) -> None:
+        """The probabilities of a one in all decisions that the next symbol may take. The state codes as before.
+
+        Args:
+            state: after `restart`, and `advance` for each symbol of the run so far.
+            out: uint16[2^k], filled from index 1: entry 1 is the first decision, and after decision i come 2 i where
+                its bit was a zero and 2 i + 1 where it was a one. Entry 0 is not used.
+        """
+
+    def advance(self, state: Any, symbol: int) -> None:
+        """Learn the run's next symbol, as `encode_block` does: 0 .. A - 1."""
 
 
 @attrs.frozen(kw_only=True)
@@ -203,5 +281,5 @@ class ModelBackend(Protocol):
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
         """Write the integer parts of the model trained in `trained` to `folder`: everything that coding needs."""
 
-    def load(self, folder: Path, alphabet: int, device: Device) -> Predictor:
+    def load(self, folder: Path, alphabet: int, device: Device) -> Predictor | BitwisePredictor:
         """The predictor whose integer parts are in `folder`. Raises `ArtifactError` if they are damaged."""

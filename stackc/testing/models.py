@@ -68,7 +68,7 @@ class ModelContract:
 
     @pytest.fixture
     def predictor(self, frozen: Path, alphabet: int) -> Predictor:
-        return self.make()[0].load(frozen, alphabet, Device())
+        return self.loaded(frozen, alphabet)
 
     def _copy(self, alphabet: int, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         key = (type(self), alphabet)
@@ -77,6 +77,13 @@ class ModelContract:
             self.freeze(self._trained[key] / "model", alphabet)
         shutil.copytree(self._trained[key], tmp_path, dirs_exist_ok=True)
         return tmp_path / "model-frozen"
+
+    def loaded(self, frozen: Path, alphabet: int, device: Device | None = None) -> Predictor:
+        """What a backend of its own loads."""
+        found: Any = self.make()[0].load(frozen, alphabet, device or Device())
+        assert hasattr(found, "step"), "a model that codes bit by bit has a suite of its own, BitwiseContract"
+        predictor: Predictor = found
+        return predictor
 
     def freeze(self, folder: Path, alphabet: int = 5, **changes: Any) -> Path:
         """Train in `folder` with a backend of its own and freeze into its neighbour, which is returned."""
@@ -193,7 +200,7 @@ class ModelContract:
     # -- callers that share it
 
     def test_it_may_be_shared_by_threads(self, frozen_five: Path) -> None:
-        check_shared(lambda: self.sharing_jobs(self.make()[0].load(frozen_five, 5, Device())))
+        check_shared(lambda: self.sharing_jobs(self.loaded(frozen_five, 5)))
 
     def sharing_jobs(self, predictor: Predictor) -> list[Job]:
         """Calls on states of their own, in few lanes and in more, and of the optional methods."""
@@ -238,9 +245,9 @@ class ModelContract:
 
     def test_loaded_elsewhere_it_answers_the_same(self, frozen_five: Path, tmp_path: Path) -> None:
         symbols = sample_text(5).symbols[:30]
-        rows = [step_rows(self.make()[0].load(frozen_five, 5, Device()), symbols)]
+        rows = [step_rows(self.loaded(frozen_five, 5), symbols)]
         moved = frozen_five.rename(tmp_path / "moved")
-        rows.append(step_rows(self.make()[0].load(moved, 5, Device(threads=2)), symbols))
+        rows.append(step_rows(self.loaded(moved, 5, Device(threads=2)), symbols))
         np.testing.assert_array_equal(rows[0], rows[1])
 
     def test_no_pickle(self, frozen_five: Path) -> None:

@@ -108,6 +108,7 @@ def test_of_stackc_only_what_kernels_import_counts() -> None:
         "stackc.api.arrays",
         "stackc.api.kernels",
         "stackc.api.errors",
+        "stackc.api.late",
         "stackc.api.version",
     }
 

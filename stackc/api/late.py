@@ -1,0 +1,35 @@
+"""Which names of `stackc.api` are imported late, because their modules need numpy or numba.
+
+A table of its own because two read it: `stackc.api`, to import them, and `stackc.api.kernels`, to find the source files
+that a kernel depends on.
+"""
+
+from __future__ import annotations
+
+HOMES = {
+    "bitwise": ("CODER_STATE", "PROBABILITY_BITS", "code_bit", "finish_coder", "start_coder"),
+    "bitwise_twin": ("BitCoder",),
+    "coders": (
+        "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "Intervals", "LaneCoder",
+        "LaneDecoder", "LaneEncoder", "PieceCoder", "WindowDecoder", "WindowEncoder",
+    ),
+    "fields": ("bits", "globs", "speed"),
+    "files": ("read_tensors", "write_atomically", "write_tensors"),
+    "frequencies": ("cost_bits", "normalise"),
+    "hooks": ("hookimpl",),
+    "kernels": ("inlined", "kernel", "kernel_of"),
+    "models": (
+        "BitwisePredictor", "Cost", "Cut", "Device", "ModelBackend", "Portability", "Predictor", "Progress", "Text",
+        "TrainingTask",
+    ),
+    "names": ("corpus_files",),
+    "offsets": ("offsets_of",),
+    "readers": ("Reader",),
+    "register": ("Register",),
+    "unpacking": ("unpacked",),
+    "windowings": ("Window", "Windowing"),
+}  # fmt: skip
+"""Names of each module of `stackc.api` that are imported when they are first asked for."""
+
+LATE = {name: f"stackc.api.{module}" for module, names in HOMES.items() for name in names}
+"""The module of each of these names."""
