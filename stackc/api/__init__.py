@@ -26,11 +26,19 @@ from stackc.api.arrays import (
 from stackc.api.errors import ArtifactError, CodingError, CorpusError, PluginError, RecipeError, StackcError
 from stackc.api.extras import require
 from stackc.api.late import LATE
-from stackc.api.limits import MAX_ALPHABET, MAX_COUNT, MAX_WINDOW_SYMBOLS, PRECISION, TOTAL
+from stackc.api.limits import (
+    MAX_ALPHABET,
+    MAX_BITWISE_ALPHABET,
+    MAX_COUNT,
+    MAX_WINDOW_SYMBOLS,
+    PRECISION,
+    PROBABILITY_BITS,
+    TOTAL,
+)  # fmt: skip
 from stackc.api.version import CONTRACT
 
 if TYPE_CHECKING:
-    from stackc.api.bitwise import CODER_STATE, PROBABILITY_BITS, code_bit, finish_coder, start_coder
+    from stackc.api.bitwise import CODER_STATE, code_bit, finish_coder, start_coder
     from stackc.api.bitwise_twin import BitCoder
     from stackc.api.coders import (
         AnyCoder,
@@ -72,15 +80,15 @@ if TYPE_CHECKING:
     from stackc.api.windowings import Window, Windowing
 
 __all__ = [
-    "CODER_STATE", "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS", "PRECISION",
-    "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource", "BitwisePredictor",
-    "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut", "Device", "DictionaryCoder", "FittedCoder",
-    "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask",
-    "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor", "Progress", "Reader", "RecipeError",
-    "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8", "Uint16", "Window",
-    "WindowDecoder", "WindowEncoder", "Windowing", "bits", "code_bit", "corpus_files", "cost_bits", "finish_coder",
-    "globs", "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require",
-    "speed", "start_coder", "unpacked", "write_atomically", "write_tensors",
+    "CODER_STATE", "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS",
+    "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource",
+    "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut", "Device",
+    "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder",
+    "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor",
+    "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask",
+    "Uint8", "Uint16", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits", "code_bit", "corpus_files",
+    "cost_bits", "finish_coder", "globs", "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of",
+    "read_tensors", "require", "speed", "start_coder", "unpacked", "write_atomically", "write_tensors",
 ]  # fmt: skip
 
 

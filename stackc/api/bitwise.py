@@ -41,9 +41,7 @@ import numpy.typing as npt
 
 from stackc.api.arrays import Int64
 from stackc.api.kernels import inlined
-
-PROBABILITY_BITS = 16
-"""A probability is an integer in 1 .. 2^16 - 1, of 2^16."""
+from stackc.api.limits import PROBABILITY_BITS
 
 CODER_STATE = 6
 """Entries of a coder's state, an int64 array: low, high, value, at, end, decoding."""

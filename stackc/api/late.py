@@ -7,7 +7,7 @@ that a kernel depends on.
 from __future__ import annotations
 
 HOMES = {
-    "bitwise": ("CODER_STATE", "PROBABILITY_BITS", "code_bit", "finish_coder", "start_coder"),
+    "bitwise": ("CODER_STATE", "code_bit", "finish_coder", "start_coder"),
     "bitwise_twin": ("BitCoder",),
     "coders": (
         "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "Intervals", "LaneCoder",

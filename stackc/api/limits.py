@@ -16,3 +16,9 @@ MAX_COUNT = 1 << 38
 
 MAX_WINDOW_SYMBOLS = 65_535
 """The largest symbol budget: every loop and every text is bounded."""
+
+PROBABILITY_BITS = 16
+"""The probability of a bit is an integer in 1 .. 2^16 - 1, of 2^16 (`stackc.api.BitwisePredictor`)."""
+
+MAX_BITWISE_ALPHABET = 1 << 16
+"""The largest alphabet of a model that codes bit by bit: 16 decisions a symbol."""

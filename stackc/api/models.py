@@ -51,6 +51,7 @@ class Predictor(Protocol):
       follows. For measurements, if that is faster than whole rows.
     - ``parameters: int``, ``body_ops: int``, ``softmax_ops: int``: as in `Cost`, if they cannot be
       known from the configuration alone.
+    - ``max_lanes: int``, the most lanes in which it is stepped, at least 1, if a lane takes much memory.
     """
 
     alphabet: int
@@ -123,7 +124,7 @@ class BitwisePredictor(Protocol):
         """Decode a run of symbols from the primed state, whatever `state` was used for before.
 
         Any payload, an empty one or one of random bytes too, decodes to something: zeros follow its end. Symbols may
-        then be any numbers below 2^k; the level refuses those that are not below A.
+        then be any numbers below 2^k; those that are not below A are replaced by A - 1 where they are used.
 
         Args:
             state: from `begin`; changed in place.
@@ -264,7 +265,8 @@ class ModelBackend(Protocol):
 
     Built by its plugin's factory from the structured ``[level.model]`` table. Its configuration class may
     have ``train``, a class variable with the attrs class of ``[level.train]`` (None: such a table is an
-    error), and must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
+    error), and ``bitwise: ClassVar[bool] = True`` if `load` gives a `BitwisePredictor`: ``stackc plugins check`` then
+    codes with it. It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
 
     Optional, found by `hasattr`:
 

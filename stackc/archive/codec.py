@@ -15,8 +15,15 @@ from stackc.api.errors import CodingError, PartError
 from stackc.api.messages import amount
 from stackc.api.models import Portability
 from stackc.api.offsets import offsets_of
-from stackc.archive.format import PORTABILITIES
+from stackc.archive.format import MAX_BLOCK, PORTABILITIES, SMALL_BLOCK
 from stackc.coding.level import Level
+from stackc.coding.routes import Bitwise
+
+BLOCK_SIZE = 1 << 16
+"""Source bytes in a block by default: longer blocks compress better, shorter ones make ranges faster to read."""
+
+BITWISE_BLOCK_SIZE = 1 << 22
+"""The same if the top model codes bit by bit: it learns from its block."""
 
 
 class BlockCodec:
@@ -35,6 +42,32 @@ class BlockCodec:
     def portability(self) -> Portability:
         """Where payloads decode: as portable as the least portable model that must run to decode them."""
         return max((one.portability for one in self.levels), key=PORTABILITIES.index)
+
+    @property
+    def _runs(self) -> Bitwise | None:
+        """The route of the top model, if it codes bit by bit: a block is then one run."""
+        route = self.levels[-1].route.unverified
+        return route if isinstance(route, Bitwise) else None
+
+    @property
+    def block_size(self) -> int:
+        """Source bytes in a block by default."""
+        return BLOCK_SIZE if self._runs is None else BITWISE_BLOCK_SIZE
+
+    @property
+    def max_block(self) -> int:
+        """The most source bytes in a block."""
+        return SMALL_BLOCK if self._runs is None else MAX_BLOCK
+
+    @property
+    def threads(self) -> int:
+        """The threads that code blocks of one batch; 1 if they are coded side by side in lanes."""
+        return 1 if self._runs is None else self._runs.threads
+
+    @property
+    def verifies_beside(self) -> bool:
+        """Whether one batch can be decoded in a thread while the next is encoded: only then is something gained."""
+        return self._runs is not None and self._runs.copies > 1
 
     def encode(self, blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
         """The payload of every block; None for one that the stack cannot code in fewer bytes than it has.

@@ -12,7 +12,7 @@ from stackc.api.streams import write_all
 from stackc.archive.codec import BlockCodec
 from stackc.archive.format import Header, Report, check
 from stackc.archive.reader import Block, Index, Reader
-from stackc.archive.writer import BATCH_BLOCKS, BATCH_BYTES
+from stackc.archive.writer import BATCH_BLOCKS, batch_bytes
 
 Opener = Callable[[Header], BlockCodec]
 """Returns the codec of the stack that wrote a file; raises `StackcError` if it is not here or cannot decode here."""
@@ -86,7 +86,7 @@ def check_blocks(source: IO[bytes], report: Report = lambda done: None) -> Heade
 
 def decoded(blocks: Iterable[Block], codec: BlockCodec, report: Report = lambda done: None) -> Iterator[bytes]:
     """The source bytes of blocks, decoded batch by batch. Raises `ContainerError` at the first that fails."""
-    for batch in batches(blocks):
+    for batch in batches(blocks, codec):
         # After an error there may be fewer results, but then the last one is the error.
         for block, data in zip(batch, decode_batch(batch, codec, all_of_them=False), strict=False):
             if isinstance(data, StackcError):
@@ -101,12 +101,16 @@ def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True
     Args:
         all_of_them: False: the first error is the last result.
     """
-    coded = [block for block in batch if block.header.coded]
+    coded = [block for block in batch if block.header.coded and block.header.length <= codec.max_block]
     payloads, lengths = [block.payload for block in coded], [block.header.length for block in coded]
     made = iter(codec.decode(payloads, lengths, all_of_them))
     results: list[bytes | ContainerError] = []
     for block in batch:
-        data = next(made) if block.header.coded else block.payload
+        data: bytes | CodingError = block.payload
+        if block.header.coded and block.header.length > codec.max_block:
+            data = CodingError(f"it is longer than the {codec.max_block} bytes that its stack allows")
+        elif block.header.coded:
+            data = next(made)
         if isinstance(data, CodingError):
             results.append(ContainerError(f"it does not decode ({data})", block.header.number))
             if not all_of_them:
@@ -119,12 +123,13 @@ def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True
     return results
 
 
-def batches(blocks: Iterable[Block]) -> Iterator[list[Block]]:
-    """Runs of blocks, each of about `BATCH_BYTES` source bytes at most."""
+def batches(blocks: Iterable[Block], codec: BlockCodec | None) -> Iterator[list[Block]]:
+    """Runs of blocks, each of about as many source bytes as the writer codes at once (`batch_bytes`)."""
     held: list[Block] = []
-    size = 0
+    size, threads = 0, 1 if codec is None else codec.threads
     for block in blocks:
-        if held and (size + block.header.length > BATCH_BYTES or len(held) == BATCH_BLOCKS):
+        full = held and size + block.header.length > batch_bytes(held[0].header.length, threads)
+        if full or len(held) == BATCH_BLOCKS:
             yield held
             held, size = [], 0
         held.append(block)

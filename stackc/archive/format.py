@@ -18,13 +18,19 @@ import attrs
 from stackc.api.errors import ContainerError
 from stackc.api.models import Portability
 
-FORMAT = 1
+FORMAT = 2
+"""The highest version that is read. Version 2 has larger blocks and is otherwise version 1; it is written only for
+them, so that files that need no more are the same as before."""
 
 MAGIC = b"\x89STK\r\n\x1a\n"
 """As in PNG: not ASCII, and damaged by any program that changes line ends or strips the high bit."""
 
-MAX_BLOCK = 1 << 20
+MAX_BLOCK = 1 << 26
 """The most source bytes in a block: it bounds the memory of a decoder."""
+
+SMALL_BLOCK = 1 << 20
+"""The same in a file of version 1, and wherever the top model does not code bit by bit: others take many times a
+block's size in memory."""
 
 MAX_HOST = 512
 MAX_BLOCKS = (1 << 32) - 1
@@ -63,7 +69,7 @@ class Header:
     """What a decoder needs before the first block; the fields in the order of the layout.
 
     Attributes:
-        block_size: source bytes in every block but the last, 1 .. 2^20.
+        block_size: source bytes in every block but the last, 1 .. 2^26.
         file_id: eight bytes that every block repeats, so that blocks of two files can be distinguished.
         stack: SHA-256 of the stack, see `Stack.sha256`: 32 bytes.
         modified: nanoseconds since 1970, UTC; None if unknown. A time that does not fit (before 1678, after 2261) is
@@ -81,12 +87,17 @@ class Header:
     coder: int
     host: str
 
+    @property
+    def format(self) -> int:
+        """The version of the file: the lowest that allows its blocks."""
+        return 1 if self.block_size <= SMALL_BLOCK else 2
+
     def pack(self) -> bytes:
         host = self.host.encode()[:MAX_HOST]
         known = self.modified is not None and NO_TIME < self.modified <= MAX_TIME
         fields = self.block_size, self.file_id, self.stack, self.modified if known else NO_TIME
         portability = PORTABILITIES.index(self.portability)
-        body = _HEADER.pack(MAGIC, FORMAT, HEADER_SIZE + len(host), *fields, portability, self.coder, len(host))
+        body = _HEADER.pack(MAGIC, self.format, HEADER_SIZE + len(host), *fields, portability, self.coder, len(host))
         return body + host + check(body + host)
 
 
@@ -110,9 +121,10 @@ def unpack_header(data: bytes) -> Header:
     """The header in `data`, which holds nothing else. Raises `ContainerError` if it is damaged."""
     rest = header_rest(data)
     fields = _checked(_HEADER, data, "the header", extra=rest)
-    *_, block_size, file_id, stack, modified, portability, coder, host_size = fields
+    _, version, *_, block_size, file_id, stack, modified, portability, coder, host_size = fields
     host = data[_HEADER.size : -CHECK_SIZE]
-    if not 1 <= block_size <= MAX_BLOCK or portability >= len(PORTABILITIES) or host_size != len(host):
+    most = SMALL_BLOCK if version == 1 else MAX_BLOCK
+    if not 1 <= block_size <= most or portability >= len(PORTABILITIES) or host_size != len(host):
         raise ContainerError("the header is damaged")
     time = None if modified == NO_TIME else modified
     return Header(block_size, file_id, stack, time, PORTABILITIES[portability], coder, host.decode(errors="replace"))
@@ -127,7 +139,7 @@ class BlockHeader:
         file_id: the same as in the file's header.
         number: 0 for the first block.
         offset: where the block's source bytes start in the original.
-        length: source bytes, 1 .. 2^20.
+        length: source bytes, 1 .. 2^26.
         size: payload bytes, 1 .. length.
         payload_check, source_check: checks of the payload and of the source bytes.
     """

@@ -87,7 +87,7 @@ def salvage(
         codec = opener(header) if header else fallback
         places = _Places()
         found = _belonging(_scan(data, problems, report), file_id, header, problems)
-        for batch in batches(_decodable(found, codec, problems)):
+        for batch in batches(_decodable(found, codec, problems), codec):
             assert codec is not None or not any(block.header.coded for block in batch), "see _decodable"
             results = decode_batch(batch, codec) if codec else [block.payload for block in batch]
             for block, result in zip(batch, results, strict=True):

@@ -7,8 +7,10 @@ other formats have it, would need a seekable target or a second pass.
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO
 
 import attrs
@@ -17,14 +19,14 @@ import numpy as np
 from stackc.api.errors import PartError, StackcError
 from stackc.api.streams import read_up_to, write_all
 from stackc.archive.codec import BlockCodec
-from stackc.archive.format import MAX_BLOCK, MAX_BLOCKS, BlockHeader, Header, Report, Trailer, check, pack_index
+from stackc.archive.format import MAX_BLOCKS, BlockHeader, Header, Report, Trailer, check, pack_index
 from stackc.coding.host import host
 
-BLOCK_SIZE = 1 << 16
-"""Source bytes in a block by default: longer blocks compress better, shorter ones make ranges faster to read."""
-
 BATCH_BYTES = 1 << 21
-"""Source bytes that are coded, and held in memory, at once."""
+"""Source bytes that are coded, and held in memory, at once; of larger blocks, one for each thread."""
+
+THREADED_BYTES = 1 << 25
+"""Up to here every thread has two blocks: a batch takes as long as its slowest block."""
 
 BATCH_BLOCKS = 1 << 12
 """The most blocks in a batch: tiny blocks cost more than their bytes."""
@@ -60,7 +62,7 @@ def compress(
     source: IO[bytes],
     target: IO[bytes],
     *,
-    block_size: int = BLOCK_SIZE,
+    block_size: int | None = None,
     verify: bool = True,
     modified: int | None = None,
     report: Report = lambda done: None,
@@ -71,7 +73,7 @@ def compress(
         codec: codes the blocks.
         stack: SHA-256 of the stack, 32 bytes.
         coder_version: `bits_version` of the coder ``arithmetic``.
-        block_size: source bytes in a block, 1 .. 2^20.
+        block_size: source bytes in a block, 1 .. `BlockCodec.max_block`; None: `BlockCodec.block_size`.
         verify: decode every batch and compare, before it is written; blocks that differ are stored uncoded.
         modified: nanoseconds since 1970, kept in the header.
         report: receives the source bytes processed.
@@ -79,16 +81,15 @@ def compress(
     Raises:
         StackcError: a block size out of range, or more than 2^32 - 1 blocks.
     """
-    if not 1 <= block_size <= MAX_BLOCK:
-        raise StackcError(f"a block size of {block_size} bytes; it must be 1 to {MAX_BLOCK}")
+    block_size = codec.block_size if block_size is None else block_size
+    if not 1 <= block_size <= codec.max_block:
+        raise StackcError(f"a block size of {block_size} bytes; with this stack it must be 1 to {codec.max_block}")
     portability = codec.portability
     bare = Header(block_size, bytes(8), stack, modified, portability, coder_version, host(portability))
     begin = read_up_to(source, ID_BYTES)
     frame = _Frame(target, attrs.evolve(bare, file_id=check(bare.pack() + begin)))
     failed = 0
-    for batch in _batches(source, begin, block_size):
-        coded = codec.encode(batch, verify=not verify)
-        wrong = _wrong(codec, batch, coded) if verify else set()
+    for batch, coded, wrong in _coded(codec, _batches(source, begin, block_size, codec.threads), verify):
         failed += len(wrong)
         for i, block in enumerate(batch):
             frame.add(block, None if i in wrong else coded[i])
@@ -135,6 +136,33 @@ class _Frame:
         )
 
 
+Coded = tuple[list[bytes], list[bytes | None], set[int]]
+"""A batch: its blocks, their payloads, and the numbers of the blocks that do not decode back."""
+
+
+def _coded(codec: BlockCodec, batches: Iterator[list[bytes]], verify: bool) -> Iterator[Coded]:
+    """Every batch, coded and verified; in a second thread, if that is of use, while the next batch is coded."""
+    if not (verify and codec.verifies_beside and processors() > 1):
+        for batch in batches:
+            coded = codec.encode(batch, verify=not verify)
+            yield batch, coded, _wrong(codec, batch, coded) if verify else set()
+        return
+    with ThreadPoolExecutor(1) as pool:
+        before: tuple[list[bytes], list[bytes | None], Future[set[int]]] | None = None
+        for batch in batches:
+            coded = codec.encode(batch, verify=False)
+            if before is not None:
+                yield before[0], before[1], before[2].result()
+            before = batch, coded, pool.submit(_wrong, codec, batch, coded)
+        if before is not None:
+            yield before[0], before[1], before[2].result()
+
+
+def processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _wrong(codec: BlockCodec, batch: list[bytes], coded: list[bytes | None]) -> set[int]:
     """The blocks of a batch that do not decode back."""
     chosen = [i for i, payload in enumerate(coded) if payload is not None]
@@ -147,9 +175,14 @@ def _wrong(codec: BlockCodec, batch: list[bytes], coded: list[bytes | None]) -> 
     return {i for i, data in zip(chosen, back, strict=True) if data != batch[i]}
 
 
-def _batches(source: IO[bytes], held: bytes, block_size: int) -> Iterator[list[bytes]]:
+def batch_bytes(block_size: int, threads: int) -> int:
+    """The source bytes in a batch, at most: `BATCH_BYTES`, or more for threads that each work on a block."""
+    return max(BATCH_BYTES, threads * block_size, min(2 * threads * block_size, THREADED_BYTES) if threads > 1 else 0)
+
+
+def _batches(source: IO[bytes], held: bytes, block_size: int, threads: int) -> Iterator[list[bytes]]:
     """The blocks of a stream that begins with `held`, batch by batch."""
-    batch = max(1, min(BATCH_BYTES // block_size, BATCH_BLOCKS)) * block_size
+    batch = max(1, min(batch_bytes(block_size, threads) // block_size, BATCH_BLOCKS)) * block_size
     while held := held + read_up_to(source, batch - len(held)):
         now, held = held[:batch], held[batch:]
         yield [now[at : at + block_size] for at in range(0, len(now), block_size)]

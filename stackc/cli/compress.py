@@ -19,14 +19,16 @@ from stackc.cli.progress import bar, size_of
 @options.path("--stack", required=True, help="The stack's folder.")
 @click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
 @options.number(
-    "--block-size", 1, 1 << 20, default=1 << 16,
-    help="Source bytes per block. Larger blocks compress better; smaller ones can be read faster on their own.",
+    "--block-size", 1, 1 << 26,
+    help="Source bytes per block, at most 1048576 unless the top model codes bit by bit. Larger blocks compress "
+    "better; smaller ones can be read faster on their own.  [default: 65536; 4194304 if the top model codes bit by "
+    "bit]",
 )  # fmt: skip
 @options.force_bytes
 @options.flag("--no-verify", help="Do not decode and compare the blocks that were written. Faster.")
 @options.quiet
 def command(
-    files: Files, stack: Path, output: str | None, block_size: int, force: bool, no_verify: bool, quiet: bool
+    files: Files, stack: Path, output: str | None, block_size: int | None, force: bool, no_verify: bool, quiet: bool
 ) -> None:
     """Compress each FILE (- for standard input) with a stack. Any bytes are valid; FILE is kept.
 

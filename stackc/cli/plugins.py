@@ -89,8 +89,9 @@ def check(name: str) -> None:
 @command.command()
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(HOOKS)), required=True, help="What the plugin adds.")
+@click.option("--bitwise", is_flag=True, help="With --kind model: one that codes bit by bit and learns on the way.")
 @options.path("--out", default=Path(), help="The folder to put it in.  [default: the current one]")
-def new(name: str, kind: str, out: Path) -> None:
+def new(name: str, kind: str, bitwise: bool, out: Path) -> None:
     """Create a working plugin package NAME.
 
     NAME consists of lower-case letters, digits and '-'. The new folder NAME holds a module with a small real part,
@@ -98,7 +99,9 @@ def new(name: str, kind: str, out: Path) -> None:
     """
     from stackc.scaffold import part_name, write
 
-    folder = write(name, kind, out)
+    if bitwise and kind != "model":
+        raise click.UsageError("--bitwise goes with --kind model: other parts do not code bit by bit")
+    folder = write(name, kind, out, bitwise)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         remark(str(path))
     remark(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")

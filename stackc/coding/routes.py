@@ -1,11 +1,13 @@
-"""The ways through a level. All produce the same tokens; `choose_route` is the only place that decides which is used.
+"""The ways through a level; `choose_route` is the only place that decides which is used.
 
 - `Texts`: every code has one text, independent of context: look-ups in a table, and no model runs. The table is a
   compiled dictionary (`stackc.coding.dictionary.dictionary`) or the pieces of a piece coder (`stackc.coding.pieces`).
 - `Stepped`: model and coder in step, in lanes (`stackc.coding.stepping`). If no window restarts the model's context,
   it encodes from one scoring pass over whole segments.
+- `Bitwise`: a model that codes bit by bit is given whole segments or documents (`stackc.coding.runs`).
 - `Verified`: decodes its tokens before it returns them: for a model that is not portable.
 
+`Bitwise` has tokens of its own, and follows from the recipe and the model alone; all others produce the same tokens.
 A new kind of route is one more class here and one more question in `choose_route`.
 """
 
@@ -19,10 +21,11 @@ import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
-from stackc.api.models import Portability, Predictor
+from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
-from stackc.coding.documents import Decoding, Encoding, outside, symbol_dtype
+from stackc.coding.documents import Decoding, Encoding, outside, segments, symbol_dtype
 from stackc.coding.pieces import PieceTable
+from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
 from stackc.parts.abilities import cuts_pieces, lists_texts
@@ -79,6 +82,12 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     if spec.vocabulary is not None:
         raise CodingError(f"{spec.name}: its coder needs a dictionary, and the level is not compiled")
     model = spec.model
+    bitwise = getattr(model, "bitwise", None)
+    if bitwise is not None and spec.codes_runs:
+        runs = Bitwise(spec, bitwise)
+        return runs if runs.portability == "portable" else Verified(runs, spec.name)
+    if model is not None:
+        spec = spec.changed(lanes=min(spec.lanes, getattr(model, "max_lanes", spec.lanes)))
     if model is not None and model.portability != "portable":
         # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
         return Verified(Stepped(spec.changed(lanes=1)), spec.name)
@@ -240,13 +249,55 @@ class Stepped:
         return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
 
 
+class Bitwise:
+    """Whole segments or documents, coded by a model that works bit by bit, in threads.
+
+    Attributes:
+        threads: runs that are coded at once in one call.
+        copies: runs that are coded at once in all calls.
+
+    Raises:
+        CodingError: a working copy of the model takes more memory than it may.
+    """
+
+    texts = None
+    runs_model = True
+    windows_decode_alone = False
+
+    def __init__(self, spec: LevelSpec, model: BitwisePredictor) -> None:
+        if spec.memory is not None and model.state_bytes > spec.memory:
+            raise CodingError(
+                f"{spec.name}: a working copy of its model takes {model.state_bytes / 1e6:,.0f} MB, and run.memory "
+                f"allows {spec.memory / 1e6:,.0f} MB"
+            )
+        self._spec, self._model = spec, model
+        self._copies = Copies(model, spec.threads, spec.memory)
+        self.threads, self.copies = self._copies.threads, self._copies.most
+        self._segment = None if spec.whole_documents else spec.segment
+        self.portability: Portability = model.portability
+
+    @property
+    def unverified(self) -> Route:
+        return self
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+        self._spec.check_symbols(symbols)
+        tokens, offsets = encode_runs(self._model, self._copies, symbols, bounds, self._segment)
+        starts = [first for first, _ in segments(bounds, self._segment or MOST_SYMBOLS)]
+        return Encoding(tokens=tokens, offsets=offsets, starts=np.array(starts, np.int64))
+
+    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
+        self._spec.check_tokens(tokens)
+        return decode_runs(self._model, self._copies, tokens, bounds, self._segment, most, self._spec.name)
+
+
 class Verified:
     """A route whose model is not portable: tokens are decoded before they are returned."""
 
     texts = None
     runs_model = True
 
-    def __init__(self, inner: Stepped, name: str) -> None:
+    def __init__(self, inner: Stepped | Bitwise, name: str) -> None:
         self._name = name
         self.unverified: Route = inner
         self.portability = inner.portability

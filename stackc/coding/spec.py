@@ -34,7 +34,9 @@ class LevelSpec:
             else None.
         load_predictor: returns the frozen model when it is first needed; None if there is no model.
         lanes: windows or segments coded side by side (speed only).
-        threads: threads of a level with a table of texts (speed only).
+        threads: threads of a level with a table of texts, or with a model that codes bit by bit (speed only).
+        memory: bytes that working copies of such a model may take; None: any number (speed only).
+        whole_documents: such a model codes a document in one run, not segment by segment.
         flags: what the coder can do: its configuration. By default the coder itself, if it has the flags too.
         coder_name: the coder in messages (`stackc.parts.blame.blame`); by default it is named after the level.
         windowing_name: the same for the windowing.
@@ -53,6 +55,8 @@ class LevelSpec:
     load_predictor: Callable[[], Predictor] | None = None
     lanes: int = 256
     threads: int = 1
+    memory: int | None = None
+    whole_documents: bool = False
     flags: CoderFlags = attrs.Factory(lambda self: self.coder, takes_self=True)
     coder_name: str = attrs.Factory(lambda self: f"{self.name}: its coder", takes_self=True)
     windowing_name: str = attrs.Factory(lambda self: f"{self.name}: its windowing", takes_self=True)
@@ -92,8 +96,18 @@ class LevelSpec:
     @property
     def restarts_with_window(self) -> bool:
         """Whether contexts restart inside segments; not if every segment is one window."""
-        one_window = self.windowing.bits is None and self.window.symbols >= self.segment and self.windowing.cuts is None
-        return self.windowing.restart == "window" and not one_window
+        return self.windowing.restart == "window" and not self.one_window
+
+    @property
+    def one_window(self) -> bool:
+        """Whether every segment is one window."""
+        windowing = self.windowing
+        return windowing.bits is None and self.window.symbols >= self.segment and windowing.cuts is None
+
+    @property
+    def codes_runs(self) -> bool:
+        """Whether a model that codes bit by bit is given whole segments: its bytes are then the level's tokens."""
+        return getattr(self.flags, "bitwise", False) and self.one_window and self.token_bits == 8
 
     @once
     def predictor(self) -> Predictor:

@@ -13,6 +13,7 @@ from stackc.api.errors import MissingPackageError, StackcError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.api.models import Cost, Predictor
 from stackc.api.windowings import Windowing
+from stackc.coding.bitwise_trial import try_bitwise
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import not_restored
@@ -65,9 +66,14 @@ def _try_model(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
     if any(field.default is attrs.NOTHING for field in fields):
         verdict.notes.append("cost not tried: its training settings have no defaults")
         return
-    cost = config.cost(256, settings_class() if settings_class else None)
+    settings = settings_class() if settings_class else None
+    cost = config.cost(256, settings)
     if not isinstance(cost, Cost):
         verdict.problems.append(f"cost(256, settings) is a {type(cost).__name__}, not a stackc.api.Cost")
+    if getattr(part.config, "bitwise", False):
+        verdict.problems += try_bitwise(made, settings)
+        verdict.notes.append("tried on a few hundred bytes: stackc.testing.BitwiseContract does more")
+        return
     verdict.notes.append("not trained, frozen or loaded: stackc.testing.ModelContract does that")
 
 

@@ -1,4 +1,4 @@
-"""What a coder can do besides its kind, asked in one place.
+"""What a coder or a loaded model can do besides its kind, asked in one place.
 
 By `hasattr` and not by `isinstance`: from Python 3.12 on, `isinstance` with a protocol does not see the methods that a
 part hands on by ``__getattr__``, and contract 1.0 promised that they are found.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeGuard
 
 from stackc.api.coders import DictionaryCoder, FittedCoder, Intervals, PieceCoder
+from stackc.api.models import BitwisePredictor
 
 
 def has_tables(coder: object) -> TypeGuard[FittedCoder]:
@@ -25,3 +26,7 @@ def cuts_pieces(coder: object) -> TypeGuard[PieceCoder]:
 
 def has_intervals(encoder: object) -> TypeGuard[Intervals]:
     return hasattr(encoder, "interval")
+
+
+def codes_bitwise(model: object) -> TypeGuard[BitwisePredictor]:
+    return hasattr(model, "encode_block") and hasattr(model, "decode_block")

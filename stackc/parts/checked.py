@@ -122,7 +122,8 @@ class GuardedPredictor:
             return
         known = symbols[:TRIED].astype(np.int64)
         alone = self._stepped(known, lanes=1, lane=0)
-        self._same(alone, self._stepped(known, lanes=3, lane=1), "among other lanes")
+        if (lanes := min(3, getattr(self, "max_lanes", 3))) > 1:
+            self._same(alone, self._stepped(known, lanes=lanes, lane=1), "among other lanes")
         if hasattr(self._inner, "score"):
             scored = [rows.copy() for rows in self._score(symbols[:TRIED])]
             self._same(alone, np.concatenate([alone[:0], *scored]), "by scoring")

@@ -2,7 +2,8 @@
 
 The templates are next to this file: ``pyproject.toml.txt`` and ``README.md.txt`` for every kind, and in a folder a
 kind the module (``part.py.txt``), its tests (``test_part.py.txt``) and the lines of a recipe that use it
-(``recipe.toml.txt``). In them ``${name}`` is the package, ``${module}`` its module, ``${part}`` what recipes call the
+(``recipe.toml.txt``). A model that codes bit by bit has a folder of its own, ``bitwise``, and a second module
+(``loops.py.txt``). In them ``${name}`` is the package, ``${module}`` its module, ``${part}`` what recipes call the
 part, ``${api}`` the contract that it was made for, ``${version}`` the stackc that wrote it.
 """
 
@@ -46,9 +47,10 @@ def name_problem(name: str, kind: str, found: Registry) -> str | None:
     return None
 
 
-def files(name: str, kind: str) -> dict[str, str]:
+def files(name: str, kind: str, bitwise: bool = False) -> dict[str, str]:
     """The package's files: path inside its folder -> content."""
     module = name.replace("-", "_")
+    folder = "bitwise" if bitwise else kind
     values = {
         "name": name,
         "module": module,
@@ -57,23 +59,27 @@ def files(name: str, kind: str) -> dict[str, str]:
         "hook": HOOKS[kind],
         "api": repr(CONTRACT),
         "version": metadata.version("stackc"),
+        "included": f'"{module}.py", "{module}_loops.py"' if bitwise else f'"{module}.py"',
     }
-    values["recipe"] = _fill(f"{kind}/recipe.toml.txt", values).strip()
+    values["recipe"] = _fill(f"{folder}/recipe.toml.txt", values).strip()
+    loops = {f"{module}_loops.py": _fill("bitwise/loops.py.txt", values)} if bitwise else {}
     return {
         "pyproject.toml": _fill("pyproject.toml.txt", values),
         "README.md": _fill("README.md.txt", values),
-        f"{module}.py": _fill(f"{kind}/part.py.txt", values),
-        f"tests/test_{module}.py": _fill(f"{kind}/test_part.py.txt", values),
+        f"{module}.py": _fill(f"{folder}/part.py.txt", values),
+        f"tests/test_{module}.py": _fill(f"{folder}/test_part.py.txt", values),
+        **loops,
     }
 
 
-def write(name: str, kind: str, out: Path) -> Path:
+def write(name: str, kind: str, out: Path, bitwise: bool = False) -> Path:
     """Write the package into the new folder ``out/name``, all of it or nothing.
 
     Args:
         name: of the package; the part is called the same, without ``stackc-`` in front.
         kind: "coder", "windowing", "model" or "reader".
         out: the folder to put it in; created if missing.
+        bitwise: of the kind "model": one that codes bit by bit.
 
     Returns:
         The package's folder.
@@ -91,7 +97,7 @@ def write(name: str, kind: str, out: Path) -> Path:
         if not out.exists():
             out.mkdir(parents=True, exist_ok=True)
         with make_folder_atomically(folder) as partial:
-            for path, content in files(name, kind).items():
+            for path, content in files(name, kind, bitwise).items():
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)
                 (partial / path).write_text(content, encoding="utf-8")
     except (OSError, ArtifactError) as error:

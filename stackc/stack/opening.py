@@ -13,7 +13,8 @@ from stackc.api.models import Predictor
 from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
-from stackc.parts.abilities import has_tables
+from stackc.parts.abilities import codes_bitwise, has_tables
+from stackc.parts.bitwise import BitwiseRows, GuardedBitwise
 from stackc.parts.blame import blaming
 from stackc.parts.checked import GuardedPredictor
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -94,6 +95,7 @@ def level_spec(
         load_predictor=load_predictor if section.model is not None else None,
         lanes=lanes_for(section.alphabet, runtime),
         threads=runtime.threads,
+        memory=runtime.memory * 1_000_000,
         coder_name=section.coder.who,
         windowing_name=section.windowing.who,
     )
@@ -106,6 +108,8 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
     backend, who = section.model.make(), section.model.who
     with blaming(who, "load"):
         loaded = backend.load(folder / "frozen", section.alphabet, runtime.resolve())
+    if codes_bitwise(loaded):
+        loaded = BitwiseRows(GuardedBitwise(loaded, section.alphabet, who))
     return GuardedPredictor(loaded, section.alphabet, who)
 
 

@@ -136,6 +136,9 @@ class Stack:
                 token_bits=8,
                 load_predictor=lambda: self.top,
                 lanes=lanes_for(self.recipe.top.alphabet, self.runtime),
+                threads=self.runtime.threads,
+                memory=self.runtime.memory * 1_000_000,
+                whole_documents=True,
             )
         )
         return BlockCodec(self.levels, top)

@@ -24,10 +24,10 @@ from stackc.api.errors import ContainerError, StackcError
 from stackc.api.files import Inherited, is_special, temporary
 from stackc.api.streams import binary_input, read_some
 from stackc.archive.decoder import check_blocks, decompress_blocks, decompress_range
-from stackc.archive.format import BLOCK_HEADER_SIZE, FORMAT, Report
+from stackc.archive.format import BLOCK_HEADER_SIZE, Report
 from stackc.archive.reader import Index
 from stackc.archive.salvage import Salvaged, salvage
-from stackc.archive.writer import BLOCK_SIZE, Written
+from stackc.archive.writer import Written
 from stackc.stack.finding import Warn, find_stack, open_codec, warned
 from stackc.stack.outputs import check_target, open_output, output_path
 from stackc.stack.stack import Stack
@@ -44,7 +44,7 @@ def compress(
     out: str | Path | None = None,
     *,
     stack: str | Path | Stack,
-    block_size: int = 1 << 16,
+    block_size: int | None = None,
     verify: bool = True,
     force: bool = False,
 ) -> Path:
@@ -54,7 +54,8 @@ def compress(
         source: any file; it is kept.
         out: the `.stk` file; None: next to the source.
         stack: a stack or its folder.
-        block_size: source bytes in a block, 1 .. 2^20.
+        block_size: source bytes in a block, 1 .. 2^20, or 2^26 if the top model codes bit by bit; None: 2^16, or 2^22
+            with such a model.
         verify: decode the output and compare, before it is kept.
         force: overwrite.
 
@@ -127,7 +128,7 @@ def compress_file(
     *,
     force: bool = False,
     verify: bool = True,
-    block_size: int = BLOCK_SIZE,
+    block_size: int | None = None,
     report: Report = quiet,
 ) -> Written:
     """Compress one file.
@@ -242,7 +243,7 @@ def describe_file(path: Path) -> dict[str, Any]:
         except StackcError:
             stack = None
         return {
-            "format": FORMAT,
+            "format": header.format,
             "size": trailer.size,
             "written": source.seek(0, os.SEEK_END),
             "sha256": trailer.sha256.hex(),

@@ -22,11 +22,12 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"stackc.testing.{kind}"
-        for kind in ("coders", "dictionaries", "models", "piececoders", "plugins", "readers", "windowings")
+        for kind in ("bitwise", "coders", "dictionaries", "models", "piececoders", "plugins", "readers", "windowings")
     )
 )
 
-from stackc.testing.coders import CoderContract  # noqa: E402 - after the line above
+from stackc.testing.bitwise import BitwiseContract  # noqa: E402 - after the line above
+from stackc.testing.coders import CoderContract  # noqa: E402
 from stackc.testing.dictionaries import DictionaryCoderContract  # noqa: E402
 from stackc.testing.models import ModelContract  # noqa: E402
 from stackc.testing.piececoders import PieceCoderContract  # noqa: E402
@@ -35,6 +36,6 @@ from stackc.testing.readers import ReaderContract  # noqa: E402
 from stackc.testing.windowings import WindowingContract  # noqa: E402
 
 __all__ = [
-    "CoderContract", "DictionaryCoderContract", "ModelContract", "PieceCoderContract", "PluginContract",
-    "ReaderContract", "WindowingContract",
+    "BitwiseContract", "CoderContract", "DictionaryCoderContract", "ModelContract", "PieceCoderContract",
+    "PluginContract", "ReaderContract", "WindowingContract",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ import pytest
 from fresh import Environment
 from stackc.api import hooks as hookspecs
 from stackc.parts.registry import HOOKS
-from stackc.scaffold import write
+from stackc.scaffold import files, write
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "how-to" / "write-a-plugin.md").read_text()
@@ -25,6 +25,7 @@ SHOWN = re.findall(r"<!-- signatures: ([\w.]+) -->\n```python\n(.*?)^```$", PAGE
 PROTOCOLS = {
     "Coder", "CoderFlags", "WindowEncoder", "WindowDecoder", "BitSource", "LaneCoder", "LaneEncoder", "LaneDecoder",
     "DictionaryCoder", "PieceCoder", "FittedCoder", "Intervals", "ModelBackend", "Predictor", "Reader",
+    "BitwisePredictor",
 }  # fmt: skip
 
 
@@ -88,6 +89,14 @@ def test_every_hook_and_every_part_has_its_signature_there() -> None:
     assert set(signatures(shown["stackc.api.hooks"])) == set(HOOKS.values())
     assert {path.rpartition(".")[2] for path in shown} == PROTOCOLS | {"hooks"}
     assert isinstance(hookspecs, types.ModuleType)
+
+
+def test_the_loop_of_a_bitwise_model_is_the_scaffold_s() -> None:
+    shown = fragments("my_bits_loops.py")
+    assert shown
+    assert all(block in files("my-bits", "model", bitwise=True)["my_bits_loops.py"] for block in shown)
+    assert "--kind model --bitwise" in PAGE
+    assert "BitwiseContract" in PAGE
 
 
 @pytest.mark.parametrize("kind", list(HOOKS))

@@ -56,10 +56,59 @@ def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path) -> None:
     assert "M1" in environment.run(tmp_path, "stackc", "inspect", "built")
 
 
-@pytest.mark.parametrize("kind", list(HOOKS))
-def test_what_is_written_keeps_its_format_with_a_name_of_any_length(kind: str) -> None:
+BITWISE = """\
+[stack]
+name = "bits"
+
+[corpus]
+reader = "text"
+train = "*.txt"
+test = "*.txt"
+
+[[level]]
+name = "M1"
+  [level.model]
+  backend = "my-bits"
+  [level.windowing]
+  kind = "whole"
+  [level.coder]
+  kind = "arithmetic"
+  [level.tokens]
+  bits = 8
+
+[top]
+name = "M2"
+  [top.model]
+  backend = "my-bits"
+"""
+
+
+def test_a_model_that_codes_bit_by_bit_works_in_a_fresh_environment(tmp_path: Path) -> None:
+    """It passes its tests and the check, builds as a level and on top, and codes a file in another process."""
+    folder = write("my-bits", "model", tmp_path / "new", bitwise=True)
+    environment = Environment(tmp_path / "venv")
+    environment.install(folder)
+    assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
+    assert environment.run(tmp_path, "stackc", "plugins", "check", "my-bits").startswith("ok")
+    text = "".join(f"{i} bottles of beer on the wall, {i % 7}\n" for i in range(300))
+    (tmp_path / "some.txt").write_text(text)
+    (tmp_path / "recipe.toml").write_text(BITWISE)
+    environment.run(tmp_path, "stackc", "build", "recipe.toml", "--out", "built")
+    environment.run(tmp_path, "stackc", "compress", "some.txt", "--stack", "built")
+    assert (tmp_path / "some.txt.stk").stat().st_size < len(text) / 3
+    environment.run(tmp_path, "stackc", "decompress", "some.txt.stk", "--stack", "built", "-o", "back.txt")
+    assert (tmp_path / "back.txt").read_text() == text
+
+
+def test_only_models_code_bit_by_bit(tmp_path: Path) -> None:
+    code, _, said = new("my-bits", "--kind", "coder", "--bitwise", "--out", str(tmp_path))
+    assert (code, "--bitwise goes with --kind model" in said) == (2, True)
+
+
+@pytest.mark.parametrize(("kind", "bitwise"), [*((kind, False) for kind in HOOKS), ("model", True)])
+def test_what_is_written_keeps_its_format_with_a_name_of_any_length(kind: str, bitwise: bool) -> None:
     assert name_problem(LONGEST, kind, Registry([])) is None
-    for path, content in files(LONGEST, kind).items():
+    for path, content in files(LONGEST, kind, bitwise).items():
         assert "${" not in content
         assert content.endswith("\n")
         if path.endswith(".py"):

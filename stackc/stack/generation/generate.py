@@ -10,6 +10,7 @@ from stackc.api.errors import CodingError, StackcError
 from stackc.api.models import Predictor
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
+from stackc.coding.routes import Bitwise
 from stackc.stack.generation.constraint import Constraint, Cursor, PiecesOf, TokensOf, exactly
 
 
@@ -36,7 +37,7 @@ def generate(
 
     Raises:
         StackcError: a negative temperature or number of tokens.
-        CodingError: a level whose coder does not decode arbitrary tokens.
+        CodingError: a level whose coder does not decode arbitrary tokens, or whose model codes whole segments.
     """
     if not temperature >= 0 or tokens < 0:
         raise StackcError(f"temperature {temperature} and {tokens} tokens: both must be 0 or more")
@@ -44,6 +45,10 @@ def generate(
         if not level.total:
             raise CodingError(
                 f"{level.name}: its coder decodes only tokens that it encoded, so nothing can be generated through it"
+            )
+        if isinstance(level.route.unverified, Bitwise):
+            raise CodingError(
+                f"{level.name}: its model codes whole segments bit by bit, so nothing can be generated through it"
             )
     written, constraint = prompt_tokens(levels, prompt)
     rng = np.random.default_rng(seed)
