@@ -1,0 +1,103 @@
+"""The model backend ``mixing``: a state primed by reading the training text, and the predictor that codes from it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from stackc.api import Device, Portability, Symbols, TrainingTask, Uint8, Uint16
+from stackc_mixing.config import Mixing, MixingTraining
+from stackc_mixing.kernels import AT, DECODE, ENCODE, LEARN, SEEN_BITS, index, run, tree
+from stackc_mixing.state import FILE, LARGE, Primed, Tables, Working, depth_of, shapes, symbols_dtype
+
+CHUNK = 1 << 20
+"""Symbols that are learned between two reports."""
+
+NO_PAYLOAD = np.zeros(0, np.uint8)
+
+
+class MixingBackend:
+    """A `stackc.api.ModelBackend`. Trained and frozen are the same integers."""
+
+    def __init__(self, config: Mixing) -> None:
+        self.config = config
+
+    def train(self, task: TrainingTask) -> None:
+        """Read the training text once; a killed training starts again, a finished one is left as it is."""
+        if (task.folder / FILE).exists():
+            return
+        settings: MixingTraining = task.settings
+        begin = max(0, len(task.train.symbols) - settings.sample)
+        symbols = np.array(task.train.symbols[begin:], symbols_dtype(task.alphabet))
+        prime(self.config, symbols, task.alphabet, task.progress.update).save(task.folder)
+
+    def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
+        for name in (*(f"{large}.bin" for large in LARGE), FILE):
+            shutil.copyfile(trained / name, folder / name)
+
+    def load(self, folder: Path, alphabet: int, device: Device) -> MixingPredictor:
+        return MixingPredictor(self.config, Primed.load(folder, self.config, alphabet), alphabet)
+
+
+def prime(
+    config: Mixing, symbols: Symbols, alphabet: int, report: Callable[[int, int], None] = lambda done, total: None
+) -> Primed:
+    """The state after reading a text.
+
+    Args:
+        symbols: of `symbols_dtype`, writable.
+        report: called with (symbols read, symbols) now and then.
+    """
+    depth = depth_of(alphabet)
+    nothing = Primed(tables=Tables.fresh(config, depth).arrays(), window=symbols[:0].copy(), seen=0)
+    working = Working(nothing, config, depth)
+    for begin in range(0, len(symbols), CHUNK):
+        end = min(begin + CHUNK, len(symbols))
+        run(*working.arguments(symbols), end, depth, LEARN, NO_PAYLOAD, 0)
+        report(end, len(symbols))
+    window = symbols[max(0, len(symbols) - config.window) :].copy()
+    places = working.tables["places"]
+    places[:] = 0  # of the whole text, of which only the window is kept
+    index(window, places)
+    return Primed(tables={**working.tables}, window=window, seen=int(working.memory[SEEN_BITS]))
+
+
+class MixingPredictor:
+    """A `stackc.api.BitwisePredictor`."""
+
+    portability: Portability = "portable"
+
+    def __init__(self, config: Mixing, primed: Primed, alphabet: int) -> None:
+        self.alphabet, self._config, self._primed, self._depth = alphabet, config, primed, depth_of(alphabet)
+        sizes = shapes(config, self._depth).values()
+        self.parameters = sum(size for _, size in sizes)
+        self.state_bytes = sum(size * kind.itemsize for kind, size in sizes)
+
+    def begin(self) -> Working:
+        return Working(self._primed, self._config, self._depth)
+
+    def encode_block(self, state: Working, symbols: Symbols, out: Uint8) -> int:
+        state.restore()
+        return int(run(*state.arguments(symbols), len(symbols), self._depth, ENCODE, out, len(out)))
+
+    def decode_block(self, state: Working, payload: Uint8, symbols: Symbols) -> None:
+        state.restore()
+        run(*state.arguments(symbols), len(symbols), self._depth, DECODE, payload, len(payload))
+
+    def restart(self, state: Working) -> None:
+        state.restore()
+
+    def tree(self, state: Working, out: Uint16) -> None:
+        tree(*state.arguments(state.symbols), self._depth, out)
+
+    def advance(self, state: Working, symbol: int) -> None:
+        at = int(state.memory[AT])
+        if at >= len(state.symbols):
+            longer = np.zeros(max(1024, 2 * at), state.primed.window.dtype)
+            longer[:at] = state.symbols[:at]
+            state.symbols = longer
+        state.symbols[at] = symbol
+        run(*state.arguments(state.symbols), at + 1, self._depth, LEARN, NO_PAYLOAD, 0)

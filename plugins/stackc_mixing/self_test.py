@@ -1,0 +1,48 @@
+"""Payloads that must never change: the model on this machine, compared with them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from stackc.api import StackcError
+from stackc_mixing.backend import MixingPredictor, prime
+from stackc_mixing.config import Mixing
+
+_CONFIG = Mixing(size=10, rich=8, window=64)
+
+_GOLDEN = {256: (0, ""), 1000: (0, "")}
+"""By alphabet: bytes of the payload of `text`, and the beginning of its SHA-256."""
+
+
+def text(alphabet: int) -> np.ndarray:  # type: ignore[type-arg]
+    """A text with repetition, lines and noise, made by a recurrence: uint8 or uint16[3000]."""
+    state, made = 1, []
+    for i in range(3000):
+        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+        made.append(10 if i % 61 == 60 else 97 + (state >> 16) % 3 + i % 7 if i % 500 < 400 else (state >> 12) % alphabet)
+    return np.array(made, np.uint8 if alphabet <= 256 else np.uint16)
+
+
+def payload(alphabet: int) -> bytes:
+    """The second half of `text`, coded by a model that has read the first."""
+    symbols = text(alphabet)
+    predictor = MixingPredictor(_CONFIG, prime(_CONFIG, symbols[:1500].copy(), alphabet), alphabet)
+    state, out = predictor.begin(), np.zeros(4096, np.uint8)
+    size = predictor.encode_block(state, symbols[1500:].copy(), out)
+    back = np.zeros(1500, symbols.dtype)
+    predictor.decode_block(state, out[:size].copy(), back)
+    if not np.array_equal(back, symbols[1500:]):
+        raise StackcError("mixing: a text did not decode to itself; please report this")
+    return out[:size].tobytes()
+
+
+def examine() -> str:
+    """Raises `StackcError` if a payload differs."""
+    for alphabet, golden in _GOLDEN.items():
+        made = payload(alphabet)
+        found = (len(made), hashlib.sha256(made).hexdigest()[:16])
+        if found != golden:
+            raise StackcError(f"mixing, alphabet {alphabet}: payload {found} instead of {golden}; please report this")
+    return "golden payloads of bytes and of tokens are right"
