@@ -368,7 +368,7 @@ def refined(apm_1: Row, apm_2: Row, row_1: Int, row_2: Int, stretched: Int) -> A
 
 @inlined
 def correct(x: Row, weights: Row, begin: Int, answer: Int, target: Int, rate: Int) -> None:
-    """Move a set of weights along the error of its own answer; nothing if that is tiny, which also compresses better."""
+    """Move a set of weights along the error of its own answer; nothing if that is tiny."""
     error = target - i64(SQUASH[u64(answer + SPAN)])
     step = i32((error * rate) >> i64(8))
     if abs(error) > SURE:
