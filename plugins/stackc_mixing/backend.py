@@ -11,7 +11,7 @@ import numpy as np
 from stackc.api import Device, Portability, Symbols, TrainingTask, Uint8, Uint16
 from stackc_mixing.config import Mixing, MixingTraining
 from stackc_mixing.kernels import AT, DECODE, ENCODE, LEARN, SEEN_BITS, index, run, tree
-from stackc_mixing.state import FILE, LARGE, Primed, Tables, Working, depth_of, shapes, symbols_dtype
+from stackc_mixing.state import FILE, Primed, Working, depth_of, shapes, symbols_dtype
 
 CHUNK = 1 << 20
 """Symbols that are learned between two reports."""
@@ -35,8 +35,8 @@ class MixingBackend:
         prime(self.config, symbols, task.alphabet, task.progress.update).save(task.folder)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
-        for name in (*(f"{large}.bin" for large in LARGE), FILE):
-            shutil.copyfile(trained / name, folder / name)
+        for path in trained.iterdir():
+            shutil.copyfile(path, folder / path.name)
 
     def load(self, folder: Path, alphabet: int, device: Device) -> MixingPredictor:
         return MixingPredictor(self.config, Primed.load(folder, self.config, alphabet), alphabet)
@@ -52,7 +52,9 @@ def prime(
         report: called with (symbols read, symbols) now and then.
     """
     depth = depth_of(alphabet)
-    nothing = Primed(tables=Tables.fresh(config, depth).arrays(), window=symbols[:0].copy(), seen=0)
+    nothing = Primed.nothing(config, alphabet)
+    if not len(symbols):
+        return nothing
     working = Working(nothing, config, depth)
     for begin in range(0, len(symbols), CHUNK):
         end = min(begin + CHUNK, len(symbols))

@@ -21,7 +21,9 @@ def text(alphabet: int) -> np.ndarray:  # type: ignore[type-arg]
     state, made = 1, []
     for i in range(3000):
         state = (state * 1103515245 + 12345) & 0x7FFFFFFF
-        made.append(10 if i % 61 == 60 else 97 + (state >> 16) % 3 + i % 7 if i % 500 < 400 else (state >> 12) % alphabet)
+        made.append(
+            10 if i % 61 == 60 else 97 + (state >> 16) % 3 + i % 7 if i % 500 < 400 else (state >> 12) % alphabet
+        )
     return np.array(made, np.uint8 if alphabet <= 256 else np.uint16)
 
 

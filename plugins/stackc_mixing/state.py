@@ -12,7 +12,17 @@ import numpy.typing as npt
 from stackc.api import ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
 from stackc_mixing.config import Mixing
 from stackc_mixing.kernels import (
-    CONTEXTS, FRESH_CELL, INPUTS, LENGTHS, MEMORY, POINTS, ROWS_1, ROWS_2, SEEN_BITS, SETS, SLOT,
+    CONTEXTS,
+    FRESH_CELL,
+    INPUTS,
+    LENGTHS,
+    MEMORY,
+    POINTS,
+    ROWS_1,
+    ROWS_2,
+    SEEN_BITS,
+    SETS,
+    SLOT,
 )  # fmt: skip
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH
 
@@ -31,62 +41,52 @@ FILE = "mixing.safetensors"
 Array = npt.NDArray[Any]
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Tables:
-    """All that the model learns, in the order in which the kernels take it; see there for the formats.
+# --------------------------------------------------------------------------------------------------
+# The tables, in the order in which the kernels take them; see there for the formats
+#
+#   rich             uint32[16 (r + 1)]      r slots and an empty one
+#   lean             uint8[16 (l + 1)]       likewise
+#   maps             uint32[CONTEXTS * 256]
+#   weights          int32[SETS * INPUTS]
+#   second           int32[256 * 4]
+#   apm_1, apm_2     uint16[rows * POINTS]
+#   zero             uint32[2^k]             k decisions a symbol
+#   hits             uint32[2 * LENGTHS]
+#   places           int32[p]                where what followed a hash stands; 0: nowhere
 
-    Attributes:
-        rich: uint32[16 (r + 1)], r slots and an empty one.
-        lean: uint8[16 (l + 1)], likewise.
-        maps: uint32[CONTEXTS * 256].
-        weights: int32[SETS * INPUTS].
-        second: int32[256 * 4].
-        apm_1, apm_2: uint16[rows * POINTS].
-        zero: uint32[2^k].
-        hits: uint32[2 * LENGTHS].
-        places: int32[p], where what followed a hash stands; 0: nowhere.
-    """
 
-    rich: Array
-    lean: Array
-    maps: Array
-    weights: Array
-    second: Array
-    apm_1: Array
-    apm_2: Array
-    zero: Array
-    hits: Array
-    places: Array
+def shapes(config: Mixing, depth: int) -> dict[str, tuple[np.dtype[Any], int]]:
+    """The type and the length of every table."""
+    return {
+        "rich": (np.dtype(np.uint32), SLOT * (config.rich_slots + 1)),
+        "lean": (np.dtype(np.uint8), SLOT * (config.lean_slots + 1)),
+        **{name: (table.dtype, len(table)) for name, table in small_tables(config, depth).items()},
+    }
 
-    @classmethod
-    def fresh(cls, config: Mixing, depth: int) -> Tables:
-        """What the model is before it has read anything, at `depth` decisions a symbol."""
-        rich = aligned(SLOT * (config.rich_slots + 1), np.uint32)
-        rich[:] = FRESH_CELL
-        rich[::SLOT] = 0
-        lean = aligned(SLOT * (config.lean_slots + 1), np.uint8)
-        lean[:] = 0
-        row = SQUASH[np.minimum(np.arange(POINTS) * (2 * SPAN + 1) // (POINTS - 1), 2 * SPAN)].astype(np.uint16)
-        hits = np.zeros((LENGTHS, 2), np.uint32)
-        # A match that is m symbols long fails in one case of m + 3.
-        hits[:, 0] = (1 << 22) // (np.arange(LENGTHS) + 3)
-        hits[:, 1] = 0x3FFFFF - hits[:, 0]
-        return cls(
-            rich=rich,
-            lean=lean,
-            maps=np.tile(HISTORIES.start << np.uint32(10), CONTEXTS),
-            weights=np.full(SETS * INPUTS, FIRST_WEIGHT, np.int32),
-            second=np.tile(np.array([21845, 21845, 21845, 0], np.int32), 256),
-            apm_1=copied(np.tile(row, ROWS_1)),
-            apm_2=copied(np.tile(row, ROWS_2)),
-            zero=np.full(1 << depth, FRESH_CELL, np.uint32),
-            hits=hits.reshape(-1) << np.uint32(10),
-            places=np.zeros(config.places, np.int32),
-        )
 
-    def arrays(self) -> dict[str, Array]:
-        """By name, in the order of the kernels."""
-        return attrs.asdict(self, recurse=False)
+def small_tables(config: Mixing, depth: int) -> dict[str, Array]:
+    """All tables but the large ones, before anything was read."""
+    row = SQUASH[np.minimum(np.arange(POINTS) * (2 * SPAN + 1) // (POINTS - 1), 2 * SPAN)].astype(np.uint16)
+    hits = np.zeros((LENGTHS, 2), np.uint32)
+    # A match that is m symbols long fails in one case of m + 3.
+    hits[:, 0] = (1 << 22) // (np.arange(LENGTHS) + 3)
+    hits[:, 1] = 0x3FFFFF - hits[:, 0]
+    return {
+        "maps": np.tile(HISTORIES.start << np.uint32(10), CONTEXTS),
+        "weights": np.full(SETS * INPUTS, FIRST_WEIGHT, np.int32),
+        "second": np.tile(np.array([21845, 21845, 21845, 0], np.int32), 256),
+        "apm_1": np.tile(row, ROWS_1),
+        "apm_2": np.tile(row, ROWS_2),
+        "zero": np.full(1 << depth, FRESH_CELL, np.uint32),
+        "hits": hits.reshape(-1) << np.uint32(10),
+        "places": np.zeros(config.places, np.int32),
+    }
+
+
+def empty_slots(name: str, table: Array) -> None:
+    """Fill a large table with slots that have seen nothing."""
+    table[:] = FRESH_CELL if name == "rich" else 0
+    table[::SLOT] = 0
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -94,44 +94,58 @@ class Primed:
     """A primed state, shared by all working copies and never changed.
 
     Attributes:
-        tables: what the model knows, by name; those with a file are read into each working copy, and again for each
-            run: memory holds them once a working copy, not once more.
+        tables: what the model knows, by name. A large table is the file that it is read from, into each working copy
+            and again for each run: memory holds it once a working copy, not once more. None: empty slots.
         window: uint8 or uint16[w], the end of the training text.
         seen: bits that it has learned from.
     """
 
-    tables: dict[str, Array | Path]
+    tables: dict[str, Array | Path | None]
     window: Symbols
     seen: int
 
+    @classmethod
+    def nothing(cls, config: Mixing, alphabet: int) -> Primed:
+        """The state before anything was read."""
+        small = small_tables(config, depth_of(alphabet))
+        large: dict[str, Array | Path | None] = dict.fromkeys(LARGE)
+        return cls(tables=large | small, window=np.zeros(0, symbols_dtype(alphabet)), seen=0)
+
     def save(self, folder: Path) -> None:
-        """Write a state whose tables are in memory."""
-        small = {name: table for name, table in self.tables.items() if name not in LARGE}
-        more = {"window": self.window, "seen": np.array([self.seen], np.int64)}
-        for name in LARGE:
-            with write_atomically(folder / f"{name}.bin") as file:
-                file.write(memoryview(self.tables[name]).cast("B"))  # type: ignore[arg-type]
-        write_tensors(folder / FILE, small | more)  # type: ignore[arg-type]  # the last: it says that all are there
+        """Write a state whose tables are in memory. One that has read nothing has no tables: a few hundred bytes."""
+        tensors: dict[str, Array] = {"window": self.window, "seen": np.array([self.seen], np.int64)}
+        for name, table in self.tables.items():
+            if name not in LARGE and self.seen:
+                assert isinstance(table, np.ndarray)
+                tensors[name] = table
+            elif isinstance(table, np.ndarray) and self.seen:
+                with write_atomically(folder / f"{name}.bin") as file:
+                    file.write(memoryview(table).cast("B"))
+        write_tensors(folder / FILE, tensors)  # last: it says that all are there
 
     @classmethod
     def load(cls, folder: Path, config: Mixing, alphabet: int) -> Primed:
         """Open a state. Raises `ArtifactError` where a table's type or size is not that of the configuration."""
         path = folder / FILE
         tensors = read_tensors(path)
-        wanted = shapes(config, depth_of(alphabet))
-        for name, (kind, size) in wanted.items():
+        window, seen = tensors.get("window"), tensors.get("seen")
+        if window is None or window.dtype != symbols_dtype(alphabet) or window.ndim != 1 or len(window) > config.window:
+            raise ArtifactError(
+                f"{path}: window is not a text of at most {config.window:,} symbols; build the stack again"
+            )
+        if seen is None or seen.dtype != np.int64 or seen.shape != (1,) or not 0 <= int(seen[0]) < 1 << 62:
+            raise ArtifactError(f"{path}: seen is not a number of bits; build the stack again")
+        if not seen[0]:
+            return cls.nothing(config, alphabet)
+        tables: dict[str, Array | Path | None] = {}
+        for name, (kind, size) in shapes(config, depth_of(alphabet)).items():
             if name in LARGE:
-                _check_file(folder / f"{name}.bin", kind.itemsize * size)
+                tables[name] = _file(folder / f"{name}.bin", kind.itemsize * size)
                 continue
             table = tensors.get(name)
             if table is None or table.dtype != kind or table.shape != (size,):
                 raise ArtifactError(f"{path}: {name} is not {kind}[{size:,}]; build the stack again")
-        window, seen = tensors.get("window"), tensors.get("seen")
-        if window is None or window.dtype != symbols_dtype(alphabet) or window.ndim != 1 or len(window) > config.window:
-            raise ArtifactError(f"{path}: window is not a text of at most {config.window:,} symbols; build it again")
-        if seen is None or seen.dtype != np.int64 or seen.shape != (1,) or not 0 <= int(seen[0]) < 1 << 62:
-            raise ArtifactError(f"{path}: seen is not a number of bits; build the stack again")
-        tables = {name: folder / f"{name}.bin" if name in LARGE else tensors[name] for name in wanted}
+            tables[name] = table
         return cls(tables=tables, window=np.array(window), seen=int(seen[0]))
 
 
@@ -154,7 +168,9 @@ class Working:
         if self._changed:
             for name, table in self.tables.items():
                 primed = self.primed.tables[name]
-                if isinstance(primed, Path):
+                if primed is None:
+                    empty_slots(name, table)
+                elif isinstance(primed, Path):
                     _read(primed, table)
                 else:
                     np.copyto(table, primed)
@@ -177,17 +193,6 @@ def symbols_dtype(alphabet: int) -> npt.DTypeLike:
     return np.uint8 if alphabet <= 256 else np.uint16
 
 
-def shapes(config: Mixing, depth: int) -> dict[str, tuple[np.dtype[Any], int]]:
-    """The type and the length of every table."""
-    made = Tables.fresh(attrs.evolve(config, size=10, rich=8), depth).arrays()
-    sizes = {name: (table.dtype, len(table)) for name, table in made.items()}
-    return sizes | {
-        "rich": (np.dtype(np.uint32), SLOT * (config.rich_slots + 1)),
-        "lean": (np.dtype(np.uint8), SLOT * (config.lean_slots + 1)),
-        "places": (np.dtype(np.int32), config.places),
-    }
-
-
 def aligned(size: int, kind: npt.DTypeLike) -> Array:
     """An array that begins with a line of the cache."""
     width = np.dtype(kind).itemsize
@@ -196,19 +201,15 @@ def aligned(size: int, kind: npt.DTypeLike) -> Array:
     return memory[begin : begin + size * width].view(kind)
 
 
-def copied(array: Array) -> Array:
-    made = aligned(len(array), array.dtype)
-    np.copyto(made, array)
-    return made
-
-
-def _check_file(path: Path, size: int) -> None:
+def _file(path: Path, size: int) -> Path:
+    """The file itself, if it has that size."""
     try:
         found = path.stat().st_size
     except OSError as error:
         raise ArtifactError(f"{path}: cannot read ({error.strerror or error}); build the stack again") from error
     if found != size:
         raise ArtifactError(f"{path}: has {found:,} bytes instead of {size:,}; build the stack again")
+    return path
 
 
 def _read(path: Path, table: Array) -> None:
