@@ -16,7 +16,11 @@ from stackc.cli.progress import bar, size_of
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@options.path("--stack", required=True, help="The stack's folder.")
+@click.option(
+    "--stack",
+    type=options.STACK,
+    help="The stack's folder.  [default: general-1, which is built in: it learns from each file alone]",
+)
 @click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
 @options.number(
     "--block-size", 1, 1 << 26,
@@ -28,17 +32,21 @@ from stackc.cli.progress import bar, size_of
 @options.flag("--no-verify", help="Do not decode and compare the blocks that were written. Faster.")
 @options.quiet
 def command(
-    files: Files, stack: Path, output: str | None, block_size: int | None, force: bool, no_verify: bool, quiet: bool
+    files: Files, stack: Path | None, output: str | None, block_size: int | None, force: bool, no_verify: bool, quiet: bool
 ) -> None:
-    """Compress each FILE (- for standard input) with a stack. Any bytes are valid; FILE is kept.
+    """Compress each FILE (- for standard input). Any bytes are valid; FILE is kept.
+
+    With a stack that was trained on text of the same kind, files become smallest.
 
     Every block is decoded and compared with its source. A block that does not match is stored uncompressed, and the
     exit code is then 1.
     """
+    from stackc.stack.finding import GENERAL, builtin
     from stackc.stack.stack import Stack
     from stackc.stack.stk_files import compress_file, compressed_name
 
-    opened = Stack(stack)
+    opened = Stack(stack or builtin(GENERAL) or GENERAL)
+    used = "" if stack else f", with the built-in stack {GENERAL}"
 
     def work(file: str, path: Path | None, out: Path | None) -> int:
         with bar(file, size_of(path), quiet) as report:
@@ -47,7 +55,7 @@ def command(
             )
         if not quiet:
             stored = f"; {made.raw:,} of {amount(made.blocks, 'block')} stored uncompressed" if made.raw else ""
-            say(f"{out or OUTPUT}: {compressed_size(made.size, made.written)}{stored}")
+            say(f"{out or OUTPUT}: {compressed_size(made.size, made.written)}{stored}{used}")
         if made.failed:
             failed = f"{amount(made.failed, 'block')} did not decode to the source, stored uncompressed"
             warning(f"{file}: {failed}; please report this")

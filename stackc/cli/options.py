@@ -13,6 +13,18 @@ Decorator = Callable[[Any], Any]
 PATH = click.Path(path_type=Path)
 
 
+class _StackPath(click.Path):
+    """A stack's folder, or the name of a stack that ships with stackc: a folder of that name is meant by ./NAME."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from stackc.stack.finding import builtin
+
+        return (builtin(value) if isinstance(value, str) else None) or super().convert(value, param, ctx)
+
+
+STACK = _StackPath(path_type=Path)
+
+
 def flag(*names: str, help: str) -> Decorator:
     return click.option(*names, is_flag=True, help=help)
 
@@ -36,10 +48,12 @@ def engine(work: str) -> Decorator:
     return click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help=text)
 
 
-stack = click.argument("stack", type=PATH)
+stack = click.argument("stack", type=STACK)
 compressed_files = click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
-found_stack = path(
-    "--stack", help="The stack's folder.  [default: the one whose hash the file names, in STACKC_PATH or ./runs]"
+found_stack = click.option(
+    "--stack",
+    type=STACK,
+    help="The stack's folder.  [default: the one whose hash the file names, in STACKC_PATH, in ./runs or built in]",
 )
 force = flag("--force", help="Overwrite existing files.")
 force_bytes = flag("--force", help="Overwrite existing files; allow binary output to a terminal.")

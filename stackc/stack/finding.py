@@ -20,6 +20,18 @@ from stackc.stack.manifest import MANIFEST, manifest_alone, stack_sha256
 from stackc.stack.stack import PATH_VARIABLE, Stack
 
 
+_SHIPPED = Path(__file__).parent / "builtin"
+
+GENERAL = "general-1"
+"""The stack that ships with stackc, for compressing without one. Its bits never change: a better one gets a new name."""
+
+
+def builtin(name: str) -> Path | None:
+    """The folder of a stack that ships with stackc; None if there is none of this name."""
+    folder = _SHIPPED / name
+    return folder if name and "/" not in name and os.sep not in name and (folder / MANIFEST).is_file() else None
+
+
 def places() -> list[Path]:
     """Folders that are stacks or hold stacks: the folders of STACKC_PATH, then ``runs`` in the current folder."""
     named = os.environ.get(PATH_VARIABLE, "").split(os.pathsep)
@@ -48,7 +60,7 @@ def stacks(folders: list[Path], problems: list[str]) -> Iterator[Path]:
 
 
 def copies(header: Header) -> Iterator[Path]:
-    """The stacks of the header's hash in STACKC_PATH and ./runs, in this order.
+    """The stacks of the header's hash in STACKC_PATH, in ./runs and among those that ship, in this order.
 
     Raises:
         ContainerError: at the end, if there was none. Names the folders that could not be read.
@@ -66,6 +78,10 @@ def copies(header: Header) -> Iterator[Path]:
         if right:
             found = True
             yield folder
+    shipped = (folder for folder in stacks([_SHIPPED], []) if stack_sha256(manifest_alone(folder)) == wanted)
+    for folder in shipped:
+        found = True
+        yield folder
     if not found:
         seen = f" ({'; '.join(problems)})" if problems else ""
         raise ContainerError(
