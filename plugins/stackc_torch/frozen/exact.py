@@ -87,6 +87,9 @@ class OnDevice:
         """The rows of x by a norm, as operands."""
         return norm(x, int(self.frozen.norms[number]))
 
+    def step_few(self, memory: Any, symbols: Array, positions: Array, answer: Frequencies) -> None:
+        raise NotImplementedError
+
     def answer(self, memory: Any, y: Tensor, out: Frequencies) -> None:
         alphabet = self.frozen.alphabet
         logits = rshift(product(y, self.w["head"]), self.w["head_shift"])

@@ -31,7 +31,7 @@ class Recurrent:
 
     @property
     def positions(self) -> int:
-        return max(PASS, PASS_ELEMENTS // (3 * self.frozen.units))
+        return max(PASS, PASS_ELEMENTS // int(3 * self.frozen.units))
 
     def embedded(self, inputs: Array) -> Any:
         """The stream x[n, d] of symbols."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -57,10 +56,10 @@ class CpuArithmetic(OnCpu, Recurrent):
         # Imported here: it takes seconds to compile, once per machine, and building a stack does without it.
         from stackc_torch.gru.few import step_few
 
-        step_few(symbols, positions, memory, *self._few, answer)
+        step_few(symbols, positions, answer, memory, *self._few)
 
 
-def few_arguments(frozen: FrozenGru) -> tuple[Any, ...]:
+def few_arguments(frozen: FrozenGru) -> tuple[Array, ...]:
     """The network's part of the arguments of `few.step_few`."""
     f = frozen
     layers = [rules(f.enter_shift[i], f.recall_shift[i], f.bias[i]) for i in range(f.layers)]

@@ -36,9 +36,14 @@ EXPLICIT: dict[str, Any] = {"trust_remote_code": False, "dtype": torch.float32, 
 class Described(Protocol):
     """What a model is made from: the configuration `stackc_torch.hf.config.Hf`, which imports this module late."""
 
-    model_type: str
-    checkpoint: str | tuple[str, ...]
-    context: int
+    @property
+    def model_type(self) -> str: ...
+
+    @property
+    def checkpoint(self) -> str | tuple[str, ...]: ...
+
+    @property
+    def context(self) -> int: ...
 
     def overrides(self) -> dict[str, Any]:
         """Settings of the model's configuration."""

@@ -89,7 +89,7 @@ class NetworkRun(Run):
 
     def held_out(self) -> float:
         self._measured = self.learner.whole()  # by all ranks, though rank 0 alone measures
-        return super().held_out()
+        return float(super().held_out())
 
     def nats(self, rows: Rows) -> float:
         weights, rows = self._measured, rows.to(self.device)

@@ -80,7 +80,7 @@ def moved(scales: Any, device: torch.device) -> Any:
 
 def as_integers(x: Tensor, low: int, high: int, kind: type) -> Array:
     """x rounded half up, in low .. high. In float64, which holds all of these exactly."""
-    return np.clip(np.floor(x.double().numpy() + 0.5), low, high).astype(kind)
+    return np.asarray(np.clip(np.floor(x.double().numpy() + 0.5), low, high), kind)
 
 
 def frozen_parts(

@@ -60,9 +60,9 @@ class Sampler:
         self.alphabet = alphabet
         self.seed = seed
         self.settings = settings
-        self.share = settings.window_share if windows else 0.0
+        self.share: float = settings.window_share if windows else 0.0
         self.row = row
-        self.pieces = math.ceil(self.row / settings.window_row)
+        self.pieces: int = math.ceil(self.row / settings.window_row)
         self.window_row = self.longest_window_row
 
     @property
@@ -102,11 +102,11 @@ class Sampler:
     def symbols(self, step: int, windows: Windows) -> int:
         """Symbols in the rows of a step, of all ranks together."""
         wanted = self._window_rows(step)
-        return (self.settings.batch - wanted) * self.row + wanted * self.pieces * self.window_row
+        return int(self.settings.batch - wanted) * self.row + wanted * self.pieces * self.window_row
 
     def _window_rows(self, step: int) -> int:
         """Rows of the step that are cut into window rows. The share holds over many steps, for batches of any size."""
-        batch = self.settings.batch
+        batch: int = self.settings.batch
         return math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
 
     def calibration(self, symbols: int, windows: Windows) -> list[Rows]:

@@ -87,7 +87,7 @@ class _Part:
     @property
     def gathered(self) -> Tensor:
         """The rows that are gathered for a pass."""
-        local: Tensor = self.parameter.detach().to_local()  # type: ignore[attr-defined]
+        local: Tensor = self.parameter.detach().to_local()
         return local
 
 
@@ -166,7 +166,7 @@ class Sharded:
             total += 0.0 if rows.idle else nats.detach()
         for part in self._parts.values():
             assert part.parameter.grad is not None
-            part.weights.grad = part.parameter.grad.to_local()  # type: ignore[attr-defined]
+            part.weights.grad = part.parameter.grad.to_local()
         return summed(total, self.ranks)
 
     def update(self, rate: float) -> None:

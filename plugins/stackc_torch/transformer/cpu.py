@@ -85,7 +85,7 @@ class CpuArithmetic(OnCpu):
         # Imported here: it takes seconds to compile, once per machine, and building a stack does without it.
         from stackc_torch.transformer.few import step_few
 
-        step_few(symbols, positions, self.frozen.context, memory.kv, *self._few, answer)
+        step_few(symbols, positions, answer, self.frozen.context, memory.kv, *self._few)
 
     def scorer(self, count: int, positions: int) -> Memory:
         # One lane without a ring: what came before a pass is stored below the slots of its positions.
@@ -110,7 +110,7 @@ class CpuArithmetic(OnCpu):
         last: Array,
         blocks: list[tuple[int, int]],
     ) -> Array:
-        """All but the projection to symbols: int8[n, d], in the working memory.
+        """All but the projection to symbols: int8[n, d].
 
         Args:
             inputs: int64[n], the symbol before each position, A where its context is empty.
@@ -134,8 +134,7 @@ class CpuArithmetic(OnCpu):
             kernels.gate_rows(b.gate_up_pair, self._gate_up_shift[layer], b.hidden)
             self._down[layer](b.hidden_t, b.added_t)
             shared.add_rows(b.x, b.added, frozen.down_shift[layer])
-        shared.norm_rows(b.x, self._norms[-1], b.y)
-        return b.y
+        return self.normed(b.x, -1)
 
     def _attend(
         self, layer: int, b: Any, kv: Array, lanes: Array, first: Array, last: Array, blocks: list[tuple[int, int]]
