@@ -28,7 +28,7 @@ def step_few(
     """`stackc.api.Predictor.step` in all lanes, one after another; `frozen.kernels.advance` has moved them.
 
     Args:
-        embed .. exponential: `cpu.few_arguments`.
+        embed .. exponential: the network, as `cpu.CpuArithmetic` has it.
         symbols, positions: int64[L]. answer: uint32[L, A], changed. h: int16[layers, L, H], changed.
     """
     layers, alphabet, width, units = out.shape[0], head.shape[0], out.shape[1], out.shape[2]

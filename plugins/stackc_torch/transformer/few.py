@@ -31,7 +31,7 @@ def step_few(
     """`stackc.api.Predictor.step` in all lanes, one after another; `frozen.kernels.advance` has moved them.
 
     Args:
-        embed .. table: `cpu.few_arguments`.
+        embed .. table: the network, as `cpu.CpuArithmetic` has it.
         symbols, positions: int64[L]. answer: uint32[L, A], changed. kv: int8[layers, L, S, 2, H, D], changed.
     """
     layers, alphabet, slots = qkv.shape[0], head.shape[0], kv.shape[2]
