@@ -120,6 +120,7 @@ class Ppmd(Codec):
         variant: the order, the longest context in bytes.
     """
 
+    piece = 1 << 14
     memory = 1 << 30
     """Bytes, at most; less is taken if less is needed. The model of a full memory is thrown away and starts again."""
 
@@ -130,8 +131,10 @@ class Ppmd(Codec):
 
     def encode(self, prepared: bytes) -> bytes:
         encoder = self._library.Ppmd7Encoder(self._order, self.memory)
-        encoded: bytes = encoder.encode(prepared) + encoder.flush()
-        return len(prepared).to_bytes(8, "little") + encoded
+        # In one call, pyppmd 1.3.1 wrote a code that does not decode (9.9 MB of text, from the 1,409,024th byte, where
+        # its fifth output buffer begins). The output of a piece fits into the first buffer, of 32 KiB.
+        pieces = (encoder.encode(prepared[i : i + self.piece]) for i in range(0, len(prepared), self.piece))
+        return b"".join([len(prepared).to_bytes(8, "little"), *pieces, encoder.flush()])
 
     def decode(self, encoded: bytes) -> bytes:
         decoder, length = self._library.Ppmd7Decoder(self._order, self.memory), int.from_bytes(encoded[:8], "little")
