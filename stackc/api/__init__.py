@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         LaneDecoder,
         LaneEncoder,
         PieceCoder,
+        WholeWindowCoder,
+        WholeWindows,
         WindowDecoder,
         WindowEncoder,
     )  # fmt: skip
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from stackc.api.models import Cost, Cut, Device, ModelBackend, Portability, Predictor, Progress, Text, TrainingTask
     from stackc.api.names import corpus_files
     from stackc.api.offsets import offsets_of
+    from stackc.api.packing import bytes_of_tokens, tokens_of_bytes
     from stackc.api.readers import Reader
     from stackc.api.register import Register
     from stackc.api.unpacking import unpacked
@@ -51,15 +54,17 @@ __all__ = [
     "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder",
     "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor",
     "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask",
-    "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits", "corpus_files", "cost_bits", "globs", "hookimpl",
-    "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed", "unpacked",
-    "write_atomically", "write_tensors",
+    "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits",
+    "bytes_of_tokens", "corpus_files", "cost_bits", "globs", "hookimpl",
+    "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed", "tokens_of_bytes",
+    "unpacked",    "write_atomically", "write_tensors",
 ]  # fmt: skip
 
 _HOMES = {
     "coders": (
         "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "Intervals", "LaneCoder",
-        "LaneDecoder", "LaneEncoder", "PieceCoder", "WindowDecoder", "WindowEncoder",
+        "LaneDecoder", "LaneEncoder", "PieceCoder", "WholeWindowCoder", "WholeWindows", "WindowDecoder",
+        "WindowEncoder",
     ),
     "fields": ("bits", "globs", "speed"),
     "files": ("read_tensors", "write_atomically", "write_tensors"),
@@ -71,6 +76,7 @@ _HOMES = {
     ),
     "names": ("corpus_files",),
     "offsets": ("offsets_of",),
+    "packing": ("bytes_of_tokens", "tokens_of_bytes"),
     "readers": ("Reader",),
     "register": ("Register",),
     "unpacking": ("unpacked",),

@@ -89,8 +89,13 @@ def check(name: str) -> None:
 @command.command()
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(HOOKS)), required=True, help="What the plugin adds.")
+@click.option(
+    "--variant",
+    type=click.Choice(["whole-windows"]),
+    help="Another template: whole-windows, a coder of whole windows.",
+)
 @options.path("--out", default=Path(), help="The folder to put it in.  [default: the current one]")
-def new(name: str, kind: str, out: Path) -> None:
+def new(name: str, kind: str, variant: str | None, out: Path) -> None:
     """Create a working plugin package NAME.
 
     NAME consists of lower-case letters, digits and '-'. The new folder NAME holds a module with a small real part,
@@ -98,7 +103,7 @@ def new(name: str, kind: str, out: Path) -> None:
     """
     from stackc.scaffold import part_name, write
 
-    folder = write(name, kind, out)
+    folder = write(name, kind, out, variant)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         remark(str(path))
     remark(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")

@@ -1,7 +1,7 @@
 """Writes plugin packages that work at once: ``stackc plugins new``.
 
 The templates are next to this file: ``pyproject.toml.txt`` and ``README.md.txt`` for every kind, and in a folder a
-kind the module (``part.py.txt``), its tests (``test_part.py.txt``) and the lines of a recipe that use it
+kind or variant the module (``part.py.txt``), its tests (``test_part.py.txt``) and the lines of a recipe that use it
 (``recipe.toml.txt``). In them ``${name}`` is the package, ``${module}`` its module, ``${part}`` what recipes call the
 part, ``${api}`` the contract that it was made for, ``${version}`` the stackc that wrote it.
 """
@@ -22,6 +22,9 @@ from stackc.parts.registry import HOOKS, Registry, installed
 
 MAX_NAME = 30
 """Letters of a name: templates keep their format with names of up to this length."""
+
+VARIANTS = {"whole-windows": "coder"}
+"""Other templates than the one named after the kind: variant -> kind."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -46,8 +49,9 @@ def name_problem(name: str, kind: str, found: Registry) -> str | None:
     return None
 
 
-def files(name: str, kind: str) -> dict[str, str]:
+def files(name: str, kind: str, variant: str | None = None) -> dict[str, str]:
     """The package's files: path inside its folder -> content."""
+    template = variant or kind
     module = name.replace("-", "_")
     values = {
         "name": name,
@@ -58,32 +62,35 @@ def files(name: str, kind: str) -> dict[str, str]:
         "api": repr(CONTRACT),
         "version": metadata.version("stackc"),
     }
-    values["recipe"] = _fill(f"{kind}/recipe.toml.txt", values).strip()
+    values["recipe"] = _fill(f"{template}/recipe.toml.txt", values).strip()
     return {
         "pyproject.toml": _fill("pyproject.toml.txt", values),
         "README.md": _fill("README.md.txt", values),
-        f"{module}.py": _fill(f"{kind}/part.py.txt", values),
-        f"tests/test_{module}.py": _fill(f"{kind}/test_part.py.txt", values),
+        f"{module}.py": _fill(f"{template}/part.py.txt", values),
+        f"tests/test_{module}.py": _fill(f"{template}/test_part.py.txt", values),
     }
 
 
-def write(name: str, kind: str, out: Path) -> Path:
+def write(name: str, kind: str, out: Path, variant: str | None = None) -> Path:
     """Write the package into the new folder ``out/name``, all of it or nothing.
 
     Args:
         name: of the package; the part is called the same, without ``stackc-`` in front.
         kind: "coder", "windowing", "model" or "reader".
         out: the folder to put it in; created if missing.
+        variant: one of `VARIANTS`; None: the usual template of the kind.
 
     Returns:
         The package's folder.
 
     Raises:
-        PluginError: a name that cannot be had, a folder that exists or cannot be written.
+        PluginError: a name that cannot be had, a variant of another kind, a folder that exists or cannot be written.
     """
     problem = name_problem(name, kind, Registry(installed()))
     if problem:
         raise PluginError(f"a {kind} plugin named {name!r}: {problem}")
+    if variant is not None and VARIANTS[variant] != kind:
+        raise PluginError(f"{variant} is a variant of {VARIANTS[variant]} plugins, and this is a {kind} plugin")
     folder = out / name
     if folder.exists() or folder.is_symlink():
         raise PluginError(f"{folder} exists already; choose another name, or another folder with --out")
@@ -91,7 +98,7 @@ def write(name: str, kind: str, out: Path) -> Path:
         if not out.exists():
             out.mkdir(parents=True, exist_ok=True)
         with make_folder_atomically(folder) as partial:
-            for path, content in files(name, kind).items():
+            for path, content in files(name, kind, variant).items():
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)
                 (partial / path).write_text(content, encoding="utf-8")
     except (OSError, ArtifactError) as error:

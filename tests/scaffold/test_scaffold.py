@@ -11,7 +11,7 @@ from fresh import Environment
 from stackc.cli import main
 from stackc.parts.part import Source
 from stackc.parts.registry import HOOKS, Registry
-from stackc.scaffold import MAX_NAME, files, name_problem, part_name, write
+from stackc.scaffold import MAX_NAME, VARIANTS, files, name_problem, part_name, write
 
 LONGEST = "a-name-" + "x" * (MAX_NAME - len("a-name-"))
 RECIPE = """\
@@ -23,6 +23,15 @@ reader = "my-reader"
 train = "*.tsv"
 valid = "*.tsv"
 column = 1
+
+[[level]]
+name = "M0"
+  [level.windowing]
+  kind = "whole"
+  [level.coder]
+  kind = "my-whole-windows"
+  [level.tokens]
+  bits = 8
 
 [[level]]
 name = "M1"
@@ -43,12 +52,13 @@ name = "M2"
 def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path) -> None:
     """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds."""
     folders = {kind: write(f"my-{kind}", kind, tmp_path / "new") for kind in HOOKS}
+    folders |= {one: write(f"my-{one}", kind, tmp_path / "new", one) for one, kind in VARIANTS.items()}
     environment = Environment(tmp_path / "venv")
     environment.install(*folders.values())
     for kind, folder in folders.items():
         assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider"), kind
     assert "wrong" not in environment.run(tmp_path, "stackc", "plugins", "list")
-    for kind in HOOKS:
+    for kind in folders:
         assert environment.run(tmp_path, "stackc", "plugins", "check", f"my-{kind}").startswith("ok")
     (tmp_path / "corpus.tsv").write_text("".join(f"{i}\t{i % 97} and {i % 5}\n" for i in range(300)))
     (tmp_path / "recipe.toml").write_text(RECIPE)
@@ -56,10 +66,10 @@ def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path) -> None:
     assert "M1" in environment.run(tmp_path, "stackc", "inspect", "built")
 
 
-@pytest.mark.parametrize("kind", list(HOOKS))
-def test_what_is_written_keeps_its_format_with_a_name_of_any_length(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "variant"), [*((kind, None) for kind in HOOKS), ("coder", "whole-windows")])
+def test_what_is_written_keeps_its_format_with_a_name_of_any_length(kind: str, variant: str | None) -> None:
     assert name_problem(LONGEST, kind, Registry([])) is None
-    for path, content in files(LONGEST, kind).items():
+    for path, content in files(LONGEST, kind, variant).items():
         assert "${" not in content
         assert content.endswith("\n")
         if path.endswith(".py"):
@@ -136,6 +146,18 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     code, _, err = new("my-coder", "--kind", "coder", "--out", str(tmp_path / "file"))
     assert code == 2
     assert err == f"error: {tmp_path / 'file' / 'my-coder'}: cannot write (Not a directory); choose another --out\n"
+
+
+def test_variants(tmp_path: Path) -> None:
+    code, _, err = new("my-coder", "--kind", "coder", "--variant", "whole-windows", "--out", str(tmp_path))
+    assert (code, err) == (0, "")
+    assert "whole: ClassVar[bool] = True" in (tmp_path / "my-coder" / "my_coder.py").read_text()
+    code, _, err = new("my-model", "--kind", "model", "--variant", "whole-windows", "--out", str(tmp_path))
+    assert code == 2
+    assert err == "error: whole-windows is a variant of coder plugins, and this is a model plugin\n"
+    code, _, err = new("my-model", "--kind", "model", "--variant", "whole", "--out", str(tmp_path))
+    assert code == 2
+    assert all(f"'{variant}'" in err for variant in VARIANTS)
 
 
 def test_an_unknown_kind(tmp_path: Path) -> None:
