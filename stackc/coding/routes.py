@@ -243,7 +243,7 @@ class Stepped:
         self.runs_model = spec.flags.needs_model
         self.portability: Portability = spec.model.portability if spec.model is not None else "portable"
         # In a single lane whole documents are stepped: windows side by side would call the model differently.
-        self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.lanes > 1
+        self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.running_lanes > 1
         self.windows_decode_alone = self._by_window
 
     @property
