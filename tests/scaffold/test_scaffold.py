@@ -49,21 +49,36 @@ name = "M2"
 """
 
 
-def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path) -> None:
-    """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds."""
+@pytest.mark.parametrize("apart", [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
+    """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds.
+    `apart`, which is long, runs tests and commands in a process each, as the packages' authors do.
+    """
     folders = {kind: write(f"my-{kind}", kind, tmp_path / "new") for kind in HOOKS}
     folders |= {one: write(f"my-{one}", kind, tmp_path / "new", one) for one, kind in VARIANTS.items()}
     environment = Environment(tmp_path / "venv")
     environment.install(*folders.values())
-    for kind, folder in folders.items():
-        assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider"), kind
-    assert "wrong" not in environment.run(tmp_path, "stackc", "plugins", "list")
-    for kind in folders:
-        assert environment.run(tmp_path, "stackc", "plugins", "check", f"my-{kind}").startswith("ok")
+    options = ["-q", "-p", "no:cacheprovider"]
+    if apart:
+        for kind, folder in folders.items():
+            assert " passed" in environment.run(folder, "pytest", *options), kind
+    else:
+        tests = [str(folder / "tests") for folder in folders.values()]
+        said = environment.run(tmp_path, "pytest", *options, "-rA", "--import-mode=importlib", *tests)
+        assert all(f"test_my_{kind.replace('-', '_')}.py::" in said for kind in folders), said
     (tmp_path / "corpus.tsv").write_text("".join(f"{i}\t{i % 97} and {i % 5}\n" for i in range(300)))
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    environment.run(tmp_path, "stackc", "build", "recipe.toml", "--out", "built")
-    assert "M1" in environment.run(tmp_path, "stackc", "inspect", "built")
+    listed, *checked, _, inspected = environment.commands(
+        tmp_path,
+        ["plugins", "list"],
+        *(["plugins", "check", f"my-{kind}"] for kind in folders),
+        ["build", "recipe.toml", "--out", "built"],
+        ["inspect", "built"],
+        apart=apart,
+    )
+    assert "wrong" not in listed
+    assert [said[:2] for said in checked] == ["ok"] * len(folders)
+    assert "M1" in inspected
 
 
 @pytest.mark.parametrize(("kind", "variant"), [*((kind, None) for kind in HOOKS), ("coder", "whole-windows")])
