@@ -1,8 +1,10 @@
-"""Peers that misbehave, one way each; workers import them by name."""
+"""Peers with known answers, and peers that misbehave, one way each; workers import them by name."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -71,6 +73,66 @@ class Hanging(Bytes):
     def encode(self, prepared: bytes) -> list[int]:
         time.sleep(60 if len(prepared) > 1000 else 0)
         return list(prepared)
+
+
+class Idle(Bytes):
+    """Waits, and uses no processor."""
+
+    def encode(self, prepared: bytes) -> list[int]:
+        time.sleep(0.5 if len(prepared) > 1000 else 0)
+        return list(prepared)
+
+
+class Spawning(Bytes):
+    """Works in a subprocess: half a second of processor time to decode."""
+
+    def decode(self, encoded: list[int]) -> bytes:
+        if len(encoded) > 1000:
+            work = "import time\nwhile time.process_time() < 0.5: pass"
+            subprocess.run([sys.executable, "-c", work], check=True)
+        return bytes(encoded)
+
+
+class Slow(Bytes):
+    def __init__(self, variant: str) -> None:
+        assert variant == "x"
+
+
+class Headed:
+    """A compressor that only adds a head of ten bytes, and ten more to what it was told to reach."""
+
+    vocabulary: int | None = None
+    _reach: int | None = None
+
+    def reach(self, size: int) -> None:
+        self._reach = size
+
+    def prepare(self, data: bytes) -> bytes:
+        return data
+
+    def encode(self, prepared: bytes) -> bytes:
+        return bytes(20 if len(prepared) == self._reach else 10) + prepared
+
+    def size(self, encoded: bytes) -> int:
+        return len(encoded)
+
+    def decode(self, encoded: bytes) -> bytes:
+        return encoded[20:] if len(encoded) - 20 == self._reach else encoded[10:]
+
+    def restore(self, decoded: bytes) -> bytes:
+        return decoded
+
+
+class Unprimed(Headed):
+    def reach(self, size: int) -> None:
+        raise ValueError("too large for my memory")
+
+
+class Forgetful(Headed):
+    """Loses the head of what was primed."""
+
+    def decode(self, encoded: bytes) -> bytes:
+        return encoded[10:]
 
 
 def train(texts: list[str], vocabulary: int, variant: str | None, folder: Path) -> None:

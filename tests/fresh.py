@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+
+COMMANDS = """
+import json, sys
+from click.testing import CliRunner
+from stackc.cli import main
+said = []
+for arguments in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, (arguments, done.output)
+    said.append(done.output)
+print(json.dumps(said))
+"""
 
 
 class Environment:
@@ -67,9 +80,22 @@ class Environment:
         """Run ``python -m`` with these arguments in a folder: what it wrote. Fails where it fails."""
         return self._run([str(self.python), "-m", *arguments], folder)
 
-    def script(self, folder: Path, code: str) -> str:
+    def script(self, folder: Path, code: str, *arguments: str) -> str:
         """Run a script in a folder: what it wrote. Fails where it fails."""
-        return self._run([str(self.python), "-c", code], folder)
+        return self._run([str(self.python), "-c", code, *arguments], folder)
+
+    def commands(self, folder: Path, *commands: list[str], apart: bool = False) -> list[str]:
+        """Run commands of stackc in a folder: what each wrote. Fails where one fails.
+
+        Args:
+            folder: the current one.
+            commands: their arguments.
+            apart: in a process for each, as a user does; one process for all saves their imports.
+        """
+        if apart:
+            return [self.run(folder, "stackc", *command) for command in commands]
+        said: list[str] = json.loads(self.script(folder, COMMANDS, json.dumps(commands)))
+        return said
 
     def shell(self, folder: Path, code: str) -> str:
         """Run shell code in a folder with the environment's commands first: what it wrote. Fails where it fails."""

@@ -12,16 +12,21 @@ import json
 import shutil
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import stackc
-from recipes_of_tests import TEXT, corpus, counting, recurrent, two_level
+from recipes_of_tests import TEXT, corpus, counting, recurrent, two_level, zipped
 from stackc.stack.manifest import MANIFEST, coding_parts
 
 FOLDER = Path(__file__).parent / "archive" / "golden"
 DATA = (TEXT * 4).encode() + bytes(range(200))
 
-RECIPES = {"counting": counting(), "two": two_level(steps=150), "recurrent": recurrent(steps=150)}
+USUAL_ZLIB = zlib.crc32(zlib.compress(TEXT.encode())) == 0xA695E296
+"""Whether this zlib writes what the golden stacks' zlib wrote; zlib-ng and others write other streams, and all decode
+each other's."""
+
+RECIPES = {"counting": counting(), "two": two_level(steps=150), "recurrent": recurrent(steps=150), "zipped": zipped()}
 
 
 def compressed(stack: stackc.Stack) -> bytes:

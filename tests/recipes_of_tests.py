@@ -105,6 +105,16 @@ def counting(segment: int = 300) -> str:
     )
 
 
+def zipped() -> str:
+    """Gzip at two levels: one window per segment of bytes, then windows of a fixed number of tokens of 12 bits."""
+    return (
+        HEAD.format(name="zipped", segment=1500)
+        + level("M1", 'kind = "whole"', "gzip", 12)
+        + level("M2", 'kind = "fixed-token"\nsymbols = 150', "gzip", 7)
+        + '[top]\nname = "M3"\n[top.model]\nbackend = "unigram"\n'
+    )
+
+
 def counting_twice() -> str:
     """Two levels of counts: the first compiled, the second, whose context is the segment's, stepped."""
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stackc.api import Coder, Device, Register, hookimpl
+from stackc.api import Coder, Device, Register, WholeWindowCoder, hookimpl
 from stackc_coders.config import ArithmeticConfig, GzipConfig, StaticUnigramConfig, TunstallConfig
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _tunstall(config: TunstallConfig) -> TunstallCoder:
     return TunstallCoder(config.vocabulary)
 
 
-def _gzip(config: GzipConfig) -> Coder:
+def _gzip(config: GzipConfig) -> WholeWindowCoder:
     from stackc_coders.gzip_coder import GzipCoder
 
     return GzipCoder(level=config.level)

@@ -58,9 +58,10 @@ class TunstallConfig:
 
 @attrs.frozen(kw_only=True)
 class GzipConfig:
-    """A zlib stream per window."""
+    """A zlib stream per window. A coder of whole windows."""
 
     bits_version: ClassVar[int] = 1
+    whole: ClassVar[bool] = True
     budget: ClassVar[bool] = False
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = False

@@ -5,17 +5,32 @@ The codes depend on the zlib that Python was built with; any zlib decodes them.
 
 from __future__ import annotations
 
+import itertools
 import zlib
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from stackc.api import BitSource, CodingError, Frequencies, Int64, Window
+from stackc.api import CodingError, Int64, Symbols, Tokens, Window, bytes_of_tokens, tokens_of_bytes
 
-_READ_BYTES = 512
+Piece: TypeAlias = "memoryview"
+Inflater: TypeAlias = "Any"  # of zlib.decompressobj, whose type has no public name
+
+FIRST = 512
+"""Tokens given to zlib at once for a first window; a multiple of 8, so that they are whole bytes. Later windows are
+expected to be about as long as the one before: what is given too much is copied in vain, what is missing costs a call.
+"""
+
+
+class Source(Protocol):
+    """The bytes of tokens first..last - 1, from the first bit of the first token on."""
+
+    def __getitem__(self, which: slice) -> Piece: ...
 
 
 class GzipCoder:
-    """Codes windows as zlib streams (`stackc.api.Coder`). Symbols are big-endian, of as many bytes as A - 1 needs.
+    """Codes windows as zlib streams (`stackc.api.WholeWindowCoder`).
 
     Args:
         level: zlib's effort, 1 to 9.
@@ -24,71 +39,94 @@ class GzipCoder:
     def __init__(self, level: int = 6) -> None:
         self._level = level
 
-    def encoder(self, window: Window) -> GzipEncoder:
-        _check(window)
-        return GzipEncoder(window, self._level)
-
-    def decoder(self, window: Window, bits: BitSource) -> GzipDecoder:
-        _check(window)
-        return GzipDecoder(window, bits)
+    def whole(self, window: Window) -> GzipWindows:
+        if window.bits is not None:
+            raise CodingError(f"gzip cannot obey a bit budget of {window.bits}; use fixed-token or whole windows")
+        return GzipWindows(window, self._level)
 
 
-class GzipEncoder:
-    """Gathers a window's symbols, and compresses them when it closes."""
+class GzipWindows:
+    """Windows as zlib streams. Symbols are big-endian, of as many bytes as A - 1 needs.
+
+    Args:
+        window: what the windows have in common.
+        level: zlib's effort.
+    """
 
     def __init__(self, window: Window, level: int) -> None:
-        self._level, self._width = level, symbol_bytes(window.alphabet)
-        self._text = bytearray()
+        self._window, self._level, self._width = window, level, symbol_bytes(window.alphabet)
 
-    def add(self, freqs: Frequencies | None, symbol: int) -> bool:
-        self._text += symbol.to_bytes(self._width, "big")
-        return True
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
+        text, level = memoryview(_digits(symbols, self._width)), self._level
+        edges = itertools.pairwise((bounds * self._width).tolist())
+        return tokens_of_bytes([zlib.compress(text[low:high], level) for low, high in edges], self._window.token_bits)
 
-    def close(self, full: bool) -> tuple[int, int]:
-        stream = zlib.compress(self._text, self._level)
-        return int.from_bytes(stream, "big"), 8 * len(stream)
-
-
-class GzipDecoder:
-    """Inflates a whole window when its first symbol is asked for, never more of it than the symbol budget."""
-
-    def __init__(self, window: Window, bits: BitSource) -> None:
-        self._window, self._bits = window, bits
-        self._symbols: list[int] | None = None
-        self._at = self._used = 0
-
-    def next(self, freqs: Frequencies | None) -> int | None:
-        if self._symbols is None:
-            self._symbols = self._inflate().tolist()
-        if self._at == len(self._symbols):
-            return None
-        self._at += 1
-        return self._symbols[self._at - 1]
-
-    def used(self, full: bool) -> int:
-        return self._used
-
-    def _inflate(self) -> Int64:
-        """The window's symbols: int64[n], n <= the symbol budget."""
-        width = symbol_bytes(self._window.alphabet)
-        limit = self._window.symbols * width
-        inflater, text = zlib.decompressobj(), bytearray()
-        while not inflater.eof:
-            count = min(_READ_BYTES, -(-self._bits.left // 8))
-            if count <= 0:
-                raise CodingError("a gzip window is cut off: its zlib stream does not end within the tokens")
-            self._used += 8 * count
-            piece = self._bits.read(8 * count).to_bytes(count, "big")
-            while (piece or inflater.unconsumed_tail) and not inflater.eof:
+    def decode(self, tokens: Tokens, starts: Int64, ends: Int64, most: int) -> tuple[Symbols, Int64]:
+        token_bits, width = self._window.token_bits, self._width
+        source, new = _source(tokens, token_bits), zlib.decompressobj
+        texts, counts, room = [b""], [], most * width
+        # One more than the budget: reaching it is an error, and 0 would be no limit to zlib.
+        limit, step = self._window.symbols * width + 1, FIRST
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            at, before = start, room
+            while at < end:  # a short window takes zlib a microsecond: what is done here counts
+                inflater, piece = new(), source[at : at + step if at + step < end else end]
                 try:
-                    text += inflater.decompress(piece, limit + 1 - len(text))
+                    text = inflater.decompress(piece, limit)
                 except zlib.error as error:
                     raise CodingError(f"a gzip window is damaged: {error}") from error
-                if len(text) > limit:
-                    raise CodingError(f"a gzip window of more than {self._window.symbols} symbols")
-                piece = inflater.unconsumed_tail
-        self._used -= 8 * len(inflater.unused_data)
-        return _symbols(bytes(text), width, self._window.alphabet)
+                used = piece.nbytes - len(inflater.unused_data)
+                if not inflater.eof:
+                    text, used = self._rest(inflater, text, source, at + step, end, used)
+                size = len(text)
+                if size == limit or size % width:
+                    raise self._wrong(size)
+                room -= size
+                if room < 0:
+                    raise CodingError(f"gzip windows that decode to more than the expected {most} symbols")
+                texts.append(text)
+                count = -(-8 * used // token_bits)
+                at += count
+                step = 8 * (count // 6 + 4)  # tokens of whole bytes, a third more than this window had
+            counts.append((before - room) // width)
+        return self._symbols(b"".join(texts)), np.array(counts, np.int64)
+
+    def _rest(
+        self, inflater: Inflater, text: bytes, source: Source, at: int, end: int, given: int
+    ) -> tuple[bytes, int]:
+        """A window that needs more than its first bytes: its text, and the bytes of its stream."""
+        texts, room, step = [text], self._window.symbols * self._width + 1 - len(text), FIRST
+        while room and not inflater.eof:
+            piece: Piece = memoryview(inflater.unconsumed_tail)
+            if not piece.nbytes:
+                if at >= end:
+                    raise CodingError("a gzip window is cut off: its zlib stream does not end within the tokens")
+                piece = source[at : min(at + step, end)]
+                at, step, given = at + step, 2 * step, given + piece.nbytes
+            try:
+                texts.append(inflater.decompress(piece, room))
+            except zlib.error as error:
+                raise CodingError(f"a gzip window is damaged: {error}") from error
+            room -= len(texts[-1])
+        return b"".join(texts), given - len(inflater.unused_data)
+
+    def _wrong(self, size: int) -> CodingError:
+        """The error for a window whose text has this many bytes."""
+        if size > self._window.symbols * self._width:
+            return CodingError(f"a gzip window of more than {self._window.symbols} symbols")
+        return CodingError(
+            f"a gzip window of {size} bytes, which is not a multiple of {self._width}, the bytes per symbol"
+        )
+
+    def _symbols(self, text: bytes) -> Symbols:
+        width, alphabet = self._width, self._window.alphabet
+        symbols: Symbols = np.frombuffer(text, f">u{width}" if width < 3 else np.uint8)
+        if width == 3:
+            digits = symbols.reshape(-1, 3).astype(np.uint32)
+            symbols = digits[:, 0] << 16 | digits[:, 1] << 8 | digits[:, 2]
+        if len(symbols) and int(symbols.max()) >= alphabet:
+            raise CodingError(f"a gzip window with symbol {int(symbols.max())}, outside the alphabet of {alphabet}")
+        return symbols
 
 
 def symbol_bytes(alphabet: int) -> int:
@@ -96,18 +134,24 @@ def symbol_bytes(alphabet: int) -> int:
     return max(1, -(-(alphabet - 1).bit_length() // 8))
 
 
-def _symbols(text: bytes, width: int, alphabet: int) -> Int64:
-    if len(text) % width:
-        raise CodingError(
-            f"a gzip window of {len(text)} bytes, which is not a multiple of {width}, the bytes per symbol"
-        )
-    digits = np.frombuffer(text, np.uint8).reshape(-1, width).astype(np.int64)
-    symbols = digits @ (256 ** np.arange(width - 1, -1, -1, dtype=np.int64))
-    if len(symbols) and int(symbols.max()) >= alphabet:
-        raise CodingError(f"a gzip window with symbol {int(symbols.max())}, outside the alphabet of {alphabet}")
-    return symbols
+def _digits(symbols: Symbols, width: int) -> bytes:
+    if width == 3:
+        return symbols.astype(">u4").view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+    return symbols.astype(f">u{width}").tobytes()
 
 
-def _check(window: Window) -> None:
-    if window.bits is not None:
-        raise CodingError(f"gzip cannot obey a bit budget of {window.bits}; use fixed-token or whole windows")
+def _source(tokens: npt.NDArray[np.integer], token_bits: int) -> Source:
+    """The bits of tokens, as bytes; tokens of whole bytes are converted once."""
+    if token_bits == 8:
+        return memoryview(tokens.astype(np.uint8))  # type: ignore[arg-type]
+    return memoryview(tokens.astype(">u2")) if token_bits == 16 else _Bits(tokens, token_bits)  # type: ignore[arg-type]
+
+
+class _Bits:
+    """Tokens that are not whole bytes, converted where they are read."""
+
+    def __init__(self, tokens: npt.NDArray[np.integer], token_bits: int) -> None:
+        self._tokens, self._token_bits = tokens, token_bits
+
+    def __getitem__(self, which: slice) -> Piece:
+        return memoryview(bytes_of_tokens(self._tokens[which], self._token_bits))

@@ -108,8 +108,7 @@ class Primed:
     def nothing(cls, config: Mixing, alphabet: int) -> Primed:
         """The state before anything was read."""
         small = small_tables(config, depth_of(alphabet))
-        large: dict[str, Array | Path | None] = dict.fromkeys(LARGE)
-        return cls(tables=large | small, window=np.zeros(0, symbols_dtype(alphabet)), seen=0)
+        return cls(tables={**dict.fromkeys(LARGE), **small}, window=np.zeros(0, symbols_dtype(alphabet)), seen=0)
 
     def save(self, folder: Path) -> None:
         """Write a state whose tables are in memory. One that has read nothing has no tables: a few hundred bytes."""
@@ -120,7 +119,7 @@ class Primed:
                 tensors[name] = table
             elif isinstance(table, np.ndarray) and self.seen:
                 with write_atomically(folder / f"{name}.bin") as file:
-                    file.write(memoryview(table).cast("B"))
+                    file.write(table.view(np.uint8).data)
         write_tensors(folder / FILE, tensors)  # last: it says that all are there
 
     @classmethod
@@ -178,7 +177,7 @@ class Working:
         self.memory[:] = 0
         self.memory[SEEN_BITS] = self.primed.seen
 
-    def arguments(self, symbols: Symbols) -> tuple[Array, ...]:
+    def arguments(self, symbols: Symbols) -> Any:
         """The first arguments of the kernels, which may change the tables from here on."""
         self._changed = True
         return (*self.tables.values(), self.memory, *self.scratch, self.primed.window, symbols)
@@ -216,7 +215,7 @@ def _read(path: Path, table: Array) -> None:
     """Fill an array from a file."""
     try:
         with path.open("rb", buffering=0) as file:
-            view = memoryview(table).cast("B")
+            view = table.view(np.uint8).data
             while view and (count := file.readinto(view)):
                 view = view[count:]
     except OSError as error:

@@ -7,8 +7,9 @@ from pathlib import Path
 from stackc.api import Device, Predictor, TrainingTask
 from stackc_torch.frozen import numerics
 from stackc_torch.training.architecture import Architecture
-from stackc_torch.training.checkpoint import load_float_parts
-from stackc_torch.training.networks import train_network
+from stackc_torch.training.checkpoint import FLOAT, load_float_parts
+from stackc_torch.training.loop import train
+from stackc_torch.training.networks import NetworkRun
 
 
 class Backend:
@@ -21,7 +22,7 @@ class Backend:
 
     def train(self, task: TrainingTask) -> None:
         """Train in floats; leaves `float.safetensors` in ``task.folder``."""
-        train_network(self.architecture, task)
+        train(task, FLOAT, lambda device: NetworkRun(self.architecture, task, device))
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
         """Write `frozen.safetensors`, the integers, to `folder`."""

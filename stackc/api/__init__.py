@@ -52,6 +52,8 @@ if TYPE_CHECKING:
         LaneDecoder,
         LaneEncoder,
         PieceCoder,
+        WholeWindowCoder,
+        WholeWindows,
         WindowDecoder,
         WindowEncoder,
     )  # fmt: skip
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from stackc.api.names import corpus_files
     from stackc.api.offsets import offsets_of
+    from stackc.api.packing import bytes_of_tokens, tokens_of_bytes
     from stackc.api.readers import Reader
     from stackc.api.register import Register
     from stackc.api.unpacking import unpacked
@@ -86,9 +89,10 @@ __all__ = [
     "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder",
     "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor",
     "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask",
-    "Uint8", "Uint16", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits", "code_bit", "corpus_files",
-    "cost_bits", "finish_coder", "globs", "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of",
-    "read_tensors", "require", "speed", "start_coder", "unpacked", "write_atomically", "write_tensors",
+    "Uint8", "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing",
+    "bits", "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "finish_coder", "globs", "hookimpl", "inlined",
+    "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed", "start_coder",
+    "tokens_of_bytes", "unpacked", "write_atomically", "write_tensors",
 ]  # fmt: skip
 
 

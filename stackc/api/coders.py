@@ -1,4 +1,7 @@
-"""What coders promise. Three kinds: window coders, dictionary coders and piece coders; each can do more, optionally."""
+"""What coders promise. Four kinds: window coders, whole-window coders, dictionary coders and piece coders.
+
+Each can do more, optionally.
+"""
 
 from __future__ import annotations
 
@@ -141,6 +144,48 @@ class PieceCoder(Protocol):
         """
 
 
+@runtime_checkable
+class WholeWindowCoder(Protocol):
+    """A coder that codes a window at a time, all of its symbols at once: zlib, an adaptive range coder, ANS.
+
+    Its configuration has ``whole: ClassVar[bool] = True``. Its flags are budget False, ends True and needs_model False;
+    `total` is its own choice. Its level takes no model, any windowing without a bit budget, and windows as long as the
+    segment: where every window ends must be known before anything is coded, and the symbols that fit in a number of
+    bits are not. (They could be searched for, by coding every window several times; `Coder` says it as it goes.)
+    """
+
+    def whole(self, window: Window) -> WholeWindows:
+        """Codes windows of this kind. Asked for once for a level; threads share the answer."""
+
+
+class WholeWindows(Protocol):
+    """Encodes and decodes many windows in one call, in flat arrays; stackc runs no Python for a symbol or a window.
+
+    Every window is coded alone: its tokens depend on its symbols and on `Window`, and decode wherever they stand.
+    """
+
+    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
+        """(tokens uint32[m], counts int64[w]): the codes of all windows in order, and the tokens of each, 1 or more.
+
+        Args:
+            symbols: of any integer type, not to be changed.
+            bounds: int64[w + 1]; window i is symbols[bounds[i]:bounds[i + 1]], 1 to `Window.symbols` symbols.
+        """
+
+    def decode(self, tokens: Tokens, starts: Int64, ends: Int64, most: int) -> tuple[Symbols, Int64]:
+        """(symbols int[n], counts int64[r]): the symbols of all runs in order, and how many each has.
+
+        Args:
+            tokens: uint32, below 2^`Window.token_bits`, not to be changed.
+            starts, ends: int64[r]; run i is tokens[starts[i]:ends[i]], whole windows one behind the other, or none.
+            most: symbols that all runs may have together. More are an error before memory is taken for them.
+
+        Raises:
+            CodingError: tokens that `encode` never writes (a coder that is total has none), or more than `most`
+                symbols. One line; the level puts its name in front.
+        """
+
+
 class FittedCoder(Protocol):
     """A coder with tables of its own, fitted to a text once and never changed when they are loaded."""
 
@@ -161,7 +206,7 @@ class Intervals(Protocol):
         """The same for the texts that continue with a symbol in first..last; None if none of these symbols fits."""
 
 
-AnyCoder: TypeAlias = "Coder | DictionaryCoder | PieceCoder"
+AnyCoder: TypeAlias = "Coder | WholeWindowCoder | DictionaryCoder | PieceCoder"
 """What a factory of the kind "coder" makes."""
 
 

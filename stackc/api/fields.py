@@ -6,6 +6,10 @@ A configuration class is a frozen, keyword-only attrs class. Each field is one o
 - `speed(...)`: changes only how fast; it never enters a hash;
 - `globs(...)`: names files. It never enters a hash either: the content of the files does, by `Reader.fingerprint`.
 
+A part that has been released gains a field by ``added=True``. While such a field has its default, stage keys and
+manifests leave it out, and so does a stack's SHA-256: old recipes build the same stacks. Its default therefore always
+stays what the part did before it had the field.
+
 Checks are attrs validators (`attrs.validators.ge`, `in_`, ...); the recipe runs each field's alone, so that
 all of a recipe's errors are reported at once.
 """
@@ -23,18 +27,28 @@ from stackc.api.names import expanded
 
 SPEED_ONLY = "stackc.speed_only"
 GLOBS = "stackc.globs"
+ADDED = "stackc.added"
 
 Config = TypeVar("Config")
 
 
-def bits(default: Any = attrs.NOTHING, *, check: Any = None, help: str) -> Any:
-    """A field that affects bits. `help` says what it is, its unit and its range."""
-    return attrs.field(default=default, validator=check, metadata={"help": help, SPEED_ONLY: False})
+def bits(default: Any = attrs.NOTHING, *, check: Any = None, help: str, added: bool = False) -> Any:
+    """A field that affects bits. `help` says what it is, its unit and its range.
+
+    `added`: the part was released without this field; its default gives the bits of that time, and enters no hash.
+    """
+    return _field(default, check, added, {"help": help, SPEED_ONLY: False})
 
 
-def speed(default: Any = attrs.NOTHING, *, check: Any = None, help: str) -> Any:
-    """A field that affects speed alone."""
-    return attrs.field(default=default, validator=check, metadata={"help": help, SPEED_ONLY: True})
+def speed(default: Any = attrs.NOTHING, *, check: Any = None, help: str, added: bool = False) -> Any:
+    """A field that affects speed alone. `added`: see `bits`."""
+    return _field(default, check, added, {"help": help, SPEED_ONLY: True})
+
+
+def _field(default: Any, check: Any, added: bool, metadata: dict[str, Any]) -> Any:
+    if added and (default is attrs.NOTHING or isinstance(default, attrs.Factory)):  # type: ignore[arg-type]
+        raise TypeError("a field that was added needs a constant default, the one that leaves the bits as they were")
+    return attrs.field(default=default, validator=check, metadata={**metadata, ADDED: True} if added else metadata)
 
 
 def globs(default: Any = attrs.NOTHING, *, help: str) -> Any:
@@ -66,10 +80,18 @@ def _absolute(pattern: str, folder: Path) -> str:
     return str(Path(glob.escape(str(folder.absolute()))) / pattern)
 
 
+def is_as_before(field: attrs.Attribute[Any], value: Any) -> bool:
+    """Whether a field was added to a released part and has its default: no key and no manifest has it then.
+
+    Not by ``==`` alone: True equals 1 and -0.0 equals 0.0, and neither is written like the other.
+    """
+    return field.metadata.get(ADDED, False) and value == field.default and repr(value) == repr(field.default)
+
+
 def hashed(config: Any) -> dict[str, Any]:
-    """The bit-affecting fields of a configuration, for a stage's key."""
+    """The bit-affecting fields of a configuration, for a stage's key; without those that are as before they existed."""
     return {
-        field.name: getattr(config, field.name)
+        field.name: value
         for field in attrs.fields(type(config))
-        if not field.metadata.get(SPEED_ONLY, False)
+        if not field.metadata.get(SPEED_ONLY, False) and not is_as_before(field, value := getattr(config, field.name))
     }

@@ -32,7 +32,7 @@ def stackc_register_models(register: Register) -> None:
 
 @hookspec
 def stackc_register_coders(register: Register) -> None:
-    """Register coders (`stackc.api.Coder`, `DictionaryCoder`, `PieceCoder`): ``[level.coder] kind = NAME``.
+    """Register coders (`stackc.api.AnyCoder`: any of four kinds): ``[level.coder] kind = NAME``.
 
     ``config`` also has the coder's flags (`stackc.api.CoderFlags`), which are declared nowhere else.
     """

@@ -11,7 +11,8 @@ HOMES = {
     "bitwise_twin": ("BitCoder",),
     "coders": (
         "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "Intervals", "LaneCoder",
-        "LaneDecoder", "LaneEncoder", "PieceCoder", "WindowDecoder", "WindowEncoder",
+        "LaneDecoder", "LaneEncoder", "PieceCoder", "WholeWindowCoder", "WholeWindows", "WindowDecoder",
+        "WindowEncoder",
     ),
     "fields": ("bits", "globs", "speed"),
     "files": ("read_tensors", "write_atomically", "write_tensors"),
@@ -24,6 +25,7 @@ HOMES = {
     ),
     "names": ("corpus_files",),
     "offsets": ("offsets_of",),
+    "packing": ("bytes_of_tokens", "tokens_of_bytes"),
     "readers": ("Reader",),
     "register": ("Register",),
     "unpacking": ("unpacked",),

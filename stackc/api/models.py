@@ -49,9 +49,10 @@ class Predictor(Protocol):
       bit with stepping.
     - ``pick(segment, restarts=None) -> Iterator[uint32[m]]``: from the same rows, the frequency of the symbol that
       follows. For measurements, if that is faster than whole rows.
+    - ``max_lanes: int``, 1 or more: the most lanes that a state can have. stackc never starts or takes more, however
+      many ``run.lanes`` allows. Without it, any number of lanes can be asked for.
     - ``parameters: int``, ``body_ops: int``, ``softmax_ops: int``: as in `Cost`, if they cannot be
       known from the configuration alone.
-    - ``max_lanes: int``, the most lanes in which it is stepped, at least 1, if a lane takes much memory.
     """
 
     alphabet: int

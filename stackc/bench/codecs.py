@@ -15,6 +15,9 @@ RANKS = "ranks.tiktoken"
 BPE = "tokenizer.json"
 SENTENCEPIECE = "sentencepiece.model"
 
+LEAST_BLOCK = 1 << 25
+"""Bytes: the largest of the default blocks that `Codec.reach` replaces, kanzi's at level 9, so that none shrinks."""
+
 # The pattern of GPT-2, as tiktoken writes it.
 GPT2 = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
 
@@ -27,6 +30,9 @@ class Codec(abc.ABC):
     """
 
     vocabulary: int | None = None
+
+    def reach(self, size: int) -> None:  # noqa: B027 - most have nothing to set
+        """Let the codec see all of `size` bytes as one, if it can be set to: it codes a primer and the file next."""
 
     def prepare(self, data: bytes) -> Any:
         """The file in the form that the library encodes fastest."""
@@ -75,18 +81,67 @@ class Compressor(Codec):
         module: its name.
         parameter: the parameter of `compress` that takes the level.
         variant: the level.
+        block: the parameter of `compress` that takes the size of a block; None: it has none that matters.
+        decoding: arguments of `decompress`.
         others: further arguments of `compress`.
     """
 
-    def __init__(self, module: str, parameter: str, variant: str, **others: Any) -> None:
+    def __init__(
+        self,
+        module: str,
+        parameter: str,
+        variant: str,
+        block: str | None = None,
+        decoding: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
         self._library = importlib.import_module(module)
         self._settings = {parameter: int(variant), **others}
+        self._block, self._decoding = block, decoding or {}
+
+    def reach(self, size: int) -> None:
+        # Blocks are coded apart from each other: a primer helps only what stands in its own block.
+        if self._block is not None:
+            self._settings[self._block] = max(LEAST_BLOCK, -(-size // 16) * 16)
 
     def encode(self, prepared: bytes) -> Any:
         return self._library.compress(prepared, **self._settings)
 
     def decode(self, encoded: bytes) -> Any:
-        return self._library.decompress(encoded)
+        return self._library.decompress(encoded, **self._decoding)
+
+
+class Ppmd(Codec):
+    """PPMd, variant H.
+
+    Its code has no end mark: a file must store the length, here in the first 8 bytes.
+
+    Args:
+        variant: the order, the longest context in bytes.
+    """
+
+    piece = 1 << 14
+    memory = 1 << 30
+    """Bytes, at most; less is taken if less is needed. The model of a full memory is thrown away and starts again."""
+
+    def __init__(self, variant: str) -> None:
+        import pyppmd
+
+        self._library, self._order = pyppmd, int(variant)
+
+    def encode(self, prepared: bytes) -> bytes:
+        encoder = self._library.Ppmd7Encoder(self._order, self.memory)
+        # In one call, pyppmd 1.3.1 wrote a code that does not decode (9.9 MB of text, from the 1,409,024th byte, where
+        # its fifth output buffer begins). The output of a piece fits into the first buffer, of 32 KiB.
+        pieces = (encoder.encode(prepared[i : i + self.piece]) for i in range(0, len(prepared), self.piece))
+        return b"".join([len(prepared).to_bytes(8, "little"), *pieces, encoder.flush()])
+
+    def decode(self, encoded: bytes) -> bytes:
+        decoder, length = self._library.Ppmd7Decoder(self._order, self.memory), int.from_bytes(encoded[:8], "little")
+        decoded: bytes = decoder.decode(encoded[8:], length)
+        if len(decoded) < length:  # the library does not write a last zero byte, but asks for it
+            decoded += decoder.decode(b"\0" if decoder.needs_input else b"", length - len(decoded))
+        return decoded
 
 
 class TextCodec(Codec):

@@ -40,7 +40,9 @@ class Peer:
         settings: arguments of the class.
         packages: that it needs; each is imported under its own name, with "_" for "-".
         variants: what may follow the name after a colon.
-        default: the variant that the name alone means; for a compressor, that of its command-line tool.
+        default: the variant that the name alone means; for a compressor, that of its command-line tool, or its best.
+        also: variants with rows of their own when all peers are asked for.
+        slow: variants that code the beginning of a long file only.
         trainer: None if there is nothing to train.
     """
 
@@ -51,7 +53,13 @@ class Peer:
     packages: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     default: str | None = None
+    also: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
     trainer: Trainer | None = None
+
+    def rows(self) -> list[str]:
+        """Names of its rows when all peers are asked for."""
+        return [self.name, *(f"{self.name}:{variant}" for variant in self.also)]
 
     def missing(self) -> list[str]:
         """Packages that are not installed."""
@@ -67,6 +75,7 @@ class Entrant:
         kind: a failure of the stack ends the run, a failure of any other entrant only its row.
         codec: "module:Class".
         settings: arguments of the class.
+        limit: it codes at most this many bytes, from the beginning of the file; None: all of it.
         absent: why it does not run; None if it does.
     """
 
@@ -74,6 +83,7 @@ class Entrant:
     kind: Kind
     codec: str
     settings: dict[str, Any] = attrs.field(factory=dict)
+    limit: int | None = None
     absent: str | None = None
 
 
@@ -91,7 +101,15 @@ def _tokenizer(codec: str, trainer: Trainer, *packages: str, **variants: Any) ->
 
 
 def _compressor(
-    name: str, module: str, parameter: str, levels: range, default: int, *packages: str, **others: Any
+    name: str,
+    module: str,
+    parameter: str,
+    levels: range,
+    default: int,
+    *packages: str,
+    also: tuple[str, ...] = (),
+    slow: tuple[str, ...] = (),
+    **others: Any,
 ) -> Peer:
     return Peer(
         name=name,
@@ -101,8 +119,19 @@ def _compressor(
         packages=packages,
         variants=tuple(map(str, levels)),
         default=str(default),
+        also=also,
+        slow=slow,
     )
 
+
+_PPMD = Peer(
+    name="ppmd",
+    kind="compressor",
+    codec=f"{CODECS}:Ppmd",
+    packages=("pyppmd",),
+    variants=tuple(map(str, range(2, 65))),
+    default="16",
+)
 
 PEERS: dict[str, Peer] = {
     peer.name: peer
@@ -115,19 +144,28 @@ PEERS: dict[str, Peer] = {
         _compressor("xz", "lzma", "preset", range(10), 6),
         _compressor("zstd", "zstandard", "level", range(1, 23), 3, "zstandard"),
         _compressor("brotli", "brotli", "quality", range(12), 11, "brotli"),
+        _PPMD,
+        _compressor(
+            "kanzi", "kanzi", "level", range(1, 10), 9, "kanzi", also=("7",), slow=("8", "9"), block="block_size"
+        ),
+        # By default it cuts the file into as many blocks as there are cores, and compresses less.
+        _compressor(
+            "zpaq", "zpaq", "level", range(1, 6), 5, "zpaq", slow=("4", "5"), threads=1, decoding={"threads": 1}
+        ),
     )
 }
 """By name, in the order of the table."""
 
 
 def chosen(against: Sequence[str] | None) -> list[tuple[str, Peer, str | None]]:
-    """(name of the row, peer, variant) for every requested peer; None: all known peers, in their default variants.
+    """(name of the row, peer, variant) for every requested peer; None: all rows of all known peers.
 
     Raises:
         StackcError: an unknown name or variant.
     """
     rows = []
-    for item in dict.fromkeys(PEERS if against is None else against):
+    everyone = [name for peer in PEERS.values() for name in peer.rows()]
+    for item in dict.fromkeys(everyone if against is None else against):
         name, colon, variant = item.partition(":")
         peer = PEERS.get(name)
         if peer is None:

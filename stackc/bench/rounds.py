@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import attrs
 
@@ -21,28 +22,51 @@ SHORTEST = 0.05
 Report = Callable[[str], None]
 
 
+class Seconds(NamedTuple):
+    """The duration of one step: on the clock, and of processors, which other programs on the machine change little."""
+
+    wall: float
+    processor: float
+
+
 @attrs.define(kw_only=True)
 class Tally:
     """The measurements of one entrant.
 
     Attributes:
-        startup, encode, decode: seconds, one value per round; the last two for the whole file.
+        bytes: of the file that it codes: all, or as many as the entrant's limit.
+        size: number of tokens, or of compressed bytes.
+        startup: seconds, one value per round.
+        encode, decode: one value per round, for all of `bytes`.
+        primed: bytes that the file adds to the compressed primer; None if it was not measured.
+        unprimed: why it could not be.
         skipped: why it has no figures.
     """
 
     entrant: Entrant
     vocabulary: int | None = None
+    bytes: int | None = None
     size: int | None = None
     restored: bool | None = None
     peak_mb: float | None = None
     startup: list[float] = attrs.field(factory=list)
-    encode: list[float] = attrs.field(factory=list)
-    decode: list[float] = attrs.field(factory=list)
+    encode: list[Seconds] = attrs.field(factory=list)
+    decode: list[Seconds] = attrs.field(factory=list)
+    primed: int | None = None
+    unprimed: str | None = None
     skipped: str | None = None
 
 
-def measure(entrants: list[Entrant], file: Path, *, repeats: int, timeout: float, report: Report) -> list[Tally]:
-    """Measure start-up first, then coding.
+def measure(
+    entrants: list[Entrant],
+    file: Path,
+    *,
+    repeats: int,
+    timeout: float,
+    report: Report,
+    primer: str | Path | None = None,
+) -> list[Tally]:
+    """Measure start-up first, then coding, then what compressors gain by coding `primer` before the file.
 
     Raises:
         StackcError: an entrant of the kind "stack" failed. The failure of any other is recorded in its tally.
@@ -50,6 +74,8 @@ def measure(entrants: list[Entrant], file: Path, *, repeats: int, timeout: float
     tallies = [Tally(entrant=entrant, skipped=entrant.absent) for entrant in entrants]
     _start(tallies, repeats, timeout, report)
     _code(tallies, file, repeats, timeout, report)
+    if primer is not None:
+        _prime(tallies, file, primer, timeout, report)
     return tallies
 
 
@@ -98,16 +124,44 @@ def _code(tallies: list[Tally], file: Path, repeats: int, timeout: float, report
             with _contained(tally):
                 if turn:
                     worker, encodings, decodings = running[tally.entrant.name]
-                    tally.encode.append(worker.ask("encode", times=encodings))
-                    tally.decode.append(worker.ask("decode", times=decodings))
+                    tally.encode.append(Seconds(*worker.ask("encode", times=encodings)))
+                    tally.decode.append(Seconds(*worker.ask("decode", times=decodings)))
                     continue
                 worker = held.enter_context(_worker(tally, timeout))
                 worker.ask("open", codec=tally.entrant.codec, settings=tally.entrant.settings)
                 worker.ask("rehearse")
-                worker.ask("load", file=str(file))
+                tally.bytes = worker.ask("load", file=str(file), limit=tally.entrant.limit)
                 running[tally.entrant.name] = worker, _times(worker.ask("encode")), _times(worker.ask("decode"))
                 outcome = worker.ask("outcome")
                 tally.size, tally.restored, tally.peak_mb = (outcome[key] for key in ("size", "restored", "peak_mb"))
+
+
+def _prime(tallies: list[Tally], file: Path, primer: str | Path, timeout: float, report: Report) -> None:
+    """Code the primer alone, then with the file behind it, once; the second is decoded, to check it."""
+    for tally in tallies:
+        if tally.skipped is not None or tally.entrant.kind != "compressor":
+            continue
+        report(f"priming: {tally.entrant.name}")
+        try:
+            with _worker(tally, timeout) as worker:
+                worker.ask("open", codec=tally.entrant.codec, settings=tally.entrant.settings)
+                # Both sizes must come from the same settings, so the codec is set before the primer is coded alone.
+                both = {"file": str(file), "limit": tally.entrant.limit, "primer": str(primer)}
+                worker.ask("reach", size=worker.ask("load", **both))
+                worker.ask("load", file=str(primer), limit=None)
+                worker.ask("encode")
+                alone = worker.ask("size")
+                worker.ask("load", **both)
+                worker.ask("encode")
+                worker.ask("decode")
+                outcome = worker.ask("outcome")
+        except WorkerError as error:
+            tally.unprimed = str(error)
+        else:
+            if outcome["restored"]:
+                tally.primed = outcome["size"] - alone
+            else:
+                tally.unprimed = "the decoded text differs from primer and file"
 
 
 def _worker(tally: Tally, timeout: float) -> Worker:
@@ -126,9 +180,9 @@ def _contained(tally: Tally) -> Iterator[None]:
         tally.skipped = f"failed: {error}"
 
 
-def _times(seconds: float) -> int:
-    """How often a step of this length is repeated for one measurement."""
-    return max(1, min(1000, math.ceil(SHORTEST / max(seconds, 1e-9))))
+def _times(seconds: tuple[float, float]) -> int:
+    """How often a step of this length, the first of the two, is repeated for one measurement."""
+    return max(1, min(1000, math.ceil(SHORTEST / max(seconds[0], 1e-9))))
 
 
 def _now(worker: Worker) -> float:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_bytes
+from stackc.api.messages import amount
 from stackc.bench.entrants import CODECS, Entrant, Peer, chosen
 from stackc.bench.machine import machine
 from stackc.bench.process import WorkerError
-from stackc.bench.rounds import Report, Tally, interpreter_seconds, measure, ratio
+from stackc.bench.rounds import Report, Seconds, Tally, interpreter_seconds, measure, ratio
 from stackc.bench.training import Training
 from stackc.stack.stack import Stack
 
 FIGURES = (
-    "vocabulary", "tokens", "bytes_per_token", "bits_per_byte", "encode_mb_s", "decode_mb_s", "startup_s", "peak_mb",
-    "ratio_encode", "ratio_decode", "restored", "note",
+    "vocabulary", "coded_bytes", "tokens", "bytes_per_token", "compressed_bytes", "bits_per_byte", "primed_bytes",
+    "primed_bits_per_byte", "encode_mb_s", "decode_mb_s", "encode_s", "decode_s", "encode_cpu_s", "decode_cpu_s",
+    "startup_s", "peak_mb", "ratio_encode", "ratio_decode", "restored", "note",
 )  # fmt: skip
 """Of one row; all None if the entrant was skipped."""
 
@@ -33,6 +35,8 @@ def benchmark(
     repeats: int = 5,
     threads: int = 1,
     peer_bytes: int = 16_000_000,
+    primed_by: str | Path | None = None,
+    slow_bytes: int = 2_000_000,
     timeout: float = 600.0,
     report: Report = lambda stage: None,
 ) -> dict[str, Any]:
@@ -46,29 +50,29 @@ def benchmark(
         repeats: number of rounds, at least 1.
         threads: if more than 1, the stack is measured a second time with this many threads. Peers have one.
         peer_bytes: bytes of the stack's training text to train tokenizers on, at most, evenly spread over it.
+        primed_by: a training text for compressors: they are also measured by how many bytes the file adds to it.
+        slow_bytes: peers that are slow code this many bytes from the beginning of the file, at most.
         timeout: seconds that one step of a peer may take; a peer that takes longer is skipped.
         report: called with a line as work proceeds.
 
     Returns:
-        Plain data, as `stackc bench --json` prints it (docs/reference/commands.md): ``machine``, ``stack``, ``level``,
-        ``vocabulary``, ``file``, ``bytes``, ``repeats``, ``training`` and ``rows``, the stack's first. Speeds are in
-        megabytes (10^6 bytes of the file) per second.
+        Plain data, as `stackc bench --json` prints it: docs/reference/commands.md explains every figure.
 
     Raises:
-        StackcError: an unknown peer, stack, level or file; an empty file; the stack cannot be measured. A failure of a
-            peer raises nothing.
+        StackcError: an unknown peer, stack, level or file; an empty file; the stack (not a peer) cannot be measured.
     """
     folder, path = Path(stack), Path(file)
     peers = chosen(against)
     own, vocabulary, level_name = _own(folder, level, threads)
-    size = len(read_bytes(path))
-    if not size:
-        raise StackcError(f"{path}: the file is empty; there is nothing to measure")
+    size = _size(path, "there is nothing to measure")
+    primer = (
+        None if primed_by is None else {"file": str(primed_by), "bytes": _size(Path(primed_by), "it primes nothing")}
+    )
     training = Training(
         store=folder / "corpus" / "train", limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report
     )
-    entrants = [*own, *(_entrant(training, *peer) for peer in peers)]
-    tallies = measure(entrants, path.resolve(), repeats=repeats, timeout=timeout, report=report)
+    entrants = [*own, *(_entrant(training, slow_bytes, *peer) for peer in peers)]
+    tallies = measure(entrants, path.resolve(), repeats=repeats, timeout=timeout, report=report, primer=primed_by)
     return {
         "machine": machine(sorted({package for _, peer, _ in peers for package in peer.packages})),
         "stack": str(folder),
@@ -78,9 +82,17 @@ def benchmark(
         "bytes": size,
         "repeats": repeats,
         "training": training.figures(),
+        "primer": primer,
         "interpreter_s": interpreter_seconds(repeats),
         "rows": [_row(tally, tallies[0], size, vocabulary) for tally in tallies],
     }
+
+
+def _size(path: Path, otherwise: str) -> int:
+    """Bytes of a file that can be read and is not empty."""
+    if not (size := len(read_bytes(path))):
+        raise StackcError(f"{path}: the file is empty; {otherwise}")
+    return size
 
 
 def _own(folder: Path, level: str | None, threads: int) -> tuple[list[Entrant], int, str | None]:
@@ -97,7 +109,7 @@ def _own(folder: Path, level: str | None, threads: int) -> tuple[list[Entrant], 
     return entrants, made.get("token_alphabet", 256), made.get("name")
 
 
-def _entrant(training: Training, name: str, peer: Peer, variant: str | None) -> Entrant:
+def _entrant(training: Training, slow_bytes: int, name: str, peer: Peer, variant: str | None) -> Entrant:
     """A peer, trained if it needs to be."""
     settings, absent = dict(peer.settings), None
     if missing := peer.missing():
@@ -109,7 +121,8 @@ def _entrant(training: Training, name: str, peer: Peer, variant: str | None) -> 
             absent = f"cannot be trained: {error}"
     elif variant is not None:
         settings["variant"] = variant
-    return Entrant(name=name, kind=peer.kind, codec=peer.codec, settings=settings, absent=absent)
+    limit = slow_bytes if variant in peer.slow else None
+    return Entrant(name=name, kind=peer.kind, codec=peer.codec, settings=settings, limit=limit, absent=absent)
 
 
 def _row(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str, Any]:
@@ -120,21 +133,39 @@ def _row(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str, An
 
 def _figures(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str, Any]:
     assert tally.size is not None
-    tokens = None if tally.entrant.kind == "compressor" else tally.size
+    assert tally.bytes is not None
+    tokens, compressed = (None, tally.size) if tally.entrant.kind == "compressor" else (tally.size, None)
     alphabet = tally.vocabulary if tokens is not None else None
     bits = 8 * tally.size if alphabet is None else tally.size * math.log2(alphabet)
-    short = alphabet is not None and alphabet < vocabulary
+    coded, primed, steps = tally.bytes, tally.primed, (tally.encode, tally.decode)
     values = (
-        alphabet, tokens, size / tokens if tokens else None, bits / size, _speed(size, tally.encode),
-        _speed(size, tally.decode), _spread(tally.startup), tally.peak_mb, ratio(first.encode, tally.encode),
-        ratio(first.decode, tally.decode), tally.restored,
-        f"only {alphabet:,} tokens: the training text yields no more" if short else None,
+        alphabet, coded, tokens, coded / tokens if tokens else None, compressed, bits / coded, primed,
+        None if primed is None else 8 * primed / coded, *(_speed(coded, step) for step in steps),
+        *(_spread([one.wall for one in step]) for step in steps),
+        *(_spread([one.processor for one in step]) for step in steps), _spread(tally.startup), tally.peak_mb,
+        ratio(_per_byte(first, first.encode), _per_byte(tally, tally.encode)),
+        ratio(_per_byte(first, first.decode), _per_byte(tally, tally.decode)), tally.restored,
+        "; ".join(_notes(tally, alphabet, size, vocabulary)) or None,
     )  # fmt: skip
     return dict(zip(FIGURES, values, strict=True))
 
 
-def _speed(size: int, seconds: list[float]) -> dict[str, float]:
-    return _spread([size / one / 1e6 for one in seconds])
+def _notes(tally: Tally, alphabet: int | None, size: int, vocabulary: int) -> Iterator[str]:
+    if alphabet is not None and alphabet < vocabulary:
+        yield f"only {alphabet:,} tokens: the training text yields no more"
+    if tally.bytes is not None and tally.bytes < size:
+        yield f"slow, so measured on the first {amount(tally.bytes, 'byte')} of the file only (--slow-bytes)"
+    if tally.unprimed is not None:
+        yield f"not primed: {tally.unprimed}"
+
+
+def _per_byte(tally: Tally, step: list[Seconds]) -> list[float]:
+    assert tally.bytes is not None
+    return [one.wall / tally.bytes for one in step]
+
+
+def _speed(size: int, step: list[Seconds]) -> dict[str, float]:
+    return _spread([size / one.wall / 1e6 for one in step])
 
 
 def _spread(values: list[float]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,17 +12,33 @@ from stackc.api.messages import amount, literal
 from stackc.report.table import wide
 
 WIDE = 116
-"""Columns from which the range is printed next to the median, not below it."""
+"""Columns from which range and processor time are printed next to the median, not below it."""
 
-HEADINGS = (
-    "bytes/\ntoken", "bits/\nbyte", "encode\nMB/s", "stack\nx", "decode\nMB/s", "stack\nx", "start\ns", "peak\nMB",
-)  # fmt: skip
+HEADINGS = {
+    True: (
+        "bytes/\ntoken", "bits/\nbyte", "encode\nMB/s", "cpu\nns/B", "stack\nx", "decode\nMB/s", "cpu\nns/B",
+        "stack\nx", "start\ns", "peak\nMB",
+    ),
+    False: (
+        "bytes/\ntoken", "bits/\nbyte", "encode\nMB/s,\ncpu ns/B", "stack\nx", "decode\nMB/s,\ncpu ns/B", "stack\nx",
+        "start\ns", "peak\nMB",
+    ),
+}  # fmt: skip
+"""Of the wide table, and of the narrow one."""
+
+SIZES = ("bytes\ncoded", "cold\nbytes", "cold\nbits/byte", "primed\nbytes", "primed\nbits/byte")
 
 NOTE = (
-    "Medians (lowest..highest). MB/s: 10^6 bytes of the file per second. stack x: how many times as fast as that row "
-    "the stack is on one thread. bits/byte: a token counts as log2 of the vocabulary; the size of the stack, or of a "
+    "Medians (lowest..highest). MB/s: 10^6 bytes of the file per second. cpu: processor seconds, of all threads and "
+    "subprocesses, in 10^-9 s per byte. stack x: how many times as fast as that row the stack is on one thread. "
+    "bits/byte: a token counts as log2 of the vocabulary; the size of the stack, or of a "
     "trained peer, is not counted. start: from starting Python ({interpreter:.2f} s by itself) to the first tokens. "
     "peak: memory of a process that encodes and decodes the file once."
+)
+
+PRIMED = (
+    "Sizes cold, and primed by {file} ({amount}): by how many bytes the compressed primer grows if the file is coded "
+    "behind it. Each compressor looks back as far as it does by itself; only kanzi is given a block that holds both."
 )
 
 
@@ -34,6 +50,10 @@ def print_benchmark(figures: dict[str, Any], console: Console | None = None) -> 
     console.print()
     console.print(_table(figures, wide=console.width >= WIDE))
     console.print(literal(NOTE.format(interpreter=figures["interpreter_s"])))
+    if (primer := figures["primer"]) is not None:
+        console.print()
+        console.print(_sizes(figures))
+        console.print(literal(PRIMED.format(file=primer["file"], amount=amount(primer["bytes"], "byte"))))
     for row in figures["rows"]:
         for remark in _remarks(row):
             console.print(literal(f"{row['name']}: {remark}"))
@@ -57,14 +77,24 @@ def _heading(figures: dict[str, Any]) -> list[str]:
 
 
 def _table(figures: dict[str, Any], wide: bool) -> Table:
+    rows = [_cells(row, wide) for row in figures["rows"] if row["skipped"] is None]
+    return _filled(HEADINGS[wide], rows, wide)
+
+
+def _sizes(figures: dict[str, Any]) -> Table:
+    """The compressors, cold and primed."""
+    rows = [row for row in figures["rows"] if row["compressed_bytes"] is not None]
+    return _filled(SIZES, [_size_cells(row) for row in rows], wide=True)
+
+
+def _filled(headings: Sequence[str], rows: list[list[str]], wide: bool) -> Table:
     gap = (0, 1) if wide else (0, 1, 0, 0)
     table = Table(box=None, pad_edge=False, padding=gap)
     table.add_column("", overflow="fold")
-    for heading in HEADINGS:
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in figures["rows"]:
-        if row["skipped"] is None:
-            table.add_row(*map(literal, _cells(row, wide)))
+    for row in rows:
+        table.add_row(*map(literal, row))
     return table
 
 
@@ -74,13 +104,33 @@ def _cells(row: dict[str, Any], wide: bool) -> list[str]:
         name if row["restored"] else f"{name} !",
         _cell(row["bytes_per_token"], lambda value: f"{value:.3f}"),
         f"{row['bits_per_byte']:.3f}",
-        _spread(row["encode_mb_s"], wide),
+        *_step(row, "encode", wide),
         _cell(row["ratio_encode"], _three),
-        _spread(row["decode_mb_s"], wide),
+        *_step(row, "decode", wide),
         _cell(row["ratio_decode"], _three),
         f"{row['startup_s']['median']:.2f}",
         f"{row['peak_mb']:,.0f}",
     ]
+
+
+def _size_cells(row: dict[str, Any]) -> list[str]:
+    return [
+        row["name"],
+        f"{row['coded_bytes']:,}",
+        f"{row['compressed_bytes']:,}",
+        f"{row['bits_per_byte']:.3f}",
+        _cell(row["primed_bytes"], lambda value: f"{value:,}"),
+        _cell(row["primed_bits_per_byte"], lambda value: f"{value:.3f}"),
+    ]
+
+
+def _step(row: dict[str, Any], step: str, wide: bool) -> list[str]:
+    """Speed, and processor time in nanoseconds per byte: two cells, or one."""
+    speed, processor = row[f"{step}_mb_s"], _three(row[f"{step}_cpu_s"]["median"] / row["coded_bytes"] * 1e9)
+    middle, lowest, highest = (_three(speed[key]) for key in ("median", "min", "max"))
+    if wide:
+        return [f"{middle} ({lowest}..{highest})", processor]
+    return [f"{middle}\n{lowest}..{highest}\n{processor} ns/B"]
 
 
 def _remarks(row: dict[str, Any]) -> list[str]:
@@ -88,11 +138,6 @@ def _remarks(row: dict[str, Any]) -> list[str]:
         return [f"skipped, {row['skipped']}"]
     lossy = [] if row["restored"] else ["NOT RESTORED: the decoded text differs from the file"]
     return lossy + ([row["note"]] if row["note"] else [])
-
-
-def _spread(values: dict[str, float], wide: bool) -> str:
-    lowest, highest = _three(values["min"]), _three(values["max"])
-    return f"{_three(values['median'])}" + (f" ({lowest}..{highest})" if wide else f"\n{lowest}..{highest}")
 
 
 def _three(value: float) -> str:

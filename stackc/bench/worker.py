@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -46,18 +47,29 @@ class Session:
         """Decode the short text, so that nothing is loaded or compiled while the file is timed."""
         self.codec.decode(self._encoded)
 
-    def load(self, file: str) -> None:
-        self._data = Path(file).read_bytes()
+    def load(self, file: str, limit: int | None, primer: str | None = None) -> int:
+        """Take the first `limit` bytes of a file, after the whole of `primer`; returns how many bytes these are."""
+        with open(file, "rb") as source:
+            self._data = (Path(primer).read_bytes() if primer else b"") + source.read(-1 if limit is None else limit)
         self._prepared = self.codec.prepare(self._data)
+        return len(self._data)
 
-    def encode(self, times: int = 1) -> float:
-        """Seconds to encode the file once, the mean of `times` times."""
+    def reach(self, size: int) -> None:
+        """Set the codec to `size` bytes that belong together."""
+        self.codec.reach(size)
+
+    def encode(self, times: int = 1) -> tuple[float, float]:
+        """Seconds and processor seconds to encode the file once, the means of `times` times."""
         self._encoded = None
         self._encoded, seconds = _timed(self.codec.encode, self._prepared, times)
         return seconds
 
-    def decode(self, times: int = 1) -> float:
-        """Seconds to decode the tokens of `encode` once."""
+    def size(self) -> int:
+        """Number of tokens, or of bytes, that `encode` has made."""
+        return self.codec.size(self._encoded)
+
+    def decode(self, times: int = 1) -> tuple[float, float]:
+        """Seconds and processor seconds to decode the tokens of `encode` once."""
         self._decoded = None
         self._decoded, seconds = _timed(self.codec.decode, self._encoded, times)
         return seconds
@@ -66,7 +78,7 @@ class Session:
         """Peak memory so far, tokens (or bytes), and whether the decoded text equals the file."""
         peak = _peak_megabytes()  # before the comparison, which needs memory itself
         restored = self.codec.restore(self._decoded) == self._data
-        return {"size": self.codec.size(self._encoded), "restored": restored, "peak_mb": peak}
+        return {"size": self.size(), "restored": restored, "peak_mb": peak}
 
 
 def main() -> None:
@@ -82,17 +94,23 @@ def main() -> None:
             print(json.dumps(answer), file=streams.results(), flush=True)
 
 
-def _timed(function: Any, argument: Any, times: int) -> tuple[Any, float]:
+def _timed(function: Any, argument: Any, times: int) -> tuple[Any, tuple[float, float]]:
     gc.collect()
     gc.disable()
     try:
-        begun = time.perf_counter()
+        processor, begun = _processor_seconds(), time.perf_counter()
         for _ in range(times):
             result = function(argument)
-        seconds = (time.perf_counter() - begun) / times
+        seconds, processor = time.perf_counter() - begun, _processor_seconds() - processor
     finally:
         gc.enable()
-    return result, seconds
+    return result, (seconds / times, processor / times)
+
+
+def _processor_seconds() -> float:
+    """Of all threads of this process, and of its subprocesses that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _find(name: str) -> Any:
@@ -119,8 +137,6 @@ def _peak_megabytes() -> float:
                 return int(line.split()[1]) * 1024 / 1e6
     except OSError:
         pass
-    import resource
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 

@@ -32,7 +32,13 @@ from stackc.cli.progress import bar, size_of
 @options.flag("--no-verify", help="Do not decode and compare the blocks that were written. Faster.")
 @options.quiet
 def command(
-    files: Files, stack: Path | None, output: str | None, block_size: int | None, force: bool, no_verify: bool, quiet: bool
+    files: Files,
+    stack: Path | None,
+    output: str | None,
+    block_size: int | None,
+    force: bool,
+    no_verify: bool,
+    quiet: bool,
 ) -> None:
     """Compress each FILE (- for standard input). Any bytes are valid; FILE is kept.
 

@@ -89,9 +89,13 @@ def check(name: str) -> None:
 @command.command()
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(HOOKS)), required=True, help="What the plugin adds.")
-@click.option("--bitwise", is_flag=True, help="With --kind model: one that codes bit by bit and learns on the way.")
+@click.option(
+    "--variant",
+    type=click.Choice(["whole-windows", "bitwise"]),
+    help="Another template: whole-windows, a coder of whole windows; bitwise, a model that codes bit by bit.",
+)
 @options.path("--out", default=Path(), help="The folder to put it in.  [default: the current one]")
-def new(name: str, kind: str, bitwise: bool, out: Path) -> None:
+def new(name: str, kind: str, variant: str | None, out: Path) -> None:
     """Create a working plugin package NAME.
 
     NAME consists of lower-case letters, digits and '-'. The new folder NAME holds a module with a small real part,
@@ -99,9 +103,7 @@ def new(name: str, kind: str, bitwise: bool, out: Path) -> None:
     """
     from stackc.scaffold import part_name, write
 
-    if bitwise and kind != "model":
-        raise click.UsageError("--bitwise goes with --kind model: other parts do not code bit by bit")
-    folder = write(name, kind, out, bitwise)
+    folder = write(name, kind, out, variant)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         remark(str(path))
     remark(f"Next: cd {folder} && pip install -e '.[test]' && pytest && stackc plugins check {part_name(name)}")

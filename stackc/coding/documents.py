@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError
+from stackc.api.offsets import offsets_of
 from stackc.parts.blame import said
 
 
@@ -111,9 +112,15 @@ def outside(values: Symbols, alphabet: int) -> int | None:
 
 def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) -> Int64:
     """The starts of windows that end after `budget` symbols, before every cut and with their segment: int64[w]."""
-    found = [np.zeros(0, np.int64)]
-    for start, end in segments(offsets, segment):
-        forced = [] if cuts is None else (start + 1 + np.flatnonzero(cuts[start + 1 : end])).tolist()
-        edges = [start, *forced, end]
-        found += [np.arange(low, high, budget) for low, high in itertools.pairwise(edges)]
-    return np.concatenate(found)
+    edges = _steps(offsets[:-1], np.diff(offsets), segment)
+    if cuts is not None:
+        forced = offsets[0] + np.flatnonzero(cuts[offsets[0] : offsets[-1]])
+        edges = np.union1d(edges, forced)
+    return _steps(edges, np.diff(edges, append=offsets[-1]), budget)
+
+
+def _steps(starts: Int64, lengths: Int64, step: int) -> Int64:
+    """Every step-th place of runs, the start of each first: int64[k]. An empty run has none."""
+    counts = -(-lengths // step)
+    within = np.arange(int(counts.sum())) - np.repeat(offsets_of(counts)[:-1], counts)
+    return np.repeat(starts, counts) + within * step

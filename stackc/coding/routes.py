@@ -2,6 +2,7 @@
 
 - `Texts`: every code has one text, independent of context: look-ups in a table, and no model runs. The table is a
   compiled dictionary (`stackc.coding.dictionary.dictionary`) or the pieces of a piece coder (`stackc.coding.pieces`).
+- `Whole`: the coder codes whole windows, in one call for all of them (`stackc.parts.whole`); no model.
 - `Stepped`: model and coder in step, in lanes (`stackc.coding.stepping`). If no window restarts the model's context,
   it encodes from one scoring pass over whole segments.
 - `Bitwise`: a model that codes bit by bit is given whole segments or documents (`stackc.coding.runs`).
@@ -23,12 +24,13 @@ from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
-from stackc.coding.documents import Decoding, Encoding, outside, segments, symbol_dtype
+from stackc.coding.documents import Decoding, Encoding, outside, segments, symbol_dtype, window_starts
 from stackc.coding.pieces import PieceTable
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
-from stackc.parts.abilities import cuts_pieces, lists_texts
+from stackc.parts.abilities import codes_whole_windows, cuts_pieces, lists_texts
+from stackc.parts.whole import GuardedWindows
 
 if TYPE_CHECKING:  # numba takes a second to import, and not every use of a stack compiles
     from stackc.coding.dictionary.dictionary import Dictionary
@@ -81,13 +83,13 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
         return Texts(spec, PieceTable(spec.coder, spec.vocabulary, spec.alphabet, spec.coder_name))
     if spec.vocabulary is not None:
         raise CodingError(f"{spec.name}: its coder needs a dictionary, and the level is not compiled")
+    if codes_whole_windows(spec.coder):
+        return Whole(spec, GuardedWindows(spec.coder, spec.window, spec.name, spec.coder_name))
     model = spec.model
     bitwise = getattr(model, "bitwise", None)
     if bitwise is not None and spec.codes_runs:
         runs = Bitwise(spec, bitwise)
         return runs if runs.portability == "portable" else Verified(runs, spec.name)
-    if model is not None:
-        spec = spec.changed(lanes=min(spec.lanes, getattr(model, "max_lanes", spec.lanes)))
     if model is not None and model.portability != "portable":
         # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
         return Verified(Stepped(spec.changed(lanes=1)), spec.name)
@@ -197,6 +199,42 @@ class Texts:
         return codes
 
 
+class Whole:
+    """Whole windows, all in one call of the coder. No model runs, so the tokens are the same on every machine."""
+
+    texts = None
+    runs_model = False
+    portability: Portability = "portable"
+    windows_decode_alone = False  # they do, but only the coder knows where each begins
+
+    def __init__(self, spec: LevelSpec, windows: GuardedWindows) -> None:
+        self._spec, self._windows = spec, windows
+
+    @property
+    def unverified(self) -> Route:
+        return self
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+        spec = self._spec
+        spec.check_symbols(symbols)
+        starts = window_starts(bounds, spec.segment, spec.window.symbols, cuts)
+        tokens, counts = self._windows.encode(symbols, np.append(starts, bounds[-1]))
+        return Encoding(
+            # The same type as from other routes, so that the route is not visible in the tokens.
+            tokens=tokens.astype(symbol_dtype(spec.token_alphabet), copy=False),
+            offsets=offsets_of(counts)[np.searchsorted(starts, bounds)],
+            starts=starts,
+        )
+
+    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
+        spec = self._spec
+        spec.check_tokens(tokens)
+        symbols, counts = self._windows.decode(tokens.astype(np.uint32, copy=False), bounds[:-1], bounds[1:], most)
+        return Decoding(
+            symbols=symbols.astype(symbol_dtype(spec.alphabet), copy=False), offsets=offsets_of(counts), ignored=0
+        )
+
+
 class Stepped:
     """Model and coder in step, in many lanes side by side.
 
@@ -212,7 +250,7 @@ class Stepped:
         self.runs_model = spec.flags.needs_model
         self.portability: Portability = spec.model.portability if spec.model is not None else "portable"
         # In a single lane whole documents are stepped: windows side by side would call the model differently.
-        self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.lanes > 1
+        self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.running_lanes > 1
         self.windows_decode_alone = self._by_window
 
     @property

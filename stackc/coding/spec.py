@@ -16,7 +16,7 @@ from stackc.api.models import Predictor
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import outside, segments
-from stackc.parts.checked import cuts_of
+from stackc.parts.checked import cuts_of, lanes_of
 
 
 @attrs.frozen(kw_only=True, slots=False, eq=False)
@@ -33,7 +33,7 @@ class LevelSpec:
         vocabulary: V of a dictionary coder or piece coder, whose token alphabet is V, one token per window or piece;
             else None.
         load_predictor: returns the frozen model when it is first needed; None if there is no model.
-        lanes: windows or segments coded side by side (speed only).
+        lanes: windows or segments coded side by side (speed only); `running_lanes` is what the model allows.
         threads: threads of a level with a table of texts, or with a model that codes bit by bit (speed only).
         memory: bytes that working copies of such a model may take; None: any number (speed only).
         whole_documents: such a model codes a document in one run, not segment by segment.
@@ -126,6 +126,11 @@ class LevelSpec:
     def model(self) -> Predictor | None:
         """The predictor that the coder uses; None for a coder without a model."""
         return self.predictor if self.flags.needs_model else None
+
+    @property
+    def running_lanes(self) -> int:
+        """The lanes that model and coder run in."""
+        return lanes_of(self.model, self.lanes)
 
     def cuts(self, symbols: Symbols, bounds: Int64) -> Mask | None:
         """The windowing's forced cuts, computed segment by segment: bool[n]; None if it forces none."""

@@ -46,7 +46,7 @@ def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mas
 
 
 def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
-    lanes = max(1, min(spec.lanes, len(bounds)))
+    lanes = max(1, min(spec.running_lanes, len(bounds)))
     budget = spec.window.symbols
     coder = lane_encoder(spec.coder, spec.flags, spec.window, lanes, spec.coder_name)
     predictor = spec.model
@@ -185,7 +185,7 @@ class _DecodingLanes:
     """
 
     def __init__(self, spec: LevelSpec, tokens: npt.NDArray[np.integer], firsts: Int64, lasts: Int64) -> None:
-        self.count = max(1, min(spec.lanes, len(firsts)))
+        self.count = max(1, min(spec.running_lanes, len(firsts)))
         self._spec, self._firsts, self._lasts = spec, firsts, lasts
         tokens = np.ascontiguousarray(tokens, np.uint32)
         self._coder = lane_decoder(spec.coder, spec.flags, spec.window, self.count, tokens, spec.coder_name)

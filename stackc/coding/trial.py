@@ -9,18 +9,21 @@ from typing import Any
 import attrs
 import numpy as np
 
+from stackc.api.arrays import Symbols
+from stackc.api.coders import WholeWindowCoder
 from stackc.api.errors import MissingPackageError, StackcError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.api.models import Cost, Predictor
-from stackc.api.windowings import Windowing
+from stackc.api.windowings import Window, Windowing
 from stackc.coding.bitwise_trial import try_bitwise
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import not_restored
-from stackc.parts.abilities import has_tables
+from stackc.parts.abilities import codes_whole_windows, has_tables
 from stackc.parts.checked import GuardedPredictor, cuts_of
 from stackc.parts.part import Part
 from stackc.parts.rules import made_problems
+from stackc.parts.whole import GuardedWindows
 
 
 @attrs.define
@@ -85,6 +88,8 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
         verdict.notes.append("no window coded: it needs a model to make its dictionary of")
         return
     text = np.random.default_rng(1).integers(0, 7, 300)
+    if codes_whole_windows(made):
+        verdict.problems += _coded_together(made, text)
     for bits in (16, 256, None) if config.budget else (None,):
         level = Level(
             LevelSpec(
@@ -101,6 +106,17 @@ def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
         )
         problem = not_restored(level, level.encode(text), text, np.array([0, len(text)], np.int64))
         verdict.problems += [problem] if problem else []
+
+
+def _coded_together(made: WholeWindowCoder, text: Symbols) -> list[str]:
+    """A problem if a coder of whole windows codes a window otherwise when others stand before it."""
+    window = Window(alphabet=7, bits=None, symbols=len(text), token_bits=8)
+    windows = GuardedWindows(made, window, "check", "windows of 100 symbols")
+    together, counts = windows.encode(text, np.arange(0, len(text) + 1, 100))
+    alone, _ = windows.encode(text[100:200].copy(), np.array([0, 100], np.int64))
+    if np.array_equal(together[counts[0] : counts[0] + counts[1]], alone):
+        return []
+    return ["windows of 100 symbols: a window has other tokens behind another than alone; each is coded alone"]
 
 
 def _even() -> Predictor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
-from stackc.api.coders import DictionaryCoder, FittedCoder, Intervals, PieceCoder
+from stackc.api.coders import DictionaryCoder, FittedCoder, Intervals, PieceCoder, WholeWindowCoder
 from stackc.api.models import BitwisePredictor
 
 
@@ -22,6 +22,10 @@ def lists_texts(coder: object) -> TypeGuard[DictionaryCoder]:
 
 def cuts_pieces(coder: object) -> TypeGuard[PieceCoder]:
     return hasattr(coder, "pieces")
+
+
+def codes_whole_windows(coder: object) -> TypeGuard[WholeWindowCoder]:
+    return hasattr(coder, "whole")
 
 
 def has_intervals(encoder: object) -> TypeGuard[Intervals]:

@@ -55,6 +55,9 @@ class GuardedPredictor:
         self.alphabet, self.portability = alphabet, inner.portability
         if inner.alphabet != alphabet:
             raise PartError(f"{who}: answers for an alphabet of {inner.alphabet}; the level reads one of {alphabet}")
+        most = getattr(inner, "max_lanes", None)
+        if most is not None and (type(most) is not int or most < 1):
+            raise PartError(f"{who}: max_lanes is {most!r}; it is a whole number, 1 or more")
         if inner.portability not in get_args(Portability):
             known = ", ".join(map(repr, get_args(Portability)))
             raise PartError(f"{who}: a portability of {inner.portability!r}; there are {known}")
@@ -122,8 +125,9 @@ class GuardedPredictor:
             return
         known = symbols[:TRIED].astype(np.int64)
         alone = self._stepped(known, lanes=1, lane=0)
-        if (lanes := min(3, getattr(self, "max_lanes", 3))) > 1:
-            self._same(alone, self._stepped(known, lanes=lanes, lane=1), "among other lanes")
+        others = lanes_of(self._inner, 3)
+        if others > 1:
+            self._same(alone, self._stepped(known, lanes=others, lane=1), "among other lanes")
         if hasattr(self._inner, "score"):
             scored = [rows.copy() for rows in self._score(symbols[:TRIED])]
             self._same(alone, np.concatenate([alone[:0], *scored]), "by scoring")
@@ -150,6 +154,12 @@ class GuardedPredictor:
                 f"{differing[0]}; portable means the same bits however it is asked, else say 'same-build' or "
                 "'same-machine'"
             )
+
+
+def lanes_of(predictor: Predictor | None, lanes: int) -> int:
+    """The lanes that a state may have where `lanes` are wanted: at most the `max_lanes` of the predictor."""
+    most: int | None = getattr(predictor, "max_lanes", None)
+    return lanes if most is None else min(lanes, most)
 
 
 def _each(who: str, what: str, make: Callable[[], Iterable[Item]]) -> Iterator[Item]:

@@ -68,6 +68,8 @@ def made_problems(part: Part, config: Any, made: object) -> list[str]:
 
 def _methods(kind: str, config: Any) -> tuple[str, ...]:
     """The methods that a part must have."""
+    if kind == "coder" and getattr(config, "whole", False):
+        return ("whole",)
     if kind == "coder" and getattr(config, "pieces", False):
         return ("fit", "load", "pieces", "encode")
     if kind == "coder" and getattr(config, "vocabulary", None) is not None:
@@ -101,9 +103,21 @@ def _lacking(kind: str, config: type[Any]) -> list[str]:
         lacking.append("bits_version: ClassVar[int]")
     if kind == "model" and not callable(getattr(config, "cost", None)):
         lacking.append("cost(alphabet, settings)")
+    if kind == "coder" and getattr(config, "whole", False) is not False:
+        lacking += _lacking_for_whole_windows(config)
     if kind == "coder":
         absent = [flag for flag in CODER_FLAGS if not isinstance(getattr(config, flag, None), bool)]
         lacking += [f"{flag}: ClassVar[bool]" for flag in absent]
         if not absent and config.budget and not config.ends:
             lacking.append("ends = True: with budget = True nothing but the code itself can mark a window's end")
     return lacking
+
+
+def _lacking_for_whole_windows(config: Any) -> list[str]:
+    """What a coder of whole windows must declare (`stackc.api.WholeWindowCoder`)."""
+    wanted = {"whole": True, "budget": False, "ends": True, "needs_model": False}
+    wrong = [f"{name} = {value}" for name, value in wanted.items() if getattr(config, name, None) is not value]
+    lacking = (
+        [f"{', '.join(wrong)}: a coder of whole windows is given their symbols alone, all at once"] if wrong else []
+    )
+    return [*lacking, "no vocabulary next to whole = True"] if hasattr(config, "vocabulary") else lacking

@@ -8,6 +8,7 @@ from stackc.coding.routes import compiling_bytes
 from stackc.coding.spec import LevelSpec
 from stackc.parts.abilities import lists_texts
 from stackc.parts.blame import blaming
+from stackc.parts.checked import lanes_of
 from stackc.recipe import Recipe
 from stackc.recipe.checks import codes_pieces
 from stackc.stack.opening import lanes_for
@@ -44,5 +45,5 @@ def compiled(spec: LevelSpec) -> Dictionary:
         )
     assert lists_texts(spec.coder), "why_not_compiled has said so"
     with blaming(spec.coder_name, "dictionary"):
-        parent, symbol = spec.coder.dictionary(model, spec.window, spec.lanes)
+        parent, symbol = spec.coder.dictionary(model, spec.window, lanes_of(model, spec.lanes))
     return Dictionary(parent, symbol, spec.alphabet)

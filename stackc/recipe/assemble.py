@@ -129,7 +129,9 @@ class _Assembler:
             self.problems.add(path, pair)
         if checks.vocabulary(coder) is not None:
             token_bits = None  # a window is one token, however many bits it has
-        for below, text in checks.check_windows(made, chosen.name, alphabet or 1, token_bits or 1, self.segment or 1):
+        segment = self.segment or 1
+        sizes = (alphabet or 1, token_bits or 1, segment, checks.longest_window(coder, segment))
+        for below, text in checks.check_windows(made, chosen.name, *sizes):
             self.problems.add(join(path, below), text)
         if alphabet is not None:
             checks.own_problems(chosen, here, alphabet, None, self.problems)

@@ -47,9 +47,9 @@ def make_windowing(chosen: Chosen, path: str, problems: Problems) -> Windowing |
 
 
 def check_windows(
-    windowing: Windowing, name: str, alphabet: int, token_bits: int, segment: int
+    windowing: Windowing, name: str, alphabet: int, token_bits: int, segment: int, longest: int = MAX_WINDOW_SYMBOLS
 ) -> Iterator[tuple[str, str]]:
-    """Sizes that do not fit each other: (path below the level, problem)."""
+    """Sizes that do not fit each other: (path below the level, problem). `longest`: the most symbols in a window."""
     width, symbols = windowing.bits, windowing.symbols
     if width is not None and width < alphabet.bit_length():  # 2^width - 1 < alphabet
         text = f"{width} is too small for the {alphabet} symbols read here and an end"
@@ -58,9 +58,9 @@ def check_windows(
         fitting = ", ".join(str(bits) for bits in range(1, MAX_TOKEN_BITS + 1) if width % bits == 0)
         text = f"{token_bits} does not divide the {width} bits of a window, so tokens would straddle windows"
         yield "tokens.bits", f"{text}; choose from {fitting}"
-    if symbols is None and segment > MAX_WINDOW_SYMBOLS:
+    if symbols is None and segment > longest:
         text = f"'{name}' makes one window of a segment, and corpus.segment = {segment}"
-        yield "windowing", f"{text} is above {MAX_WINDOW_SYMBOLS} symbols"
+        yield "windowing", f"{text} is above {longest} symbols"
     if symbols is not None and not 1 <= symbols <= MAX_WINDOW_SYMBOLS:
         yield "windowing.symbols", f"windows of {symbols} symbols; allowed: 1 to {MAX_WINDOW_SYMBOLS}"
 
@@ -74,6 +74,11 @@ def vocabulary(coder: Chosen | None) -> int | None:
 def codes_pieces(coder: Chosen) -> bool:
     """Whether it is a piece coder (`stackc.api.PieceCoder`)."""
     return bool(getattr(coder.config, "pieces", False))
+
+
+def longest_window(coder: Chosen | None, segment: int) -> int:
+    """The most symbols in a window. A coder of whole windows has no loop over symbols here that a limit would bound."""
+    return segment if getattr(coder and coder.config, "whole", False) else MAX_WINDOW_SYMBOLS
 
 
 def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Registry) -> str | None:

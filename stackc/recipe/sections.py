@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from stackc.api.errors import MissingPackageError, PartError
-from stackc.api.fields import based, hashed
+from stackc.api.fields import based, hashed, is_as_before
 from stackc.api.models import Cost
 from stackc.parts.blame import blame, blaming
 from stackc.parts.part import Part
@@ -177,7 +177,7 @@ class Recipe:
     source: Path | None = attrs.field(default=None, eq=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data with all defaults written out; `recipe_from_dict` restores the recipe."""
+        """Plain data with all defaults written out (but see `plain`); `recipe_from_dict` restores the recipe."""
         reader = plain_part("reader", self.corpus.reader)
         return {
             "stack": plain(self.stack),
@@ -210,11 +210,15 @@ def settings_key(config: Any) -> dict[str, Any] | None:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """Every field of a configuration, as data that TOML and JSON can hold; omitted if it is None by default."""
+    """Every field of a configuration, as data that TOML and JSON can hold.
+
+    Omitted if it is None by default, or as before it existed: a stack's SHA-256 covers the tables of its manifest.
+    """
     return {
         field.name: _plain_value(value, False)
         for field in attrs.fields(type(config))
-        if (value := getattr(config, field.name)) is not None or field.default is not None
+        if ((value := getattr(config, field.name)) is not None or field.default is not None)
+        and not is_as_before(field, value)
     }
 
 

@@ -1,10 +1,10 @@
 """Writes plugin packages that work at once: ``stackc plugins new``.
 
 The templates are next to this file: ``pyproject.toml.txt`` and ``README.md.txt`` for every kind, and in a folder a
-kind the module (``part.py.txt``), its tests (``test_part.py.txt``) and the lines of a recipe that use it
-(``recipe.toml.txt``). A model that codes bit by bit has a folder of its own, ``bitwise``, and a second module
-(``loops.py.txt``). In them ``${name}`` is the package, ``${module}`` its module, ``${part}`` what recipes call the
-part, ``${api}`` the contract that it was made for, ``${version}`` the stackc that wrote it.
+kind or variant the module (``part.py.txt``), its tests (``test_part.py.txt``) and the lines of a recipe that use it
+(``recipe.toml.txt``). A model that codes bit by bit has a second module (``loops.py.txt``). In them ``${name}`` is the
+package, ``${module}`` its module, ``${part}`` what recipes call the part, ``${api}`` the contract that it was made for,
+``${version}`` the stackc that wrote it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from stackc.parts.registry import HOOKS, Registry, installed
 
 MAX_NAME = 30
 """Letters of a name: templates keep their format with names of up to this length."""
+
+VARIANTS = {"whole-windows": "coder", "bitwise": "model"}
+"""Other templates than the one named after the kind: variant -> kind."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -47,10 +50,10 @@ def name_problem(name: str, kind: str, found: Registry) -> str | None:
     return None
 
 
-def files(name: str, kind: str, bitwise: bool = False) -> dict[str, str]:
+def files(name: str, kind: str, variant: str | None = None) -> dict[str, str]:
     """The package's files: path inside its folder -> content."""
+    template = variant or kind
     module = name.replace("-", "_")
-    folder = "bitwise" if bitwise else kind
     values = {
         "name": name,
         "module": module,
@@ -59,37 +62,39 @@ def files(name: str, kind: str, bitwise: bool = False) -> dict[str, str]:
         "hook": HOOKS[kind],
         "api": repr(CONTRACT),
         "version": metadata.version("stackc"),
-        "included": f'"{module}.py", "{module}_loops.py"' if bitwise else f'"{module}.py"',
+        "included": f'"{module}.py", "{module}_loops.py"' if variant == "bitwise" else f'"{module}.py"',
     }
-    values["recipe"] = _fill(f"{folder}/recipe.toml.txt", values).strip()
-    loops = {f"{module}_loops.py": _fill("bitwise/loops.py.txt", values)} if bitwise else {}
+    values["recipe"] = _fill(f"{template}/recipe.toml.txt", values).strip()
+    loops = {f"{module}_loops.py": _fill("bitwise/loops.py.txt", values)} if variant == "bitwise" else {}
     return {
         "pyproject.toml": _fill("pyproject.toml.txt", values),
         "README.md": _fill("README.md.txt", values),
-        f"{module}.py": _fill(f"{folder}/part.py.txt", values),
-        f"tests/test_{module}.py": _fill(f"{folder}/test_part.py.txt", values),
+        f"{module}.py": _fill(f"{template}/part.py.txt", values),
+        f"tests/test_{module}.py": _fill(f"{template}/test_part.py.txt", values),
         **loops,
     }
 
 
-def write(name: str, kind: str, out: Path, bitwise: bool = False) -> Path:
+def write(name: str, kind: str, out: Path, variant: str | None = None) -> Path:
     """Write the package into the new folder ``out/name``, all of it or nothing.
 
     Args:
         name: of the package; the part is called the same, without ``stackc-`` in front.
         kind: "coder", "windowing", "model" or "reader".
         out: the folder to put it in; created if missing.
-        bitwise: of the kind "model": one that codes bit by bit.
+        variant: one of `VARIANTS`; None: the usual template of the kind.
 
     Returns:
         The package's folder.
 
     Raises:
-        PluginError: a name that cannot be had, a folder that exists or cannot be written.
+        PluginError: a name that cannot be had, a variant of another kind, a folder that exists or cannot be written.
     """
     problem = name_problem(name, kind, Registry(installed()))
     if problem:
         raise PluginError(f"a {kind} plugin named {name!r}: {problem}")
+    if variant is not None and VARIANTS[variant] != kind:
+        raise PluginError(f"{variant} is a variant of {VARIANTS[variant]} plugins, and this is a {kind} plugin")
     folder = out / name
     if folder.exists() or folder.is_symlink():
         raise PluginError(f"{folder} exists already; choose another name, or another folder with --out")
@@ -97,7 +102,7 @@ def write(name: str, kind: str, out: Path, bitwise: bool = False) -> Path:
         if not out.exists():
             out.mkdir(parents=True, exist_ok=True)
         with make_folder_atomically(folder) as partial:
-            for path, content in files(name, kind, bitwise).items():
+            for path, content in files(name, kind, variant).items():
                 (partial / path).parent.mkdir(parents=True, exist_ok=True)
                 (partial / path).write_text(content, encoding="utf-8")
     except (OSError, ArtifactError) as error:

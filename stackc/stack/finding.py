@@ -19,11 +19,10 @@ from stackc.archive.format import Header
 from stackc.stack.manifest import MANIFEST, manifest_alone, stack_sha256
 from stackc.stack.stack import PATH_VARIABLE, Stack
 
-
 _SHIPPED = Path(__file__).parent / "builtin"
 
 GENERAL = "general-1"
-"""The stack that ships with stackc, for compressing without one. Its bits never change: a better one gets a new name."""
+"""The stack that ships with stackc, for compressing without one. It never changes: a better one gets a new name."""
 
 
 def builtin(name: str) -> Path | None:

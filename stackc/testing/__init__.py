@@ -22,7 +22,17 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"stackc.testing.{kind}"
-        for kind in ("bitwise", "coders", "dictionaries", "models", "piececoders", "plugins", "readers", "windowings")
+        for kind in (
+            "bitwise",
+            "coders",
+            "dictionaries",
+            "models",
+            "piececoders",
+            "plugins",
+            "readers",
+            "wholewindows",
+            "windowings",
+        )
     )
 )
 
@@ -33,9 +43,10 @@ from stackc.testing.models import ModelContract  # noqa: E402
 from stackc.testing.piececoders import PieceCoderContract  # noqa: E402
 from stackc.testing.plugins import PluginContract  # noqa: E402
 from stackc.testing.readers import ReaderContract  # noqa: E402
+from stackc.testing.wholewindows import WholeWindowContract  # noqa: E402
 from stackc.testing.windowings import WindowingContract  # noqa: E402
 
 __all__ = [
     "BitwiseContract", "CoderContract", "DictionaryCoderContract", "ModelContract", "PieceCoderContract",
-    "PluginContract", "ReaderContract", "WindowingContract",
+    "PluginContract", "ReaderContract", "WholeWindowContract", "WindowingContract",
 ]  # fmt: skip

@@ -17,11 +17,16 @@ from stackc.api.arrays import IDLE, RESTART, Frequencies
 from stackc.api.errors import ArtifactError
 from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Cost, Device, ModelBackend, Predictor, Text
+from stackc.parts.checked import lanes_of
 from stackc.parts.rules import config_problems
 from stackc.testing.sharing import Job, check_shared
 from stackc.testing.training import SEGMENT, Killed, Reports, digest, every_five, sample_text, step_rows, training_task
 
 STORED_LANES = "a predictor that is not portable is stepped in one stored lane count"
+ONE_LANE = "its states have too few lanes"
+
+MANY_LANES = 256
+"""Lanes that are enough to see that a state has as many as were promised."""
 
 
 class ModelContract:
@@ -112,13 +117,27 @@ class ModelContract:
     def test_predictor_says_what_it_is(self, predictor: Predictor, alphabet: int) -> None:
         assert predictor.alphabet == alphabet
         assert predictor.portability in ("portable", "same-build", "same-machine")
+        most = getattr(predictor, "max_lanes", None)
+        assert most is None or (type(most) is int and most >= 1), "max_lanes is a whole number, 1 or more"
+
+    def test_as_many_lanes_as_it_says(self, predictor: Predictor, alphabet: int) -> None:
+        """All of them at once, if there are not very many."""
+        most = getattr(predictor, "max_lanes", None)
+        if most is None:
+            pytest.skip("any number of lanes")
+        lanes = min(most, MANY_LANES)
+        state = predictor.start(lanes)
+        rows = predictor.step(state, np.full(lanes, RESTART))
+        assert rows.shape == (lanes, alphabet)
+        check_frequencies(rows, alphabet, "step")
 
     def test_rows_are_frequencies(self, predictor: Predictor, alphabet: int) -> None:
-        rng, state = np.random.default_rng(1), predictor.start(3)
-        check_frequencies(predictor.step(state, np.full(3, RESTART)), alphabet, "step")
+        lanes = lanes_of(predictor, 3)
+        rng, state = np.random.default_rng(1), predictor.start(lanes)
+        check_frequencies(predictor.step(state, np.full(lanes, RESTART)), alphabet, "step")
         for _ in range(SEGMENT):
-            rows = predictor.step(state, rng.integers(0, alphabet, 3))
-            assert rows.shape == (3, alphabet)
+            rows = predictor.step(state, rng.integers(0, alphabet, lanes))
+            assert rows.shape == (lanes, alphabet)
             check_frequencies(rows, alphabet, "step")
 
     def test_steps_repeat(self, predictor: Predictor, alphabet: int) -> None:
@@ -134,6 +153,8 @@ class ModelContract:
         np.testing.assert_array_equal(rows[7:], step_rows(predictor, symbols[7:]))
 
     def test_idle_lanes_stay_as_they_are(self, predictor: Predictor, alphabet: int) -> None:
+        if lanes_of(predictor, 2) < 2:
+            pytest.skip(ONE_LANE)
         symbols = sample_text(alphabet).symbols[:12].tolist()
         state, expected = predictor.start(2), step_rows(predictor, np.array(symbols))
         predictor.step(state, np.full(2, RESTART))
@@ -147,7 +168,7 @@ class ModelContract:
     def test_lanes_do_not_touch_each_other(self, predictor: Predictor, alphabet: int) -> None:
         if not self._exact(predictor):
             pytest.skip(STORED_LANES)
-        rng, lanes, length = np.random.default_rng(2), 5, 30
+        rng, lanes, length = np.random.default_rng(2), lanes_of(predictor, 5), 30
         symbols = rng.integers(0, alphabet, (lanes, length))
         restarts = rng.random((lanes, length)) < 0.1
         restarts[:, 0] = True
@@ -185,6 +206,8 @@ class ModelContract:
     def test_take_copies_lanes(self, predictor: Predictor, alphabet: int) -> None:
         if not hasattr(predictor, "take") or not self._exact(predictor):
             pytest.skip("lanes are not taken")
+        if lanes_of(predictor, 3) < 3:
+            pytest.skip(ONE_LANE)
         first = sample_text(alphabet).symbols[:6].astype(np.int64)
         state = predictor.start(2)
         predictor.step(state, np.array([RESTART, RESTART]))
@@ -205,10 +228,10 @@ class ModelContract:
     def sharing_jobs(self, predictor: Predictor) -> list[Job]:
         """Calls on states of their own, in few lanes and in more, and of the optional methods."""
         exact = self._exact(predictor)
-        counts = (1, 2, 7, 6) if exact else (1, 1)
+        counts = [lanes_of(predictor, lanes) for lanes in ((1, 2, 7, 6) if exact else (1, 1))]
         jobs: list[Job] = [functools.partial(_stepping, predictor, lanes, i) for i, lanes in enumerate(counts)]
         if exact and hasattr(predictor, "take"):
-            jobs += [functools.partial(_taking, predictor, lanes, lanes) for lanes in (1, 6)]
+            jobs += [functools.partial(_taking, predictor, lanes_of(predictor, lanes), lanes) for lanes in (1, 6)]
         for number, name in enumerate(("score", "score", "pick") if exact else ()):
             if hasattr(predictor, name):
                 jobs.append(functools.partial(_scoring, predictor, name, number))

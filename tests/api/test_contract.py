@@ -16,7 +16,7 @@ import stackc.testing
 from stackc.api import CONTRACT, Device, Register, Window, Windowing, bits, hookimpl
 from stackc.api.version import contract_problem
 from stackc.coding.trial import check_part
-from stackc.parts.abilities import cuts_pieces, has_intervals, has_tables, lists_texts
+from stackc.parts.abilities import codes_whole_windows, cuts_pieces, has_intervals, has_tables, lists_texts
 from stackc.parts.part import Source
 from stackc.parts.registry import Registry, registry
 from stackc.testing.windowings import PlainCoder
@@ -109,6 +109,9 @@ def test_abilities_are_found_though_they_are_handed_on() -> None:
     assert not cuts_pieces(coder)
     assert has_intervals(Handed(SlotEncoder(Window(alphabet=2, bits=8, symbols=9, token_bits=8))))
     assert not has_tables(Handed(PlainCoder()))
+    gzip = registry().get("coder", "gzip")
+    assert codes_whole_windows(Handed(gzip.factory(gzip.config())))
+    assert not codes_whole_windows(Handed(coder))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden_stacks import DATA, compressed
+from golden_stacks import DATA, USUAL_ZLIB, compressed
 from golden_stacks import FOLDER as GOLDEN
 from recipes_of_tests import TEXT
 from stackc import ContainerError, Stack
@@ -63,17 +63,18 @@ def test_the_example_of_the_document_is_what_is_written() -> None:
     assert out.getvalue() == bytes.fromhex(dump), ADVICE
 
 
-@pytest.mark.parametrize("name", ["counting", "two", "recurrent"])
+@pytest.mark.parametrize("name", ["counting", "two", "recurrent", "zipped"])
 def test_golden_files_decode_and_come_out_the_same_again(name: str) -> None:
     """counting: compiled counts; two: transformers, one level compiled, one stepped in contexts of a segment;
-    recurrent: as two, of recurrent networks."""
+    recurrent: as two, of recurrent networks; zipped: two levels of gzip."""
     stack = Stack(GOLDEN / name)
     file = (GOLDEN / f"{name}.stk").read_bytes()
     assert read_header(io.BytesIO(file)).stack.hex() == stack.sha256, ADVICE
     out = io.BytesIO()
     stack.decompress(io.BytesIO(file), out)
     assert out.getvalue() == DATA, ADVICE
-    assert compressed(stack) == file, ADVICE
+    if USUAL_ZLIB or name != "zipped":
+        assert compressed(stack) == file, ADVICE
 
 
 def checks(count: int) -> st.SearchStrategy[bytes]:

@@ -23,7 +23,7 @@ import stackc.bench
 from recipes_of_tests import HEAD, TEXT, corpus, level
 from stackc.bench import benchmark
 from stackc.bench.codecs import Codec, TextCodec
-from stackc.bench.entrants import PEERS, Entrant, Peer, Trainer
+from stackc.bench.entrants import PEERS, Entrant, Peer, Trainer, chosen
 from stackc.bench.rounds import measure, ratio
 from stackc.bench.sample import sample
 from stackc.bench.table import print_benchmark
@@ -39,6 +39,10 @@ RECIPE = (
 )
 
 
+def packer(name: str) -> Peer:
+    return Peer(name=name, kind="compressor", codec=f"fake_peers:{name}")
+
+
 def fake(name: str, trainer: str | None = None) -> Peer:
     how = Trainer(name=name.lower(), function=f"fake_peers:{trainer}", distribution="stackc") if trainer else None
     return Peer(name=name, kind="tokenizer", codec=f"fake_peers:{name}", trainer=how)
@@ -48,6 +52,7 @@ FAKES = {
     **{name: fake(name) for name in ("Bytes", "Lossy", "Chatty", "Unopened", "Panicking", "Crashing")},
     "Trained": fake("Trained", "train"),
     "Refused": fake("Refused", "refuse"),
+    **{name: packer(name) for name in ("Headed", "Unprimed", "Forgetful")},
     "Absent": Peer(name="Absent", kind="compressor", codec="x:X", packages=("absent-codec",)),
 }
 
@@ -60,6 +65,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "pair.toml").write_text(RECIPE)
     stackc.build(folder / "pair.toml", folder / "pair")
     (folder / "text").write_text("Held out: " + TEXT * 5)
+    (folder / "primer").write_text("Seen before: " + TEXT * 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
@@ -72,7 +78,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def figures(place: Path) -> dict[str, Any]:
     """One run with everyone, misbehaving or not."""
     against = [*FAKES, "gzip:9"]
-    return benchmark(place / "pair", place / "text", against=against, level="M1", repeats=2, threads=2, timeout=60)
+    return benchmark(
+        place / "pair", place / "text", against=against, level="M1", repeats=2, threads=2, timeout=60,
+        primed_by=place / "primer",
+    )  # fmt: skip
 
 
 def row(figures: dict[str, Any], name: str) -> dict[str, Any]:
@@ -107,6 +116,27 @@ def test_figures_are_those_of_the_file(place: Path, figures: dict[str, Any]) -> 
         for spread in (one["encode_mb_s"], one["decode_mb_s"], one["startup_s"]):
             assert 0 < spread["min"] <= spread["median"] <= spread["max"]
     assert own["startup_s"]["min"] > figures["interpreter_s"] > 0
+
+
+def test_a_primed_size_is_what_the_file_adds_to_the_primer(place: Path, figures: dict[str, Any]) -> None:
+    size, headed, gzip = figures["bytes"], row(figures, "Headed"), row(figures, "gzip:9")
+    assert figures["primer"] == {"file": str(place / "primer"), "bytes": (place / "primer").stat().st_size}
+    assert (headed["coded_bytes"], headed["compressed_bytes"], headed["primed_bytes"]) == (size, size + 10, size + 10)
+    assert headed["primed_bits_per_byte"] == pytest.approx(8 * (size + 10) / size)
+    assert 0 < gzip["primed_bytes"] < gzip["compressed_bytes"], "the primer is the same text"
+    for name in ("pair M1", "Bytes"):
+        assert row(figures, name)["compressed_bytes"] is row(figures, name)["primed_bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("Unprimed", "too large for my memory"), ("Forgetful", "the decoded text differs from primer and file")],
+)
+def test_a_peer_that_cannot_be_primed_keeps_its_other_figures(figures: dict[str, Any], name: str, reason: str) -> None:
+    kept = row(figures, name)
+    assert kept["note"] == f"not primed: {reason}"
+    assert kept["primed_bytes"] is kept["primed_bits_per_byte"] is kept["skipped"] is None
+    assert (kept["compressed_bytes"], kept["restored"]) == (figures["bytes"] + 10, True)
 
 
 def test_a_trained_peer_learns_the_stacks_own_text_at_its_vocabulary(place: Path, figures: dict[str, Any]) -> None:
@@ -190,6 +220,43 @@ def test_rounds_are_interleaved(place: Path) -> None:
     assert said[-6:] == [turn + name for turn in turns for name in ("Bytes", "Chatty")]
 
 
+def test_processor_time_is_not_waiting_and_counts_subprocesses(place: Path) -> None:
+    both = [entrant("Idle"), entrant("Spawning")]
+    idle, spawning = measure(both, place / "text", repeats=1, timeout=60, report=lambda stage: None)
+    assert idle.encode[0].wall >= 0.5 > idle.encode[0].processor + 0.2
+    assert spawning.decode[0].processor >= 0.5
+
+
+def test_every_row_has_processor_seconds(figures: dict[str, Any]) -> None:
+    for one in figures["rows"]:
+        if one["skipped"] is None:
+            for step in ("encode", "decode"):
+                wall, processor = one[f"{step}_s"], one[f"{step}_cpu_s"]
+                assert one[f"{step}_mb_s"]["max"] == pytest.approx(figures["bytes"] / wall["min"] / 1e6)
+                assert 0 < processor["min"] <= processor["median"] <= processor["max"]
+
+
+def test_a_slow_peer_codes_the_beginning_of_a_long_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Peer(name="Slow", kind="tokenizer", codec="fake_peers:Slow", variants=("x", "y"), default="x", slow=("x",))
+    monkeypatch.setitem(PEERS, "Slow", slow)
+    figures = benchmark(place / "pair", place / "text", against=["Slow"], level="M1", repeats=1, slow_bytes=1500)
+    own, peer = figures["rows"]
+    assert own["coded_bytes"] == figures["bytes"] > 1500 == peer["coded_bytes"] == peer["tokens"]
+    assert peer["bits_per_byte"] == 8.0
+    assert "measured on the first 1,500 bytes of the file only (--slow-bytes)" in peer["note"]
+    assert peer["ratio_encode"] == pytest.approx(own["encode_mb_s"]["median"] / peer["encode_mb_s"]["median"])
+    assert own["note"] is None
+    assert benchmark(place / "pair", place / "text", against=["Slow"], repeats=1)["rows"][1]["tokens"] > 1500
+
+
+def test_all_peers_are_all_their_rows() -> None:
+    names = [name for name, _, _ in chosen(None)]
+    assert names[-3:] == ["kanzi", "kanzi:7", "zpaq"] or "Bytes" in names
+    assert [(variant in peer.slow) for name, peer, variant in chosen(["kanzi", "kanzi:7", "zpaq", "ppmd"])] == [
+        True, False, True, False,
+    ]  # fmt: skip
+
+
 def test_ratios_go_pair_by_pair() -> None:
     assert ratio([1.0, 2.0, 4.0], [3.0, 4.0, 40.0]) == 3.0, "of 3, 2 and 10"
     assert ratio([1.0], []) is None
@@ -218,15 +285,19 @@ def test_a_sample_is_spread_evenly_and_crosses_no_border(tmp_path: Path) -> None
     assert sample(store, 7).pieces == [text[:7]]
 
 
+COMPRESSORS = ["bzip2", "xz:0", "zstd:19", "brotli:5", "ppmd", "kanzi:7", "zpaq:3"]
+
+
 @pytest.fixture(scope="module")
 def real(place: Path) -> dict[str, Any]:
     """One run with real peers, on text with more in it than ASCII."""
     odd = "naïve — “quoted”\r\n\n\t日本語 " + TEXT * 3
     (place / "odd").write_text(odd, encoding="utf-8", newline="")
     against = [
-        "bzip2", "xz:0", "zstd:19", "brotli:5", "tiktoken", "tokenizers", "sentencepiece", "sentencepiece:unigram",
+        *COMPRESSORS, "tiktoken", "tokenizers", "sentencepiece", "sentencepiece:unigram",
     ]  # fmt: skip
-    return benchmark(place / "pair", place / "odd", against=against, level="M1", repeats=1)
+    primer = place / "primer"
+    return benchmark(place / "pair", place / "odd", against=against, level="M1", repeats=1, primed_by=primer)
 
 
 def installed(name: str) -> None:
@@ -234,11 +305,41 @@ def installed(name: str) -> None:
         pytest.importorskip(package)
 
 
-@pytest.mark.parametrize("name", ["bzip2", "xz:0", "zstd:19", "brotli:5"])
+@pytest.mark.parametrize("name", COMPRESSORS)
 def test_compressors_restore(real: dict[str, Any], name: str) -> None:
     installed(name)
     assert row(real, name)["restored"] is True
     assert row(real, name)["bits_per_byte"] < 4
+    assert 0 < row(real, name)["primed_bytes"] <= row(real, name)["compressed_bytes"]
+
+
+@pytest.mark.parametrize("name", ["ppmd", "ppmd:2", "kanzi", "zpaq"])
+def test_context_mixers_restore_whatever_they_are_given(name: str) -> None:
+    installed(name)
+    ((_, peer, variant),) = chosen([name])
+    codec = open_codec(peer, variant)
+    noise = np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8).tobytes()
+    for data in (b"a\0", TEXT.encode() + noise + bytes(3000)):  # a last zero byte is not written by PPMd
+        codec.reach(len(data))
+        encoded = codec.encode(codec.prepare(data))
+        assert len(encoded) <= len(data) + 500, "a zpaq file begins with the program that decodes it"
+        assert codec.restore(codec.decode(encoded)) == data
+
+
+def test_kanzi_is_given_one_block_for_primer_and_file() -> None:
+    installed("kanzi")
+    ((_, peer, variant),) = chosen(["kanzi:1"])
+    codec = open_codec(peer, variant)
+    half = np.random.default_rng(0).integers(0, 256, 5 << 20, dtype=np.uint8).tobytes()
+    assert codec.size(codec.encode(half * 2)) > 1.9 * len(half), "its own blocks have 4 MiB and see no repetition"
+    codec.reach(2 * len(half))
+    assert codec.size(codec.encode(half * 2)) < 1.1 * len(half)
+
+
+def open_codec(peer: Peer, variant: str | None) -> Codec:
+    module, _, name = peer.codec.partition(":")
+    codec: Codec = getattr(importlib.import_module(module), name)(**peer.settings, variant=variant)
+    return codec
 
 
 def test_tiktoken_and_tokenizers_have_one_vocabulary(real: dict[str, Any]) -> None:
@@ -279,6 +380,16 @@ def test_the_table_fits_its_terminal(figures: dict[str, Any], width: int) -> Non
     assert "Absent: skipped, not installed: pip install absent-codec" in out.getvalue()
     assert any(line.startswith("Lossy ! ") for line in lines)
     assert "Lossy: NOT RESTORED" in out.getvalue()
+    size = f"{figures['bytes']:,}"
+    cells = f"Headed {size} {figures['bytes'] + 10:,} 8.0"
+    assert any(" ".join(line.split()).startswith(cells) for line in lines), "cold and primed sizes"
+    assert "Unprimed: not primed: too large for my memory" in out.getvalue()
+
+
+def test_without_a_primer_there_is_no_table_of_sizes(figures: dict[str, Any]) -> None:
+    out = StringIO()
+    print_benchmark({**figures, "primer": None}, Console(file=out, width=120, color_system=None))
+    assert "primed" not in out.getvalue().partition("Unprimed: ")[0].replace("Unprimed", "")
 
 
 def test_a_vocabulary_that_came_out_smaller_is_said(figures: dict[str, Any]) -> None:
@@ -298,6 +409,10 @@ def test_a_vocabulary_that_came_out_smaller_is_said(figures: dict[str, Any]) -> 
         (["{here}/pair", "{here}/text", "--level", "M7"], "no level 'M7'; its levels are M1, M2"),
         (["{here}/pair", "{here}/nothing"], "nothing: cannot read (No such file"),
         (["{here}/pair", "{here}/empty"], "empty: the file is empty; there is nothing to measure"),
+        (["{here}/pair", "{here}/text", "--primed-by", "{here}/none"], "none: cannot read (No such file"),
+        (["{here}/pair", "{here}/text", "--primed-by", "{here}"], "cannot read (Is a directory"),
+        (["{here}/pair", "{here}/text", "--primed-by", "{here}/empty"], "empty: the file is empty; it primes nothing"),
+        (["{here}/pair", "{here}/text", "--slow-bytes", "0"], "--slow-bytes"),
         (["{here}", "{here}/text"], "not a stack (no manifest.json)"),
         (["{here}/pair", "{here}/text", "--repeats", "0"], "--repeats"),
     ],
@@ -323,12 +438,14 @@ def test_the_command_passes_its_options_on(figures: dict[str, Any], monkeypatch:
     asked: dict[str, Any] = {}
     monkeypatch.setattr(stackc.bench, "benchmark", lambda *paths, **options: asked.update(options) or figures)
     options = ["--against", "gzip, xz", "--level", "M1", "--repeats", "7", "--threads", "2", "--peer-bytes", "9"]
+    options += ["--primed-by", "P", "--slow-bytes", "8"]
     result = CliRunner().invoke(main, ["bench", "S", "F", *options, "--timeout", "1.5"])
     assert result.exit_code == 0, result.output
     assert "NOT RESTORED" in result.stdout, "a peer's loss is no error"
     assert asked.pop("report")
     assert asked == {
         "against": ["gzip", "xz"], "level": "M1", "repeats": 7, "threads": 2, "peer_bytes": 9, "timeout": 1.5,
+        "primed_by": "P", "slow_bytes": 8,
     }  # fmt: skip
     own = {**row(figures, "pair M1"), "restored": False}
     monkeypatch.setitem(figures, "rows", [own])

@@ -178,14 +178,25 @@ class LyingCoder:
         return Decoder()
 
 
+@attrs.frozen(kw_only=True)
+class WithoutBudget:
+    bits_version: ClassVar[int] = 1
+    budget: ClassVar[bool] = False
+    ends: ClassVar[bool] = True
+    total: ClassVar[bool] = False
+    needs_model: ClassVar[bool] = False
+
+
 def test_check_of_a_coder_that_does_not_keep_its_word() -> None:
     gzip = registry().get("coder", "gzip")
-    verdict = check_part(attrs.evolve(gzip, factory=lambda config: LyingCoder()))
+    verdict = check_part(attrs.evolve(gzip, config=WithoutBudget, factory=lambda config: LyingCoder()))
     assert len(verdict.problems) == 1
     assert verdict.problems[0].startswith("windows of 70 symbols: used raised AttributeError")
     arithmetic = registry().get("coder", "arithmetic")
     verdict = check_part(attrs.evolve(arithmetic, factory=lambda config: LyingCoder()))
     assert verdict.problems == ["windows of 16 bits: close gave a code of 12 bits; every window has exactly 16"]
+    verdict = check_part(attrs.evolve(gzip, factory=lambda config: LyingCoder()))
+    assert verdict.problems == ["its factory makes a LyingCoder, which has no method whole"]
 
 
 # -- the group

@@ -16,7 +16,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -241,11 +241,16 @@ stack = stackc.load("S")
 stack.compress(io.BytesIO(b"warm" * 9), packed)
 registry.cache_clear()
 gc.freeze()
-codes = []
-for arguments, places in json.load(open(sys.argv[1])):
+
+
+def run_all(jobs, path):
+    return [code_of(*job, path) for job in jobs]
+
+
+def code_of(arguments, places, path):
     child = os.fork()
     if not child:
-        sys.path[:0] = sys.argv[2:]
+        sys.path[:0] = path
         for fd, (name, place) in enumerate(zip(("stdin", "stdout", "stderr"), places)):
             if place is None:  # so does Python begin
                 os.close(fd)
@@ -264,22 +269,40 @@ for arguments, places in json.load(open(sys.argv[1])):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-print(json.dumps(codes))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+while line := sys.stdin.readline():
+    print(json.dumps(run_all(*json.loads(line))), flush=True)
 """
 
+Runs = Callable[..., list[int]]
+Jobs = list[tuple[list[str], tuple[str | None, str | None, str | None]]]
 
-def runs(jobs: list[tuple[list[str], tuple[str | None, str | None, str | None]]], *path: str) -> list[int]:
+
+@pytest.fixture(scope="module")
+def runs(here: Path) -> Iterator[Runs]:
     """The exit codes of commands, each in a process of its own, which share what imports take.
 
     Args:
         jobs: arguments, and what standard input, output and error are: a file, or None for closed.
         path: folders of plugins.
     """
-    Path("jobs.json").write_text(json.dumps(jobs))
-    done = subprocess.run([sys.executable, "-c", WARM, "jobs.json", *path], capture_output=True, check=True)
-    codes: list[int] = json.loads(done.stdout)
-    return codes
+    warm = subprocess.Popen([sys.executable, "-c", WARM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert warm.stdin is not None
+    assert warm.stdout is not None
+    ask, answer = warm.stdin, warm.stdout
+
+    def call(jobs: Jobs, *path: str) -> list[int]:
+        ask.write(json.dumps([jobs, path]) + "\n")
+        ask.flush()
+        codes: list[int] = json.loads(answer.readline())
+        return codes
+
+    yield call
+    ask.close()
+    answer.close()
+    assert warm.wait(timeout=60) == 0
 
 
 EVERY = {
@@ -314,7 +337,7 @@ NEEDS_NO_OUTPUT = {
 }  # fmt: skip
 
 
-def test_every_command_with_closed_streams(here: Path) -> None:
+def test_every_command_with_closed_streams(here: Path, runs: Runs) -> None:
     assert set(COMMANDS) == {arguments[0] for arguments in EVERY.values()}
     names = list(EVERY)
     codes = runs([(EVERY[name], (None, None, f"said{number}")) for number, name in enumerate(names)])
@@ -330,7 +353,7 @@ def test_every_command_with_closed_streams(here: Path) -> None:
             assert "closed" in said or name == "bench", (name, said)
 
 
-def test_without_standard_error_work_is_done(here: Path) -> None:
+def test_without_standard_error_work_is_done(here: Path, runs: Runs) -> None:
     names = ["compress", "decompress", "encode", "plugins list", "decode"]
     codes = runs([(EVERY[name], ("t.txt", f"got{name}", None)) for name in names])
     assert codes == [0] * len(names)
@@ -349,7 +372,7 @@ def test_opened_files_do_not_take_the_place_of_a_closed_stream(tmp_path: Path) -
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_an_output_that_is_full(here: Path) -> None:
+def test_an_output_that_is_full(here: Path, runs: Runs) -> None:
     jobs = [
         ["--help"], ["--version"], ["compress", "--help"], ["plugins", "list"], ["inspect", "S", "--json"],
         ["compress", "t.txt", "--stack", "S", "-o", "-"], ["generate", "S", "--tokens", "4"],
@@ -401,7 +424,7 @@ def noisy(here: Path) -> str:
     return str(here / "noisy")
 
 
-def test_what_plugins_print_is_not_among_data(here: Path, noisy: str) -> None:
+def test_what_plugins_print_is_not_among_data(here: Path, runs: Runs, noisy: str) -> None:
     jobs = [
         ["compress", "t.txt", "--stack", "S", "-o", "-"],
         ["decompress", "t.txt.stk", "--stack", "S", "-o", "-"],
@@ -512,7 +535,7 @@ def test_measuring_standard_input(here: Path) -> None:
     assert (twice.exit_code, twice.stderr) == (2, "error: -: standard input can be read only once; name it once\n")
 
 
-def test_a_terminal_gets_no_bytes(here: Path) -> None:
+def test_a_terminal_gets_no_bytes(here: Path, runs: Runs) -> None:
     controller, terminal = pty.openpty()
     name = os.ttyname(terminal)
     jobs = [["encode", "S", "t.txt", "-o", "-"], ["decode", "S", "t.npy", "-o", "-"]]

@@ -10,10 +10,13 @@ import pytest
 
 from registered import coder, windowing
 from stackc.api import CodingError, Text, Windowing
+from stackc.api.errors import PartError
 from stackc.coding.documents import segments
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
+from stackc.coding.verify import prove
+from stackc.parts.checked import GuardedPredictor
 from stackc.pipeline.compiling import compiled
 from toys import StepOnly, ToyPredictor, sample
 
@@ -129,6 +132,52 @@ def test_all_routes_give_the_same_tokens(windows: str, tmp_path: Path) -> None:
         assert coded.starts.tolist() == expected.starts.tolist()
         back = other.decode(coded.tokens, coded.offsets)
         assert back.symbols.tolist() == symbols.tolist()
+
+
+class Few(ToyPredictor):
+    """Runs at most so many lanes in a state."""
+
+    def __init__(self, alphabet: int, max_lanes: int) -> None:
+        super().__init__(alphabet)
+        self.max_lanes, self.most = max_lanes, 0
+
+    def start(self, lanes: int) -> Any:
+        assert lanes <= self.max_lanes
+        self.most = max(self.most, lanes)
+        return super().start(lanes)
+
+    def take(self, state: Any, lanes: Any) -> Any:
+        assert len(lanes) <= self.max_lanes
+        return super().take(state, lanes)
+
+    @property
+    def score(self) -> Any:  # type: ignore[override]
+        raise AttributeError("score")
+
+
+@pytest.mark.parametrize("max_lanes", [1, 3])
+@pytest.mark.parametrize("windows", ["bits8", "bits24", "bits64-segment", "fixed5"])
+def test_a_model_never_runs_more_lanes_than_it_can(windows: str, max_lanes: int, tmp_path: Path) -> None:
+    symbols, offsets = documents(1)
+    expected = make("arithmetic", windows, tmp_path, predictor=ToyPredictor(ALPHABET)).encode(symbols, offsets)
+    model = Few(ALPHABET, max_lanes)
+    level = make("arithmetic", windows, tmp_path, predictor=GuardedPredictor(model, ALPHABET, "M1: model"), lanes=64)
+    assert level.spec.running_lanes == max_lanes
+    prove(level, symbols)
+    coded = level.encode(symbols, offsets)
+    assert coded.tokens.tolist() == expected.tokens.tolist()
+    back = level.decode(coded.tokens, coded.offsets)
+    assert back.symbols.tolist() == symbols.tolist()
+    assert model.most == max_lanes
+    if why_not_compiled(level.spec, 1024, level.spec.model) is None:
+        assert Level(level.spec, compiled(level.spec)).encode(symbols, offsets).tokens.tolist() == coded.tokens.tolist()
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.0, True, "2"])
+def test_a_number_of_lanes_that_is_none(most: Any) -> None:
+    model = Few(ALPHABET, most)
+    with pytest.raises(PartError, match=r"M1: model: max_lanes is .*; it is a whole number, 1 or more"):
+        GuardedPredictor(model, ALPHABET, "M1: model")
 
 
 def _without_score(predictor: ToyPredictor) -> Any:

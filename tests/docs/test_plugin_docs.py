@@ -24,8 +24,8 @@ PACKAGE = DOCS / "tutorial" / "stackc-rans"
 SHOWN = re.findall(r"<!-- signatures: ([\w.]+) -->\n```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 PROTOCOLS = {
     "Coder", "CoderFlags", "WindowEncoder", "WindowDecoder", "BitSource", "LaneCoder", "LaneEncoder", "LaneDecoder",
-    "DictionaryCoder", "PieceCoder", "FittedCoder", "Intervals", "ModelBackend", "Predictor", "Reader",
-    "BitwisePredictor",
+    "WholeWindowCoder", "WholeWindows", "DictionaryCoder", "PieceCoder", "FittedCoder", "Intervals", "ModelBackend",
+    "Predictor", "Reader", "BitwisePredictor",
 }  # fmt: skip
 
 

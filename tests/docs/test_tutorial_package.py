@@ -52,17 +52,24 @@ name = "M3"
 """
 
 
-def test_it_passes_its_tests_and_builds_in_a_fresh_environment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("apart", [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+def test_it_passes_its_tests_and_builds_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
+    """As its users have it; `apart`, which is long, with a process for every command."""
     environment = Environment(tmp_path / "venv")
     package = shutil.copytree(PACKAGE, tmp_path / "stackc-rans")
     environment.install(package)
     assert " passed" in environment.run(package, "pytest", "-q", "-p", "no:cacheprovider")
-    assert environment.run(tmp_path, "stackc", "plugins", "check", "rans").startswith("ok")
     (tmp_path / "some.txt").write_text("".join(f"{i} bottles of beer on the wall, {i % 7}\n" for i in range(400)))
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    environment.run(tmp_path, "stackc", "build", "recipe.toml", "--out", "built")
+    checked, *_ = environment.commands(
+        tmp_path,
+        ["plugins", "check", "rans"],
+        ["build", "recipe.toml", "--out", "built"],
+        ["compress", "some.txt", "--stack", "built"],
+        ["decompress", "some.txt.stk", "--stack", "built", "-o", "back.txt"],
+        apart=apart,
+    )
+    assert checked.startswith("ok")
     manifest = json.loads((tmp_path / "built" / "manifest.json").read_text())
     assert manifest["plugins"]["coder rans"]["distribution"] == "stackc-rans"
-    environment.run(tmp_path, "stackc", "compress", "some.txt", "--stack", "built")
-    environment.run(tmp_path, "stackc", "decompress", "some.txt.stk", "--stack", "built", "-o", "back.txt")
     assert (tmp_path / "back.txt").read_bytes() == (tmp_path / "some.txt").read_bytes()

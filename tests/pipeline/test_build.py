@@ -7,15 +7,14 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import stackc
+from processes_of_tests import Forked, Warm
 from recipes_of_tests import corpus, counting, four_level, mixed, two_level
 from stackc.api.errors import ArtifactError, CorpusError
 from stackc.api.files import sha256_file
@@ -114,14 +113,27 @@ stackc.build(recipe, out)
 """
 
 
-def run(recipe: Path, out: Path, where: tuple[str, str, str] = ("", "", ""), call: int = 0) -> int:
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    made = Warm("stackc.pipeline.build", "stackc_torch.training.loop", "tensorboard.summary.writer.record_writer")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def run(warm: Warm) -> Run:
     """Build in a process of its own, killed before or after a call: its exit code."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-c", KILLER, str(recipe), str(out), *where, str(call)]
-    return subprocess.run(arguments, env=environment, check=False).returncode
+
+    def call(recipe: Path, out: Path, where: tuple[str, str, str] = ("", "", ""), call: int = 0) -> int:
+        return warm.start(KILLER, str(recipe), str(out), *where, str(call)).wait()
+
+    return call
 
 
-def test_a_killed_build_ends_in_the_same_bytes(recipe: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_killed_build_ends_in_the_same_bytes(recipe: Callable[[str], Path], run: Run, tmp_path: Path) -> None:
     path = recipe(two_level())
     assert run(path, tmp_path / "whole") == 0
     for place, where, call in KILLS:
@@ -136,15 +148,17 @@ def test_a_killed_build_ends_in_the_same_bytes(recipe: Callable[[str], Path], tm
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(50, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
-def test_kills_at_random_moments(recipe: Callable[[str], Path], tmp_path: Path, kills: int) -> None:
+def test_kills_at_random_moments(
+    recipe: Callable[[str], Path], warm: Warm, run: Run, tmp_path: Path, kills: int
+) -> None:
     """Counts, transformers and a tunstall dictionary, killed by the clock, and gone on with until they are done."""
     path, out, rng = recipe(mixed()), tmp_path / "killed", random.Random(kills)
-    process, begun = started(path, tmp_path / "whole")
+    process, begun = started(warm, path, tmp_path / "whole")
     assert process.wait() == 0
     seconds = time.monotonic() - begun
     expected, killed, finished = parts(tmp_path / "whole"), 0, 0
     while killed < kills:
-        process, _ = started(path, out)
+        process, _ = started(warm, path, out)
         time.sleep(rng.uniform(0.0, 1.0) * seconds)
         process.kill()
         if process.wait() == 0:
@@ -174,10 +188,9 @@ def test_a_build_that_was_killed_as_it_marked_a_stage_goes_on(
     assert not list((tmp_path / "out").rglob("*.partial"))
 
 
-def started(recipe: Path, out: Path) -> tuple[subprocess.Popen[bytes], float]:
+def started(warm: Warm, recipe: Path, out: Path) -> tuple[Forked, float]:
     """A build in a process of its own, which holds its folder, and since when."""
-    command = [sys.executable, "-c", KILLER, str(recipe), str(out), "", "", "", "0"]
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = warm.start(KILLER, str(recipe), str(out), "", "", "", "0")
     lock = out / ".lock"
     while process.poll() is None and not (lock.exists() and lock.read_text().split()[-1:] == [str(process.pid)]):
         time.sleep(0.01)

@@ -15,6 +15,7 @@ import pytest
 import torch.distributed
 
 import stackc
+from processes_of_tests import forked_ranks
 from recipes_of_tests import HEAD, TINY_MODEL, TINY_TRAIN, corpus, two_level
 from stackc.pipeline.ranks.world import LOST, World, _start, ranks_of_environment
 
@@ -45,17 +46,26 @@ SHARDED = ("lanes = 8", "lanes = 8\nshard_from = 1")
 """What turns a recipe of here into one whose models are shared out among the ranks; no hash changes."""
 
 
-def build(
-    folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1), restarts: int = 0
-) -> tuple[int, str]:
-    """`stackc build` by `ranks` processes, where rank `killed[0]` dies before step `killed[1]`: (exit code, stderr).
-
-    After a restart, of which torchrun allows so many, no rank dies.
-    """
+def written(folder: Path, recipe: str) -> None:
+    """A corpus, unless there is one, the recipe and the script."""
     if not (folder / "valid.txt").exists():
         corpus(folder)
     (folder / "recipe.toml").write_text(recipe)
     (folder / "script.py").write_text(SCRIPT)
+
+
+def build(folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)) -> tuple[int, str]:
+    """`stackc build` by `ranks` processes, where rank `killed[0]` dies before step `killed[1]`: (exit code, stderr)."""
+    written(folder, recipe)
+    done = forked_ranks(folder, ranks, "script.py", *map(str, killed), "build", "recipe.toml", "--out", out)
+    return done.returncode, done.stderr
+
+
+def torchrun(
+    folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1), restarts: int = 0
+) -> tuple[int, str]:
+    """The same under torchrun, which may start all ranks again when one has died; from then on none dies."""
+    written(folder, recipe)
     start = [sys.executable]
     if ranks > 1:
         start += [
@@ -106,18 +116,34 @@ def test_two_ranks_have_the_losses_of_one(tmp_path: Path) -> None:
         assert stack.manifest["trained"]["M1/model"]["ranks"] == 2
 
 
-def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
-    """One process is killed, then one of two that hold a part each, then the only one again; three parts finish."""
-    assert build(tmp_path, TOP_ONLY, "whole", 1)[0] == 0
-    assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 3))[0] == -signal.SIGKILL
+def test_a_training_goes_on_with_more_ranks(tmp_path: Path) -> None:
+    """Two hold a part each until one is killed, then three."""
     sharded = TOP_ONLY.replace(*SHARDED)
     code, said = build(tmp_path, sharded, "parts", 2, (1, 6))
+    assert code != 0
+    assert errors(said) == [f"error: {LOST}"]
+    assert not (tmp_path / "parts" / "manifest.json").exists()
+    code, said = build(tmp_path, sharded, "parts", 3)
+    assert code == 0, said
+    assert "(resumed)" in said
+    stackc.build(tmp_path / "recipe.toml", tmp_path / "whole")
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
+    """One process is killed, then one of two that hold a part each, then the only one again; three parts finish."""
+    assert torchrun(tmp_path, TOP_ONLY, "whole", 1)[0] == 0
+    assert torchrun(tmp_path, TOP_ONLY, "parts", 1, (0, 3))[0] == -signal.SIGKILL
+    sharded = TOP_ONLY.replace(*SHARDED)
+    code, said = torchrun(tmp_path, sharded, "parts", 2, (1, 6))
     assert code not in (0, -signal.SIGKILL)
     assert errors(said) == [f"error: {LOST}"]
     assert "exitcode  : 2 " in said, "what a rank leaves by, after the line, is not an abort"
     assert not (tmp_path / "parts" / "manifest.json").exists()
-    assert build(tmp_path, TOP_ONLY, "parts", 1, (0, 9))[0] == -signal.SIGKILL
-    code, said = build(tmp_path, sharded, "parts", 3)
+    assert torchrun(tmp_path, TOP_ONLY, "parts", 1, (0, 9))[0] == -signal.SIGKILL
+    code, said = torchrun(tmp_path, sharded, "parts", 3)
     assert code == 0, said
     assert "(resumed)" in said
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
@@ -125,7 +151,7 @@ def test_a_training_goes_on_with_any_number_of_ranks(tmp_path: Path) -> None:
 
 def test_torchrun_restarts_a_build_that_lost_a_rank(tmp_path: Path) -> None:
     """Its store still holds the addresses and the orders of the ranks that are gone."""
-    code, said = build(tmp_path, TOP_ONLY, "out", 2, (1, 6), restarts=1)
+    code, said = torchrun(tmp_path, TOP_ONLY, "out", 2, (1, 6), restarts=1)
     assert code == 0, said
     assert errors(said) == [f"error: {LOST}"]
     assert "(resumed)" in said
@@ -148,7 +174,9 @@ def test_an_error_of_all_ranks_is_said_once(tmp_path: Path, what: str) -> None:
     corpus(tmp_path)
     (tmp_path / "valid.txt").unlink()
     (tmp_path / "valid.txt").mkdir()
-    code, said = build(tmp_path, TOP_ONLY.replace("seed = 3", 'seed = "3"') if what == "recipe" else TOP_ONLY, "out", 2)
+    code, said = torchrun(
+        tmp_path, TOP_ONLY.replace("seed = 3", 'seed = "3"') if what == "recipe" else TOP_ONLY, "out", 2
+    )
     assert code != 0
     assert len(errors(said)) == 1, said
     assert ("stack.seed" if what == "recipe" else "valid.txt") in errors(said)[0]
@@ -169,7 +197,7 @@ def test_a_rank_that_is_started_otherwise_ends_the_build(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "other.toml").write_text(TOP_ONLY.replace("seed = 3", "seed = 4"))
     monkeypatch.setenv("RANK_1_SAYS", says)
-    code, said = build(tmp_path, TOP_ONLY, "out", 2)
+    code, said = torchrun(tmp_path, TOP_ONLY, "out", 2)
     assert code != 0
     assert [wrong in line for line in errors(said) if line != f"error: {LOST}"] == [True], said
     assert not (tmp_path / "out/corpus").exists()

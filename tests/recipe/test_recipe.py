@@ -410,10 +410,14 @@ def test_token_bits_that_straddle_windows(problems: Any) -> None:
 
 
 def test_whole_segments_that_are_too_long(load: Any, problems: Any) -> None:
-    assert load("level.2.windowing={kind='whole'}", "corpus.segment=65535")
-    assert problems("level.2.windowing={kind='whole'}", "corpus.segment=65536") == [
-        "level.2.windowing: 'whole' makes one window of a segment, and corpus.segment = 65536 is above 65535 symbols"
+    assert load("level.1.windowing={kind='whole'}", "corpus.segment=65535")
+    assert problems("level.1.windowing={kind='whole'}", "corpus.segment=65536") == [
+        "level.1.windowing: 'whole' makes one window of a segment, and corpus.segment = 65536 is above 65535 symbols"
     ]
+
+
+def test_a_coder_of_whole_windows_has_windows_as_long_as_the_segment(load: Any) -> None:
+    assert load("level.2.windowing={kind='whole'}", "corpus.segment=10_000_000")
 
 
 def test_windowing_of_a_plugin_with_too_many_symbols(problems: Any) -> None:

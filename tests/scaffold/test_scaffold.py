@@ -11,7 +11,7 @@ from fresh import Environment
 from stackc.cli import main
 from stackc.parts.part import Source
 from stackc.parts.registry import HOOKS, Registry
-from stackc.scaffold import MAX_NAME, files, name_problem, part_name, write
+from stackc.scaffold import MAX_NAME, VARIANTS, files, name_problem, part_name, write
 
 LONGEST = "a-name-" + "x" * (MAX_NAME - len("a-name-"))
 RECIPE = """\
@@ -23,6 +23,15 @@ reader = "my-reader"
 train = "*.tsv"
 valid = "*.tsv"
 column = 1
+
+[[level]]
+name = "M0"
+  [level.windowing]
+  kind = "whole"
+  [level.coder]
+  kind = "my-whole-windows"
+  [level.tokens]
+  bits = 8
 
 [[level]]
 name = "M1"
@@ -40,20 +49,36 @@ name = "M2"
 """
 
 
-def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path) -> None:
-    """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds."""
+@pytest.mark.parametrize("apart", [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
+    """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds.
+    `apart`, which is long, runs tests and commands in a process each, as the packages' authors do.
+    """
     folders = {kind: write(f"my-{kind}", kind, tmp_path / "new") for kind in HOOKS}
+    folders |= {one: write(f"my-{one}", kind, tmp_path / "new", one) for one, kind in VARIANTS.items()}
     environment = Environment(tmp_path / "venv")
     environment.install(*folders.values())
-    for kind, folder in folders.items():
-        assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider"), kind
-    assert "wrong" not in environment.run(tmp_path, "stackc", "plugins", "list")
-    for kind in HOOKS:
-        assert environment.run(tmp_path, "stackc", "plugins", "check", f"my-{kind}").startswith("ok")
+    options = ["-q", "-p", "no:cacheprovider"]
+    if apart:
+        for kind, folder in folders.items():
+            assert " passed" in environment.run(folder, "pytest", *options), kind
+    else:
+        tests = [str(folder / "tests") for folder in folders.values()]
+        said = environment.run(tmp_path, "pytest", *options, "-rA", "--import-mode=importlib", *tests)
+        assert all(f"test_my_{kind.replace('-', '_')}.py::" in said for kind in folders), said
     (tmp_path / "corpus.tsv").write_text("".join(f"{i}\t{i % 97} and {i % 5}\n" for i in range(300)))
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    environment.run(tmp_path, "stackc", "build", "recipe.toml", "--out", "built")
-    assert "M1" in environment.run(tmp_path, "stackc", "inspect", "built")
+    listed, *checked, _, inspected = environment.commands(
+        tmp_path,
+        ["plugins", "list"],
+        *(["plugins", "check", f"my-{kind}"] for kind in folders),
+        ["build", "recipe.toml", "--out", "built"],
+        ["inspect", "built"],
+        apart=apart,
+    )
+    assert "wrong" not in listed
+    assert [said[:2] for said in checked] == ["ok"] * len(folders)
+    assert "M1" in inspected
 
 
 BITWISE = """\
@@ -85,7 +110,7 @@ name = "M2"
 
 def test_a_model_that_codes_bit_by_bit_works_in_a_fresh_environment(tmp_path: Path) -> None:
     """It passes its tests and the check, builds as a level and on top, and codes a file in another process."""
-    folder = write("my-bits", "model", tmp_path / "new", bitwise=True)
+    folder = write("my-bits", "model", tmp_path / "new", "bitwise")
     environment = Environment(tmp_path / "venv")
     environment.install(folder)
     assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
@@ -100,15 +125,12 @@ def test_a_model_that_codes_bit_by_bit_works_in_a_fresh_environment(tmp_path: Pa
     assert (tmp_path / "back.txt").read_text() == text
 
 
-def test_only_models_code_bit_by_bit(tmp_path: Path) -> None:
-    code, _, said = new("my-bits", "--kind", "coder", "--bitwise", "--out", str(tmp_path))
-    assert (code, "--bitwise goes with --kind model" in said) == (2, True)
-
-
-@pytest.mark.parametrize(("kind", "bitwise"), [*((kind, False) for kind in HOOKS), ("model", True)])
-def test_what_is_written_keeps_its_format_with_a_name_of_any_length(kind: str, bitwise: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "variant"), [*((kind, None) for kind in HOOKS), *((kind, one) for one, kind in VARIANTS.items())]
+)
+def test_what_is_written_keeps_its_format_with_a_name_of_any_length(kind: str, variant: str | None) -> None:
     assert name_problem(LONGEST, kind, Registry([])) is None
-    for path, content in files(LONGEST, kind, bitwise).items():
+    for path, content in files(LONGEST, kind, variant).items():
         assert "${" not in content
         assert content.endswith("\n")
         if path.endswith(".py"):
@@ -185,6 +207,18 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     code, _, err = new("my-coder", "--kind", "coder", "--out", str(tmp_path / "file"))
     assert code == 2
     assert err == f"error: {tmp_path / 'file' / 'my-coder'}: cannot write (Not a directory); choose another --out\n"
+
+
+def test_variants(tmp_path: Path) -> None:
+    code, _, err = new("my-coder", "--kind", "coder", "--variant", "whole-windows", "--out", str(tmp_path))
+    assert (code, err) == (0, "")
+    assert "whole: ClassVar[bool] = True" in (tmp_path / "my-coder" / "my_coder.py").read_text()
+    code, _, err = new("my-model", "--kind", "model", "--variant", "whole-windows", "--out", str(tmp_path))
+    assert code == 2
+    assert err == "error: whole-windows is a variant of coder plugins, and this is a model plugin\n"
+    code, _, err = new("my-model", "--kind", "model", "--variant", "whole", "--out", str(tmp_path))
+    assert code == 2
+    assert all(f"'{variant}'" in err for variant in VARIANTS)
 
 
 def test_an_unknown_kind(tmp_path: Path) -> None:

@@ -81,6 +81,9 @@ def predictor(**wrong: Any) -> Parity:
 
 def run_predictor_tests(made: Parity) -> None:
     suite = Suite()
+    suite.test_predictor_says_what_it_is(made, 3)
+    if hasattr(made, "max_lanes"):
+        suite.test_as_many_lanes_as_it_says(made, 3)
     suite.test_rows_are_frequencies(made, 3)
     suite.test_steps_repeat(made, 3)
     suite.test_restart_forgets(made, 3)
@@ -94,6 +97,10 @@ def test_a_right_predictor_passes() -> None:
     run_predictor_tests(predictor())
 
 
+def test_a_right_predictor_of_many_lanes_passes() -> None:
+    run_predictor_tests(predictor(max_lanes=40))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -102,6 +109,8 @@ def test_a_right_predictor_passes() -> None:
         {"scores": False},
         {"take": lambda state, lanes: state[: len(lanes)]},
         {"_row": lambda total: np.array([1 << 23, 1 << 22, 1 << 21], dtype=np.uint32)},
+        {"max_lanes": 0},
+        {"max_lanes": 9, "start": lambda lanes: np.zeros(min(lanes, 8), dtype=np.int64)},
     ],
 )
 def test_a_wrong_predictor_fails(wrong: dict[str, Any]) -> None:
@@ -198,6 +207,6 @@ def test_a_wrong_reader_fails(tmp_path: Path, test: str) -> None:
 
 
 def test_there_is_a_suite_for_every_kind_of_part() -> None:
-    others = {"DictionaryCoderContract", "PieceCoderContract", "PluginContract"}
+    others = {"DictionaryCoderContract", "PieceCoderContract", "PluginContract", "WholeWindowContract"}
     suites = {f"{kind.capitalize()}Contract" for kind in HOOKS} | others
     assert sorted(stackc.testing.__all__) == sorted(suites)

@@ -66,7 +66,7 @@ class FrozenArrays:
         """Raise `ArtifactError` unless every array is in the range that the exactness of the routes relies on."""
         if any(getattr(self, name).ndim != rank for name, rank in self.ranks.items()):
             raise ArtifactError(f"{where}: arrays of unexpected rank; build the stack again")
-        for field in attrs.fields(type(self)):  # type: ignore[misc]
+        for field in attrs.fields(type(self)):  # type: ignore[arg-type]
             found, kind, shape = getattr(self, field.name), field.metadata["kind"], field.metadata["shape"](self)
             least, largest = field.metadata["range"]
             if found.dtype != kind or found.shape != shape or found.size == 0:
@@ -89,7 +89,7 @@ class FrozenArrays:
         """
         path = folder / FILE
         tensors = read_tensors(path)
-        names = {field.name for field in attrs.fields(cls)}  # type: ignore[misc]
+        names = {field.name for field in attrs.fields(cls)}  # type: ignore[arg-type]
         if set(tensors) != names:
             raise ArtifactError(f"{path}: not a frozen {cls.name} (arrays {sorted(set(tensors) ^ names)} do not match)")
         # Kernels are compiled for aligned, writable, contiguous arrays.

@@ -43,14 +43,13 @@ class OnCpu:
     @staticmethod
     def product(product: Product, a: Array, rows: int) -> Array:
         """The product by a matrix of `rows` rows, in new memory."""
-        out = torch.empty((len(a), rows), dtype=torch.int32)
-        product(torch.from_numpy(a), out)
-        return out.numpy()
+        out = np.empty((len(a), rows), np.int32)
+        product(torch.from_numpy(a), torch.from_numpy(out))
+        return out
 
     def embedded(self, inputs: Array) -> Array:
         """The stream x[n, d] of symbols."""
-        embed: Array = self.frozen.embed[inputs]
-        return embed
+        return np.take(self.frozen.embed, inputs, axis=0)
 
     def normed(self, x: Array, number: int) -> Array:
         """The rows of x by a norm, as operands."""

@@ -6,6 +6,7 @@ if all numbers are below 2^53. Int8 products of CUDA would be faster, but not ev
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import attrs
@@ -47,13 +48,8 @@ def added(x: Tensor, sums: Tensor, shift: Tensor) -> Tensor:
 @exact_products()
 def product(a: Tensor, weights: Tensor) -> Tensor:
     """a[n, K] times weights[R, K] transposed, int64, over at most 1,040 inputs at a time."""
-    total: Tensor | None = None
-    for start in range(0, a.shape[1], FLOAT_INNER):
-        part = slice(start, start + FLOAT_INNER)
-        product = (a[:, part].float() @ weights[:, part].float().T).long()
-        total = product if total is None else total + product
-    assert total is not None
-    return total
+    pairs = zip(a.split(FLOAT_INNER, 1), weights.split(FLOAT_INNER, 1), strict=True)
+    return functools.reduce(torch.add, ((x.float() @ w.float().T).long() for x, w in pairs))
 
 
 class OnDevice:
@@ -86,6 +82,9 @@ class OnDevice:
     def normed(self, x: Tensor, number: int) -> Tensor:
         """The rows of x by a norm, as operands."""
         return norm(x, int(self.frozen.norms[number]))
+
+    def step_few(self, memory: Any, symbols: Array, positions: Array, answer: Frequencies) -> None:
+        raise NotImplementedError
 
     def answer(self, memory: Any, y: Tensor, out: Frequencies) -> None:
         alphabet = self.frozen.alphabet

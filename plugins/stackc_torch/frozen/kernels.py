@@ -11,27 +11,24 @@ the residual stream within 2^23 - 1.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
 
 from stackc.api import IDLE, RESTART, TOTAL, kernel_of
-from stackc_torch.frozen import rules
+from stackc_torch.frozen.rules import EXPONENTIAL_TOP, LIFT, NORM_BITS, STREAM_TOP, TOP, Array
 
 INT = numba.int64
 V8 = numba.int8[::1]
 V32 = numba.int32[::1]
 V64 = numba.int64[::1]
+V16 = numba.int16[::1]
 M8 = numba.int8[:, ::1]
 M32 = numba.int32[:, ::1]
 U32 = numba.uint32[:, ::1]
 
-TOP = rules.TOP
-STREAM_TOP = rules.STREAM_TOP
-NORM_BITS = rules.NORM_BITS
-NORM_HALF = 1 << (rules.NORM_BITS - 1)
-LIFT = rules.LIFT
-EXPONENTIAL_TOP = rules.EXPONENTIAL_TOP
+NORM_HALF = 1 << (NORM_BITS - 1)
 WHOLE = float(TOTAL)
 LOWEST = -(1 << 30)
 RUN = 64
@@ -42,7 +39,7 @@ OUTSIDE, NOT_STARTED = -1, -2
 
 
 @kernel_of(INT(V64, V64, INT))
-def advance(symbols, positions, alphabet):
+def advance(symbols: Array, positions: Array, alphabet: int) -> int:
     """Move lanes on by one symbol each: positions int64[L], 0 after a restart, -1 before the first one.
 
     Compiled, because a few lanes take less time than the numpy calls that check them.
@@ -64,7 +61,7 @@ def advance(symbols, positions, alphabet):
 
 
 @kernel_of(numba.void(M32, INT, M8))
-def norm_rows(x, multiplier, y):
+def norm_rows(x: Array, multiplier: Any, y: Array) -> None:
     """y[n, d]: the rows of x over their root mean squares."""
     width = x.shape[1]
     for n in range(x.shape[0]):
@@ -80,7 +77,7 @@ def norm_rows(x, multiplier, y):
 
 
 @kernel_of(numba.void(M32, M32, V32))
-def add_rows(x, sums, shift):
+def add_rows(x: Array, sums: Array, shift: Array) -> None:
     """x += sums * 2^10 shifted right, saturated."""
     for n in range(x.shape[0]):
         for i in range(x.shape[1]):
@@ -90,7 +87,7 @@ def add_rows(x, sums, shift):
 
 
 @kernel_of(INT(V32, numba.int32))
-def _first_equal(values, wanted):
+def _first_equal(values: Array, wanted: Any) -> int:
     """Index of the first of the values that is `wanted`; there is one. Whole runs are passed over at once."""
     at = 0
     while at + RUN <= len(values):
@@ -106,7 +103,7 @@ def _first_equal(values, wanted):
 
 
 @kernel_of(numba.void(M32, V32, V32, U32))
-def frequency_rows(sums, shift, table, out):
+def frequency_rows(sums: Array, shift: Array, table: Array, out: Array) -> None:
     """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`.
 
     One short loop after another: each becomes vector code of its own.
@@ -114,9 +111,7 @@ def frequency_rows(sums, shift, table, out):
     alphabet = sums.shape[1]
     scale = WHOLE - alphabet
     counts = np.empty(alphabet, np.int32)
-    half = np.empty(alphabet, np.int32)
-    for a in range(alphabet):
-        half[a] = (np.int32(1) << shift[a]) >> 1
+    half = (np.int32(1) << shift) >> np.int32(1)
     for n in range(sums.shape[0]):
         best = np.int32(LOWEST)
         for a in range(alphabet):
@@ -147,11 +142,15 @@ def frequency_rows(sums, shift, table, out):
         out[n, _first_equal(counts, most)] += np.uint32((1 << 24) - given)
 
 
-@kernel_of(numba.void(M8, V8, V32))
-def product_row(weights, x, out):
+def _product_row(weights: Array, x: Array, out: Array) -> None:
     """out[R] = weights[R, K] times x[K]."""
     for r in range(weights.shape[0]):
         total = np.int32(0)
         for k in range(weights.shape[1]):
             total = np.int32(total + np.int32(x[k]) * np.int32(weights[r, k]))
         out[r] = total
+
+
+product_row = kernel_of(numba.void(M8, V8, V32))(_product_row)
+wide_product_row = kernel_of(numba.void(M8, V16, V32))(_product_row)
+"""With x[K] in 16 bits: pairs of 16-bit products are one instruction, which 8-bit ones have not."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -30,69 +31,49 @@ def use_threads(device: Device) -> None:
     torch.set_num_threads(device.threads)
 
 
-class _Exact:
-    """The callers that need TF32 off: it is one switch of the whole process, and they overlap in any order.
+class _Switch:
+    """A setting of the whole process that callers need in one position; they overlap in any order.
+
+    Args:
+        read, write: get and set it.
+        wanted: the position.
+        by_thread: whether each thread sets it for itself, and for all threads that first use torch later.
 
     Attributes:
-        users: threads that need it off; it is restored when the last one is done.
-        before: its state when the first one came.
+        users: callers that need it now; the last one that leaves restores it.
+        before: the position that the first one found.
     """
 
-    def __init__(self) -> None:
-        self.lock, self.users, self.before = threading.Lock(), 0, False
+    def __init__(self, read: Callable[[], Any], write: Callable[[Any], object], wanted: Any, by_thread: bool) -> None:
+        self.read, self.write, self.wanted, self.by_thread = read, write, wanted, by_thread
+        self.lock, self.users, self.before = threading.Lock(), 0, wanted
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            if not self.users:
+                self.before = self.read()
+            self.users += 1
+            self.write(self.wanted)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.users -= 1
+                # By thread: of this one and of those to come; others that are at work keep the one that they set.
+                if self.by_thread or not self.users:
+                    self.write(self.before)
 
 
-_EXACT = _Exact()
+def _allow_tf32(allowed: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-@contextlib.contextmanager
-def exact_products() -> Iterator[None]:
-    """Float32 matrix products on CUDA hold integers below 2^24 exactly only with TF32 off."""
-    switch = torch.backends.cuda.matmul
-    with _EXACT.lock:
-        if not _EXACT.users:
-            _EXACT.before = switch.allow_tf32
-        _EXACT.users += 1
-        switch.allow_tf32 = False
-    try:
-        yield
-    finally:
-        with _EXACT.lock:
-            _EXACT.users -= 1
-            if not _EXACT.users:
-                switch.allow_tf32 = _EXACT.before
+exact_products = _Switch(lambda: torch.backends.cuda.matmul.allow_tf32, _allow_tf32, False, by_thread=False)
+"""Float32 matrix products on CUDA hold integers below 2^24 exactly only with TF32 off."""
 
-
-class _OneThread:
-    """torch's number of threads, which a thread sets for itself and for all threads that first use torch later.
-
-    Attributes:
-        users: callers that work with one thread now.
-        before: the number that they found.
-    """
-
-    def __init__(self) -> None:
-        self.lock, self.users, self.before = threading.Lock(), 0, 1
-
-
-_ONE_THREAD = _OneThread()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """The number of threads decides in which order a matrix product adds up."""
-    with _ONE_THREAD.lock:
-        if not _ONE_THREAD.users:
-            _ONE_THREAD.before = torch.get_num_threads()
-        _ONE_THREAD.users += 1
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _ONE_THREAD.lock:
-            _ONE_THREAD.users -= 1
-            # Of this thread and of those to come; the others that are at work keep the one that they set.
-            torch.set_num_threads(_ONE_THREAD.before)
+one_thread = _Switch(torch.get_num_threads, torch.set_num_threads, 1, by_thread=True)
+"""The number of threads decides in which order a matrix product adds up."""
 
 
 @contextlib.contextmanager

@@ -32,11 +32,15 @@ class Arithmetic(Protocol):
         rows: positions that frequencies are made for at once.
     """
 
-    frozen: FrozenArrays
     few: int
     lanes: int
-    positions: int
     rows: int
+
+    @property
+    def frozen(self) -> FrozenArrays: ...
+
+    @property
+    def positions(self) -> int: ...
 
     def start(self, lanes: int) -> Any:
         """The memory of fresh lanes."""

@@ -5,7 +5,7 @@ n positions in a pass, L lanes, H units.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ SIDE_BY_SIDE = 8
 """Runs of a pass that are processed side by side, by matrix products, if there are at least this many."""
 
 
-class Recurrent:
+class Recurrent(Protocol):
     """The part of an `stackc_torch.frozen.predictor.Arithmetic` that does not depend on the device.
 
     Memory is the states h[layers, L, H] in Q15.
@@ -31,35 +31,28 @@ class Recurrent:
 
     @property
     def positions(self) -> int:
-        return max(PASS, PASS_ELEMENTS // (3 * self.frozen.units))
+        return max(PASS, PASS_ELEMENTS // int(3 * self.frozen.units))
 
     def embedded(self, inputs: Array) -> Any:
         """The stream x[n, d] of symbols."""
-        raise NotImplementedError
 
     def normed(self, x: Any, number: int) -> Any:
         """The rows of x by a norm, as operands."""
-        raise NotImplementedError
 
     def states(self, *shape: int) -> Any:
         """Empty states [*shape, H]."""
-        raise NotImplementedError
 
     def enter(self, layer: int, x: Any) -> Any:
         """Sums [n, 3H] of a layer's gates from the stream."""
-        raise NotImplementedError
 
     def remember(self, layer: int, entering: Any, h: Any) -> Any:
         """States [n, H] after one more symbol, from sums [n, 3H] and the states before, which may be overwritten."""
-        raise NotImplementedError
 
     def recur(self, layer: int, entering: Any, fresh: Array, h: Any) -> Any:
         """States [n, H] after each of n symbols in turn, from h[1, H]; emptied before symbols where fresh bool[n]."""
-        raise NotImplementedError
 
     def leave(self, layer: int, x: Any, h: Any) -> Any:
         """The stream after the layer's states h[n, H] are projected and added."""
-        raise NotImplementedError
 
     def start(self, lanes: int) -> Any:
         return self.states(self.frozen.layers, lanes)
@@ -70,7 +63,7 @@ class Recurrent:
         return taken
 
     def reach(self, memory: Any, position: int) -> None:
-        """A state has one size, however long its context is."""
+        return None  # a state has one size, however long its context is
 
     def step(self, memory: Any, lanes: Array, inputs: Array, positions: Array) -> Any:
         memory[:, lanes[positions == 0]] = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -27,8 +26,13 @@ class CpuArithmetic(OnCpu, Recurrent):
         self._enter = [product(weights) for weights in frozen.enter]
         self._recall = [product(weights) for weights in frozen.recall]
         self._out = [product(weights) for weights in frozen.out]
-        self._few = few_arguments(frozen)
-        self._rules = self._few[4]
+        f = frozen
+        self._rules = np.stack([rules(f.enter_shift[i], f.recall_shift[i], f.bias[i]) for i in range(f.layers)])
+        # The network's part of the arguments of `few.step_few`.
+        self._few = (
+            f.embed, f.norms, f.enter, f.recall, self._rules, f.out, f.out_shift, f.head, f.head_shift,
+            *tables(), exponential_table(),
+        )  # fmt: skip
 
     def states(self, *shape: int) -> Array:
         return np.zeros((*shape, self.frozen.units), np.int16)
@@ -57,17 +61,7 @@ class CpuArithmetic(OnCpu, Recurrent):
         # Imported here: it takes seconds to compile, once per machine, and building a stack does without it.
         from stackc_torch.gru.few import step_few
 
-        step_few(symbols, positions, memory, *self._few, answer)
-
-
-def few_arguments(frozen: FrozenGru) -> tuple[Any, ...]:
-    """The network's part of the arguments of `few.step_few`."""
-    f = frozen
-    layers = [rules(f.enter_shift[i], f.recall_shift[i], f.bias[i]) for i in range(f.layers)]
-    return (
-        f.embed, f.norms, f.enter, f.recall, np.stack(layers), f.out, f.out_shift, f.head, f.head_shift,
-        *tables(), exponential_table(),
-    )  # fmt: skip
+        step_few(symbols, positions, answer, memory, *self._few)
 
 
 def operand(h: Array) -> Array:

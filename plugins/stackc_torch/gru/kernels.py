@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
 from stackc.api import kernel_of
 from stackc_torch.frozen import kernels as K
-from stackc_torch.frozen.rules import GATE_TOP as GATE
+from stackc_torch.frozen import rules as F
 from stackc_torch.frozen.rules import Array
 from stackc_torch.gru import arrays as G
 
-TOP = np.int32(K.TOP)
-GATE_TOP = np.int32(GATE)
+TOP = np.int32(F.TOP)
+GATE_TOP = np.int32(F.GATE_TOP)
 STEP_SHIFT = np.int32(G.STEP_SHIFT)
 STEP_HALF = np.int32(1 << (G.STEP_SHIFT - 1))
 ONE = np.int32(G.ONE)
@@ -24,7 +26,6 @@ HALF = np.int32(G.ONE // 2)
 STATE_SHIFT = np.int32(G.STATE_SHIFT)
 STATE_HALF = np.int32(1 << (G.STATE_SHIFT - 1))
 M16 = numba.int16[:, ::1]
-V16 = numba.int16[::1]
 
 
 def rules(enter_shift: Array, recall_shift: Array, bias: Array) -> Array:
@@ -35,31 +36,33 @@ def rules(enter_shift: Array, recall_shift: Array, bias: Array) -> Array:
     """
     rows = []
     for shift in (enter_shift, recall_shift):
-        right = np.maximum(shift - K.LIFT, 0)
-        rows += [right, (1 << right) >> 1, np.maximum(K.LIFT - shift, 0)]
+        right = np.maximum(shift - F.LIFT, 0)
+        rows += [right, (1 << right) >> 1, np.maximum(F.LIFT - shift, 0)]
     return np.stack([*rows, bias]).astype(np.int32)
 
 
 @numba.njit(inline="always")
-def _saturated(value, top):
+def _saturated(value: Any, top: Any) -> Any:
     return min(max(value, np.int32(-top)), top)
 
 
 @numba.njit(inline="always")
-def _gate(total, right, half, left):
+def _gate(total: Any, right: Any, half: Any, left: Any) -> Any:
     """A product's row in Q12."""
     value = _saturated(np.int32(np.int32(total + half) >> right), GATE_TOP)
     return _saturated(np.int32(value << left), GATE_TOP)
 
 
 @numba.njit(inline="always")
-def _place(value):
+def _place(value: Any) -> Any:
     """Where a saturated sum in Q12 is looked up."""
     return np.int32(np.int32(abs(value) + STEP_HALF) >> STEP_SHIFT)
 
 
 @numba.njit(inline="always")
-def _remember(entering, recalled, rules, sigmoid, tanh, sums, found, h):
+def _remember(
+    entering: Array, recalled: Array, rules: Array, sigmoid: Array, tanh: Array, sums: Array, found: Array, h: Array
+) -> None:
     """h[H], changed, from sums entering[3H] and recalled[3H]; sums[3H] and found[2H] are working memory.
 
     |z (h - n)| <= 2^15 * 65,534, and half a unit more is still below 2^31.
@@ -91,51 +94,39 @@ def _remember(entering, recalled, rules, sigmoid, tanh, sums, found, h):
 
 
 @kernel_of(numba.void(K.M32, K.M32, K.M32, K.V32, K.V32, M16))
-def remember_rows(entering, recalled, rules, sigmoid, tanh, h):
+def remember_rows(entering: Array, recalled: Array, rules: Array, sigmoid: Array, tanh: Array, h: Array) -> None:
     """h[n, H], changed: the states after one more symbol, from sums entering[n, 3H] and recalled[n, 3H]."""
     sums, found = np.empty(entering.shape[1], np.int32), np.empty(2 * h.shape[1], np.int32)
     for n in range(h.shape[0]):
         _remember(entering[n], recalled[n], rules, sigmoid, tanh, sums, found, h[n])
 
 
-@kernel_of(numba.void(M16, K.M8))
-def operand_rows(h, out):
+def _operand_rows(h: Array, out: Array) -> None:
     """States h[n, H] as operands out[n, H]."""
     for n in range(h.shape[0]):
         for i in range(h.shape[1]):
             rounded = np.int32(np.int32(np.int32(h[n, i]) + STATE_HALF) >> STATE_SHIFT)
-            out[n, i] = np.int8(_saturated(rounded, TOP))
+            out[n, i] = _saturated(rounded, TOP)
 
 
-@kernel_of(numba.void(V16, V16))
-def operand_row(h, out):
-    """A state h[H] as operands out[H], held in 16 bits for `product_row`."""
-    for i in range(len(h)):
-        rounded = np.int32(np.int32(np.int32(h[i]) + STATE_HALF) >> STATE_SHIFT)
-        out[i] = np.int16(_saturated(rounded, TOP))
-
-
-@kernel_of(numba.void(K.M8, V16, K.V32))
-def product_row(weights, x, out):
-    """out[R] = weights[R, K] times x[K]: pairs of 16-bit products are one instruction, which 8-bit ones have not."""
-    for r in range(weights.shape[0]):
-        total = np.int32(0)
-        for k in range(weights.shape[1]):
-            total = np.int32(total + np.int32(x[k]) * np.int32(weights[r, k]))
-        out[r] = total
+operand_rows = kernel_of(numba.void(M16, K.M8))(_operand_rows)
+wide_operand_rows = kernel_of(numba.void(M16, M16))(_operand_rows)
+"""Operands held in 16 bits, for `wide_product_row`."""
 
 
 @kernel_of(numba.void(K.M32, K.M8, K.M32, K.V32, K.V32, numba.boolean[::1], M16, M16))
-def recur_rows(entering, recall, rules, sigmoid, tanh, fresh, h, out):
+def recur_rows(
+    entering: Array, recall: Array, rules: Array, sigmoid: Array, tanh: Array, fresh: Array, h: Array, out: Array
+) -> None:
     """One lane along n symbols: out[n, H] from entering[n, 3H] and h[1, H], emptied before where fresh[n]."""
     units = h.shape[1]
-    operand = np.empty(units, np.int16)
+    operand = np.empty((1, units), np.int16)
     recalled = np.empty(3 * units, np.int32)
     sums, found = np.empty(3 * units, np.int32), np.empty(2 * units, np.int32)
     for n in range(out.shape[0]):
         if fresh[n]:
             h[0] = 0
-        operand_row(h[0], operand)
-        product_row(recall, operand, recalled)
+        wide_operand_rows(h, operand)
+        K.wide_product_row(recall, operand[0], recalled)
         _remember(entering[n], recalled, rules, sigmoid, tanh, sums, found, h[0])
         out[n] = h[0]

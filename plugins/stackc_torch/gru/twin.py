@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackc_torch.frozen.rules import LIFT, TOP, Array
+from stackc_torch.frozen.rules import GATE_TOP, LIFT, TOP, Array
 from stackc_torch.frozen.twin import PlainPredictor, added, clamp, norm, product, rshift
 from stackc_torch.gru import arrays as G
 
@@ -21,7 +21,7 @@ def tanh(a: int) -> int:
 
 def gate_sums(sums: list[int], shift: Array) -> list[int]:
     """A product's rows in Q12."""
-    return [clamp(rshift(v << LIFT, int(s)), G.GATE_TOP) for v, s in zip(sums, shift, strict=True)]
+    return [clamp(rshift(v << LIFT, int(s)), GATE_TOP) for v, s in zip(sums, shift, strict=True)]
 
 
 def operand(h: list[int]) -> list[int]:
@@ -34,9 +34,9 @@ def remembered(h: list[int], entering: list[int], recalled: list[int], bias: Arr
     units, after = len(h), []
     for i in range(units):
         reset, keep, candidate = (entering[part * units + i] + int(bias[part * units + i]) for part in range(3))
-        r = sigmoid(clamp(reset + recalled[i], G.GATE_TOP))
-        z = sigmoid(clamp(keep + recalled[units + i], G.GATE_TOP))
-        n = tanh(clamp(candidate + rshift(r * recalled[2 * units + i], 15), G.GATE_TOP))
+        r = sigmoid(clamp(reset + recalled[i], GATE_TOP))
+        z = sigmoid(clamp(keep + recalled[units + i], GATE_TOP))
+        n = tanh(clamp(candidate + rshift(r * recalled[2 * units + i], 15), GATE_TOP))
         after.append(n + rshift(z * (h[i] - n), 15))
     return after
 

@@ -115,10 +115,8 @@ class Hf:
         if found is None:
             return Cost(parameters=0, train_symbols=symbols)
         sizes, kept = found
-        return Cost(
-            parameters=sizes.parameters,
-            body_ops=sizes.body_ops,
-            softmax_ops=sizes.softmax_ops,
+        return attrs.evolve(
+            sizes,
             train_symbols=symbols,
             # Forward and two products backward for each parameter that multiplies.
             train_ops=3 * symbols * (sizes.body_ops + sizes.softmax_ops),

@@ -12,7 +12,7 @@ import difflib
 import glob
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,9 +36,14 @@ EXPLICIT: dict[str, Any] = {"trust_remote_code": False, "dtype": torch.float32, 
 class Described(Protocol):
     """What a model is made from: the configuration `stackc_torch.hf.config.Hf`, which imports this module late."""
 
-    model_type: str
-    checkpoint: str | tuple[str, ...]
-    context: int
+    @property
+    def model_type(self) -> str: ...
+
+    @property
+    def checkpoint(self) -> str | tuple[str, ...]: ...
+
+    @property
+    def context(self) -> int: ...
 
     def overrides(self) -> dict[str, Any]:
         """Settings of the model's configuration."""
@@ -54,8 +59,7 @@ REFUSALS = (
 def configuration_problems(model_type: str, given: dict[str, Any], context: int) -> list[str]:
     """``field: what is wrong`` lines of a model from a configuration, empty if there is no problem."""
     if model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        near = difflib.get_close_matches(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = _nearest(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
         return [f"model_type: transformers has no causal language model {model_type!r}{hint}"]
     kind = transformers.AutoConfig.for_model(model_type)
     known = sorted({*kind.to_dict(), *kind.attribute_map} - set(OWN))
@@ -64,9 +68,7 @@ def configuration_problems(model_type: str, given: dict[str, Any], context: int)
         if key in OWN:
             found.append(f"settings: {key} is not for a recipe to set; remove it")
         elif key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            found.append(f"settings: a {model_type} has no setting {key!r}{hint}")
+            found.append(f"settings: a {model_type} has no setting {key!r}{_nearest(key, known)}")
     if found:
         return found
     try:
@@ -75,6 +77,12 @@ def configuration_problems(model_type: str, given: dict[str, Any], context: int)
         return [f"settings: {_one_line(error)}"]
     too_long = context_problem(config, context)
     return [too_long] if too_long else []
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """What to try instead of an unknown name."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def context_problem(config: Any, context: int) -> str | None:
@@ -128,10 +136,8 @@ def fresh(config: Described, alphabet: int) -> Any:
                     folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **EXPLICIT
                 )
             if found["missing_keys"]:
-                lacking = ", ".join(sorted(found["missing_keys"])[:3])
-                raise StackcError(
-                    f"hf: checkpoint {folder}: no weights for {lacking}: not a whole causal language model"
-                )
+                lacks = ", ".join(sorted(found["missing_keys"])[:3])
+                raise StackcError(f"hf: checkpoint {folder}: no weights for {lacks}: not a whole causal language model")
             _grow(model, alphabet)
         else:
             model = transformers.AutoModelForCausalLM.from_config(_configuration(config, alphabet), **EXPLICIT)
@@ -266,10 +272,9 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
         model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
     except REFUSALS as error:
         raise ArtifactError(f"{folder / MADE}: no model ({_one_line(error)}); build the stack again") from error
-    if model.config.vocab_size <= alphabet:
-        raise ArtifactError(
-            f"{folder}: a model of {model.config.vocab_size} tokens, wanted for {alphabet} and one more"
-        )
+    tokens = model.config.vocab_size
+    if tokens <= alphabet:
+        raise ArtifactError(f"{folder}: a model of {tokens} tokens, wanted for {alphabet} and one more")
     too_long = context_problem(model.config, context)
     if too_long:
         raise ArtifactError(f"{folder}: {too_long}")

@@ -23,7 +23,7 @@ from torch import Tensor
 from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, normalise
 from stackc_torch.frozen.numerics import one_thread
 from stackc_torch.hf.making import REFUSALS
-from stackc_torch.hf.sizes import Sizes
+from stackc_torch.hf.sizes import sizes_of
 
 COUNT_BITS = 30
 """Probabilities become counts below 2^30, of which `normalise` makes frequencies."""
@@ -66,7 +66,7 @@ class HfPredictor:
 
     def __init__(self, model: Any, alphabet: int, context: int) -> None:
         self.model, self.alphabet, self.context = model, alphabet, context
-        sizes = Sizes.of(model)
+        sizes = sizes_of(model)
         self.parameters, self.body_ops, self.softmax_ops = sizes.parameters, sizes.body_ops, sizes.softmax_ops
         names = inspect.signature(model.forward).parameters
         self._cache_name = next((name for name in ("cache", "past_key_values") if name in names), None)

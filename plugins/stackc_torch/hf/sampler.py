@@ -24,7 +24,7 @@ class HfSampler(Sampler):
 
     @property
     def longest_window_row(self) -> int:
-        return min(self.settings.window_row, self.row)
+        return min(int(self.settings.window_row), self.row)
 
     def drawn(self, random: np.random.Generator, count: int, windows: Windows) -> Any:
         return random.integers(0, int(windows.starts.sum()), count)

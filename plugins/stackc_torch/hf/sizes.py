@@ -4,43 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import torch
 
-from stackc.api import StackcError
+from stackc.api import Cost, StackcError
 from stackc_torch.hf.making import REFUSALS, Described, unmade
 
 FLOAT = 4
 """Bytes of a number."""
 
 
-@attrs.frozen(kw_only=True)
-class Sizes:
-    """Of a model. Attributes are those of `stackc.api.Cost`.
+def sizes_of(model: Any) -> Cost:
+    """What is known of a model apart from its training.
 
     Every number of a matrix multiplies once per symbol, in a mixture of experts those of all experts; tables of
     embeddings are looked up.
     """
-
-    parameters: int
-    body_ops: int
-    softmax_ops: int
-
-    @classmethod
-    def of(cls, model: Any) -> Sizes:
-        head = model.get_output_embeddings()
-        matrices = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
-        tables = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Embedding))
-        projection = 0 if head is None else head.weight.numel()
-        tied = head is not None and head.weight is model.get_input_embeddings().weight
-        return cls(
-            parameters=sum(p.numel() for p in model.parameters()),
-            body_ops=2 * max(0, matrices - tables - (0 if tied else projection)),
-            softmax_ops=2 * projection,
-        )
+    head = model.get_output_embeddings()
+    matrices = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
+    tables = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Embedding))
+    projection = 0 if head is None else head.weight.numel()
+    tied = head is not None and head.weight is model.get_input_embeddings().weight
+    return Cost(
+        parameters=sum(p.numel() for p in model.parameters()),
+        body_ops=2 * max(0, matrices - tables - (0 if tied else projection)),
+        softmax_ops=2 * projection,
+    )
 
 
-def before_training(config: Described, alphabet: int, rows: int, row: int) -> tuple[Sizes, int] | None:
+def before_training(config: Described, alphabet: int, rows: int, row: int) -> tuple[Cost, int] | None:
     """A model's sizes, and the bytes that a step of `rows` rows of `row` symbols keeps for its backward pass.
 
     The model is made on torch's meta device, where arrays have shapes and no numbers.
@@ -52,7 +43,7 @@ def before_training(config: Described, alphabet: int, rows: int, row: int) -> tu
         model = unmade(config, alphabet)
     except (StackcError, *REFUSALS):
         return None
-    return Sizes.of(model), _kept(model, rows, row)
+    return sizes_of(model), _kept(model, rows, row)
 
 
 def _kept(model: Any, rows: int, row: int) -> int:

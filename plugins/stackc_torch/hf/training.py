@@ -15,6 +15,7 @@ from stackc_torch.hf.config import Hf, HfTraining
 from stackc_torch.hf.making import WEIGHTS, arrays, fill, fresh, save
 from stackc_torch.hf.predictor import HfPredictor
 from stackc_torch.hf.sampler import UNSEEN, HfSampler
+from stackc_torch.training.learner import take_step
 from stackc_torch.training.loop import STATE, Run, train
 from stackc_torch.training.ranks import of_rank_0, sum_gradients, summed
 from stackc_torch.training.rows import Rows, Weights
@@ -79,9 +80,7 @@ class HfLearner:
     def update(self, rate: float) -> None:
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.step()
+        take_step(self.optimiser, rate)
 
     def state(self) -> dict[str, Array]:
         found = {f"model.{name}": array for name, array in arrays(self.model).items()}

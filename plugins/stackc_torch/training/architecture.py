@@ -32,7 +32,7 @@ class Architecture(Protocol):
 
     name: str
     config: Any
-    scales: type
+    scales: Any
 
     def initial(self, alphabet: int, seed: int) -> Weights:
         """Starting weights, a function of the seed alone."""

@@ -27,11 +27,8 @@ def scales_to_arrays(scales: Any) -> dict[str, Array]:
 
 def scales_from_arrays(arrays: dict[str, Array], architecture: Architecture) -> Any:
     """The reverse of `scales_to_arrays`; None where `arrays` has no scales."""
-    found = {
-        name.removeprefix(_SCALE): torch.from_numpy(np.array(array))
-        for name, array in arrays.items()
-        if name.startswith(_SCALE)
-    }
+    names = [name for name in arrays if name.startswith(_SCALE)]
+    found = {name.removeprefix(_SCALE): torch.from_numpy(np.array(arrays[name])) for name in names}
     return architecture.scales(**found) if found else None
 
 

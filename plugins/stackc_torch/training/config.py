@@ -10,10 +10,8 @@ from attrs.validators import and_, ge, in_, le, optional
 
 from stackc.api import MAX_ALPHABET, Cost, bits, speed
 
-
-def fraction() -> Any:
-    """A check: 0 to 1."""
-    return and_(ge(0.0), le(1.0))
+FRACTION = and_(ge(0.0), le(1.0))
+"""A check: 0 to 1."""
 
 
 @attrs.frozen(kw_only=True)
@@ -22,7 +20,7 @@ class Training:
 
     batch: int = bits(8, check=ge(1), help="rows per step")
     row: int = bits(0, check=ge(0), help="symbols per row; 0: as many as the model's context")
-    window_share: float = bits(0.5, check=fraction(), help="share of rows whose context restarts with every window")
+    window_share: float = bits(0.5, check=FRACTION, help="share of rows whose context restarts with every window")
     weight_decay: float = bits(0.01, check=ge(0.0), help="AdamW weight decay of the matrices")
     clip: float = bits(1.0, check=ge(0.0), help="largest norm of a step's gradient; 0: no clipping")
     checkpoint_seconds: float = speed(60.0, check=ge(0.0), help="seconds between checkpoints; 0: every step")
@@ -53,7 +51,7 @@ class TransformerTraining(Training):
         check=in_(("cosine", "linear", "rsqrt", "constant")),
         help="learning rate after the warm-up; rsqrt falls as 1/sqrt(step) from the warm-up's end",
     )
-    final_rate: float = bits(0.05, check=fraction(), help="cosine, linear: last rate as a share of the peak")
+    final_rate: float = bits(0.05, check=FRACTION, help="cosine, linear: last rate as a share of the peak")
     beta2: float = bits(0.98, check=and_(ge(0.5), le(0.9999)), help="AdamW: memory of the squared gradients")
     z_loss: float = bits(1e-4, check=ge(0.0), help="weight of the squared log-partition in the loss")
     precision: Literal["float32", "bf16"] = bits(
@@ -61,7 +59,7 @@ class TransformerTraining(Training):
         check=in_(("float32", "bf16")),
         help="matrix products in training; bf16 if the device has it, else float32",
     )
-    rounding: float = bits(0.15, check=fraction(), help="share of the steps, at the end, trained with integer rounding")
+    rounding: float = bits(0.15, check=FRACTION, help="share of the steps, at the end, trained with integer rounding")
 
     def total_steps(self, context: int) -> int:
         """Optimiser steps in all."""

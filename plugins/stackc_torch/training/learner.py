@@ -77,6 +77,13 @@ def shrinking(norm: Tensor, most: float) -> Tensor:
     return (most / (norm + 1e-6)).clamp(max=1.0)
 
 
+def take_step(optimiser: torch.optim.AdamW, rate: float) -> None:
+    """One step with this learning rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.step()
+
+
 def taken(arrays: dict[str, Array], name: str, size: int) -> Array:
     """One array of a state. Raises `KeyError` or `ValueError`."""
     array = arrays[name]

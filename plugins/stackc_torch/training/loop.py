@@ -145,7 +145,7 @@ class Run:
         together = max(1, HELD_OUT_PASS // row)
         parts = [slice(start, start + together) for start in range(0, count, together)]
         nats = sum(self.nats(Rows(inputs=inputs[part], targets=targets[part], first=None)) for part in parts)
-        return nats / targets.numel() / math.log(2)
+        return float(nats / targets.numel() / math.log(2))
 
     def save(self) -> None:
         """Write everything that the next step depends on, and what is not logged yet."""

@@ -10,9 +10,9 @@ import torch
 from stackc.api import Predictor, TrainingTask
 from stackc_torch.frozen.rules import Array
 from stackc_torch.training.architecture import Architecture, hidden
-from stackc_torch.training.checkpoint import FLOAT, save_float, scales_from_arrays, scales_to_arrays
+from stackc_torch.training.checkpoint import save_float, scales_from_arrays, scales_to_arrays
 from stackc_torch.training.learner import Learner
-from stackc_torch.training.loop import Run, train
+from stackc_torch.training.loop import Run
 from stackc_torch.training.loss import head_loss
 from stackc_torch.training.products import has_bfloat16
 from stackc_torch.training.ranks import scales_of_rank_0
@@ -23,11 +23,6 @@ from stackc_torch.training.schedule import learning_rate, rounds
 
 CALIBRATION_SYMBOLS = 4096
 """Symbols that 8-bit scales are chosen by."""
-
-
-def train_network(architecture: Architecture, task: TrainingTask) -> None:
-    """Train to the end; leaves `float.safetensors` in the task's folder."""
-    train(task, FLOAT, lambda device: NetworkRun(architecture, task, device))
 
 
 def make_learner(architecture: Architecture, task: TrainingTask, device: torch.device) -> Learner:
@@ -89,7 +84,7 @@ class NetworkRun(Run):
 
     def held_out(self) -> float:
         self._measured = self.learner.whole()  # by all ranks, though rank 0 alone measures
-        return super().held_out()
+        return float(super().held_out())
 
     def nats(self, rows: Rows) -> float:
         weights, rows = self._measured, rows.to(self.device)

@@ -80,7 +80,7 @@ def moved(scales: Any, device: torch.device) -> Any:
 
 def as_integers(x: Tensor, low: int, high: int, kind: type) -> Array:
     """x rounded half up, in low .. high. In float64, which holds all of these exactly."""
-    return np.clip(np.floor(x.double().numpy() + 0.5), low, high).astype(kind)
+    return np.asarray(np.clip(np.floor(x.double().numpy() + 0.5), low, high), kind)
 
 
 def frozen_parts(
@@ -92,9 +92,8 @@ def frozen_parts(
         norms: int8 units per 1.0 after each norm.
         names: of the layers' matrices: in the weights, and in the frozen network.
     """
-    groups = {stored: [f"{layer}.{name}" for layer in range(layers)] for name, stored in names.items()}
     rounded = {name: rounded_rows(weights[name], *pair) for name, pair in found.items()}
-    pairs = {stored: [rounded[name] for name in group] for stored, group in groups.items()}
+    pairs = {stored: [rounded[f"{layer}.{name}"] for layer in range(layers)] for name, stored in names.items()}
     units = torch.cat(norms).double() * (1 << rules.NORM_BITS)
     top = rules.STREAM_TOP
     return {

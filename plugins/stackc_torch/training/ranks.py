@@ -30,10 +30,10 @@ def of_rank_0(tensor: Tensor, ranks: int) -> Tensor:
 
 
 def gathered_by_rank_0(tensor: Tensor, rank: int, ranks: int) -> list[Tensor]:
-    """On rank 0 every rank's tensor, all of one shape, in rank order; empty on the others."""
+    """On rank 0 every rank's tensor, all of one shape, in rank order; on the others an empty one."""
     found = [torch.empty_like(tensor) for _ in range(ranks)] if rank == 0 else None
     dist.gather(tensor, found, 0)
-    return found or []
+    return found or [tensor[:0]]
 
 
 def told_by_rank_0(value: int, ranks: int) -> int:
@@ -79,8 +79,6 @@ def sum_gradients(parameters: list[torch.nn.Parameter], ranks: int) -> None:
     reached = torch.tensor([float(p.grad is not None) for p in parameters])
     flat = torch.cat([*(piece.flatten() for piece in pieces), reached.to(parameters[0].device)])
     summed(flat, ranks)
-    reached, start = flat[-len(parameters) :].cpu(), 0
-    for parameter, count in zip(parameters, reached.tolist(), strict=True):
-        end = start + parameter.numel()
-        parameter.grad = flat[start:end].view(parameter.shape) if count else None
-        start = end
+    sums = flat[: -len(parameters)].split([parameter.numel() for parameter in parameters])
+    for parameter, piece, count in zip(parameters, sums, flat[-len(parameters) :].tolist(), strict=True):
+        parameter.grad = piece.view(parameter.shape) if count else None

@@ -12,7 +12,7 @@ from torch import Tensor
 from stackc.api import TrainingTask
 from stackc_torch.frozen.rules import Array
 from stackc_torch.training.architecture import Architecture
-from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, taken
+from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, take_step, taken
 from stackc_torch.training.quantise import moved, rounded_weights
 from stackc_torch.training.ranks import summed
 from stackc_torch.training.rows import Rows, Weights
@@ -22,13 +22,10 @@ class Flat:
     """Named tensors that lie end to end in one, so that optimiser, clipping and checkpoints see a single array."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], device: torch.device) -> None:
-        self.all = torch.zeros(sum(math.prod(shape) for shape in shapes.values()), device=device)
-        self.named: Weights = {}
-        start = 0
-        for name, shape in shapes.items():
-            end = start + math.prod(shape)
-            self.named[name] = self.all[start:end].view(shape)
-            start = end
+        sizes = [math.prod(shape) for shape in shapes.values()]
+        self.all = torch.zeros(sum(sizes), device=device)
+        parts = zip(shapes.items(), self.all.split(sizes), strict=True)
+        self.named: Weights = {name: part.view(shape) for (name, shape), part in parts}
 
 
 class Replicated:
@@ -65,10 +62,8 @@ class Replicated:
     def round_from_now(self, scales: Any) -> None:
         """Steps run over copies of the matrices; their gradients go to the float weights untouched."""
         self._scales = moved(scales, self.device)
-        self._found = {
-            name: (rows.to(self.device), columns.to(self.device))
-            for name, (rows, columns) in self.architecture.factors(scales).items()
-        }
+        found = self.architecture.factors(scales)
+        self._found = {name: (rows.to(self.device), columns.to(self.device)) for name, (rows, columns) in found.items()}
         self._copies = {name: torch.empty_like(self._weights.named[name]) for name in self._found}
         self._step = self._stepper({**self._weights.named, **self._copies})
 
@@ -88,9 +83,7 @@ class Replicated:
         """See `Learner.update`."""
         if self.settings.clip:
             self._grads.all.mul_(shrinking(torch.linalg.vector_norm(self._grads.all), self.settings.clip))
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        self._optimiser.step()
+        take_step(self._optimiser, rate)
 
     def state(self) -> dict[str, Array]:
         """See `Learner.state`."""

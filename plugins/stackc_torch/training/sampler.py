@@ -60,9 +60,9 @@ class Sampler:
         self.alphabet = alphabet
         self.seed = seed
         self.settings = settings
-        self.share = settings.window_share if windows else 0.0
+        self.share: float = settings.window_share if windows else 0.0
         self.row = row
-        self.pieces = math.ceil(self.row / settings.window_row)
+        self.pieces: int = math.ceil(self.row / settings.window_row)
         self.window_row = self.longest_window_row
 
     @property
@@ -102,11 +102,11 @@ class Sampler:
     def symbols(self, step: int, windows: Windows) -> int:
         """Symbols in the rows of a step, of all ranks together."""
         wanted = self._window_rows(step)
-        return (self.settings.batch - wanted) * self.row + wanted * self.pieces * self.window_row
+        return int(self.settings.batch - wanted) * self.row + wanted * self.pieces * self.window_row
 
     def _window_rows(self, step: int) -> int:
         """Rows of the step that are cut into window rows. The share holds over many steps, for batches of any size."""
-        batch = self.settings.batch
+        batch: int = self.settings.batch
         return math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
 
     def calibration(self, symbols: int, windows: Windows) -> list[Rows]:
@@ -124,8 +124,8 @@ class Sampler:
         else:
             size = math.ceil(wanted / PIECES)
             places = self._random(SAMPLE, cuts).integers(0, count, PIECES)
-        pieces = [self._stretch(int(place), size) for place in places]
-        return np.concatenate([piece[0] for piece in pieces]), np.concatenate([piece[1] for piece in pieces])
+        symbols, starts = self._stretches(places, size)
+        return symbols.ravel(), starts.ravel()
 
     def guess(self) -> Windows:
         """Windows to train on before any were cut: restarts at random."""
@@ -147,27 +147,12 @@ class Sampler:
         return self._rows(windows.symbols[at], windows.starts[at])
 
     def _stretches(self, places: Any, size: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
-        """`_stretch` from each of the places: two arrays [places, size]."""
+        """`size` symbols from each of the places, around the circle, and where a context restarts: [places, size]."""
         symbols, documents = self.text.symbols, self.text.offsets[:-1]
         at = (places[:, None] + np.arange(size)) % len(symbols)
         starts = documents[np.minimum(np.searchsorted(documents, at), len(documents) - 1)] == at
         starts[:, 0] = True
         return np.asarray(symbols[at]), starts
-
-    def _stretch(self, place: int, size: int) -> tuple[Symbols, npt.NDArray[np.bool_]]:
-        """`size` symbols starting at `place`, around the circle, and where a context restarts in them."""
-        symbols, offsets = self.text.symbols, self.text.offsets
-        pieces, starts = [], np.zeros(size, bool)
-        starts[0] = True
-        done = 0
-        while done < size:
-            end = min(place + size - done, len(symbols))
-            low, high = np.searchsorted(offsets[:-1], (place, end), side="left")
-            starts[done + offsets[low:high] - place] = True
-            pieces.append(np.asarray(symbols[place:end]))
-            done += end - place
-            place = 0
-        return np.concatenate(pieces), starts
 
     def _rows(self, symbols: Any, starts: Any) -> Rows:
         """Rows [B, T] of symbols and restarts, as the network takes them."""

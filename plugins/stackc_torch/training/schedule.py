@@ -8,15 +8,11 @@ from typing import Any
 from stackc_torch.training.config import TransformerTraining
 
 
-def warmup_steps(settings: TransformerTraining, total: int) -> int:
-    """Steps until the peak rate: a count if the setting is 1 or more, else a share of all steps."""
-    warmup = settings.warmup if settings.warmup >= 1 else settings.warmup * total
-    return min(math.ceil(warmup), total)
-
-
 def learning_rate(settings: TransformerTraining, step: int, total: int) -> float:
     """The rate of step 0 .. total - 1."""
-    warmup = warmup_steps(settings, total)
+    # Steps until the peak: a count if the setting is 1 or more, else a share of all steps.
+    steps = settings.warmup if settings.warmup >= 1 else settings.warmup * total
+    warmup = min(math.ceil(steps), total)
     peak = settings.learning_rate
     if step < warmup:
         return peak * (step + 1) / warmup

@@ -23,7 +23,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from stackc.api import TrainingTask
 from stackc_torch.frozen.rules import Array
 from stackc_torch.training.architecture import Architecture, normed
-from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, taken
+from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, take_step, taken
 from stackc_torch.training.loss import HeadLoss
 from stackc_torch.training.products import has_bfloat16
 from stackc_torch.training.quantise import Factors, moved, rounded_weights
@@ -49,9 +49,8 @@ class _Network(torch.nn.Module):
     def __init__(self, architecture: Architecture, weights: Weights, z_loss: float) -> None:
         super().__init__()
         self.z_loss = z_loss
-        self.layers = torch.nn.ModuleList(
-            _Layer(architecture, number, weights) for number in range(architecture.config.layers)
-        )
+        numbers = range(architecture.config.layers)
+        self.layers = torch.nn.ModuleList(_Layer(architecture, number, weights) for number in numbers)
         self.embed = torch.nn.Parameter(weights["embed"])
         self.head = torch.nn.Parameter(weights["head"])
 
@@ -87,7 +86,7 @@ class _Part:
     @property
     def gathered(self) -> Tensor:
         """The rows that are gathered for a pass."""
-        local: Tensor = self.parameter.detach().to_local()  # type: ignore[attr-defined]
+        local: Tensor = self.parameter.detach().to_local()
         return local
 
 
@@ -134,14 +133,12 @@ class Sharded:
 
     def _groups(self) -> list[list[_Part]]:
         """Matrices, which come first, and the rest."""
-        return [
-            [part for name, part in self._parts.items() if is_matrix(name) == matrices] for matrices in (True, False)
-        ]
+        return [[part for name, part in self._parts.items() if is_matrix(name) == kind] for kind in (True, False)]
 
     def whole(self) -> Weights:
         """See `Learner.whole`."""
         found = {name: self._gathered(part, part.weights.detach()) for name, part in self._parts.items()}
-        return {name: whole for name, whole in found.items() if whole is not None}
+        return {} if self.rank else found
 
     def round_from_now(self, scales: Any) -> None:
         """From now on rounded copies of the rows are gathered; their gradients go to the float weights as they are."""
@@ -166,7 +163,7 @@ class Sharded:
             total += 0.0 if rows.idle else nats.detach()
         for part in self._parts.values():
             assert part.parameter.grad is not None
-            part.weights.grad = part.parameter.grad.to_local()  # type: ignore[attr-defined]
+            part.weights.grad = part.parameter.grad.to_local()
         return summed(total, self.ranks)
 
     def update(self, rate: float) -> None:
@@ -177,9 +174,7 @@ class Sharded:
             factor = shrinking(summed(squares, self.ranks).sqrt(), self.settings.clip)
             for gradient in gradients:
                 gradient.mul_(factor)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        self._optimiser.step()
+        take_step(self._optimiser, rate)
 
     def state(self) -> dict[str, Array]:
         """See `Learner.state`. Gathered an array at a time, so that no rank but 0 holds more than one whole."""
@@ -194,19 +189,13 @@ class Sharded:
 
     def _flat(self, tensors: list[tuple[_Part, Tensor]]) -> Array:
         """On rank 0 the whole arrays of which these are this rank's rows, end to end; nothing on the others."""
-        flat = [np.empty(0, np.float32)]
-        for part, rows in tensors:
-            whole = self._gathered(part, rows)
-            if whole is not None:
-                flat.append(whole.cpu().numpy().ravel())
-        return np.concatenate(flat)
+        return np.concatenate([self._gathered(part, rows).cpu().numpy().ravel() for part, rows in tensors])
 
-    def _gathered(self, part: _Part, rows: Tensor) -> Tensor | None:
-        """On rank 0 the whole array of which these are this rank's rows."""
+    def _gathered(self, part: _Part, rows: Tensor) -> Tensor:
+        """On rank 0 the whole array of which these are this rank's rows; no rows on the others."""
         share = torch.zeros(-(-part.shape[0] // self.ranks), *part.shape[1:], device=self.device)
         share[: len(rows)] = rows
-        shares = gathered_by_rank_0(share, self.rank, self.ranks)
-        return torch.cat(shares)[: part.shape[0]] if shares else None
+        return torch.cat(gathered_by_rank_0(share, self.rank, self.ranks))[: part.shape[0]]
 
     def restore(self, arrays: dict[str, Array]) -> None:
         """See `Learner.restore`."""

@@ -71,7 +71,7 @@ class Frozen(FrozenArrays):
 
     @property
     def head_size(self) -> int:
-        return self.inner // self.heads
+        return int(self.inner // self.heads)
 
     @property
     def inner_sizes(self) -> tuple[int, ...]:

@@ -5,25 +5,25 @@ Allocated once per state and not per pass: fresh memory costs a page fault for e
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
 
 import torch
 
 from stackc_torch.transformer.arrays import Frozen
 
 
-class Views:
+def views(frozen: Frozen, held: dict[str, torch.Tensor], count: int) -> SimpleNamespace:
     """The first n rows of every buffer, as numpy and (ending in _t) as torch."""
-
-    def __init__(self, frozen: Frozen, held: dict[str, torch.Tensor], count: int) -> None:
-        for name, tensor in held.items():
-            setattr(self, f"{name}_t", tensor[:count])
-            setattr(self, name, tensor[:count].numpy())
-        by_head = (count, frozen.heads, frozen.head_size)
-        self.q = self.q.reshape(by_head)
-        self.mixed_heads = self.mixed.reshape(by_head)
-        self.qkv_heads = self.qkv.reshape(count, 3, *by_head[1:])
-        self.gate_up_pair = self.gate_up.reshape(count, 2, frozen.hidden)
+    found = SimpleNamespace()
+    for name, tensor in held.items():
+        setattr(found, f"{name}_t", tensor[:count])
+        setattr(found, name, tensor[:count].numpy())
+    by_head = (count, frozen.heads, frozen.head_size)
+    found.q = found.q.reshape(by_head)
+    found.mixed_heads = found.mixed.reshape(by_head)
+    found.qkv_heads = found.qkv.reshape(count, 3, *by_head[1:])
+    found.gate_up_pair = found.gate_up.reshape(count, 2, frozen.hidden)
+    return found
 
 
 class Buffers:
@@ -40,12 +40,12 @@ class Buffers:
         self._frozen = frozen
         self._held = {name: torch.empty(rows, size, dtype=torch.int8) for name, size in columns.items()}
         self._held |= {name: torch.empty(rows, size, dtype=torch.int32) for name, size in wide.items()}
-        self._views: dict[int, Any] = {}
+        self._views: dict[int, SimpleNamespace] = {}
 
-    def of(self, count: int) -> Any:
+    def of(self, count: int) -> SimpleNamespace:
         """Views of `count` rows."""
         if count not in self._views:
             if len(self._views) > 64:
                 self._views.clear()
-            self._views[count] = Views(self._frozen, self._held, count)
+            self._views[count] = views(self._frozen, self._held, count)
         return self._views[count]

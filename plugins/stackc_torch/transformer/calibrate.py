@@ -24,6 +24,10 @@ CHANNEL_RANGE = 4
 """How much finer than its layer's a hidden channel's scale may be."""
 
 
+Seen = dict[str, list[Tensor]]
+"""Scales by what they are of, one per layer."""
+
+
 def hidden_scale(x: Tensor) -> Tensor:
     """Units per 1.0 for each column of x[n, F]: products of gate and up have long tails, of another length each.
 
@@ -35,7 +39,7 @@ def hidden_scale(x: Tensor) -> Tensor:
 @torch.no_grad()
 def calibrate(config: Transformer, weights: Weights, blocks: list[Rows]) -> Scales:
     """The scales of a float network, from its own activations on `blocks` (a few thousand symbols)."""
-    seen: dict[str, list[Tensor]] = {name: [] for name in ("attention_in", "q", "k", "v", "mlp_in", "hidden")}
+    seen: Seen = {name: [] for name in ("attention_in", "q", "k", "v", "mlp_in", "hidden")}
     streams = [weights["embed"][rows.inputs] for rows in blocks]
     for layer in range(config.layers):
         streams = _layer(config, weights, layer, blocks, streams, seen)
@@ -47,12 +51,7 @@ def calibrate(config: Transformer, weights: Weights, blocks: list[Rows]) -> Scal
 
 
 def _layer(
-    config: Transformer,
-    weights: Weights,
-    layer: int,
-    blocks: list[Rows],
-    streams: list[Tensor],
-    seen: dict[str, list[Tensor]],
+    config: Transformer, weights: Weights, layer: int, blocks: list[Rows], streams: list[Tensor], seen: Seen
 ) -> list[Tensor]:
     """One layer over all blocks, collecting the scales of all that is rounded when frozen."""
     heads, size = config.heads, config.head_size

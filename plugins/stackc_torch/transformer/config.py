@@ -58,9 +58,7 @@ class Transformer:
         shapes["head"] = (alphabet, d)
         # Row `alphabet` of the embedding is the learned vector of the empty context.
         shapes["embed"] = (alphabet + 1, d)
-        for layer in range(self.layers):
-            shapes[f"{layer}.bias"] = (heads, self.context)
-        return shapes
+        return shapes | {f"{layer}.bias": (heads, self.context) for layer in range(self.layers)}
 
     def problems(self, alphabet: int, settings: TransformerTraining | None) -> list[str]:
         """What no single field can see: ``field: what is wrong`` lines, empty if there is no problem."""

@@ -19,7 +19,7 @@ from stackc_torch.frozen.rules import Array
 from stackc_torch.transformer import kernels
 from stackc_torch.transformer.arrays import Frozen
 from stackc_torch.transformer.buffers import Buffers
-from stackc_torch.transformer.dense import attend_block, dense_blocks
+from stackc_torch.transformer.dense import Runs, attend_block, dense_blocks
 
 FIRST_SLOTS = 16
 """Positions that a fresh lane has room for; it grows by doubling up to the context."""
@@ -48,15 +48,19 @@ class CpuArithmetic(OnCpu):
 
     def __init__(self, frozen: Frozen, product: Callable[[Array], Product] = best_product) -> None:
         super().__init__(frozen, product)
-        layers = range(frozen.layers)
-        self._qkv = [product(frozen.qkv[layer]) for layer in layers]
-        self._out = [product(frozen.out[layer]) for layer in layers]
-        self._gate_up = [product(frozen.gate_up[layer]) for layer in layers]
-        self._down = [product(frozen.down[layer]) for layer in layers]
-        self._qkv_shift = frozen.qkv_shift.reshape(frozen.layers, 3, frozen.heads, frozen.head_size)
-        self._gate_up_shift = frozen.gate_up_shift.reshape(frozen.layers, 2, frozen.hidden)
-        self._few = few_arguments(frozen)
-        self._dense = product is best_product and int8_is_exact(37, frozen.head_size)
+        f = frozen
+        self._qkv = [product(weights) for weights in f.qkv]
+        self._out = [product(weights) for weights in f.out]
+        self._gate_up = [product(weights) for weights in f.gate_up]
+        self._down = [product(weights) for weights in f.down]
+        self._qkv_shift = f.qkv_shift.reshape(f.layers, 3, f.heads, f.head_size)
+        self._gate_up_shift = f.gate_up_shift.reshape(f.layers, 2, f.hidden)
+        # The network's part of the arguments of `few.step_few`.
+        self._few = (
+            f.embed, f.norms, f.qkv, self._qkv_shift, f.bias, f.score, f.out, f.out_shift,
+            f.gate_up, self._gate_up_shift, f.down, f.down_shift, f.head, f.head_shift, f.exponential,
+        )  # fmt: skip
+        self._dense = product is best_product and int8_is_exact(37, f.head_size)
 
     def start(self, lanes: int) -> Memory:
         return self._memory(lanes, min(FIRST_SLOTS, self.frozen.context))
@@ -85,7 +89,7 @@ class CpuArithmetic(OnCpu):
         # Imported here: it takes seconds to compile, once per machine, and building a stack does without it.
         from stackc_torch.transformer.few import step_few
 
-        step_few(symbols, positions, self.frozen.context, memory.kv, *self._few, answer)
+        step_few(symbols, positions, answer, self.frozen.context, memory.kv, *self._few)
 
     def scorer(self, count: int, positions: int) -> Memory:
         # One lane without a ring: what came before a pass is stored below the slots of its positions.
@@ -101,16 +105,9 @@ class CpuArithmetic(OnCpu):
         return y
 
     def _body(
-        self,
-        memory: Memory,
-        inputs: Array,
-        lanes: Array,
-        slots: Array,
-        first: Array,
-        last: Array,
-        blocks: list[tuple[int, int]],
+        self, memory: Memory, inputs: Array, lanes: Array, slots: Array, first: Array, last: Array, blocks: Runs
     ) -> Array:
-        """All but the projection to symbols: int8[n, d], in the working memory.
+        """All but the projection to symbols: int8[n, d].
 
         Args:
             inputs: int64[n], the symbol before each position, A where its context is empty.
@@ -134,37 +131,21 @@ class CpuArithmetic(OnCpu):
             kernels.gate_rows(b.gate_up_pair, self._gate_up_shift[layer], b.hidden)
             self._down[layer](b.hidden_t, b.added_t)
             shared.add_rows(b.x, b.added, frozen.down_shift[layer])
-        shared.norm_rows(b.x, self._norms[-1], b.y)
-        return b.y
+        return self.normed(b.x, -1)
 
-    def _attend(
-        self, layer: int, b: Any, kv: Array, lanes: Array, first: Array, last: Array, blocks: list[tuple[int, int]]
-    ) -> None:
+    def _attend(self, layer: int, b: Any, kv: Array, lanes: Array, first: Array, last: Array, blocks: Runs) -> None:
         """Attention of one layer: `blocks` by matrix products, and the positions between them one by one."""
         frozen, done = self.frozen, 0
-        bias, score, table = frozen.bias[layer], frozen.score[layer], frozen.exponential
+        rules = frozen.bias[layer], frozen.score[layer], frozen.exponential
         for start, end in [*blocks, (len(first), len(first))]:
             if done < start:
                 part = slice(done, start)
-                kernels.attend_rows(
-                    b.q[part], kv, lanes[part], first[part], last[part], bias, score, table, b.mixed_heads[part]
-                )
+                kernels.attend_rows(b.q[part], kv, lanes[part], first[part], last[part], *rules, b.mixed_heads[part])
             if start < end:
                 part = slice(start, end)
-                attend_block(b.q[part], kv[0], first[part], last[part], bias, score, table, b.mixed[part])
+                attend_block(b.q[part], kv[0], first[part], last[part], *rules, b.mixed[part])
             done = end
 
     def _memory(self, lanes: int, slots: int, rows: int = 0) -> Memory:
         f = self.frozen
         return Memory(np.zeros((f.layers, lanes, slots, 2, f.heads, f.head_size), np.int8), rows or lanes)
-
-
-def few_arguments(frozen: Frozen) -> tuple[Array, ...]:
-    """The network's part of the arguments of `few.step_few`."""
-    f = frozen
-    return (
-        f.embed, f.norms,
-        f.qkv, f.qkv_shift.reshape(f.layers, 3, f.heads, f.head_size), f.bias, f.score,
-        f.out, f.out_shift, f.gate_up, f.gate_up_shift.reshape(f.layers, 2, f.hidden),
-        f.down, f.down_shift, f.head, f.head_shift, f.exponential,
-    )  # fmt: skip

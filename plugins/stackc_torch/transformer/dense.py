@@ -15,8 +15,11 @@ from stackc_torch.transformer import kernels
 BLOCK = 128
 """Positions taken together."""
 
+Runs = list[tuple[int, int]]
+"""Runs start .. end - 1 of positions."""
 
-def dense_blocks(first: Array, last: Array) -> list[tuple[int, int]]:
+
+def dense_blocks(first: Array, last: Array) -> Runs:
     """Runs start .. end - 1 of positions that see at least a quarter of all their keys, so that products pay."""
     blocks = []
     for start in range(0, len(first), BLOCK):

@@ -11,7 +11,6 @@ import attrs
 import torch
 from torch import Tensor
 
-from stackc.api import Frequencies
 from stackc_torch.frozen import rules
 from stackc_torch.frozen.exact import ELEMENTS, OnDevice, added, product, rshift
 from stackc_torch.frozen.gemm import FLOAT_INNER
@@ -77,9 +76,6 @@ class DeviceArithmetic(OnDevice):
             return self._attend(layer, qkv[:, None, :inner], kv, distance[:, None], seen[:, None])[:, 0]
 
         return self._body(inputs, mix)
-
-    def step_few(self, memory: Memory, symbols: Array, positions: Array, answer: Frequencies) -> None:
-        raise NotImplementedError
 
     def scorer(self, count: int, positions: int) -> Memory:
         return Memory(self._zeros(1, 0))

@@ -10,27 +10,29 @@ import numpy as np
 
 from stackc.api import IDLE, kernel_of
 from stackc_torch.frozen import kernels as K
+from stackc_torch.frozen.rules import Array
 from stackc_torch.transformer import kernels as T
 
 _I32 = numba.int32
 _SIGNATURE = numba.void(
-    K.V64, K.V64, numba.int64, numba.int8[:, :, :, :, :, ::1], _I32[:, ::1], K.V64,
+    K.V64, K.V64, K.U32, numba.int64, numba.int8[:, :, :, :, :, ::1], _I32[:, ::1], K.V64,
     numba.int8[:, :, ::1], _I32[:, :, :, ::1], _I32[:, :, ::1], _I32[:, ::1],
     numba.int8[:, :, ::1], _I32[:, ::1], numba.int8[:, :, ::1], _I32[:, :, ::1],
-    numba.int8[:, :, ::1], _I32[:, ::1], K.M8, K.V32, K.V32, K.U32,
+    numba.int8[:, :, ::1], _I32[:, ::1], K.M8, K.V32, K.V32,
 )  # fmt: skip
 
 
 @kernel_of(_SIGNATURE)
 def step_few(
-    symbols, positions, context, kv, embed, norms, qkv, qkv_shift, bias, score, out, out_shift,
-    gate_up, gate_up_shift, down, down_shift, head, head_shift, table, answer,
-):  # fmt: skip
+    symbols: Array, positions: Array, answer: Array, context: int, kv: Array, embed: Array, norms: Array,
+    qkv: Array, qkv_shift: Array, bias: Array, score: Array, out: Array, out_shift: Array, gate_up: Array,
+    gate_up_shift: Array, down: Array, down_shift: Array, head: Array, head_shift: Array, table: Array,
+) -> None:  # fmt: skip
     """`stackc.api.Predictor.step` in all lanes, one after another; `frozen.kernels.advance` has moved them.
 
     Args:
-        embed .. table: `cpu.few_arguments`.
-        symbols, positions: int64[L]. kv: int8[layers, L, S, 2, H, D], changed. answer: uint32[L, A], changed.
+        embed .. table: the network, as `cpu.CpuArithmetic` has it.
+        symbols, positions: int64[L]. answer: uint32[L, A], changed. kv: int8[layers, L, S, 2, H, D], changed.
     """
     layers, alphabet, slots = qkv.shape[0], head.shape[0], kv.shape[2]
     heads, size = bias.shape[1], kv.shape[5]

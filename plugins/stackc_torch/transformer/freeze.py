@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from stackc_torch.frozen import rules
 from stackc_torch.training.quantise import LOG2_UNITS, Factors, as_integers, frozen_parts
@@ -13,11 +12,6 @@ from stackc_torch.transformer.arrays import PRODUCT_SHIFT, SCORE_SHIFT, Frozen
 from stackc_torch.transformer.calibrate import score_factor
 from stackc_torch.transformer.config import Transformer
 from stackc_torch.transformer.network import Scales
-
-
-def gate_scale(hidden: Tensor) -> Tensor:
-    """Units per 1.0 of gate and of up, so that their product shifted right by 16 has `hidden` units per 1.0."""
-    return (hidden * (1 << PRODUCT_SHIFT)).sqrt()
 
 
 def factors(config: Transformer, scales: Scales) -> Factors:
@@ -30,7 +24,8 @@ def factors(config: Transformer, scales: Scales) -> Factors:
         by_head = torch.cat([scales.q[layer], scales.k[layer], scales.v[layer]]).repeat_interleave(size)
         found[f"{layer}.qkv"] = by_head, (1 / scales.attention_in[layer]).expand(width)
         found[f"{layer}.out"] = stream, 1 / scales.v[layer].repeat_interleave(size)
-        gates = gate_scale(scales.hidden[layer])
+        # Of gate and of up, so that their product shifted right by 16 has the units of the hidden values.
+        gates = (scales.hidden[layer] * (1 << PRODUCT_SHIFT)).sqrt()
         found[f"{layer}.gate_up"] = torch.cat([gates, gates]), (1 / scales.mlp_in[layer]).expand(width)
         found[f"{layer}.down"] = stream, 1 / scales.hidden[layer]
     found["head"] = torch.full((1,), LOG2_UNITS), (1 / scales.head_in).expand(width)

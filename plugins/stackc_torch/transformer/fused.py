@@ -196,7 +196,7 @@ class FusedStep:
     def _parts(self, x: Tensor, rows: Rows) -> npt.NDArray[np.float32]:
         """x[BT, parts * HD] as [B, T, parts, H, D]."""
         parts = x.shape[1] // self.config.attention_width
-        return x.view(*rows.inputs.shape, parts, self.config.heads, self.config.head_size).numpy()
+        return np.asarray(x.view(*rows.inputs.shape, parts, self.config.heads, self.config.head_size).numpy())
 
     def _heads(self, name: str, rows: Rows) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Buffers q, k, v, o[B, H, T, D] of one block."""

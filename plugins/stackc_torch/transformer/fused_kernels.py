@@ -11,11 +11,13 @@ bytes. Kernels that round go without it: it would let floor(x + 0.5) be rewritte
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
 
 from stackc.api import kernel_of
+from stackc_torch.frozen.rules import Array
 
 _SUMS = {"reassoc", "contract", "nsz"}
 _F1, _F2, _F3 = numba.float32[::1], numba.float32[:, ::1], numba.float32[:, :, ::1]
@@ -26,7 +28,7 @@ _ZERO = np.float32(0)
 
 
 @kernel_of(numba.void(_F2, _F1), fastmath=_SUMS)
-def inverse_rms(x, rinv):
+def inverse_rms(x: Array, rinv: Array) -> None:
     """rinv[n] = 1 / sqrt(mean(x[n]^2) + 1e-6)."""
     for n in range(x.shape[0]):
         total = _ZERO
@@ -36,7 +38,7 @@ def inverse_rms(x, rinv):
 
 
 @kernel_of(numba.void(_F2, _F1, numba.float32, _F2))
-def scale_rows(x, rinv, scale, y):
+def scale_rows(x: Array, rinv: Array, scale: Any, y: Array) -> None:
     """y = x * rinv, rounded."""
     for n in range(x.shape[0]):
         if scale > 0:
@@ -51,7 +53,7 @@ def scale_rows(x, rinv, scale, y):
 
 
 @kernel_of(numba.void(_F2, _F2, _F1, _F2), fastmath=_SUMS)
-def norm_backward(d_y, x, rinv, d_x):
+def norm_backward(d_y: Array, x: Array, rinv: Array, d_x: Array) -> None:
     """d_x += the gradient of x * rinv(x) for d_y."""
     width = np.float32(x.shape[1])
     for n in range(x.shape[0]):
@@ -64,7 +66,7 @@ def norm_backward(d_y, x, rinv, d_x):
 
 
 @kernel_of(numba.void(_F3, _F1, _F2))
-def gate_forward(gate_up, scale, hidden):
+def gate_forward(gate_up: Array, scale: Array, hidden: Array) -> None:
     """hidden[N, F] = relu(gate) * up, rounded; gate_up[N, 2, F]. scale[F], or [0] for none."""
     rounding = len(scale) > 0
     for n in range(hidden.shape[0]):
@@ -77,7 +79,7 @@ def gate_forward(gate_up, scale, hidden):
 
 
 @kernel_of(numba.void(_F2, _F3))
-def gate_backward(d_hidden, gate_up):
+def gate_backward(d_hidden: Array, gate_up: Array) -> None:
     """gate_up[N, 2, F] becomes the gradient with respect to itself. Row by row: a row stays in the
     first-level cache, and short loops become vector code, in half the time of one loop over all."""
     width = d_hidden.shape[1]
@@ -94,7 +96,7 @@ def gate_backward(d_hidden, gate_up):
 
 
 @kernel_of(numba.void(_F5, _F2, _F4, _F4, _F4))
-def split_heads(qkv, scales, q, k, v):
+def split_heads(qkv: Array, scales: Array, q: Array, k: Array, v: Array) -> None:
     """qkv[B, T, 3, H, D] -> q, k, v[B, H, T, D], rounded; q also over sqrt(D). scales[3, H], or [0, 0] for none."""
     rows, heads, length, size = q.shape
     rounding = scales.shape[0] > 0
@@ -117,7 +119,7 @@ def split_heads(qkv, scales, q, k, v):
 
 
 @kernel_of(numba.void(_F4, _F1, _F5, numba.int64, numba.float32))
-def merge_heads(x, scales, out, part, factor):
+def merge_heads(x: Array, scales: Array, out: Array, part: int, factor: Any) -> None:
     """x[B, H, T, D] -> out[B, T, part, H, D], times factor, rounded. scales[H], or [0] for none."""
     rows, heads, length, size = x.shape
     rounding = len(scales) > 0
@@ -137,7 +139,7 @@ def merge_heads(x, scales, out, part, factor):
 
 
 @kernel_of(numba.void(_F2, numba.int64, numba.int64[:, ::1], _F4))
-def bias_forward(bias, start, first, scores):
+def bias_forward(bias: Array, start: int, first: Array, scores: Array) -> None:
     """scores[B, H, m, keys] = bias[H, C] by distance, -inf for keys that are not seen; query 0 is position `start`.
 
     first: int64[B, T], the first position that each one sees; [0, 0]: no limit but the context.
@@ -160,7 +162,7 @@ def bias_forward(bias, start, first, scores):
 
 
 @kernel_of(numba.void(_F4, numba.int64, _F2))
-def bias_backward(d_scores, start, d_bias):
+def bias_backward(d_scores: Array, start: int, d_bias: Array) -> None:
     """Add d_scores[B, H, m, keys], query 0 being position `start`, to d_bias[H, C] by distance; others are masked."""
     rows, heads, queries, keys = d_scores.shape
     context = d_bias.shape[1]
@@ -180,7 +182,7 @@ def bias_backward(d_scores, start, d_bias):
 
 
 @kernel_of(numba.void(numba.int64[::1], _F2, _F2))
-def embed_backward(inputs, d_x, d_embed):
+def embed_backward(inputs: Array, d_x: Array, d_embed: Array) -> None:
     """d_embed[inputs[n]] += d_x[n]."""
     for n in range(len(inputs)):
         row = max(inputs[n], 0)
@@ -189,7 +191,7 @@ def embed_backward(inputs, d_x, d_embed):
 
 
 @kernel_of(numba.void(_F2, numba.int64[::1], _F1, numba.float32, numba.float32, _F1))
-def loss_backward(p, targets, logits, z_loss, scale, nats):
+def loss_backward(p: Array, targets: Array, logits: Array, z_loss: float, scale: float, nats: Array) -> None:
     """Probabilities p[N, A] become the gradient of the logits; nats[N] what each target costs.
 
     Args:

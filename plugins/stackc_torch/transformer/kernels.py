@@ -7,39 +7,31 @@ S slots.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
 
 from stackc.api import kernel_of
-from stackc_torch.frozen import rules
-from stackc_torch.frozen.kernels import EXPONENTIAL_TOP, INT, LOWEST, M8, M32, TOP, V32, V64
-from stackc_torch.transformer import arrays
+from stackc_torch.frozen.kernels import INT, LOWEST, M8, M32, V32, V64
+from stackc_torch.frozen.rules import EXPONENTIAL_TOP, GATE_TOP, TOP, Array
+from stackc_torch.transformer.arrays import PRODUCT_SHIFT, SCORE_SHIFT, WEIGHT_SHIFT, WEIGHT_TOP
 
 Q = numba.int8[:, :, ::1]
 KV = numba.int8[:, :, :, :, ::1]
 
-GATE_TOP = rules.GATE_TOP
-PRODUCT_SHIFT = arrays.PRODUCT_SHIFT
-PRODUCT_HALF = 1 << (arrays.PRODUCT_SHIFT - 1)
-SCORE_SHIFT = arrays.SCORE_SHIFT
-SCORE_HALF = 1 << (arrays.SCORE_SHIFT - 1)
-WEIGHT_SHIFT = arrays.WEIGHT_SHIFT
-WEIGHT_HALF = 1 << (arrays.WEIGHT_SHIFT - 1)
-WEIGHT_TOP = arrays.WEIGHT_TOP
+PRODUCT_HALF = 1 << (PRODUCT_SHIFT - 1)
+SCORE_HALF = 1 << (SCORE_SHIFT - 1)
+WEIGHT_HALF = 1 << (WEIGHT_SHIFT - 1)
 FLUSH = 512
 """Keys summed in 32 bits: 512 * 16,383 * 127 < 2^31."""
 
 
 @kernel_of(numba.void(numba.int32[:, :, :, ::1], numba.int32[:, :, ::1], V64, V64, Q, KV))
-def split_rows(sums, shift, lanes, slots, q, kv):
+def split_rows(sums: Array, shift: Array, lanes: Array, slots: Array, q: Array, kv: Array) -> None:
     """sums[n, 3, H, D] to int8: queries to q[n, H, D], keys and values to kv[lanes[n], slots[n], 2, H, D]."""
     heads, size = q.shape[1], q.shape[2]
-    half = np.empty((3, heads, size), np.int32)
-    for part in range(3):
-        for h in range(heads):
-            for i in range(size):
-                half[part, h, i] = (np.int32(1) << shift[part, h, i]) >> 1
+    half = (np.int32(1) << shift) >> np.int32(1)
     for n in range(sums.shape[0]):
         lane, slot = lanes[n], slots[n]
         for part in range(3):
@@ -51,13 +43,10 @@ def split_rows(sums, shift, lanes, slots, q, kv):
 
 
 @kernel_of(numba.void(numba.int32[:, :, ::1], M32, M8))
-def gate_rows(sums, shift, hidden):
+def gate_rows(sums: Array, shift: Array, hidden: Array) -> None:
     """sums[n, 2, F] to hidden[n, F]: relu(gate) * up. 32-bit throughout: a vector then holds 16 of them."""
     width = hidden.shape[1]
-    half = np.empty((2, width), np.int32)
-    for part in range(2):
-        for i in range(width):
-            half[part, i] = (np.int32(1) << shift[part, i]) >> 1
+    half = (np.int32(1) << shift) >> np.int32(1)
     for n in range(sums.shape[0]):
         for i in range(width):
             gate = np.int32(np.int32(sums[n, 0, i] + half[0, i]) >> shift[0, i])
@@ -69,7 +58,7 @@ def gate_rows(sums, shift, hidden):
 
 
 @kernel_of(INT(V32, INT, numba.int32, numba.int32, V32))
-def weigh(scores, count, best, score, table):
+def weigh(scores: Array, count: int, best: Any, score: Any, table: Array) -> Any:
     """scores[:count] become weights relative to the best; their sum."""
     limit = np.int32((EXPONENTIAL_TOP << SCORE_SHIFT) // np.int64(score) + 1)
     for j in range(count):
@@ -89,7 +78,7 @@ def weigh(scores, count, best, score, table):
 
 
 @numba.njit(inline="always")
-def _products(q, kv, h, rows, count, products):
+def _products(q: Array, kv: Array, h: int, rows: Array, count: int, products: Array) -> None:
     """products[:count] = q[D] times the keys of one head, four at a time, so that q is loaded once for four."""
     size = len(q)
     for j in range(0, count, 4):
@@ -105,7 +94,9 @@ def _products(q, kv, h, rows, count, products):
 
 
 @kernel_of(numba.void(Q, KV, V64, V64, V64, M32, V32, V32, Q))
-def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
+def attend_rows(
+    q: Array, kv: Array, lanes: Array, firsts: Array, lasts: Array, bias: Array, score: Array, table: Array, out: Array
+) -> None:
     """Every position's attention over its own run of keys and values.
 
     Args:
@@ -163,7 +154,17 @@ def attend_rows(q, kv, lanes, firsts, lasts, bias, score, table, out):
 
 
 @kernel_of(numba.void(M32, V64, V64, INT, V32, numba.int32, V32, numba.int8[:, :, ::1], V64))
-def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals):
+def weigh_block(
+    scores: Array,
+    firsts: Array,
+    lasts: Array,
+    begin: int,
+    bias: Array,
+    score: Any,
+    table: Array,
+    halves: Array,
+    totals: Array,
+) -> None:
     """A block's products q . k to attention weights in two halves of 7 bits, w = 128 high + low.
 
     Args:
@@ -184,10 +185,8 @@ def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals
             line[j] = value
             best = max(best, value)
         totals[n] = weigh(line, count, best, score, table)
-        halves[0, n, :low] = 0
-        halves[1, n, :low] = 0
-        halves[0, n, high + 1 :] = 0
-        halves[1, n, high + 1 :] = 0
+        halves[:, n, :low] = 0
+        halves[:, n, high + 1 :] = 0
         upper, lower = halves[0, n, low : high + 1], halves[1, n, low : high + 1]
         for j in range(count):
             upper[j] = np.int8(line[j] >> 7)
@@ -195,7 +194,7 @@ def weigh_block(scores, firsts, lasts, begin, bias, score, table, halves, totals
 
 
 @kernel_of(numba.void(numba.int32[:, :, ::1], V64, numba.int8[:, ::1], INT))
-def mix_block(sums, totals, out, column):
+def mix_block(sums: Array, totals: Array, out: Array, column: int) -> None:
     """sums[2, m, D] of the two halves to out[m, column : column + D]: 128 high + low over the totals."""
     for n in range(sums.shape[1]):
         divisor = np.float64(2 * totals[n])

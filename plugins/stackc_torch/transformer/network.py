@@ -42,11 +42,9 @@ class Scales:
 
 def initial(config: Transformer, alphabet: int, seed: int) -> Weights:
     """Starting weights: what is added to the residual stream starts smaller the more layers add to it."""
-    smaller = math.sqrt(2 * config.layers)
+    smaller = dict.fromkeys(("out", "down"), math.sqrt(2 * config.layers))
     slopes = [distance_slopes(config, number) for number in range(config.layers)]
-    return initial_weights(
-        config.shapes(alphabet), seed, lambda name: slopes[int(name.split(".")[0])], {"out": smaller, "down": smaller}
-    )
+    return initial_weights(config.shapes(alphabet), seed, lambda name: slopes[int(name.split(".")[0])], smaller)
 
 
 def distance_slopes(config: Transformer, layer: int) -> Tensor:

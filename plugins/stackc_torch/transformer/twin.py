@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackc_torch.frozen.rules import EXPONENTIAL_TOP, GATE_TOP, TOP, Array
 from stackc_torch.frozen.twin import PlainPredictor, added, clamp, norm, product, rdiv, requantised, rshift
-from stackc_torch.transformer.arrays import PRODUCT_SHIFT, SCORE_SHIFT, WEIGHT_SHIFT, WEIGHT_TOP, Frozen
+from stackc_torch.transformer.arrays import PRODUCT_SHIFT, SCORE_SHIFT, WEIGHT_SHIFT, WEIGHT_TOP
 
 
 def gated(gate_up: list[int], shift: Array) -> list[int]:
@@ -38,19 +38,15 @@ def attention(
     return [rdiv(sum(w * v for w, v in zip(weights, column, strict=True)), total) for column in columns]
 
 
-class Context:
-    """What one lane has seen since its restart: the last C keys and values of every layer and head."""
-
-    def __init__(self, frozen: Frozen) -> None:
-        self.keys: list[list[list[list[int]]]] = [[[] for _ in range(frozen.heads)] for _ in range(frozen.layers)]
-        self.values: list[list[list[list[int]]]] = [[[] for _ in range(frozen.heads)] for _ in range(frozen.layers)]
+Context = list[list[tuple[list[list[int]], list[list[int]]]]]
+"""What one lane has seen since its restart: the last C keys and values of every head of every layer."""
 
 
 class Twin(PlainPredictor):
     """A predictor over a `Frozen`."""
 
     def empty(self) -> Context:
-        return Context(self.frozen)
+        return [[([], []) for _ in range(self.frozen.heads)] for _ in range(self.frozen.layers)]
 
     def stream(self, lane: Context, x: list[int]) -> list[int]:
         f = self.frozen
@@ -70,7 +66,7 @@ class Twin(PlainPredictor):
         mixed = []
         for head in range(f.heads):
             q, k, v = (qkv[part * inner + head * size : part * inner + (head + 1) * size] for part in range(3))
-            keys, values = context.keys[layer][head], context.values[layer][head]
+            keys, values = context[layer][head]
             keys.append(k)
             values.append(v)
             del keys[: -f.context], values[: -f.context]

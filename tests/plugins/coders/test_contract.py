@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from stackc.api import BitSource, Coder, Frequencies, Window, hookimpl
+from stackc.api import BitSource, Coder, Frequencies, WholeWindowCoder, Window, hookimpl
 from stackc.api.errors import PartError
 from stackc.parts.registry import Registry, registry
 from stackc.testing.coders import CoderContract
+from stackc.testing.wholewindows import WholeWindowContract
 from stackc_coders import ArithmeticConfig, GzipConfig, StaticUnigramConfig
 
 
@@ -34,10 +35,10 @@ class TestStaticUnigram(CoderContract):
         return installed("static-unigram")
 
 
-class TestGzip(CoderContract):
+class TestGzip(WholeWindowContract):
     config = GzipConfig
 
-    def make(self) -> Coder:
+    def make(self) -> WholeWindowCoder:
         return installed("gzip")
 
 

@@ -103,32 +103,51 @@ def test_what_is_wrong_with_the_data(tmp_path: Path) -> None:
     assert "one folder, not 2" in complaint(reader(saved=("a", "b")))
 
 
-@pytest.mark.parametrize(
-    ("form", "content", "said"),
-    [
-        ("json", b'{"text": "one"}\n{"text": one\n', "cannot be read (JSON parse error"),
-        ("json", b'{"txt": "one"}\n', "no column 'text'; did you mean 'txt'?"),
-        ("text", b"one\n\xff\xfe\n", "cannot be read ('utf-8' codec can't decode byte 0xff"),
-        ("parquet", b"PAR1", "cannot be read ("),
-    ],
-)
-def test_the_file_that_is_wrong_is_named_in_one_line(form: str, content: bytes, said: str, tmp_path: Path) -> None:
-    """Also on standard error, where the library logs what it raises."""
-    good = {"json": b'{"text": "one"}\n', "text": b"one\n"}
-    names = [str(tmp_path / name) for name in ("a", "b", "c")]
-    for name in names:
-        Path(name).write_bytes(good.get(form, content))
-    wrong = names[1] if form in good else names[0]
-    Path(wrong).write_bytes(content)
-    assert complaint(reader(format=form, train_files=tuple(names))).startswith(f"{wrong}: {said}")
+WRONG = [
+    ("json", b'{"text": "one"}\n{"text": one\n', "cannot be read (JSON parse error"),
+    ("json", b'{"txt": "one"}\n', "no column 'text'; did you mean 'txt'?"),
+    ("text", b"one\n\xff\xfe\n", "cannot be read ('utf-8' codec can't decode byte 0xff"),
+    ("parquet", b"PAR1", "cannot be read ("),
+]
+
+COMMANDS = """
+import json, os, sys
+for arguments in json.loads(sys.argv[1]):
+    sys.argv[1:] = arguments
+    try:
+        from stackc.cli import run
+        run()
+    except SystemExit as end:
+        print("exit code", end.code, file=sys.stderr, flush=True)
+"""
+
+
+def test_the_file_that_is_wrong_is_named_in_one_line(tmp_path: Path) -> None:
+    """Also on standard error, where the library logs what it raises: of commands in one process, which share the
+    seconds that the library takes to be imported.
+    """
     (tmp_path / "recipe.toml").write_text(counting())
-    files = ", ".join(f'"{name}"' for name in names)
-    changes = [f'corpus={{reader = "datasets", format = "{form}", train_files = [{files}]}}']
-    code = "import sys; from stackc.cli import run; run()"
-    arguments = ["build", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "out"), "--set", *changes]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert done.stderr.startswith(f"error: {wrong}: {said}")
+    good = {"json": b'{"text": "one"}\n', "text": b"one\n"}
+    commands, expected = [], []
+    for number, (form, content, said) in enumerate(WRONG):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        names = [str(folder / name) for name in ("a", "b", "c")]
+        for name in names:
+            Path(name).write_bytes(good.get(form, content))
+        wrong = names[1] if form in good else names[0]
+        Path(wrong).write_bytes(content)
+        assert complaint(reader(format=form, train_files=tuple(names))).startswith(f"{wrong}: {said}")
+        files = ", ".join(f'"{name}"' for name in names)
+        changes = f'corpus={{reader = "datasets", format = "{form}", train_files = [{files}]}}'
+        commands.append(["build", str(tmp_path / "recipe.toml"), "--out", str(folder / "out"), "--set", changes])
+        expected.append(f"error: {wrong}: {said}")
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)], capture_output=True, text=True, check=True
+    )
+    lines = done.stderr.splitlines()
+    assert lines[1::2] == ["exit code 2"] * len(WRONG), done.stderr
+    assert [line.startswith(start) for line, start in zip(lines[::2], expected, strict=True)] == [True] * len(WRONG)
 
 
 def test_lines_of_text_are_documents_without_their_ends(tmp_path: Path) -> None:

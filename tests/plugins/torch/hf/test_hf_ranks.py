@@ -1,11 +1,8 @@
-"""hf models trained by several processes under torchrun, and what these tell each other."""
+"""hf models trained by several processes, and what these tell each other."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ import torch
 import transformers
 
 import stackc
+from processes_of_tests import forked_ranks
 from recipes_of_tests import HEAD, corpus, level
 from stackc.pipeline.ranks.world import LOST
 from stackc.testing.training import Killed
@@ -46,12 +44,9 @@ def by_two(folder: Path, killed: int = -1) -> tuple[int, str]:
     """Build by two processes, started elsewhere than in the recipe's folder; rank 1 may die before a step."""
     (folder / "script.py").write_text(SCRIPT)
     (folder / "elsewhere").mkdir(exist_ok=True)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*launch, "../script.py", str(killed), "build", "../recipe.toml", "--out", "../parts", "--device", "cpu"],
-        cwd=folder / "elsewhere", env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-        timeout=200,
-    )  # fmt: skip
+    arguments = ["build", "../recipe.toml", "--out", "../parts", "--device", "cpu"]
+    imports = "transformers,stackc_torch.hf.training"
+    done = forked_ranks(folder / "elsewhere", 2, "../script.py", str(killed), *arguments, imports=imports)
     return done.returncode, done.stderr
 
 

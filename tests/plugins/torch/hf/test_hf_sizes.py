@@ -15,7 +15,7 @@ from stackc.api import Cost
 from stackc.cli import main
 from stackc_torch.hf.config import Hf, HfTraining
 from stackc_torch.hf.making import fresh
-from stackc_torch.hf.sizes import Sizes, before_training
+from stackc_torch.hf.sizes import before_training, sizes_of
 
 LAYER = "num_hidden_layers=2 num_attention_heads=2 num_key_value_heads=2 hidden_size=16 intermediate_size=24"
 MODELS = {
@@ -28,7 +28,7 @@ MODELS = {
 @pytest.mark.parametrize("model_type", MODELS)
 def test_sizes_are_those_of_the_model_that_is_trained(model_type: str) -> None:
     config = Hf(model_type=model_type, settings=MODELS[model_type], context=16)
-    sizes = Sizes.of(fresh(config, 5))
+    sizes = sizes_of(fresh(config, 5))
     cost = config.cost(5, HfTraining(steps=10, batch=4, row=8))
     assert (cost.parameters, cost.body_ops, cost.softmax_ops) == (sizes.parameters, sizes.body_ops, sizes.softmax_ops)
     assert cost.train_symbols == 10 * 4 * 8
@@ -75,7 +75,7 @@ def test_a_checkpoint_is_known_by_its_configuration(tmp_path: Path) -> None:
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "mine")
     there = Hf(checkpoint=(str(tmp_path / "mine"),), context=16)
     for alphabet in (5, 9):  # of 7 tokens, and grown to 10
-        sizes = Sizes.of(fresh(there, alphabet))
+        sizes = sizes_of(fresh(there, alphabet))
         cost = there.cost(alphabet, HfTraining(steps=0))
         assert (cost.parameters, cost.softmax_ops) == (sizes.parameters, sizes.softmax_ops)
         assert (cost.train_ops, cost.train_symbols) == (0, 0)
@@ -96,7 +96,7 @@ def dry_run(folder: Path, table: str, train: str) -> str:
 def test_a_dry_run_shows_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus(tmp_path)
     settings = f'settings = "{MODELS["gpt2"]}"'
-    parameters = f"{Sizes.of(fresh(Hf(settings=MODELS['gpt2'], context=16), 256)).parameters:,}"
+    parameters = f"{sizes_of(fresh(Hf(settings=MODELS['gpt2'], context=16), 256)).parameters:,}"
     shown = dry_run(tmp_path, settings, "steps = 10")
     assert f"{parameters} parameters in total; training" in shown
     assert "not known" not in shown
