@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 from stackc.api import Device, Portability, Symbols, TrainingTask, Uint8, Uint16
 from stackc_mixing.config import Mixing, MixingTraining
 from stackc_mixing.kernels import AT, DECODE, ENCODE, LEARN, SEEN_BITS, index, run, tree
-from stackc_mixing.state import FILE, Primed, Working, depth_of, shapes, symbols_dtype
+from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, shapes, symbols_dtype
 
 CHUNK = 1 << 20
 """Symbols that are learned between two reports."""
@@ -35,8 +37,9 @@ class MixingBackend:
         prime(self.config, symbols, task.alphabet, task.progress.update).save(task.folder)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
-        for path in trained.iterdir():
-            shutil.copyfile(path, folder / path.name)
+        for name in (*(f"{large}.bin" for large in LARGE), FILE):
+            if (trained / name).exists():
+                _linked(trained / name, folder / name)
 
     def load(self, folder: Path, alphabet: int, device: Device) -> MixingPredictor:
         return MixingPredictor(self.config, Primed.load(folder, self.config, alphabet), alphabet)
@@ -103,3 +106,13 @@ class MixingPredictor:
             state.symbols = longer
         state.symbols[at] = symbol
         run(*state.arguments(state.symbols), at + 1, self._depth, LEARN, NO_PAYLOAD, 0)
+
+
+def _linked(source: Path, target: Path) -> None:
+    """The same file under a second name, for tables take gigabytes; a copy where the file system has no links."""
+    with contextlib.suppress(FileNotFoundError):
+        target.unlink()
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -24,7 +24,7 @@ SHOWN = 100
 
 
 @click.command(cls=Command)
-@click.argument("path", type=options.PATH)
+@click.argument("path", type=options.STACK)
 @options.flag("--json", "as_json", help="Print JSON: the manifest, the texts, or the header of a compressed file.")
 @options.flag("--verify", help="Check the SHA-256 of every file of a stack.")
 @options.flag("--texts", help="List the texts of a compiled level, the most frequent first.")
