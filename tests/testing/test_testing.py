@@ -207,6 +207,12 @@ def test_a_wrong_reader_fails(tmp_path: Path, test: str) -> None:
 
 
 def test_there_is_a_suite_for_every_kind_of_part() -> None:
-    others = {"BitwiseContract", "DictionaryCoderContract", "PieceCoderContract", "PluginContract", "WholeWindowContract"}
+    others = {
+        "BitwiseContract",
+        "DictionaryCoderContract",
+        "PieceCoderContract",
+        "PluginContract",
+        "WholeWindowContract",
+    }
     suites = {f"{kind.capitalize()}Contract" for kind in HOOKS} | others
     assert sorted(stackc.testing.__all__) == sorted(suites)
