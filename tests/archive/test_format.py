@@ -43,6 +43,7 @@ class Raw:
     """A codec that codes nothing."""
 
     portability = "portable"
+    block_size, max_block, threads = 1 << 16, 1 << 20, 1
 
     def encode(self, blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
         return [None] * len(blocks)

@@ -120,7 +120,7 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
     tight = stackc("build", "smoke", "--dry-run", "--set", "run.memory=1", "--set", "level.2.windowing.bits=20")
     assert "M1/tokens" in tight.stdout
     assert "M2/dictionary" not in tight.stdout  # a million texts do not fit
-    counted = stackc("build", "compressor", "--dry-run")
+    counted = stackc("build", "counted_compressor", "--dry-run")
     assert "the cost of training M1 is not known in advance" in counted.stdout
     assert "0 s" not in counted.stdout
     missing = stackc("build", stack.parent / "two.toml", "--dry-run", "--set", "corpus.train=nope.txt")
