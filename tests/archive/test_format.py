@@ -43,7 +43,7 @@ class Raw:
     """A codec that codes nothing."""
 
     portability = "portable"
-    block_size, max_block, threads = 1 << 16, 1 << 20, 1
+    block_size, max_block, threads, verifies_beside = 1 << 16, 1 << 20, 1, False
 
     def encode(self, blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
         return [None] * len(blocks)
