@@ -28,7 +28,7 @@ class BlockCodec:
     """
 
     def __init__(self, levels: list[Level], top: Level) -> None:
-        assert top.token_bits == 8, "the top level's tokens are the payload's bytes"
+        assert top.spec.token_bits == 8, "the top level's tokens are the payload's bytes"
         self.levels = [*levels, top]
 
     @property
