@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from stackc.api.names import corpus_files
     from stackc.api.offsets import offsets_of
     from stackc.api.packing import bytes_of_tokens, tokens_of_bytes
-    from stackc.api.readers import Reader
+    from stackc.api.readers import HashedReader, Reader
     from stackc.api.register import Register
     from stackc.api.unpacking import unpacked
     from stackc.api.windowings import Window, Windowing
@@ -51,13 +51,13 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS", "PRECISION", "RESTART", "TOTAL",
     "AnyCoder", "ArtifactError", "BitSource", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut",
-    "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "Int32", "Int64", "Intervals", "LaneCoder",
-    "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability", "Predictor",
-    "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens", "TrainingTask",
-    "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits",
-    "bytes_of_tokens", "corpus_files", "cost_bits", "globs", "hookimpl",
-    "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed", "tokens_of_bytes",
-    "unpacked",    "write_atomically", "write_tensors",
+    "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64", "Intervals",
+    "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability",
+    "Predictor", "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens",
+    "TrainingTask", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits",
+    "bytes_of_tokens", "corpus_files", "cost_bits", "globs", "hookimpl", "kernel", "kernel_of", "normalise",
+    "offsets_of", "read_tensors", "require", "speed", "tokens_of_bytes", "unpacked", "write_atomically",
+    "write_tensors",
 ]  # fmt: skip
 
 _HOMES = {
@@ -77,7 +77,7 @@ _HOMES = {
     "names": ("corpus_files",),
     "offsets": ("offsets_of",),
     "packing": ("bytes_of_tokens", "tokens_of_bytes"),
-    "readers": ("Reader",),
+    "readers": ("HashedReader", "Reader"),
     "register": ("Register",),
     "unpacking": ("unpacked",),
     "windowings": ("Window", "Windowing"),
