@@ -25,10 +25,7 @@ from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
-from stackc.testing.driving import declared
 from stackc.testing.sharing import Job, check_shared
-
-_FITTED: dict[type, Any] = {}
 
 
 class PieceCoderContract:
@@ -58,13 +55,7 @@ class PieceCoderContract:
 
     def fitted(self) -> Any:
         """A coder that has loaded the tables of another one, which was fitted."""
-        if type(self) not in _FITTED:
-            with tempfile.TemporaryDirectory() as folder:
-                self.fit(Path(folder))
-                coder = self.make(self.vocabulary)
-                coder.load(Path(folder))
-            _FITTED[type(self)] = coder
-        return _FITTED[type(self)]
+        return _fitted(type(self))  # type: ignore[arg-type]  # mypy: classes would have no hash
 
     def fit(self, folder: Path) -> None:
         text = self.text()
@@ -81,7 +72,7 @@ class PieceCoderContract:
                 segment=300,
                 windowing=windowing,
                 coder=self.fitted(),
-                flags=declared(self.config, self.fitted()),
+                flags=self.config or self.fitted(),
                 token_bits=max(1, (self.vocabulary - 1).bit_length()),
                 vocabulary=self.vocabulary,
             )
@@ -95,7 +86,7 @@ class PieceCoderContract:
         return np.concatenate(parts).astype(np.int64), offsets_of(list(map(len, parts)))
 
     def test_it_says_what_it_can(self) -> None:
-        flags = declared(self.config, self.fitted())
+        flags = self.config or self.fitted()
         assert (flags.budget, flags.ends, flags.total, flags.needs_model) == (False, True, True, False)
 
     def test_pieces_are_runs_of_symbols(self) -> None:
@@ -185,6 +176,15 @@ class PieceCoderContract:
             with pytest.raises(StackcError):
                 self.make(self.vocabulary).load(tmp_path)
             path.write_bytes(good)
+
+
+@functools.cache
+def _fitted(suite: type[PieceCoderContract]) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        suite().fit(Path(folder))
+        coder = suite().make(suite.vocabulary)
+        coder.load(Path(folder))
+    return coder
 
 
 def _coded(coder: Any, symbols: Symbols) -> list[Any]:
