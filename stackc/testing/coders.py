@@ -32,6 +32,7 @@ from stackc.testing.driving import (
     STYLES,
     Coded,
     TablePredictor,
+    declared,
     decode_lanes,
     encode_lanes,
     random_table,
@@ -72,9 +73,7 @@ class CoderContract:
 
     @property
     def flags(self) -> CoderFlags:
-        made: Any = self.make()
-        flags: CoderFlags = self.config or made
-        return flags
+        return declared(self.config, self.make())
 
     def coder(self, alphabet: int) -> Any:
         """A coder ready to code, fitted if it has tables of its own; one for every alphabet."""

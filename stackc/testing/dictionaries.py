@@ -16,7 +16,7 @@ import numpy as np
 
 from stackc.api.windowings import Window
 from stackc.coding.dictionary.dictionary import Dictionary
-from stackc.testing.driving import STYLES, TablePredictor, random_table, sample_text
+from stackc.testing.driving import STYLES, TablePredictor, declared, random_table, sample_text
 from stackc.testing.sharing import Job, check_shared
 
 
@@ -51,7 +51,7 @@ class DictionaryCoderContract:
         return cases
 
     def test_it_says_what_it_can(self) -> None:
-        flags = self.config or self.make(300)
+        flags = declared(self.config, self.make(300))
         assert (flags.budget, flags.ends, flags.total) == (False, True, True)
         assert isinstance(flags.needs_model, bool)
 

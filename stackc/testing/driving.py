@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64
-from stackc.api.coders import LaneDecoder, LaneEncoder
+from stackc.api.coders import CoderFlags, LaneDecoder, LaneEncoder
 from stackc.api.models import Portability
 from stackc.api.windowings import Window
 
@@ -182,6 +182,12 @@ def decode_lanes(
                 closed.append(lane)
         open_windows(closed)
     return made
+
+
+def declared(config: Any, coder: Any) -> CoderFlags:
+    """Where a suite reads a coder's flags: its configuration; without one, the coder itself (contract 1.0)."""
+    flags: CoderFlags = coder if config is None else config
+    return flags
 
 
 def _rows(table: Frequencies | None, windows: list[list[int]]) -> Any:

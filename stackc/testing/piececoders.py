@@ -25,6 +25,7 @@ from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.testing.driving import declared
 from stackc.testing.sharing import Job, check_shared
 
 
@@ -72,7 +73,7 @@ class PieceCoderContract:
                 segment=300,
                 windowing=windowing,
                 coder=self.fitted(),
-                flags=self.config or self.fitted(),
+                flags=declared(self.config, self.fitted()),
                 token_bits=max(1, (self.vocabulary - 1).bit_length()),
                 vocabulary=self.vocabulary,
             )
@@ -86,7 +87,7 @@ class PieceCoderContract:
         return np.concatenate(parts).astype(np.int64), offsets_of(list(map(len, parts)))
 
     def test_it_says_what_it_can(self) -> None:
-        flags = self.config or self.fitted()
+        flags = declared(self.config, self.fitted())
         assert (flags.budget, flags.ends, flags.total, flags.needs_model) == (False, True, True, False)
 
     def test_pieces_are_runs_of_symbols(self) -> None:
