@@ -55,9 +55,7 @@ def reading(where: str, what: str = "") -> Iterator[None]:
             cause = cause.__cause__
         if cause is not None:
             raise cause from error
-        text = " ".join(str(error).split()) or type(error).__name__
-        text = text if len(text) <= 300 else f"{text[:297]}..."
-        raise CorpusError(f"{where}: cannot be read{what} ({text}); repair it or leave it out") from error
+        raise CorpusError(f"{where}: cannot be read{what} ({_one_line(error)}); repair it or leave it out") from error
 
 
 def check_column(where: str, column: str, columns: Iterable[str]) -> None:
@@ -75,3 +73,9 @@ def check_column(where: str, column: str, columns: Iterable[str]) -> None:
 def wrong_type(where: str, column: str, kind: object) -> CorpusError:
     """The error for a column that is neither text nor bytes."""
     return CorpusError(f"{where}: column {column!r} holds {kind}, neither text nor bytes (corpus.column)")
+
+
+def _one_line(error: BaseException) -> str:
+    """The text of a library's error, in a line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:297]}..."

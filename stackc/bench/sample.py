@@ -55,12 +55,16 @@ def sample(folder: Path, limit: int) -> Sample:
     if total <= limit:
         spans = [(start, min(start + piece, total)) for start in range(0, total, piece)]
     else:
-        count, last = limit // piece, total - piece
-        starts = (last * i // max(1, count - 1) for i in range(count))
-        spans = [(start, start + piece) for start in starts]
+        count = limit // piece
+        spans = [(start, start + piece) for start in _spread(total - piece, count)]
     pieces = []
     for start, end in spans:
         borders = store.offsets[(store.offsets > start) & (store.offsets < end)].tolist()
         for first, last in itertools.pairwise([start, *np.unique(borders).astype(int).tolist(), end]):
             pieces.append(store.symbols[first:last].tobytes())
     return Sample(pieces=pieces, total=total)
+
+
+def _spread(last: int, count: int) -> list[int]:
+    """`count` evenly spaced positions from 0 to `last`."""
+    return [last * i // max(1, count - 1) for i in range(count)]
