@@ -131,15 +131,15 @@ class _Search:
             self._raise_bound(weights)
         if chunk.length + 1 == self.window.symbols or not self.wanted:
             return
-        known = _State(state)
-        self.states.append(known)
+        shared = _State(state)
+        self.states.append(shared)
         if len(self.states) > _STATES:
             self.states.popleft().value = None
         order = np.argsort(-weights, kind="stable")
         order = order[weights[order] >= self.bound]
         for start in range(0, len(order), self.lanes):
             piece = order[start : start + self.lanes]
-            made = _Chunk(state=known, lanes=owners[piece], texts=numbers[piece], length=chunk.length + 1)
+            made = _Chunk(state=shared, lanes=owners[piece], texts=numbers[piece], length=chunk.length + 1)
             heapq.heappush(self.queue, (-int(weights[piece[0]]), int(numbers[piece[0]]), made))
 
     def _raise_bound(self, weights: Int64) -> None:

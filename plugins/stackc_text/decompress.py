@@ -16,11 +16,11 @@ JSON_LINES = (".jsonl", ".json")  # C4 ships JSON lines as .json.gz
 ARCHIVES = (".tar", ".zip", ".7z")
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class FileKind:
     """Whether a file holds JSON lines, not plain text, and how it is compressed ("" for not at all)."""
 
-    lines: bool
+    json_lines: bool
     compression: str
 
 
@@ -36,9 +36,9 @@ def kind_of(path: Path) -> FileKind:
     compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSED else ""
     inner = suffixes[-1] if suffixes else ""
     if inner in JSON_LINES:
-        return FileKind(True, compression)
+        return FileKind(json_lines=True, compression=compression)
     if inner in TEXT or (compression and inner not in ARCHIVES):
-        return FileKind(False, compression)
+        return FileKind(json_lines=False, compression=compression)
     raise CorpusError(
         f"{path}: the text reader does not know {inner or 'a file without a suffix'}; it reads .txt, .md and .jsonl, "
         "each plain or followed by .gz, .xz or .zst"

@@ -49,7 +49,7 @@ class TextReader(HashedReader):
 
     def _file(self, path: Path) -> Iterator[bytes]:
         size, window = self.config.document_bytes, self.config.zst_window
-        if not kind_of(path).lines:
+        if not kind_of(path).json_lines:
             yield from _regroup(open_pieces(path, size, window), size)
             return
         for text in json_texts(path, open_pieces(path, 1 << 16, window)):
