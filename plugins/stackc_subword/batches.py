@@ -34,7 +34,7 @@ class WindowCoder:
         raise NotImplementedError
 
     def check_bytes(self, alphabet: int) -> None:
-        """Raise `CodingError` for an alphabet that is not that of bytes."""
+        """Raise `CodingError` for an alphabet other than the one of bytes."""
         if alphabet != BYTES:
             raise CodingError(f"{self.name} codes bytes, not an alphabet of {alphabet}")
 
@@ -45,7 +45,7 @@ class WindowCoder:
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of all windows, and the number of tokens in each."""
         if not self.texts:
-            raise CodingError(f"{self.name} codes by what it learned of a text; fit it to one and load that first")
+            raise CodingError(f"{self.name} has no tokens yet; fit it to a text and load them first")
         made, counts = [np.empty(0, np.uint32)], np.zeros(len(bounds) - 1, np.int64)
         edges = bounds.tolist()
         for first in range(0, len(counts), GROUP):
