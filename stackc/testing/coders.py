@@ -77,7 +77,7 @@ class CoderContract:
 
     def coder(self, alphabet: int) -> Any:
         """A coder ready to code, fitted if it has tables of its own; one for every alphabet."""
-        return _ready(type(self), alphabet)  # type: ignore[arg-type]  # mypy: classes would have no hash
+        return _ready(type(self), alphabet)
 
     def tier_1(self, coder: Any) -> tuple[Any, Any]:
         """Makers of lanes, for encoding and for decoding, that use the coder a window at a time."""
@@ -358,6 +358,16 @@ def _run(encoder: Any, window: Window, rows: Frequencies | None, text: list[int]
     return [*found, tokens.copy(), counts.copy()]
 
 
+_FITTED: dict[tuple[type, int], Any] = {}
+
+
+def _ready(suite: type[CoderContract], alphabet: int) -> Any:
+    """A coder of this suite, fitted where it can be; every alphabet once."""
+    if (suite, alphabet) not in _FITTED:
+        _FITTED[suite, alphabet] = _fitted(suite, alphabet)
+    return _FITTED[suite, alphabet]
+
+
 def _fitted(suite: type[CoderContract], alphabet: int) -> Any:
     """A coder of this suite that nobody has used yet."""
     coder: Any = suite().make()
@@ -371,7 +381,3 @@ def _fitted(suite: type[CoderContract], alphabet: int) -> Any:
             coder = suite().make()  # what is fitted travels in the folder, and only there
             coder.load(Path(folder))
     return coder
-
-
-_ready = functools.cache(_fitted)
-"""The same coder every time, which the suite's tests share."""

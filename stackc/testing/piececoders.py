@@ -28,6 +28,8 @@ from stackc.coding.spec import LevelSpec
 from stackc.testing.driving import declared
 from stackc.testing.sharing import Job, check_shared
 
+_FITTED: dict[type, Any] = {}
+
 
 class PieceCoderContract:
     """The tests: whatever the symbols are, the pieces of a window, joined, are the window.
@@ -56,7 +58,13 @@ class PieceCoderContract:
 
     def fitted(self) -> Any:
         """A coder that has loaded the tables of another one, which was fitted."""
-        return _fitted(type(self))  # type: ignore[arg-type]  # mypy: classes would have no hash
+        if type(self) not in _FITTED:
+            with tempfile.TemporaryDirectory() as folder:
+                self.fit(Path(folder))
+                coder = self.make(self.vocabulary)
+                coder.load(Path(folder))
+            _FITTED[type(self)] = coder
+        return _FITTED[type(self)]
 
     def fit(self, folder: Path) -> None:
         text = self.text()
@@ -177,15 +185,6 @@ class PieceCoderContract:
             with pytest.raises(StackcError):
                 self.make(self.vocabulary).load(tmp_path)
             path.write_bytes(good)
-
-
-@functools.cache
-def _fitted(suite: type[PieceCoderContract]) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        suite().fit(Path(folder))
-        coder = suite().make(suite.vocabulary)
-        coder.load(Path(folder))
-    return coder
 
 
 def _coded(coder: Any, symbols: Symbols) -> list[Any]:
