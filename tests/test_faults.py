@@ -216,7 +216,7 @@ def test_a_corpus_that_changes_while_it_is_read(whole: Path, tmp_path: Path, mon
         yield from pieces(path, *more)
 
     monkeypatch.setattr(reader, "open_pieces", open_pieces)
-    with pytest.raises(CorpusError, match=r"corpus\.train: its files changed while they were read; run the command"):
+    with pytest.raises(CorpusError, match=r"corpus\.train: its text changed while it was read; run the command"):
         stackc.build(tmp_path / "recipe.toml", tmp_path / "stack")
     assert not (tmp_path / "stack" / "corpus" / "train" / "store.json").exists()
     monkeypatch.undo()

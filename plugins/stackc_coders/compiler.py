@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from stackc.api import RESTART, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import kernels
@@ -59,7 +60,8 @@ def compile_dictionary(predictor: Predictor, window: Window, lanes: int) -> tupl
     stack = [_Chunk(state=None, lanes=empty, lows=empty, ranges=empty + size, length=0)]
     while stack:
         chunk = stack.pop()
-        state, freqs = _advance(predictor, chunk, parent, symbol)
+        kept = (chunk.state, chunk.lanes) if chunk.length else None
+        state, freqs = advance(predictor, kept, chunk.lows, chunk.length, parent, symbol, window.alphabet)
         bound = int(chunk.ranges.sum()) // 2  # of two texts listed, neither has less than two codes
         owners, lows, ranges = (np.empty(bound, np.int64) for _ in range(3))
         first, full = chunk.length == 0, chunk.length + 1 == window.symbols
@@ -74,27 +76,41 @@ def compile_dictionary(predictor: Predictor, window: Window, lanes: int) -> tupl
     return parent, symbol
 
 
-def _advance(predictor: Predictor, chunk: _Chunk, parent: Int32, symbol: Int32) -> tuple[Any, Frequencies]:
-    """The model's state after the chunk's texts, and its rows uint32[K, A]."""
-    count = len(chunk.lows)
-    if chunk.length and hasattr(predictor, "take"):
-        state = predictor.take(chunk.state, chunk.lanes)
-        freqs = predictor.step(state, symbol[chunk.lows].astype(np.int64))
+def advance(
+    predictor: Predictor,
+    kept: tuple[Any, Int64] | None,
+    texts: Int64,
+    length: int,
+    parent: npt.NDArray[np.integer],
+    symbol: npt.NDArray[np.integer],
+    alphabet: int,
+) -> tuple[Any, Frequencies]:
+    """The model's state after K texts of one length, and its rows uint32[K, A].
+
+    Args:
+        kept: a state after the texts without their last symbols, and which lane of it is each text's. None, or a model
+            without `take`: the texts are stepped from their starts.
+        texts: int64[K], their numbers.
+        length: symbols in each.
+        parent, symbol: by a text's number, the text without its last symbol, and that symbol.
+    """
+    if kept is not None and hasattr(predictor, "take"):
+        state = predictor.take(*kept)
+        freqs = predictor.step(state, symbol[texts].astype(np.int64))
     else:
-        state = predictor.start(count)
-        freqs = predictor.step(state, np.full(count, RESTART, np.int64))
-        for column in _spell(chunk, parent, symbol):
+        state = predictor.start(len(texts))
+        freqs = predictor.step(state, np.full(len(texts), RESTART, np.int64))
+        for column in _spell(texts, length, parent, symbol):
             freqs = predictor.step(state, column)
-    if freqs.shape[0] != count or freqs.dtype != np.uint32:
-        raise CodingError(f"a model answered {freqs.dtype}{list(freqs.shape)} for {count} texts; expected uint32")
+    if freqs.shape != (len(texts), alphabet) or freqs.dtype != np.uint32:
+        raise CodingError(f"a model answered {freqs.dtype}{list(freqs.shape)} for {len(texts)} texts; expected uint32")
     return state, np.require(freqs, requirements=["C", "W"])
 
 
-def _spell(chunk: _Chunk, parent: Int32, symbol: Int32) -> Int64:
-    """The chunk's texts: int64[length, K]."""
-    texts = np.empty((chunk.length, len(chunk.lows)), np.int64)
-    codes = chunk.lows
-    for column in texts[::-1]:
-        column[:] = symbol[codes]
-        codes = parent[codes].astype(np.int64)
-    return texts
+def _spell(texts: Int64, length: int, parent: npt.NDArray[np.integer], symbol: npt.NDArray[np.integer]) -> Int64:
+    """The texts: int64[length, K]."""
+    spelt = np.empty((length, len(texts)), np.int64)
+    for column in spelt[::-1]:
+        column[:] = symbol[texts]
+        texts = parent[texts].astype(np.int64)
+    return spelt

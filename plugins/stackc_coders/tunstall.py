@@ -21,8 +21,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api import PRECISION, RESTART, CodingError, Frequencies, Int32, Int64, Predictor, Window
+from stackc.api import PRECISION, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import tunstall_kernels as kernels
+from stackc_coders.compiler import advance
 
 ONE = 1 << kernels.ONE_BITS
 """p of the empty text."""
@@ -115,9 +116,11 @@ class _Search:
 
     def _expand(self, chunk: _Chunk) -> None:
         """Find the texts one symbol longer than the chunk's."""
-        state, freqs = self._advance(chunk)
+        parent, symbol, weight = self._texts()
+        kept = (chunk.state.value, chunk.lanes) if chunk.state.value is not None else None
+        alphabet = self.window.alphabet
+        state, freqs = advance(self.predictor, kept, chunk.texts, chunk.length, parent, symbol, alphabet)
         least = 0 if chunk.length == 0 else self.bound  # every symbol has a code, however rare
-        weight = self._texts()[2]
         owners, symbols, weights = kernels.extensions(freqs, weight[chunk.texts], least)
         numbers = len(weight) + np.arange(len(owners))
         self.parent.append(chunk.texts[owners])
@@ -128,15 +131,15 @@ class _Search:
             self._raise_bound(weights)
         if chunk.length + 1 == self.window.symbols or not self.wanted:
             return
-        kept = _State(state)
-        self.states.append(kept)
+        shared = _State(state)
+        self.states.append(shared)
         if len(self.states) > _STATES:
             self.states.popleft().value = None
         order = np.argsort(-weights, kind="stable")
         order = order[weights[order] >= self.bound]
         for start in range(0, len(order), self.lanes):
             piece = order[start : start + self.lanes]
-            made = _Chunk(state=kept, lanes=owners[piece], texts=numbers[piece], length=chunk.length + 1)
+            made = _Chunk(state=shared, lanes=owners[piece], texts=numbers[piece], length=chunk.length + 1)
             heapq.heappush(self.queue, (-int(weights[piece[0]]), int(numbers[piece[0]]), made))
 
     def _raise_bound(self, weights: Int64) -> None:
@@ -145,30 +148,6 @@ class _Search:
             place = len(self.longer) - self.wanted
             self.longer = np.partition(self.longer, place)[place:]
             self.bound = max(1, int(self.longer[0]))
-
-    def _advance(self, chunk: _Chunk) -> tuple[Any, Frequencies]:
-        """The model's state after the chunk's texts, and its rows uint32[K, A]."""
-        count = len(chunk.texts)
-        if chunk.state.value is not None and hasattr(self.predictor, "take"):
-            state = self.predictor.take(chunk.state.value, chunk.lanes)
-            freqs = self.predictor.step(state, self._texts()[1][chunk.texts])
-        else:
-            state = self.predictor.start(count)
-            freqs = self.predictor.step(state, np.full(count, RESTART, np.int64))
-            for column in self._spell(chunk):
-                freqs = self.predictor.step(state, column)
-        if freqs.shape != (count, self.window.alphabet) or freqs.dtype != np.uint32:
-            raise CodingError(f"a model answered {freqs.dtype}{list(freqs.shape)} for {count} texts; expected uint32")
-        return state, np.require(freqs, requirements=["C", "W"])
-
-    def _spell(self, chunk: _Chunk) -> Int64:
-        """The chunk's texts: int64[length, K]."""
-        parent, symbol, _ = self._texts()
-        texts, at = np.empty((chunk.length, len(chunk.texts)), np.int64), chunk.texts
-        for column in texts[::-1]:
-            column[:] = symbol[at]
-            at = parent[at]
-        return texts
 
     def _texts(self) -> tuple[Int64, Int64, Int64]:
         """(parent, last symbol, p) of all texts found."""

@@ -75,5 +75,4 @@ def count(symbols: npt.NDArray[Any], alphabet: int) -> Int64:
     """How often each symbol occurs: int64[A]. Raises `CodingError` for one outside the alphabet."""
     if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
         raise CodingError(f"symbols {int(symbols.min())} .. {int(symbols.max())} in a text over {alphabet} symbols")
-    counts: Int64 = np.bincount(symbols, minlength=alphabet).astype(np.int64)
-    return counts
+    return np.bincount(symbols, minlength=alphabet).astype(np.int64)

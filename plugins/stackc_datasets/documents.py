@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from stackc.api import CorpusError, StackcError
+from stackc.api import CorpusError, HashedReader, StackcError
 
 
-class TableReader:
+class TableReader(HashedReader):
     """A `stackc.api.Reader` of the rows of a column; a subclass writes `rows`.
 
     Args:
@@ -19,28 +17,15 @@ class TableReader:
     """
 
     def __init__(self, document_bytes: int) -> None:
+        super().__init__()
         self._size = document_bytes
-        self._fingerprints: dict[str, str] = {}
 
     def rows(self, split: str) -> Iterator[bytes] | None:
         """The rows of a split that are not null; None if the recipe names none."""
         raise NotImplementedError
 
-    def documents(self, split: str) -> Iterator[bytes]:
-        """The documents of "train", "valid" or "test".
-
-        Raises:
-            CorpusError: something that cannot be read, a split without a byte, or documents that are not those of the
-                fingerprint taken before.
-        """
-        digest = hashlib.sha256()
-        for document in self._documents(split):
-            _add(digest, document)
-            yield document
-        if self._fingerprints.get(split, digest.hexdigest()) != digest.hexdigest():
-            raise CorpusError(f"corpus.{split}: it changed while it was read; run the command again")
-
-    def _documents(self, split: str) -> Iterator[bytes]:
+    def read(self, split: str) -> Iterator[bytes]:
+        """The documents of a split. Raises `CorpusError` for what cannot be read, and for a split without a byte."""
         rows = self.rows(split)
         if rows is None:
             return
@@ -51,19 +36,6 @@ class TableReader:
                 yield row[start : start + self._size]
         if not total:
             raise CorpusError(f"corpus.{split}: no text in it")
-
-    def fingerprint(self, split: str) -> str:
-        """SHA-256 over every document's length (8 bytes, little-endian) and content."""
-        digest = hashlib.sha256()
-        for document in self._documents(split):
-            _add(digest, document)
-        self._fingerprints[split] = digest.hexdigest()
-        return self._fingerprints[split]
-
-
-def _add(digest: Any, document: bytes) -> None:
-    digest.update(len(document).to_bytes(8, "little"))
-    digest.update(document)
 
 
 @contextlib.contextmanager
@@ -83,7 +55,7 @@ def reading(where: str, what: str = "") -> Iterator[None]:
             cause = cause.__cause__
         if cause is not None:
             raise cause from error
-        raise CorpusError(f"{where}: cannot be read{what} ({one_line(error)}); repair it or leave it out") from error
+        raise CorpusError(f"{where}: cannot be read{what} ({_one_line(error)}); repair it or leave it out") from error
 
 
 def check_column(where: str, column: str, columns: Iterable[str]) -> None:
@@ -103,7 +75,7 @@ def wrong_type(where: str, column: str, kind: object) -> CorpusError:
     return CorpusError(f"{where}: column {column!r} holds {kind}, neither text nor bytes (corpus.column)")
 
 
-def one_line(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     """The text of a library's error, in a line of bounded length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:297]}..."

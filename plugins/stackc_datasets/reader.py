@@ -57,7 +57,9 @@ class DatasetsReader(TableReader):
 
     def _local(self, files: list[str]) -> Any:
         config = self._config
-        options = _csv_options(config.column) if config.format == "csv" else {}
+        options: dict[str, Any] = {}
+        if config.format == "csv":  # pandas would take some texts for numbers (1.50) and others for nothing (NA, null)
+            options = {"converters": {config.column: str}, "keep_default_na": False, "na_filter": False}
         names = {"all": [glob.escape(file) for file in files]}  # the library takes names for patterns
         return datasets.load_dataset(config.format, data_files=names, split="all", streaming=True, **options)
 
@@ -81,33 +83,25 @@ class DatasetsReader(TableReader):
         return parts[split]
 
     def _rows(self, where: str, load: Any) -> Iterator[bytes]:
-        with _without_log(), unpacking(self._config.zst_window):
-            yield from self._values(where, load)
-
-    def _values(self, where: str, load: Any) -> Iterator[bytes]:
         column = self._config.column
-        with reading(where):
-            data = load()
-        if data.features is not None:
-            check_column(where, column, data.features)
-            kind = getattr(data.features[column], "dtype", type(data.features[column]).__name__)
-            if kind not in _TYPES:
-                raise wrong_type(where, column, kind)
-            data = data.select_columns([column])
-        for number, row in enumerate(_read(where, data), 1):
-            check_column(f"{where}, row {number}", column, row)
-            value = row[column]
-            if isinstance(value, str):
-                yield value.encode("utf-8", "surrogatepass")
-            elif isinstance(value, bytes):
-                yield value
-            elif value is not None:
-                raise wrong_type(f"{where}, row {number}", column, type(value).__name__)
-
-
-def _csv_options(column: str) -> dict[str, Any]:
-    """For pandas, which would take some texts for numbers (1.50) and others for nothing (NA, null)."""
-    return {"converters": {column: str}, "keep_default_na": False, "na_filter": False}
+        with _without_log(), unpacking(self._config.zst_window):
+            with reading(where):
+                data = load()
+            if data.features is not None:
+                check_column(where, column, data.features)
+                kind = getattr(data.features[column], "dtype", type(data.features[column]).__name__)
+                if kind not in _TYPES:
+                    raise wrong_type(where, column, kind)
+                data = data.select_columns([column])
+            for number, row in enumerate(_read(where, data), 1):
+                check_column(f"{where}, row {number}", column, row)
+                value = row[column]
+                if isinstance(value, str):
+                    yield value.encode("utf-8", "surrogatepass")
+                elif isinstance(value, bytes):
+                    yield value
+                elif value is not None:
+                    raise wrong_type(f"{where}, row {number}", column, type(value).__name__)
 
 
 @contextlib.contextmanager

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import ArtifactError, CodingError, Int32, Int64, Symbols, Text, Tokens, read_tensors, write_tensors
-from stackc_subword.batches import encode_windows, end_to_end
+from stackc.api import ArtifactError, Int32, Text, read_tensors, write_tensors
+from stackc_subword.batches import WindowCoder
 from stackc_subword.config import BYTES
 
 FILE = "bpe.safetensors"
@@ -34,24 +34,22 @@ LONGEST = 1 << 24
 _TRAINED = 1 << 16
 
 
-class BpeCoder:
-    """A piece coder (`stackc.api.PieceCoder`).
+class BpeCoder(WindowCoder):
+    """Byte-pair encoding.
 
     Args:
         vocabulary: V; if the text has too few pairs, the last tokens represent nothing.
     """
 
     def __init__(self, vocabulary: int) -> None:
-        self.vocabulary = vocabulary
-        self._texts: list[bytes] = []
+        super().__init__("bpe", vocabulary)
         self._tokenizer: Any = None
 
     def fit(self, train: Text, alphabet: int, folder: Path) -> None:
         """Train on the text and write the merges to `folder`."""
         from tokenizers import Tokenizer, models, trainers
 
-        if alphabet != BYTES:
-            raise CodingError(f"bpe codes bytes, not an alphabet of {alphabet}")
+        self.check_bytes(alphabet)
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = _splitter()
         trainer = trainers.BpeTrainer(
@@ -77,24 +75,13 @@ class BpeCoder:
         merges = read_tensors(path).get("merges")
         if merges is None or merges.dtype != np.int32 or merges.ndim != 2 or merges.shape[1] != 2:
             raise ArtifactError(f"{path}: no merges in it; build the stack again")
-        self._texts = _texts(merges, self.vocabulary, path)
-        names = [text.decode("latin-1") for text in self._texts]
+        self.texts = _texts(merges, self.vocabulary, path)
+        names = [text.decode("latin-1") for text in self.texts]
         pairs = [(names[left], names[right]) for left, right in merges.tolist()]
         self._tokenizer = Tokenizer(models.BPE({name: token for token, name in enumerate(names)}, pairs))
         self._tokenizer.pre_tokenizer = _splitter()
 
-    def pieces(self) -> tuple[Symbols, Int64]:
-        """The bytes of every token."""
-        return end_to_end(self._texts)
-
-    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
-        """The tokens of all windows, and the number of tokens in each."""
-        if self._tokenizer is None:
-            raise CodingError("bpe codes by merges; fit it to a text and load them first")
-        return encode_windows(symbols, bounds, self._windows)
-
-    def _windows(self, windows: list[bytes]) -> Iterator[list[int]]:
-        """The tokens of each window."""
+    def code(self, windows: list[bytes]) -> Iterator[list[int]]:
         texts = [window.decode("latin-1") for window in windows]
         for coded in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False):
             yield coded.ids

@@ -13,22 +13,29 @@ BYTES = 256
 """The alphabet that the coders read."""
 
 
-def _only_bytes(kind: str, alphabet: int) -> list[str]:
-    if alphabet == BYTES:
-        return []
-    return [f"kind: '{kind}' codes bytes, and this level reads {alphabet} symbols; make it the first level"]
+class _Subword:
+    """What both coders can do; `kind` is what recipes call one."""
 
-
-@attrs.frozen(kw_only=True)
-class BpeConfig:
-    """Byte-level byte-pair encoding, as the library `tokenizers` trains it. A piece coder."""
-
-    bits_version: ClassVar[int] = 1
     budget: ClassVar[bool] = False
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = False
     pieces: ClassVar[bool] = True
+    kind: ClassVar[str]
+
+    def problems(self, alphabet: int, settings: None) -> list[str]:
+        """A level that does not read bytes."""
+        if alphabet == BYTES:
+            return []
+        return [f"kind: '{self.kind}' codes bytes, and this level reads {alphabet} symbols; make it the first level"]
+
+
+@attrs.frozen(kw_only=True)
+class BpeConfig(_Subword):
+    """Byte-level byte-pair encoding, as the library `tokenizers` trains it. A piece coder."""
+
+    bits_version: ClassVar[int] = 1
+    kind: ClassVar[str] = "bpe"
 
     vocabulary: int = bits(
         32_768,
@@ -36,21 +43,13 @@ class BpeConfig:
         help="V, the tokens: every byte, and the merges; 257 or more",
     )
 
-    def problems(self, alphabet: int, settings: None) -> list[str]:
-        """A level that does not read bytes."""
-        return _only_bytes("bpe", alphabet)
-
 
 @attrs.frozen(kw_only=True)
-class SentencePieceConfig:
+class SentencePieceConfig(_Subword):
     """SentencePiece with identity normalisation and byte fall-back. A piece coder."""
 
     bits_version: ClassVar[int] = 1
-    budget: ClassVar[bool] = False
-    ends: ClassVar[bool] = True
-    total: ClassVar[bool] = True
-    needs_model: ClassVar[bool] = False
-    pieces: ClassVar[bool] = True
+    kind: ClassVar[str] = "sentencepiece"
 
     vocabulary: int = bits(
         8_192,
@@ -68,7 +67,3 @@ class SentencePieceConfig:
         check=and_(ge(1 << 12), le(1 << 34)),
         help="bytes of the training text that are read, evenly spread, 2^12 to 2^34; all of them are held in memory",
     )
-
-    def problems(self, alphabet: int, settings: None) -> list[str]:
-        """A level that does not read bytes."""
-        return _only_bytes("sentencepiece", alphabet)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import ArtifactError, CodingError, Int64, Symbols, Text, Tokens, write_atomically
-from stackc_subword.batches import encode_windows, end_to_end
+from stackc.api import ArtifactError, CodingError, Text, write_atomically
+from stackc_subword.batches import WindowCoder
 from stackc_subword.config import BYTES, SentencePieceConfig
 
 FILE = "sentencepiece.model"
@@ -31,14 +31,13 @@ _BESIDE = re.compile(f"([\udc80-\udcff{BLANK}]+)")
 _SENTENCE = 4000
 
 
-class SentencePieceCoder:
-    """A piece coder (`stackc.api.PieceCoder`)."""
+class SentencePieceCoder(WindowCoder):
+    """SentencePiece, with byte pieces for whatever it does not restore."""
 
     def __init__(self, config: SentencePieceConfig) -> None:
+        super().__init__("sentencepiece", config.vocabulary)
         self.config = config
-        self.vocabulary = config.vocabulary
         self._processor: Any = None
-        self._texts: list[bytes] = []
         self._bytes: list[int] = []  # the token of each byte
 
     def fit(self, train: Text, alphabet: int, folder: Path) -> None:
@@ -49,8 +48,7 @@ class SentencePieceCoder:
         """
         from sentencepiece import SentencePieceTrainer
 
-        if alphabet != BYTES:
-            raise CodingError(f"sentencepiece codes bytes, not an alphabet of {alphabet}")
+        self.check_bytes(alphabet)
         model = io.BytesIO()
         try:
             SentencePieceTrainer.train(
@@ -98,20 +96,9 @@ class SentencePieceCoder:
                 f"{path}: {len(texts)} tokens; wanted are at most {self.vocabulary}, every byte among them: build the "
                 "stack again"
             )
-        self._processor, self._texts, self._bytes = processor, texts, [tokens[name] for name in names]
+        self._processor, self.texts, self._bytes = processor, texts, [tokens[name] for name in names]
 
-    def pieces(self) -> tuple[Symbols, Int64]:
-        """The bytes of every token."""
-        return end_to_end(self._texts)
-
-    def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
-        """The tokens of all windows, and the number of tokens in each."""
-        if self._processor is None:
-            raise CodingError("sentencepiece codes by a model; fit it to a text and load that first")
-        return encode_windows(symbols, bounds, self._windows)
-
-    def _windows(self, windows: list[bytes]) -> Iterator[list[int]]:
-        """The tokens of each window."""
+    def code(self, windows: list[bytes]) -> Iterator[list[int]]:
         parts = [_BESIDE.split(window.decode("utf-8", "surrogateescape")) for window in windows]
         coded = iter(self._processor.encode([part for each in parts for part in each[::2]], num_threads=1))
         for window, each in zip(windows, parts, strict=True):
@@ -120,7 +107,7 @@ class SentencePieceCoder:
                 beside = i % 2 == 1
                 found.append(self._spelt(part.encode("utf-8", "surrogateescape")) if beside else next(coded))
             tokens = found[0] if len(found) == 1 else list(itertools.chain.from_iterable(found))
-            restored = b"".join(map(self._texts.__getitem__, tokens)) == window
+            restored = b"".join(map(self.texts.__getitem__, tokens)) == window
             yield tokens if restored else self._spelt(window)
 
     def _spelt(self, data: bytes) -> list[int]:

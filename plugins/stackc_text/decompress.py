@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -17,16 +16,11 @@ JSON_LINES = (".jsonl", ".json")  # C4 ships JSON lines as .json.gz
 ARCHIVES = (".tar", ".zip", ".7z")
 
 
-class Kind(enum.Enum):
-    TEXT = "text"
-    JSON_LINES = "JSON lines"
-
-
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class FileKind:
-    """What is in a file (`kind`) and how it is compressed ("" for not at all)."""
+    """Whether a file holds JSON lines, not plain text, and how it is compressed ("" for not at all)."""
 
-    kind: Kind
+    json_lines: bool
     compression: str
 
 
@@ -42,9 +36,9 @@ def kind_of(path: Path) -> FileKind:
     compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSED else ""
     inner = suffixes[-1] if suffixes else ""
     if inner in JSON_LINES:
-        return FileKind(Kind.JSON_LINES, compression)
+        return FileKind(json_lines=True, compression=compression)
     if inner in TEXT or (compression and inner not in ARCHIVES):
-        return FileKind(Kind.TEXT, compression)
+        return FileKind(json_lines=False, compression=compression)
     raise CorpusError(
         f"{path}: the text reader does not know {inner or 'a file without a suffix'}; it reads .txt, .md and .jsonl, "
         "each plain or followed by .gz, .xz or .zst"

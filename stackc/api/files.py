@@ -10,7 +10,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -216,6 +216,15 @@ def storage_error(path: Path, error: OSError) -> ArtifactError:
 
 
 @contextlib.contextmanager
+def reading(name: object, kind: type[StackcError] = StackcError) -> Iterator[None]:
+    """Around reading the file `name`: an error of the system is one line that names it, of this kind of error."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{name}: cannot read ({error.strerror or error})") from error
+
+
+@contextlib.contextmanager
 def temporary() -> Iterator[None]:
     """Around work in the folder for temporary files: what the system refuses there is one line that names it.
 
@@ -337,18 +346,27 @@ def read_pieces(path: Path | None, size: int = 1 << 24) -> Iterator[bytes]:
     Raises:
         StackcError: it cannot be read.
     """
-    try:
-        with contextlib.nullcontext(binary_input()) if path is None else path.open("rb") as file:
-            while piece := read_up_to(file, size):
-                yield piece
-    except OSError as error:
-        raise StackcError(f"{path or 'standard input'}: cannot read ({error.strerror or error})") from error
+    with (
+        reading(path or "standard input"),
+        contextlib.nullcontext(binary_input()) if path is None else path.open("rb") as file,
+    ):
+        while piece := read_up_to(file, size):
+            yield piece
+
+
+class Counted:
+    """Pieces that are counted as they pass: `size` is the bytes of all so far."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces, self.size = pieces, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self.size += len(piece)
+            yield piece
 
 
 def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot read ({error.strerror or error})") from error
+    with reading(path, ArtifactError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -26,7 +26,7 @@ HOMES = {
     "names": ("corpus_files",),
     "offsets": ("offsets_of",),
     "packing": ("bytes_of_tokens", "tokens_of_bytes"),
-    "readers": ("Reader",),
+    "readers": ("HashedReader", "Reader"),
     "register": ("Register",),
     "unpacking": ("unpacked",),
     "windowings": ("Window", "Windowing"),

@@ -6,7 +6,11 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
+
+WIDTH = 118
+"""Columns of a table that is not printed on a terminal."""
 
 
 def amount(count: int, noun: str) -> str:
@@ -34,3 +38,13 @@ def literal(text: str) -> Text:
     from rich.text import Text
 
     return Text(shown(text))
+
+
+def wide(console: Console | None) -> Console:
+    """`console`, or standard output; if it is not a terminal, then wide enough for a whole table."""
+    from rich.console import Console
+
+    console = console or Console(highlight=False)
+    if console.is_terminal:
+        return console
+    return Console(file=console.file, width=max(console.width, WIDTH), highlight=False)

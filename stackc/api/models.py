@@ -18,15 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 
 from stackc.api.arrays import Frequencies, Int64, Symbols, Uint8, Uint16
-
-if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
-    pass
-
 
 Portability = Literal["portable", "same-build", "same-machine"]
 """Where a predictor gives the same rows: everywhere, on the same software build, or on this machine only."""

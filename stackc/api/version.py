@@ -16,8 +16,8 @@ that says nothing is admitted: its package's requirement on stackc speaks for it
 1.1 added ``register(..., self_test=)``, `stackc.api.corpus_files`, `unpacked` and `offsets_of`, the types of arrays
 and of a coder's abilities, the rule that threads share parts (`stackc.api.models`), and that a coder's flags are read
 from its configuration alone. 1.2 added ``bits(..., added=True)`` and ``speed(..., added=True)``, coders of whole
-windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.api.BitwisePredictor` and the coder for
-it (`stackc.api.bitwise`).
+windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.api.HashedReader`,
+`stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`).
 """
 
 IMPORTED_NS = time.time_ns()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import attrs
 from attrs.validators import in_, instance_of, is_callable, optional
 
 from stackc.api.arrays import Mask, Symbols
-
-if TYPE_CHECKING:  # numpy takes a quarter of the time of `stackc plugins list`, which needs no array
-    pass
-
 
 _WHOLE: Any = optional(instance_of(int))
 

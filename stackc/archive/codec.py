@@ -17,7 +17,7 @@ from stackc.api.models import Portability
 from stackc.api.offsets import offsets_of
 from stackc.archive.format import MAX_BLOCK, PORTABILITIES, SMALL_BLOCK
 from stackc.coding.level import Level
-from stackc.coding.routes import Bitwise
+from stackc.coding.routes import Bitwise, runs_of
 
 BLOCK_SIZE = 1 << 16
 """Source bytes in a block by default: longer blocks compress better, shorter ones make ranges faster to read."""
@@ -35,7 +35,7 @@ class BlockCodec:
     """
 
     def __init__(self, levels: list[Level], top: Level) -> None:
-        assert top.token_bits == 8, "the top level's tokens are the payload's bytes"
+        assert top.spec.token_bits == 8, "the top level's tokens are the payload's bytes"
         self.levels = [*levels, top]
 
     @property
@@ -46,8 +46,7 @@ class BlockCodec:
     @property
     def _runs(self) -> Bitwise | None:
         """The route of the top model, if it codes bit by bit: a block is then one run."""
-        route = self.levels[-1].route.unverified
-        return route if isinstance(route, Bitwise) else None
+        return runs_of(self.levels[-1].route)
 
     @property
     def block_size(self) -> int:

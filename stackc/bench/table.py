@@ -8,8 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stackc.api.messages import amount, literal
-from stackc.report.table import wide
+from stackc.api.messages import amount, literal, wide
 
 WIDE = 116
 """Columns from which range and processor time are printed next to the median, not below it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -28,7 +27,7 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
     """Encode FILE (- for standard input) to tokens of STACK. Any bytes are valid; FILE is one document."""
     click.get_current_context().with_resource(watched(engine, STARTS_OVER))
     # Imported only now: with Ray, `watched` forks, which is safe only before numpy and numba have started threads.
-    from stackc.api.files import no_wider, read_pieces
+    from stackc.api.files import Counted, no_wider, read_pieces
     from stackc.cli.many_files import named, named_output
     from stackc.interop.token_files import check_suffix, write_tokens
     from stackc.pipeline.engines.remote import encoding_on
@@ -41,16 +40,9 @@ def command(stack: Path, file: str, output: str, level: str | None, engine: str,
     check_target(out, source, stack, force=force)
     opened = Stack(stack)
     names = [one.name for one in opened.levels[: opened.level_index(level)]] or ["no level"]
-    size = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal size
-        for piece in read_pieces(source):
-            size += len(piece)
-            yield piece
-
+    pieces = Counted(read_pieces(source))
     encode = encode_here if engine == "local" else encoding_on(engine, opened, say)
-    stream = opened.encode_stream(counted(), level, encode)
+    stream = opened.encode_stream(pieces, level, encode)
     tokens = write_tokens(out, stream, opened.token_alphabet(level), no_wider(source), force=force)
-    rate = f", {size / tokens:.3f} bytes per token" if tokens else ""
-    say(f"{out or OUTPUT}: {amount(size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}")
+    rate = f", {pieces.size / tokens:.3f} bytes per token" if tokens else ""
+    say(f"{out or OUTPUT}: {amount(pieces.size, 'byte')} as {amount(tokens, 'token')} of {names[-1]}{rate}")

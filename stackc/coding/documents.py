@@ -110,6 +110,12 @@ def outside(values: Symbols, alphabet: int) -> int | None:
     return largest if largest >= alphabet else None
 
 
+def check_inside(values: Symbols, alphabet: int, who: str, what: str) -> None:
+    """Raise `CodingError` at a value outside the alphabet. `what`: "symbol" or "token", for the message."""
+    if outside(values, alphabet) is not None:
+        raise CodingError(f"{who}: a {what} outside its alphabet of {alphabet}")
+
+
 def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) -> Int64:
     """The starts of windows that end after `budget` symbols, before every cut and with their segment: int64[w]."""
     edges = _steps(offsets[:-1], np.diff(offsets), segment)

@@ -26,6 +26,9 @@ class InOrder:
     Args:
         dtype: of the values.
         jobs: the number of jobs.
+
+    Attributes:
+        held: the number of values that wait.
     """
 
     def __init__(self, dtype: npt.DTypeLike, jobs: int) -> None:
@@ -34,12 +37,7 @@ class InOrder:
         self._settled = 0  # values stored in _done
         self._jobs = np.empty(HELD, np.int64)
         self._values = np.empty(HELD, dtype)
-        self._held = 0
-
-    @property
-    def held(self) -> int:
-        """The number of values that wait."""
-        return self._held
+        self.held = 0
 
     def add(self, jobs: Int64, values: npt.NDArray[np.generic], open_jobs: Int64) -> None:
         """Add values.
@@ -49,13 +47,13 @@ class InOrder:
             values: k values; the values of one job in order of time.
             open_jobs: the jobs that lanes work on; lower jobs have ended, and higher jobs may still come.
         """
-        if self._held + len(values) > len(self._jobs):
+        if self.held + len(values) > len(self._jobs):
             self._settle(int(min(open_jobs.min(initial=len(self._counts)), jobs.min())))
             self._make_room(len(values))
-        end = self._held + len(values)
-        self._jobs[self._held : end] = jobs
-        self._values[self._held : end] = values
-        self._held = end
+        end = self.held + len(values)
+        self._jobs[self.held : end] = jobs
+        self._values[self.held : end] = values
+        self.held = end
 
     def in_order(self) -> tuple[npt.NDArray[np.generic], Int64]:
         """(values by job, then by time; int64[jobs + 1], where each job's values start and end). Call it once."""
@@ -65,7 +63,7 @@ class InOrder:
 
     def _settle(self, below: int) -> None:
         """Store the values of the jobs below a number, all of which have ended."""
-        jobs, values = self._jobs[: self._held], self._values[: self._held]
+        jobs, values = self._jobs[: self.held], self._values[: self.held]
         order = np.argsort(jobs, kind="stable")
         jobs[:], values[:] = jobs[order], values[order]
         count = int(np.searchsorted(jobs, below))
@@ -78,12 +76,12 @@ class InOrder:
             self._done.resize(max(self._settled + count, len(self._done) * 5 // 4), refcheck=False)
         self._done[self._settled : self._settled + count] = values[:count]
         self._settled += count
-        self._held -= count
-        jobs[: self._held], values[: self._held] = jobs[count:].copy(), values[count:].copy()
+        self.held -= count
+        jobs[: self.held], values[: self.held] = jobs[count:].copy(), values[count:].copy()
 
     def _make_room(self, count: int) -> None:
         """Room for `count` more values and as much again, so that settling stays rare compared to adding."""
-        if 2 * (self._held + count) > len(self._jobs):
-            size = 4 * (self._held + count)
+        if 2 * (self.held + count) > len(self._jobs):
+            size = 4 * (self.held + count)
             self._jobs.resize(size, refcheck=False)
             self._values.resize(size, refcheck=False)

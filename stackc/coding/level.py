@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import CodingError
-from stackc.api.models import Portability, Predictor
+from stackc.api.models import Portability
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import Decoding, Encoding, bounds_of, row_of_integers
 from stackc.coding.pieces import PieceTable
@@ -68,15 +68,6 @@ class Level:
         return self.spec.alphabet
 
     @property
-    def segment(self) -> int:
-        """Symbols in a segment; every segment is coded independently."""
-        return self.spec.segment
-
-    @property
-    def token_bits(self) -> int:
-        return self.spec.token_bits
-
-    @property
     def token_alphabet(self) -> int:
         """The alphabet of its tokens, which the next level reads."""
         return self.spec.token_alphabet
@@ -87,29 +78,14 @@ class Level:
         return self.spec.window_tokens
 
     @property
-    def windows_decode_alone(self) -> bool:
-        """Whether a window decodes without the windows before it, and every window has the same number of tokens."""
-        return self.route.windows_decode_alone
-
-    @property
     def texts(self) -> Dictionary | PieceTable | None:
         """The table of codes and texts, if a code has the same text everywhere; else None."""
         return self.route.texts
 
     @property
-    def predictor(self) -> Predictor:
-        """The frozen model, loaded on first use. Raises `CodingError` if there is no model."""
-        return self.spec.predictor
-
-    @property
     def portability(self) -> Portability:
         """Where its tokens decode: as portable as the model that must run to decode them; everywhere without one."""
         return self.route.portability
-
-    @property
-    def total(self) -> bool:
-        """Whether all sequences of tokens decode."""
-        return self.spec.flags.total
 
     def without_cuts(self) -> Level:
         """The same level with windows that end only at their budgets: the baseline for the cost of forced cuts."""
@@ -130,8 +106,7 @@ class Level:
         """
         symbols = row_of_integers(symbols, self.name, "symbols")
         bounds = bounds_of(symbols, offsets)
-        route = self.route if verify else self.route.unverified
-        return route.encode(symbols, bounds, self.spec.cuts(symbols, bounds))
+        return self.route.encode(symbols, bounds, self.spec.cuts(symbols, bounds), verify)
 
     def decode(
         self, tokens: npt.NDArray[np.integer], offsets: Int64 | None = None, most: int | None = None

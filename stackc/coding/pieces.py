@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Mask, Symbols
-from stackc.api.errors import ArtifactError, CodingError
+from stackc.api.errors import ArtifactError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import check_room, outside, symbol_dtype, window_starts
+from stackc.coding.documents import check_inside, check_room, symbol_dtype, window_starts
 from stackc.parts.blame import blaming
 
 BLOCK = 1 << 15
@@ -68,8 +68,7 @@ class PieceTable:
 
         Arguments: see `Dictionary.encode`; a coder has its own threads.
         """
-        if outside(symbols, self._alphabet) is not None:
-            raise CodingError(f"{who}: a symbol outside its alphabet of {self._alphabet}")
+        check_inside(symbols, self._alphabet, who, "symbol")
         starts = window_starts(offsets, segment, budget, cuts)
         with blaming(self._who, "encode"):
             tokens, counts = self._coder.encode(symbols, np.append(starts, offsets[-1]))
@@ -78,9 +77,7 @@ class PieceTable:
 
     def starts(self, codes: npt.NDArray[np.integer]) -> Int64:
         """Where each token's piece starts, counted from the first: int64[n]."""
-        lengths = self.length[codes]
-        found: Int64 = np.cumsum(lengths) - lengths
-        return found
+        return offsets_of(self.length[codes])[:-1]
 
     def decode(
         self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1, who: str = "", most: int | None = None
@@ -89,8 +86,7 @@ class PieceTable:
 
         Arguments and errors: see `Dictionary.decode`.
         """
-        if outside(codes, len(self)) is not None:
-            raise CodingError(f"{who}: a token outside its alphabet of {len(self)}")
+        check_inside(codes, len(self), who, "token")
         ends = offsets_of(self.length[codes])
         check_room(who, int(ends[-1]), most)
         out = np.empty(int(ends[-1]), self._symbols.dtype)

@@ -24,7 +24,15 @@ from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
-from stackc.coding.documents import Decoding, Encoding, outside, segments, symbol_dtype, window_starts
+from stackc.coding.documents import (
+    Decoding,
+    Encoding,
+    check_inside,
+    outside,
+    segments,
+    symbol_dtype,
+    window_starts,
+)  # fmt: skip
 from stackc.coding.pieces import PieceTable
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
@@ -57,12 +65,12 @@ class Route(Protocol):
     def windows_decode_alone(self) -> bool:
         """Whether a window decodes without the windows before it, and every window has the same number of tokens."""
 
-    @property
-    def unverified(self) -> Route:
-        """The same route without verification: for callers that decode the tokens themselves."""
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
+        """Tokens of documents. Raises `CodingError` at a symbol outside the alphabet.
 
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
-        """Tokens of documents. Raises `CodingError` at a symbol outside the alphabet."""
+        Args:
+            verify: `Verified` decodes the tokens before it returns them; False is for callers that do so themselves.
+        """
 
     def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
         """Symbols of documents, at most `most`. Raises `CodingError` at tokens that do not decode."""
@@ -89,10 +97,10 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     bitwise = getattr(model, "bitwise", None)
     if bitwise is not None and spec.codes_runs:
         runs = Bitwise(spec, bitwise)
-        return runs if runs.portability == "portable" else Verified(runs, spec.name)
+        return runs if runs.portability == "portable" else Verified(runs, spec)
     if model is not None and model.portability != "portable":
         # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
-        return Verified(Stepped(spec.changed(lanes=1)), spec.name)
+        return Verified(Stepped(spec.changed(lanes=1)), spec)
     if model is not None and not spec.restarts_with_window and hasattr(model, "score"):
         return Stepped(spec, encode_scored)
     return Stepped(spec)
@@ -155,11 +163,7 @@ class Texts:
         self._spec, self.texts = spec, table
         self.windows_decode_alone = spec.window_tokens is not None
 
-    @property
-    def unverified(self) -> Route:
-        return self
-
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
         spec, per = self._spec, self._spec.window_tokens or 1
         codes, code_offsets = self.texts.encode(
             symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name
@@ -174,7 +178,8 @@ class Texts:
         spec, per = self._spec, self._spec.window_tokens or 1
         codes, code_bounds, ignored = tokens, bounds, 0
         if per > 1:
-            spec.check_tokens(tokens)  # before they are joined: tokens that are too large would form another valid code
+            # Before they are joined: tokens that are too large would form another valid code.
+            check_inside(tokens, spec.token_alphabet, spec.name, "token")
             first, code_bounds, ignored = whole_codes(bounds, per)
             codes = self._join(tokens, first)
         symbols, ends = self.texts.decode(codes, code_bounds, spec.threads, spec.name, most)
@@ -210,13 +215,9 @@ class Whole:
     def __init__(self, spec: LevelSpec, windows: GuardedWindows) -> None:
         self._spec, self._windows = spec, windows
 
-    @property
-    def unverified(self) -> Route:
-        return self
-
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
         spec = self._spec
-        spec.check_symbols(symbols)
+        check_inside(symbols, spec.alphabet, spec.name, "symbol")
         starts = window_starts(bounds, spec.segment, spec.window.symbols, cuts)
         tokens, counts = self._windows.encode(symbols, np.append(starts, bounds[-1]))
         return Encoding(
@@ -228,7 +229,7 @@ class Whole:
 
     def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
         spec = self._spec
-        spec.check_tokens(tokens)
+        check_inside(tokens, spec.token_alphabet, spec.name, "token")
         symbols, counts = self._windows.decode(tokens.astype(np.uint32, copy=False), bounds[:-1], bounds[1:], most)
         return Decoding(
             symbols=symbols.astype(symbol_dtype(spec.alphabet), copy=False), offsets=offsets_of(counts), ignored=0
@@ -253,13 +254,9 @@ class Stepped:
         self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.running_lanes > 1
         self.windows_decode_alone = self._by_window
 
-    @property
-    def unverified(self) -> Route:
-        return self
-
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
         spec = self._spec
-        spec.check_symbols(symbols)
+        check_inside(symbols, spec.alphabet, spec.name, "symbol")
         coded = encode_segments(spec, symbols, bounds, cuts, self._how)
         if outside(coded.tokens, spec.token_alphabet) is not None:
             raise PartError(f"{spec.coder_name}: a token outside the alphabet of {spec.token_alphabet}")
@@ -274,7 +271,7 @@ class Stepped:
 
     def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
         spec, per = self._spec, self._spec.window_tokens
-        spec.check_tokens(tokens)
+        check_inside(tokens, spec.token_alphabet, spec.name, "token")
         if per is None:
             symbols, ends = decode_jobs(spec, tokens, bounds[:-1], bounds[1:], most)
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
@@ -314,18 +311,14 @@ class Bitwise:
         self._segment = None if spec.whole_documents else spec.segment
         self.portability: Portability = model.portability
 
-    @property
-    def unverified(self) -> Route:
-        return self
-
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
-        self._spec.check_symbols(symbols)
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
+        check_inside(symbols, self._spec.alphabet, self._spec.name, "symbol")
         tokens, offsets = encode_runs(self._model, self._copies, symbols, bounds, self._segment)
         starts = [first for first, _ in segments(bounds, self._segment or MOST_SYMBOLS)]
         return Encoding(tokens=tokens, offsets=offsets, starts=np.array(starts, np.int64))
 
     def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
-        self._spec.check_tokens(tokens)
+        check_inside(tokens, self._spec.token_alphabet, self._spec.name, "token")
         return decode_runs(self._model, self._copies, tokens, bounds, self._segment, most, self._spec.name)
 
 
@@ -335,23 +328,31 @@ class Verified:
     texts = None
     runs_model = True
 
-    def __init__(self, inner: Stepped | Bitwise, name: str) -> None:
-        self._name = name
-        self.unverified: Route = inner
+    def __init__(self, inner: Stepped | Bitwise, spec: LevelSpec) -> None:
+        self.inner, self._spec = inner, spec
         self.portability = inner.portability
         self.windows_decode_alone = inner.windows_decode_alone
 
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Encoding:
-        coded = self.unverified.encode(symbols, bounds, cuts)
+    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
+        return self.inner.decode(tokens, bounds, most)
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
+        coded = self.inner.encode(symbols, bounds, cuts)
+        if not verify:
+            return coded
         back = self.decode(coded.tokens, coded.offsets, None)
         if not (np.array_equal(back.symbols, symbols) and np.array_equal(back.offsets, bounds)):
             raise CodingError(
-                f"{self._name}: its model ({self.portability}) did not repeat its own frequencies; nothing was kept"
+                f"{self._spec.name}: its model ({self.portability}) did not repeat its own frequencies; nothing was "
+                "kept"
             )
         return coded
 
-    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
-        return self.unverified.decode(tokens, bounds, most)
+
+def runs_of(route: Route) -> Bitwise | None:
+    """The route that codes whole runs, verified or not; None if it is of another kind."""
+    inner = route.inner if isinstance(route, Verified) else route
+    return inner if isinstance(inner, Bitwise) else None
 
 
 def whole_codes(bounds: Int64, per: int) -> tuple[Int64, Int64, int]:

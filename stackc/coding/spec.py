@@ -7,7 +7,6 @@ from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.coders import AnyCoder, CoderFlags
@@ -15,7 +14,7 @@ from stackc.api.errors import CodingError
 from stackc.api.models import Predictor
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import outside, segments
+from stackc.coding.documents import segments
 from stackc.parts.checked import cuts_of, lanes_of
 
 
@@ -140,13 +139,3 @@ class LevelSpec:
         for start, end in segments(bounds, self.segment):
             cuts[start:end] = cuts_of(self.windowing, symbols[start:end], self.windowing_name)
         return cuts
-
-    def check_symbols(self, symbols: npt.NDArray[Any]) -> None:
-        """Raise `CodingError` at a symbol outside the alphabet."""
-        if outside(symbols, self.alphabet) is not None:
-            raise CodingError(f"{self.name}: a symbol outside its alphabet of {self.alphabet}")
-
-    def check_tokens(self, tokens: npt.NDArray[Any]) -> None:
-        """Raise `CodingError` at a token outside the token alphabet."""
-        if outside(tokens, self.token_alphabet) is not None:
-            raise CodingError(f"{self.name}: a token outside its alphabet of {self.token_alphabet}")

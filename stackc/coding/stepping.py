@@ -22,6 +22,7 @@ from stackc.api.offsets import offsets_of
 from stackc.coding.documents import Encoding, check_room, segments
 from stackc.coding.jobs import InOrder
 from stackc.coding.spec import LevelSpec
+from stackc.parts.blame import blaming
 from stackc.parts.lanes import first_symbol, lane_decoder, lane_encoder, outside_alphabet, turned_away
 
 SCORED = 1 << 16
@@ -56,7 +57,8 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
     job = np.arange(lanes)
     live = job < len(bounds)
     following = lanes
-    at, end = _job_bounds(bounds, job, live)
+    at, end = np.zeros((2, lanes), np.int64)
+    at[live], end[live] = bounds[job[live], 0], bounds[job[live], 1]
     size = np.zeros(lanes, np.int64)  # symbols in the open window
     inputs = np.full(lanes, RESTART, np.int64)
 
@@ -199,7 +201,8 @@ class _DecodingLanes:
 
     def next(self, freqs: Frequencies | None, asked: Mask) -> Int64:
         """The coder's next symbol of every lane in `asked`; -1 if its window ends before it."""
-        got = self._coder.next(freqs, asked)
+        with blaming(self._spec.coder_name, "next"):
+            got = self._coder.next(freqs, asked)
         if int(got.max()) >= self._spec.alphabet:
             raise outside_alphabet(self._spec.coder_name, int(got.max()), self._spec.alphabet)
         return got
@@ -219,7 +222,8 @@ class _DecodingLanes:
 
     def _close(self, which: Mask, full: Mask) -> Mask:
         spec, chosen = self._spec, np.flatnonzero(which)
-        used = self._coder.used(chosen, full[chosen])
+        with blaming(spec.coder_name, "used"):
+            used = self._coder.used(chosen, full[chosen])
         left = self._end[chosen] - self._at[chosen]
         if ((used < 1) | (used > left)).any():
             wrong = int(np.flatnonzero((used < 1) | (used > left))[0])
@@ -235,8 +239,7 @@ class _DecodingLanes:
         if fresh.any():
             self._take(np.flatnonzero(fresh))
         self._open(chosen)
-        restart: Mask = fresh | renewed | (which & spec.restarts_with_window)
-        return restart
+        return fresh | renewed | (which & spec.restarts_with_window)
 
     def _take(self, which: Int64) -> None:
         """Assign the next jobs to lanes, while there are any."""
@@ -251,10 +254,5 @@ class _DecodingLanes:
     def _open(self, which: Int64) -> None:
         which = which[self.job[which] >= 0]
         if len(which):
-            self._coder.open(which, self._at[which], self._end[which])
-
-
-def _job_bounds(bounds: Int64, job: Int64, live: Mask) -> tuple[Int64, Int64]:
-    at, end = np.zeros(len(job), np.int64), np.zeros(len(job), np.int64)
-    at[live], end[live] = bounds[job[live], 0], bounds[job[live], 1]
-    return at, end
+            with blaming(self._spec.coder_name, "its decoder"):
+                self._coder.open(which, self._at[which], self._end[which])

@@ -53,7 +53,7 @@ def code_counts(stack: Stack, name: str) -> Int64:
     for chunk in Store(stack.folder / name / "tokens" / "train").chunks():
         codes = np.zeros(len(chunk.symbols) // per, np.int64)
         for column in chunk.symbols.reshape(-1, per).T:  # a document's tokens are whole codes
-            codes = codes << level.token_bits | column
+            codes = codes << level.spec.token_bits | column
         counts += np.bincount(codes, minlength=len(counts))
     return counts
 
@@ -76,7 +76,7 @@ def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> It
     order = order[:limit] if limit else order
     symbols, bounds = dictionary.decode(order, np.arange(len(order) + 1))
     below = stack.levels[: stack.level_index(name) - 1]
-    readable = all(level.total for level in below)
+    readable = all(level.spec.flags.total for level in below)
     data, data_bounds = symbols, bounds
     for level in reversed(below) if readable else ():
         back = level.decode(data, data_bounds)

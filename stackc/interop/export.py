@@ -16,7 +16,7 @@ import numpy as np
 
 from stackc.api.errors import ArtifactError
 from stackc.api.extras import need
-from stackc.api.files import is_special, no_wider, read_pieces, write_atomically
+from stackc.api.files import Counted, is_special, no_wider, read_pieces, write_atomically
 from stackc.stack.stack import Stack
 from stackc.stack.store import Chunk, Store
 
@@ -90,19 +90,11 @@ class Tokens:
             for chunk in self._store.chunks():
                 yield chunk, True
         for file in self.files:
-            size = 0
-
-            def counted(path: Path = file) -> Iterator[bytes]:
-                nonlocal size
-                for piece in read_pieces(path):
-                    size += len(piece)
-                    yield piece
-
-            done = 0
-            for tokens in self.stack.encode_stream(counted(), self.level):
-                yield _part(tokens, size - done), False
-                done = size
-            yield _part(np.zeros(0, np.uint8), size - done), True
+            pieces, done = Counted(read_pieces(file)), 0
+            for tokens in self.stack.encode_stream(pieces, self.level):
+                yield _part(tokens, pieces.size - done), False
+                done = pieces.size
+            yield _part(np.zeros(0, np.uint8), pieces.size - done), True
 
 
 def _part(tokens: Any, source_bytes: int) -> Chunk:

@@ -51,12 +51,16 @@ def lane_encoder(coder: Any, flags: CoderFlags, window: Window, lanes: int, who:
 
 def lane_decoder(
     coder: Any, flags: CoderFlags, window: Window, lanes: int, tokens: npt.NDArray[Any], who: str = "the coder"
-) -> LevelLaneDecoder:
-    """The lanes that the level decodes `tokens` in; other arguments: see `lane_encoder`."""
+) -> LaneDecoder:
+    """The lanes that the level decodes `tokens` in; other arguments: see `lane_encoder`.
+
+    Not wrapped: `stackc.coding.stepping` calls them inside `blaming`, and needs nothing that a coder's lanes lack.
+    """
     with blaming(who, "its decoder"):
-        if hasattr(coder, "lane_decoder"):
-            return LevelLaneDecoder(coder.lane_decoder(window, lanes, tokens), who)
-        return LevelLaneDecoder(AdaptedLaneDecoder(coder, flags, window, lanes, tokens, who), who)
+        if not hasattr(coder, "lane_decoder"):
+            return AdaptedLaneDecoder(coder, flags, window, lanes, tokens, who)
+        made: LaneDecoder = coder.lane_decoder(window, lanes, tokens)
+        return made
 
 
 class LevelLaneEncoder:
@@ -265,22 +269,3 @@ def _check(flags: CoderFlags, window: Window) -> None:
         raise CodingError(
             f"windows of up to {window.symbols} symbols need a coder that marks ends; others hold {most} at most"
         )
-
-
-class LevelLaneDecoder:
-    """Lanes whose unexpected exceptions name the coder."""
-
-    def __init__(self, inner: LaneDecoder, who: str) -> None:
-        self._inner, self._who = inner, who
-
-    def open(self, lanes: Int64, starts: Int64, ends: Int64) -> None:
-        with blaming(self._who, "its decoder"):
-            self._inner.open(lanes, starts, ends)
-
-    def next(self, freqs: Frequencies | None, active: Mask) -> Int64:
-        with blaming(self._who, "next"):
-            return self._inner.next(freqs, active)
-
-    def used(self, lanes: Int64, full: Mask) -> Int64:
-        with blaming(self._who, "used"):
-            return self._inner.used(lanes, full)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from stackc.api.errors import CorpusError
-from stackc.api.messages import amount, literal
+from stackc.api.messages import amount, literal, wide
 from stackc.api.models import Cost
 from stackc.parts.checked import GuardedReader
 from stackc.pipeline.plan import SPLITS, plan
@@ -18,8 +19,6 @@ from stackc.stack.runtime import Runtime
 RATES = {"cpu": 40e9, "cuda": 150e12}
 """Operations per second that an estimate assumes: one thread of a current CPU in float32; one large GPU in bf16."""
 
-TABLE_WIDTH = 118
-
 HEADINGS = (
     "", "alphabet", "model", "parameters", "ops/symbol", "softmax", "symbols", "training ops", "time", "memory",
 )  # fmt: skip
@@ -27,9 +26,7 @@ HEADINGS = (
 
 def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> None:
     """Print the stages of a build of `recipe` and an estimate for `device` ("auto" is treated as CPU)."""
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(file=console.file, width=TABLE_WIDTH, highlight=False)
+    console = wide(console)
     rate = RATES["cuda" if device == "cuda" else "cpu"]
     console.print(literal(f"{recipe.stack.name}: {amount(len(recipe.levels), 'level')} and the top model"))
     console.print(
@@ -63,7 +60,8 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     if total.train_ops:
         summary.append(
             f"training {total.train_ops:.3g} operations, about {duration(total.train_ops / rate)} at {rate:.2g} "
-            f"operations per second ({'cuda' if rate > 1e12 else 'cpu'}), at most {size(total.train_memory)} of memory"
+            f"operations per second ({'cuda' if rate > 1e12 else 'cpu'}), at most {decimal(total.train_memory)} of "
+            "memory"
         )
     if unknown:
         summary.append(f"the cost of training {', '.join(unknown)} is not known in advance")
@@ -73,7 +71,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
 
 
 def _training_cells(cost: Cost, rate: float) -> tuple[str, str, str]:
-    return f"{cost.train_ops:.3g}", duration(cost.train_ops / rate), size(cost.train_memory)
+    return f"{cost.train_ops:.3g}", duration(cost.train_ops / rate), decimal(cost.train_memory)
 
 
 def _missing_text(recipe: Recipe) -> Iterator[str]:
@@ -92,12 +90,3 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit:.0f} {name}"
     return f"{seconds / 86_400:,.0f} days"
-
-
-def size(count: float) -> str:
-    """Bytes in a readable unit."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

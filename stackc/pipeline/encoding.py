@@ -46,7 +46,7 @@ class ShardEncoder:
 
     def __call__(self, shard: Shard) -> str:
         """Write the shard's tokens under a unique name, and return that name."""
-        return encode_shard(_opened_level(self), _opened_store(self.source), Path(self.target), shard)
+        return encode_shard(_opened_level(self), _opened_store(Path(self.source)), Path(self.target), shard)
 
 
 @functools.lru_cache(maxsize=2)
@@ -57,9 +57,7 @@ def _opened_level(encoder: ShardEncoder) -> Level:
     return open_level(section, folder, recipe.corpus.segment, encoder.runtime, compiled=encoder.compiled)
 
 
-@functools.lru_cache(maxsize=2)
-def _opened_store(folder: str) -> Store:
-    return Store(Path(folder))
+_opened_store = functools.lru_cache(maxsize=2)(Store)
 
 
 def encode_shard(level: Level, source: Store, target: Path, shard: Shard) -> str:

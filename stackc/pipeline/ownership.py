@@ -60,7 +60,7 @@ def check_ours(folder: Path, stages: Iterable[str]) -> None:
     if os.path.lexists(metrics) and not _begins(metrics, _METRICS):
         raise foreign(metrics)
     # Older builds wrote only a number, as other programs do too.
-    begun = any(_marks(folder / stage) for stage in stages)
+    begun = any(_is_pending(folder / stage) or _parts(folder / stage) is not None for stage in stages)
     if os.path.lexists(lock) and not _begins(lock, LOCKED) and not (begun and _begins(lock, re.compile(rb"\d{1,20}"))):
         raise foreign(lock)
 
@@ -90,10 +90,6 @@ def check_stage(stack: Path, folder: Path, deep: bool = True) -> None:
         real_folder = path.is_dir() and not path.is_symlink()
         if not (real_folder or name in parts or path.name in (MARK, PENDING) or PARTIAL.fullmatch(path.name)):
             raise foreign(path)
-
-
-def _marks(folder: Path) -> bool:
-    return _is_pending(folder) or _parts(folder) is not None
 
 
 def _is_pending(folder: Path) -> bool:

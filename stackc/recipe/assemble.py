@@ -17,7 +17,7 @@ from stackc.recipe import checks
 from stackc.recipe.sections import Chosen, CorpusSection, LevelSection, Recipe, TopSection
 from stackc.recipe.structure import Problems, join, table
 from stackc.recipe.tables import NameTable, RunSection, SegmentTable, StackSection, TokensTable
-from stackc.recipe.wording import show
+from stackc.recipe.wording import show, unknown_key
 
 BYTES = 256
 """The alphabet of the first level."""
@@ -233,4 +233,4 @@ class _Assembler:
     def known_keys(self, data: Table, known: tuple[str, ...], path: str) -> None:
         for key in data:
             if key not in known:
-                self.problems.unknown(path, key, known)
+                self.problems.add(join(path, key), unknown_key(key, known))

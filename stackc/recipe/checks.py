@@ -93,15 +93,13 @@ def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Regist
     if windowing.bits is None or coder.config.budget:
         return None
     coders = ", ".join(part.name for part in registry.parts("coder") if part.config.budget)
-    windowings = ", ".join(part.name for part in registry.parts("windowing") if _made(part, _without_budget))
+    windowings = ", ".join(
+        part.name for part in registry.parts("windowing") if _made(part, lambda windowing: windowing.bits is None)
+    )
     return (
         f"coder '{coder.name}' cannot keep to the {windowing.bits} bits that windowing '{name}' gives a window; "
         f"with '{name}' work: {coders or 'none'}; with '{coder.name}' work: {windowings or 'none'}"
     )
-
-
-def _without_budget(windowing: Windowing) -> bool:
-    return windowing.bits is None
 
 
 def _ends_anywhere(windowing: Windowing) -> bool:

@@ -42,10 +42,6 @@ class Problems:
         if line not in self.lines:
             self.lines.append(line)
 
-    def unknown(self, path: str, key: str, known: Iterable[str]) -> None:
-        """Report a key that a table does not have, with the nearest that it has."""
-        self.add(join(path, key), unknown_key(key, known))
-
 
 def join(path: str, key: str) -> str:
     """The path of `key` in the table at `path`."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackc.api.errors import ArtifactError, StackcError
-from stackc.api.files import no_wider, storage_error, write_atomically
+from stackc.api.files import no_wider, read_pieces, storage_error, write_atomically
 from stackc.stack.outputs import check_distinct, check_folder, check_output, output_path
 
 if TYPE_CHECKING:
@@ -102,11 +102,7 @@ def _write(
 
 def _start(path: Path, size: int) -> bytes:
     """The first bytes of a file."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(size)
-    except OSError as error:
-        raise StackcError(f"{path}: cannot read ({error.strerror or error})") from error
+    data = next(read_pieces(path, size), b"")
     if not data:
         raise StackcError(f"{path}: the file is empty; name a file with text")
     return data

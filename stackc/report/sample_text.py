@@ -123,7 +123,7 @@ def _costs(
         return None
     restarts = starts if level.spec.restarts_with_window else None
     return _bits(
-        lambda: symbol_bits(level.predictor, symbols, offsets, level.segment, restarts),
+        lambda: symbol_bits(level.spec.predictor, symbols, offsets, level.spec.segment, restarts),
         f"{level.name}: no bits by position",
         missing,
     )

@@ -9,11 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stackc.api.messages import amount, literal
+from stackc.api.messages import amount, literal, wide
 from stackc.api.streams import remark
-
-WIDTH = 118
-"""Columns of a table that is not printed on a terminal."""
 
 COLUMNS: list[tuple[str, str, str]] = [
     ("", "name", "s"),
@@ -64,11 +61,3 @@ def print_report(folder: Path, console: Console) -> None:
         print_evaluation(report, console, title=f"{folder}: held-out text ({report['split']})")
     else:
         remark(f"{folder}: built; there was no test text to measure")
-
-
-def wide(console: Console | None) -> Console:
-    """`console`, or standard output; if it is not a terminal, then wide enough for a whole table."""
-    console = console or Console(highlight=False)
-    return (
-        console if console.is_terminal else Console(file=console.file, width=max(console.width, WIDTH), highlight=False)
-    )

@@ -137,7 +137,9 @@ def _meaning(manifest: dict[str, Any]) -> dict[str, Any]:
             {
                 "compiled": compiled,
                 "tables": {key: value for key, value in table.items() if key not in ("name", "train")},
-                "parts": {part.partition("/")[2]: parts[part]["sha256"] for part in needed if _owner(part) == name},
+                "parts": {
+                    part.partition("/")[2]: parts[part]["sha256"] for part in needed if part.startswith(f"{name}/")
+                },
             }
             for (name, compiled), table in zip(_coders(manifest), [*recipe["level"], recipe["top"]], strict=True)
         ],
@@ -151,10 +153,6 @@ def _coders(manifest: dict[str, Any]) -> Iterator[tuple[str, bool]]:
     top = manifest["recipe"].get("top")
     if isinstance(top, dict) and isinstance(top.get("name"), str):
         yield top["name"], False
-
-
-def _owner(part: str) -> str:
-    return part.partition("/")[0]
 
 
 # --------------------------------------------------------------------------------------------------

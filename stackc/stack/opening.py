@@ -116,7 +116,10 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:
     """All models of a stack, as input of `evaluate`."""
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
-    loads: list[Callable[[], Predictor]] = [*(functools.partial(getattr, level, "predictor") for level in levels), top]
+    loads: list[Callable[[], Predictor]] = [
+        *(functools.partial(getattr, level.spec, "predictor") for level in levels),
+        top,
+    ]
     return [
         Measured(
             name=section.name,

@@ -32,7 +32,7 @@ from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
 from stackc.recipe import Recipe, recipe_from_dict
-from stackc.stack.evaluate import Evaluation, Measured, evaluate
+from stackc.stack.evaluate import Evaluation, evaluate
 from stackc.stack.generation.generate import generate
 from stackc.stack.manifest import check_parts, read_manifest, stack_sha256
 from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
@@ -271,10 +271,7 @@ class Stack:
 
     def evaluate(self, documents: list[bytes], report: Callable[[str], None] = lambda stage: None) -> Evaluation:
         """The figures of every level on held-out documents, with a verified round trip."""
-        return evaluate(self._measured(), documents, report)
-
-    def _measured(self) -> list[Measured]:
-        return measured(self.recipe, self.folder, self.levels, lambda: self.top)
+        return evaluate(measured(self.recipe, self.folder, self.levels, lambda: self.top), documents, report)
 
 
 def load(folder: str | Path) -> Stack:

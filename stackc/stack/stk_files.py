@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from stackc.api.errors import ContainerError, StackcError
-from stackc.api.files import Inherited, is_special, temporary
+from stackc.api.files import Inherited, is_special, reading, temporary
 from stackc.api.streams import binary_input, read_some
 from stackc.archive.decoder import check_blocks, decompress_blocks, decompress_range
 from stackc.archive.format import BLOCK_HEADER_SIZE, Report
@@ -276,15 +276,6 @@ def original_size(path: Path | None) -> int | None:
 # Streams
 
 
-@contextlib.contextmanager
-def _reading(name: object) -> Iterator[None]:
-    """Report a read error of the system as one line that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise StackcError(f"{name}: cannot read ({error.strerror or error})") from error
-
-
 class _Readable:
     """A binary file whose read errors name the file."""
 
@@ -292,11 +283,11 @@ class _Readable:
         self._file, self._name = file, name
 
     def read(self, count: int = -1) -> bytes:
-        with _reading(self._name):
+        with reading(self._name):
             return read_some(self._file, count)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        with _reading(self._name):
+        with reading(self._name):
             return self._file.seek(offset, whence)
 
     def __getattr__(self, name: str) -> Any:
@@ -311,7 +302,7 @@ def _source(path: Path | None) -> Iterator[Any]:
         if path is None:
             file = binary_input()
         else:
-            with _reading(path):
+            with reading(path):
                 file = opened.enter_context(path.open("rb"))
         try:
             yield _Readable(file, name)

@@ -26,6 +26,7 @@ from stackc.api.errors import ArtifactError
 from stackc.api.files import (
     read_json,
     read_tensors,
+    reading,
     sha256_file,
     storage_error,
     tensor,
@@ -65,12 +66,10 @@ class Store:
     def _map(self, count: int) -> Symbols:
         """The symbols, memory-mapped; an empty file cannot be mapped."""
         path, dtype = self.folder / FILES[0], symbol_dtype(self.alphabet)
-        try:
+        with reading(path, ArtifactError):
             if path.stat().st_size != count * dtype.itemsize:
                 raise ArtifactError(f"{path}: does not hold {count} symbols; build the stack again")
             return np.memmap(path, dtype=dtype, mode="r") if count else np.empty(0, dtype)
-        except OSError as error:
-            raise ArtifactError(f"{path}: cannot read ({error.strerror or error})") from error
 
     def _index(self, count: int) -> tuple[Int64, Int64]:
         """Offsets and source bytes, which divide `count` symbols into documents."""

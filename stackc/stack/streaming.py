@@ -34,7 +34,7 @@ def encode_stream(levels: list[Level], pieces: Iterable[bytes], encode: Encode =
     """The tokens of one document given in pieces of any sizes; the same as for the whole document."""
     stream: Iterator[Symbols] = (np.frombuffer(piece, np.uint8) for piece in pieces)
     for level in levels:
-        size = max(1, PIECE_SYMBOLS // level.segment) * level.segment
+        size = max(1, PIECE_SYMBOLS // level.spec.segment) * level.spec.segment
         stream = encode(level, _regrouped(stream, size))
     return stream
 
@@ -57,7 +57,7 @@ def decode_stream(levels: list[Level], pieces: Iterable[Symbols], ignored: list[
 
 def _decoded(level: Level, stream: Iterator[Symbols], ignored: list[int]) -> Iterator[Symbols]:
     size = None
-    if level.windows_decode_alone:
+    if level.route.windows_decode_alone:
         per = level.window_tokens or 1
         size = max(1, PIECE_SYMBOLS // 16 // per) * per  # a token decodes to several symbols
     for piece in _regrouped(stream, size):

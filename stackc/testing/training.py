@@ -16,8 +16,6 @@ from stackc.api.models import Device, Predictor, Text, TrainingTask
 SEGMENT = 96
 """Symbols in a segment of the text that backends are trained on."""
 
-Bools = Mask
-
 
 class Killed(BaseException):
     """Raised in the middle of training, as Ctrl-C would be."""
@@ -80,7 +78,7 @@ def every_five(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = N
     return np.arange(0, len(symbols), 5, dtype=np.int64)
 
 
-def step_rows(predictor: Predictor, symbols: Symbols, restarts: Bools | None = None) -> Frequencies:
+def step_rows(predictor: Predictor, symbols: Symbols, restarts: Mask | None = None) -> Frequencies:
     """The rows of a segment by stepping one lane: uint32[n, A]."""
     state, rows, last = predictor.start(1), [], RESTART
     for place, symbol in enumerate(symbols.tolist()):

@@ -20,7 +20,7 @@ def only_one_window_differs(level: Level, symbols: np.ndarray, rng: np.random.Ge
     per = level.window_tokens or 1
     place = int(rng.integers(len(coded.tokens)))
     tokens = coded.tokens.copy()
-    tokens[place] ^= 1 << int(rng.integers(level.token_bits))
+    tokens[place] ^= 1 << int(rng.integers(level.spec.token_bits))
     window = place // per
     starts = np.append(coded.starts, len(symbols))
     before, after = int(starts[window]), len(symbols) - int(starts[window + 1])

@@ -26,7 +26,7 @@ def main(folder: str, file: str, size: int) -> None:
     symbols: np.ndarray = np.frombuffer(data, np.uint8)
     sections = [*stack.recipe.levels, stack.recipe.top]
     for section, level in zip(sections, [*stack.levels, None], strict=True):
-        predictor = level.predictor if level is not None else stack.top
+        predictor = level.spec.predictor if level is not None else stack.top
         offsets = np.array([0, len(symbols)])
         floats = load_float(Path(folder) / section.name / "model", section.alphabet, section.model.config)
         total_bits(predictor, symbols[:2000], np.array([0, min(2000, len(symbols))]), 1000)  # compile

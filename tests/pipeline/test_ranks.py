@@ -17,6 +17,7 @@ import torch.distributed
 import stackc
 from processes_of_tests import forked_ranks
 from recipes_of_tests import HEAD, TINY_MODEL, TINY_TRAIN, corpus, two_level
+from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import LOST, World, _start, ranks_of_environment
 
 SCRIPT = """
@@ -244,4 +245,4 @@ def test_a_process_alone_is_a_world_of_one(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("RANK", "3")
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert ranks_of_environment() == (0, 1), "some launchers set these alone"
-    World().order(0, {"do": "end"})  # nobody to hear it
+    Orders(World(), Path(), dict).give({"do": "end"})  # nobody to hear it

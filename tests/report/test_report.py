@@ -144,7 +144,9 @@ def test_windows_hold_all_of_the_text(stacks: list[Path]) -> None:
             assert np.array_equal(cutting.tokens, coded.tokens)
             if cutting.bits is not None:
                 restarts = coded.starts if level.spec.restarts_with_window else None
-                costs = np.concatenate(list(symbol_bits(level.predictor, symbols, offsets, level.segment, restarts)))
+                costs = np.concatenate(
+                    list(symbol_bits(level.spec.predictor, symbols, offsets, level.spec.segment, restarts))
+                )
                 assert cutting.bits.sum() == pytest.approx(costs.sum())
                 assert (cutting.by_position * cutting.reached).sum() == pytest.approx(costs.sum())
             symbols, offsets = coded.tokens, coded.offsets

@@ -185,9 +185,7 @@ class Dictionary:
 
     def starts(self, codes: Codes) -> Int64:
         """int64[w], where each code's text starts when they stand end to end."""
-        lengths = self.length[codes].astype(np.int64)
-        starts: Int64 = np.cumsum(lengths) - lengths
-        return starts
+        return offsets_of(self.length[codes])[:-1]
 
     def text(self, code: int) -> list[int]:
         """The symbols of one code's text."""
@@ -203,8 +201,7 @@ class Dictionary:
 
     def children(self, code: int) -> Int64:
         """Codes of all texts one symbol longer, ascending by symbol (which is ascending by code)."""
-        chosen: Int64 = self._children[self._first[code] : self._first[code + 1]].astype(np.int64)
-        return chosen
+        return self._children[self._first[code] : self._first[code + 1]].astype(np.int64)
 
     def save(self, path: Path) -> None:
         write_tensors(path, {"parent": self.parent, "symbol": self.symbol}, alphabet=str(self.alphabet))
@@ -227,7 +224,8 @@ class Dictionary:
     def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
         """The trie as a double array, None where it does not fit into one; and the entries of one-symbol texts."""
         size = len(self)
-        room = table_places(size, self.alphabet) if self.alphabet < int(encoding.EMPTY) else 0
+        # Places while it is packed, at most.
+        room = 4 * size + 3 * self.alphabet if self.alphabet < int(encoding.EMPTY) else 0
         table = np.full(room, encoding.EMPTY, np.uint64)
         base = np.zeros(size, np.int32)
         roots = np.zeros(self.alphabet, np.uint64)
@@ -282,8 +280,3 @@ def _joined(made: list[Codes], shares: list[tuple[int, int]], bounds: Int64, cod
         last = np.searchsorted(bounds[1:], high, "right") + 1
         code_offsets[first:last] += before
     return made[0] if len(made) == 1 else np.concatenate(made)
-
-
-def table_places(texts: int, alphabet: int) -> int:
-    """Places of a double array while it is packed, at most."""
-    return 4 * texts + 3 * alphabet

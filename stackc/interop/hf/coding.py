@@ -12,6 +12,7 @@ from stackc.api.arrays import Int64
 from stackc.api.errors import CodingError, StackcError
 from stackc.coding.level import Level
 from stackc.stack.store import bytes_chunk
+from stackc.stack.streaming import decode_stream
 
 
 @attrs.frozen(kw_only=True)
@@ -60,10 +61,7 @@ def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -
 
 def decode_run(levels: list[Level], tokens: list[int]) -> bytes | None:
     """The bytes of one document's tokens; None if they decode to nothing (coders that are not total)."""
-    symbols: npt.NDArray[Any] = np.array(tokens, np.int64)
     try:
-        for level in reversed(levels):
-            symbols = level.decode(symbols).symbols
+        return b"".join(decode_stream(levels, [np.array(tokens, np.int64)], []))
     except CodingError:
         return None
-    return symbols.astype(np.uint8).tobytes()

@@ -27,7 +27,7 @@ def token_pieces(levels: list[Level], alphabet: int) -> list[str]:
 
     Tokens without a meaning of their own (levels that are not compiled, codes of several tokens) are numbers only.
     """
-    fixed = bool(levels) and all(level.windows_decode_alone and level.window_tokens == 1 for level in levels)
+    fixed = bool(levels) and all(level.route.windows_decode_alone and level.window_tokens == 1 for level in levels)
     if levels and not (fixed and all(level.texts is not None for level in levels)):
         return [numbered(token) for token in range(alphabet)]
     known = alphabet

@@ -71,7 +71,7 @@ class StackTokenizer(LevelVocabulary):
     def _coder(self, whole: bool) -> Coder:
         """`whole`: added tokens are treated as text."""
         return Coder(
-            levels=self._levels,
+            levels=self._opened.levels,
             trie=self.tokens_trie,
             added={} if whole else self._added_tokens_encoder,
             tokens=self._added_tokens_decoder,
@@ -212,7 +212,7 @@ class StackTokenizer(LevelVocabulary):
                 run.append(number)
                 continue
             if run:
-                data = decode_run(self._levels, run)
+                data = decode_run(self._opened.levels, run)
                 out.append("\ufffd".encode() if data is None else data)
                 run = []
             if number >= 0 and number not in special:

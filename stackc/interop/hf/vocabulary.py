@@ -9,7 +9,6 @@ from transformers import AddedToken, PreTrainedTokenizer
 
 from stackc.api.errors import ArtifactError
 from stackc.api.files import read_bytes, write_atomically
-from stackc.coding.level import Level
 from stackc.interop.hf.level_handle import OpenedLevel
 from stackc.interop.hf.token_strings import numbered
 from stackc.stack.lower_levels import SUBFOLDER, copy_levels
@@ -40,10 +39,6 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         options["auto_map"] = {"AutoTokenizer": [f"{MODULE}.StackTokenizer", None]}
         super().__init__(**options)
         self.init_kwargs["level"] = self._opened.name
-
-    @property
-    def _levels(self) -> list[Level]:
-        return self._opened.levels
 
     # ---- saved and loaded
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -32,9 +31,7 @@ class RunEncoder:
         return _opened(self.folder, self.runtime).levels[self.level].encode(run).tokens
 
 
-@functools.lru_cache(maxsize=2)
-def _opened(folder: str, runtime: Runtime) -> Stack:
-    return Stack(Path(folder), runtime)
+_opened = functools.lru_cache(maxsize=2)(Stack)
 
 
 def encoding_on(name: str, stack: Stack, say: Callable[[str], None]) -> Encode:

@@ -6,6 +6,7 @@ The other ranks only train: all other stages run on rank 0 alone.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stackc.api.files import kept_in
-from stackc.pipeline.ranks.world import RankError, World
+from stackc.pipeline.ranks.world import PATIENCE, RankError, World
 
 _SIGN = re.compile(r"\.ranks-[0-9a-f]{32}")
 
@@ -35,8 +36,9 @@ class Orders:
 
     def give(self, what: dict[str, Any]) -> None:
         """Rank 0: send an order to all others."""
-        with contextlib.suppress(RuntimeError):  # no other rank is left
-            self._ranks.order(self._number, what)
+        if self._ranks.store is not None:
+            with contextlib.suppress(RuntimeError):  # no other rank is left
+                self._ranks.store.set(f"order/{self._number}", json.dumps(what))
         self._number += 1
 
     def received(self) -> Iterator[dict[str, Any]]:
@@ -52,7 +54,7 @@ class Orders:
             other = [what for what, value in self._given().items() if order[what] != value]
             if not (self._folder / order["sign"]).exists():
                 other.append("folder")
-            self._ranks.answer(self._number - 1, other)
+            self._ranks.store.set(f"answer/{self._number - 1}/{self._ranks.rank}", json.dumps(other))
         if order["do"] == "stop":
             raise RankError("rank 0 stopped", quiet=True)
 
@@ -74,7 +76,9 @@ class Orders:
             sign.touch(exist_ok=False)
             try:
                 self.give({"do": "compare", "sign": sign.name, **self._given()})
-                answers = self._ranks.answers(self._number - 1)
+                keys = {rank: f"answer/{self._number - 1}/{rank}" for rank in range(1, self._ranks.ranks)}
+                self._ranks.store.wait(list(keys.values()), PATIENCE)
+                answers = {rank: json.loads(self._ranks.store.get(key)) for rank, key in keys.items()}
             finally:
                 sign.unlink(missing_ok=True)
         one_folder = f"all ranks need the same folder, {self._folder}, on a file system that their machines share"
@@ -84,5 +88,11 @@ class Orders:
                 raise RankError(f"rank {', '.join(others)}: its {what} differs from that of rank 0; {remedy}")
 
     def _receive(self) -> dict[str, Any]:
+        key = f"order/{self._number}"
         self._number += 1
-        return self._ranks.receive(self._number - 1)
+        try:
+            self._ranks.store.wait([key], PATIENCE)
+            order: dict[str, Any] = json.loads(self._ranks.store.get(key))
+        except RuntimeError as error:
+            raise self._ranks.lost() from error
+        return order

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import os
 import signal
 import threading
@@ -54,7 +53,8 @@ class RankError(StackcError):
 
 @attrs.frozen(kw_only=True)
 class World:
-    """This process among all. `store` transmits orders and replies; None if there is one process.
+    """This process among all. `store` transmits orders and replies (`stackc.pipeline.ranks.orders`); None if there is
+    one process.
 
     Attributes:
         rank: 0 .. ranks - 1.
@@ -64,34 +64,6 @@ class World:
     rank: int = 0
     ranks: int = 1
     store: Any = attrs.field(default=None, eq=False, repr=False)
-
-    def order(self, number: int, what: dict[str, Any]) -> None:
-        """Rank 0: send order `number` to all others."""
-        if self.store is not None:
-            self.store.set(f"order/{number}", json.dumps(what))
-
-    def receive(self, number: int) -> dict[str, Any]:
-        """The others: wait for order `number`.
-
-        Raises:
-            RankError: rank 0 was lost.
-        """
-        try:
-            self.store.wait([f"order/{number}"], PATIENCE)
-            order: dict[str, Any] = json.loads(self.store.get(f"order/{number}"))
-        except RuntimeError as error:
-            raise self.lost() from error
-        return order
-
-    def answer(self, number: int, what: list[str]) -> None:
-        """The others: reply to order `number`."""
-        self.store.set(f"answer/{number}/{self.rank}", json.dumps(what))
-
-    def answers(self, number: int) -> dict[int, list[str]]:
-        """Rank 0: wait for the replies of all others to order `number`, by rank."""
-        keys = {rank: f"answer/{number}/{rank}" for rank in range(1, self.ranks)}
-        self.store.wait(list(keys.values()), PATIENCE)
-        return {rank: json.loads(self.store.get(key)) for rank, key in keys.items()}
 
     def lost(self) -> RankError:
         """The error of this rank if another was lost: rank 0 reports it, and rank 1 too, in case rank 0 was lost."""

@@ -10,8 +10,9 @@ from stackc.api.errors import CodingError, StackcError
 from stackc.api.models import Predictor
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
-from stackc.coding.routes import Bitwise
+from stackc.coding.routes import runs_of
 from stackc.stack.generation.constraint import Constraint, Cursor, PiecesOf, TokensOf, exactly
+from stackc.stack.streaming import decode_stream
 
 
 def generate(
@@ -42,11 +43,11 @@ def generate(
     if not temperature >= 0 or tokens < 0:
         raise StackcError(f"temperature {temperature} and {tokens} tokens: both must be 0 or more")
     for level in levels:
-        if not level.total:
+        if not level.spec.flags.total:
             raise CodingError(
                 f"{level.name}: its coder decodes only tokens that it encoded, so nothing can be generated through it"
             )
-        if isinstance(level.route.unverified, Bitwise):
+        if runs_of(level.route) is not None:
             raise CodingError(
                 f"{level.name}: its model codes whole segments bit by bit, so nothing can be generated through it"
             )
@@ -64,18 +65,11 @@ def generate(
             sampler.feed(token)
             written.append(token)
             drawn += 1
-        text = _decode(levels, written)
+        text = b"".join(decode_stream(levels, [np.array(written, np.int64)], []))
         if text.startswith(prompt):
             return text
         # The end of the prompt is in a code of a lower level that is still incomplete.
         tokens = drawn + per
-
-
-def _decode(levels: list[Level], tokens: list[int]) -> bytes:
-    symbols: npt.NDArray[np.integer] = np.array(tokens, np.int64)
-    for level in reversed(levels):
-        symbols = level.decode(symbols).symbols
-    return symbols.astype(np.uint8).tobytes()
 
 
 def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constraint | None]:
@@ -86,7 +80,7 @@ def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constr
         keep, open_from = _finished(level, symbols)
         tail = tuple(int(symbol) for symbol in symbols[open_from:])
         below = exactly(tail, constraint)
-        since = open_from - open_from % level.segment
+        since = open_from - open_from % level.spec.segment
         before = tuple(int(symbol) for symbol in symbols[since:open_from])
         if below is None:
             constraint = None
@@ -104,7 +98,7 @@ def _finished(level: Level, symbols: npt.NDArray[np.integer]) -> tuple[npt.NDArr
     if not len(coded.starts):
         return coded.tokens, 0
     last = int(coded.starts[-1])
-    if len(symbols) % level.segment == 0 or len(symbols) - last == level.spec.window.symbols:
+    if len(symbols) % level.spec.segment == 0 or len(symbols) - last == level.spec.window.symbols:
         return coded.tokens, len(symbols)
     # Windows are coded one after another, so the tokens of finished windows are a prefix. Its length is known only if
     # all windows have the same number of tokens; otherwise the symbols before the last window are encoded again.

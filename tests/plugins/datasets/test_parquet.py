@@ -137,5 +137,6 @@ def test_a_table_that_changes_after_its_fingerprint_is_an_error(tmp_path: Path) 
     made.fingerprint("train")
     assert list(made.documents("train")) == [b"one", b"two"]
     write(tmp_path / "a.parquet", ["one", "three"])
-    with pytest.raises(CorpusError, match=r"^corpus\.train: it changed while it was read; run the command again$"):
+    said = r"^corpus\.train: its text changed while it was read; run the command again$"
+    with pytest.raises(CorpusError, match=said):
         list(made.documents("train"))

@@ -205,7 +205,7 @@ def test_two_merges_of_one_text_are_one_token(tmp_path: Path) -> None:
     write_tensors(tmp_path / "bpe.safetensors", {"merges": merges})
     coder = made("bpe")
     coder.load(tmp_path)
-    assert coder._texts[256:] == [b"ab", b"bc", b"abc", b"abcabc"]
+    assert coder.texts[256:] == [b"ab", b"bc", b"abc", b"abcabc"]
     assert decode(coder, encode(coder, b"abcabc abc bc")) == b"abcabc abc bc"
 
 

@@ -67,7 +67,7 @@ def test_as_a_level_it_is_lossless_here_and_refused_elsewhere(small, monkeypatch
 def test_what_does_not_decode_is_not_kept(small, monkeypatch):
     """The predictor lies: it never gives the same frequencies twice."""
     stack = built(small, level("M1", 'kind = "equal-info"\nbits = 16', "arithmetic", 8, MODEL, TRAIN) + UNIGRAM)
-    predictor = stack.levels[0].predictor
+    predictor = stack.levels[0].spec.predictor
     honest, calls = predictor.step, []
 
     def step(state, symbols):
