@@ -1,4 +1,5 @@
-"""A load into the cache that nothing waits for. numba has no word for it, LLVM has."""
+"""What numba has no word for, and LLVM has: a load into the cache that nothing waits for, and arrays without counts of
+references."""
 
 from __future__ import annotations
 
@@ -28,3 +29,25 @@ def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, index), generate
+
+
+@intrinsic
+def borrowed(typing_context: Any, arrays: Any) -> Any:
+    """A tuple of arrays as they are, but owned by nobody: their references are not counted.
+
+    numba counts them wherever a function that is compiled into its caller names an array, also in loops, and each count
+    is an atomic operation in memory. The caller has to keep the arrays while they are used.
+    """
+    if not (isinstance(arrays, types.BaseTuple) and all(isinstance(one, types.Array) for one in arrays)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = []
+        for one, value in zip(arrays, cgutils.unpack_tuple(builder, arguments[0]), strict=True):
+            array = context.make_array(one)(context, builder, value)
+            array.meminfo = cgutils.get_null_value(array.meminfo.type)
+            array.parent = cgutils.get_null_value(array.parent.type)
+            made.append(array._getvalue())
+        return context.make_tuple(builder, signature.return_type, made)
+
+    return arrays(arrays), generate

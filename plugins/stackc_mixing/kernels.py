@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import CODER_STATE, code_bit, finish_coder, inlined, kernel, start_coder
-from stackc_mixing.fetching import prefetch
+from stackc.api import code_bit, finish_coder, inlined, kernel, start_coder
+from stackc_mixing.fetching import borrowed, prefetch
 from stackc_mixing.tables import KINDS, LOWER, MOVES, SEEN, SPAN, SQUASH, STRETCH
 
 i32, i64, u8, u16, u32, u64 = np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64
@@ -458,6 +458,7 @@ def run(
     x: Row,
     hashes: Row,
     slots: Row,
+    coder: Row,
     window: Row,
     symbols: Row,
     end: Int,
@@ -479,7 +480,9 @@ def run(
     Returns:
         The bytes of the payload when encoding, -1 if they did not fit; else 0.
     """
-    coder = np.zeros(CODER_STATE, np.int64)
+    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, x, hashes, slots, coder, window, symbols, buffer = borrowed(
+        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, x, hashes, slots, coder, window, symbols, buffer)
+    )
     start_coder(coder, buffer, size, mode == DECODE)
     x[BIAS] = i32(256)
     for at in range(memory[AT], end):
@@ -564,12 +567,16 @@ def tree(
     x: Row,
     hashes: Row,
     slots: Row,
+    coder: Row,
     window: Row,
     symbols: Row,
     depth: Int,
     out: Row,
 ) -> None:
     """The probabilities of a one at all decisions of the symbol at memory[AT]: out uint16[2^depth], from 1. Learns nothing."""
+    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, x, hashes, slots, window, symbols, out = borrowed(
+        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, x, hashes, slots, window, symbols, out)
+    )
     x[BIAS] = i32(256)
     at = memory[AT]
     contexts(symbols, at, depth, memory, hashes)

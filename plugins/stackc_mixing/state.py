@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
+from stackc.api import CODER_STATE, ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
 from stackc_mixing.config import Mixing
 from stackc_mixing.kernels import (
     CONTEXTS,
@@ -157,6 +157,7 @@ class Working:
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
         self.scratch: tuple[Array, ...] = (
             np.zeros(INPUTS, np.int32), np.zeros(2 * CONTEXTS, np.uint32), np.zeros(2 * CONTEXTS, np.uint64),
+            np.zeros(CODER_STATE, np.int64),
         )  # fmt: skip
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)
         self._changed = True
