@@ -23,6 +23,7 @@ import numpy as np
 
 from stackc.api import code_bit, finish_coder, inlined, kernel, start_coder
 from stackc_mixing.fetching import borrowed, prefetch
+from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store, total
 from stackc_mixing.tables import KINDS, LOWER, MOVES, SEEN, SPAN, SQUASH, STRETCH
 
 i32, i64, u8, u16, u32, u64 = np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64
@@ -38,6 +39,10 @@ MATCH, ZERO, BIAS = 2 * RICH + LEAN, 2 * RICH + LEAN + 2, 2 * RICH + LEAN + 3
 
 INPUTS = 24
 """Rounded up to whole vectors of 8; the last is always 0."""
+
+ENTRIES, ENTRY_RATES, CELLS, CELL_RATES, MOVED_CELLS, PASTS, SCRATCH = 24, 40, 56, 64, 72, 80, 96
+"""After the inputs, in the same array: of all contexts the maps' entries and how fast they move, of rich ones the nodes,
+how fast they move, and where to, of all the histories. What the inputs needed stays there for learning, in vectors."""
 
 BY_ORDER, BY_PARTIAL, BY_PAIR = 0, 6 * 4 * 16, 6 * 4 * 16 + 256
 PAIRS = 1 << 14
@@ -74,6 +79,9 @@ CONFIDENCE = np.array([512 * n // (2 * n + 1) for n in range(64)], np.int32)
 
 MAP_RATES = np.array([(65536 * 2) // (2 * n + 3) for n in range(256)], np.int64)
 """A map's entry of count n moves by 1 / (n + 3/2), over 2^16."""
+
+NOT_EMPTY = np.array([0] + [-1] * 255, np.int32)
+"""A mask: history 0 has seen nothing."""
 
 MOST_MAP, ZERO_COUNT, HIT_COUNT = 255, 30, 126
 """Counts of maps stop here; those of the map without context and of the match's are always so."""
@@ -293,16 +301,27 @@ def known_order(rich: Row, lean: Row, slots: Row) -> Int:
 
 
 @inlined
+def map_input(maps: Row, i: Int, history: Int, x: Row) -> None:
+    """The input of a context's history: nothing if that is empty, by a mask, for a branch would be guessed wrong."""
+    entry = maps[(i << u64(8)) | history]
+    x[u64(PASTS) + i] = i32(history)
+    x[u64(ENTRIES) + i] = i32(entry)
+    x[u64(ENTRY_RATES) + i] = i32(MAP_RATES[u64(entry & u32(MOST_MAP))])
+    x[u64(RICH) + i] = STRETCH[entry >> u32(20)] & NOT_EMPTY[history]
+
+
+@inlined
 def context_inputs(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Row) -> None:
     """Of each rich context its own probability, as far as it has seen something; of every context its history's."""
     for i in range(u64(RICH)):
         cell = rich[slots[i] + node]
-        history = u64(cell & u32(255))
-        x[i] = i32(i32(STRETCH[cell >> u32(20)] * CONFIDENCE[u64(cell >> u32(8)) & u64(63)]) >> i32(8))
-        x[u64(RICH) + i] = i32(STRETCH[maps[(i << u64(8)) | history] >> u32(20)] * i32(history != u64(0)))
+        n = u64(cell >> u32(8)) & u64(63)
+        x[u64(CELLS) + i] = i32(cell)
+        x[u64(CELL_RATES) + i] = i32(RATES[n])
+        x[i] = i32(i32(STRETCH[cell >> u32(20)] * CONFIDENCE[n]) >> i32(8))
+        map_input(maps, i, u64(cell & u32(255)), x)
     for i in range(u64(RICH), u64(CONTEXTS)):
-        history = u64(lean[slots[i] + node])
-        x[u64(RICH) + i] = i32(STRETCH[maps[(i << u64(8)) | history] >> u32(20)] * i32(history != u64(0)))
+        map_input(maps, i, u64(lean[slots[i] + node]), x)
 
 
 @inlined
@@ -339,13 +358,12 @@ def weight_sets(order: Int, near: Int, last: Int, pair: Int, partial: Int, k: In
 def dot(x: Row, weights: Row, begin: Int) -> Int:
     """The weighted sum of the inputs, a stretched probability.
 
-    Products are shortened before they are added: 24 of 31 bits would not fit. The loop is over the array's length, not
-    over INPUTS: one of known length would be unrolled, and not be made of vectors.
+    Products are shortened before they are added: 24 of 31 bits would not fit.
     """
-    total = i32(0)
-    for j in range(len(x)):
-        total = i32(total + i32(i32(x[j] * weights[begin + u64(j)]) >> i32(8)))
-    return min(max(i32(total >> i32(8)), i32(-SPAN)), i32(SPAN))
+    lanes = splat(0)
+    for j in range(0, INPUTS, LANES):
+        lanes = lanes + (load(x, u64(j)) * load(weights, begin + u64(j)) >> splat(8))
+    return min(max(i32(total(lanes) >> i32(8)), i32(-SPAN)), i32(SPAN))
 
 
 @inlined
@@ -370,10 +388,11 @@ def refined(apm_1: Row, apm_2: Row, row_1: Int, row_2: Int, stretched: Int) -> A
 def correct(x: Row, weights: Row, begin: Int, answer: Int, target: Int, rate: Int) -> None:
     """Move a set of weights along the error of its own answer; nothing if that is tiny."""
     error = target - i64(SQUASH[u64(answer + SPAN)])
-    step = i32((error * rate) >> i64(8))
     if abs(error) > SURE:
-        for j in range(len(x)):
-            weights[begin + u64(j)] += i32(i32(i32(x[j] * step) + i32(1 << 13)) >> i32(14))
+        step = splat((error * rate) >> i64(8))
+        for j in range(0, INPUTS, LANES):
+            moved_lanes = load(weights, begin + u64(j)) + (load(x, u64(j)) * step + splat(1 << 13) >> splat(14))
+            store(weights, begin + u64(j), moved_lanes)
 
 
 @inlined
@@ -385,23 +404,70 @@ def moved(entry: Int, bit: Int) -> Int:
 
 
 @inlined
-def learn_contexts(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, bit: Int) -> None:
+def moves(p: Int, goal: Int, rates: Int) -> Int:
+    """Vectors: p after a step of rates / 2^16 towards the goal. Products of 40 bits, in two parts."""
+    way = goal - p
+    return p + (way >> splat(16)) * rates + shift_in_zeros((way & splat(0xFFFF)) * rates, splat(16))
+
+
+@inlined
+def learn_maps(x: Row, bit: Int) -> None:
+    """The entries of all contexts' maps after a bit, as `moved`."""
+    for j in range(0, 2 * LANES, LANES):
+        entries = load(x, u64(ENTRIES + j))
+        p = moves(shift_in_zeros(entries, splat(10)), splat(-bit & 0x3FFFFF), load(x, u64(ENTRY_RATES + j)))
+        n = (entries & splat(MOST_MAP)) + splat(1)
+        store(x, u64(ENTRIES + j), (p << splat(10)) | (n - (n >> splat(8))))
+
+
+@inlined
+def learn_cells(x: Row, bit: Int) -> None:
+    """The nodes of all rich contexts after a bit, without their histories."""
+    cells = load(x, u64(CELLS))
+    p = moves(shift_in_zeros(cells, splat(14)), splat(-bit & 0x3FFFF), load(x, u64(CELL_RATES)))
+    n = (cells >> splat(8)) & splat(63)
+    # One more, if it is below STEADY, or below MOST and the last two bits of p happen to be 0.
+    more = (n - splat(STEADY)) | ((p & splat(3)) - splat(1))
+    n = n + shift_in_zeros((n - splat(MOST)) & more, splat(31))
+    store(x, u64(MOVED_CELLS), (p << splat(14)) | (n << splat(8)))
+
+
+@inlined
+def moved_cell(cell: Int, bit: Int) -> Int:
+    """A rich node after a bit, without its history."""
+    n = u64(cell >> u32(8)) & u64(63)
+    p = i64(cell >> u32(14))
+    p += (((-i64(bit) & i64(0x3FFFF)) - p) * RATES[n]) >> i64(16)
+    n += u64(n < u64(MOST)) & (u64(n < u64(STEADY)) | u64((p & 3) == 0))
+    return (u32(p) << u32(14)) | (u32(n) << u32(8))
+
+
+@inlined
+def learn_contexts(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Row, bit: Int) -> None:
+    """Move the nodes of all contexts and their maps' entries.
+
+    Two contexts may share a slot, by chance: the second learns from what the first has left there.
+    """
+    learn_maps(x, bit)
+    learn_cells(x, bit)
     for i in range(u64(RICH)):
         a = slots[i] + node
         cell = rich[a]
-        n, history = u64(cell >> u32(8)) & u64(63), u64(cell & u32(255))
-        p = i64(cell >> u32(14))
-        p += (((-i64(bit) & i64(0x3FFFF)) - p) * RATES[n]) >> i64(16)
-        n += u64(n < u64(MOST)) & (u64(n < u64(STEADY)) | u64((p & 3) == 0))
-        rich[a] = (u32(p) << u32(14)) | (u32(n) << u32(8)) | u32(MOVES[u64(2) * history + u64(bit)])
+        history = u64(cell & u32(255))
         m = (i << u64(8)) | history
-        maps[m] = moved(maps[m], bit)
+        after = u32(MOVES[u64(2) * history + u64(bit)])
+        if i32(cell) == x[u64(CELLS) + i]:
+            rich[a] = u32(x[u64(MOVED_CELLS) + i]) | after
+            maps[m] = u32(x[u64(ENTRIES) + i])
+        else:
+            rich[a] = moved_cell(cell, bit) | after
+            maps[m] = moved(maps[m], bit)
     for i in range(u64(RICH), u64(CONTEXTS)):
         a = slots[i] + node
         history = u64(lean[a])
-        lean[a] = MOVES[u64(2) * history + u64(bit)]
         m = (i << u64(8)) | history
-        maps[m] = moved(maps[m], bit)
+        lean[a] = MOVES[u64(2) * history + u64(bit)]
+        maps[m] = u32(x[u64(ENTRIES) + i]) if i32(history) == x[u64(PASTS) + i] else moved(maps[m], bit)
 
 
 @inlined
@@ -538,7 +604,7 @@ def run(
             nearest = (point + u64(8)) >> u64(4)
             apm_1[row_1 + nearest] = nudged(apm_1[row_1 + nearest], target)
             apm_2[row_2 + nearest] = nudged(apm_2[row_2 + nearest], target)
-            learn_contexts(rich, lean, maps, slots, node, bit)
+            learn_contexts(rich, lean, maps, slots, node, x, bit)
             zero[u64(partial)] = moved((zero[u64(partial)] & u32(0xFFFFFC00)) | u32(ZERO_COUNT), bit)
             if hit:
                 hits[hit] = moved((hits[hit] & u32(0xFFFFFC00)) | u32(HIT_COUNT), bit)

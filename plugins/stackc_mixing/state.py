@@ -12,17 +12,7 @@ import numpy.typing as npt
 from stackc.api import CODER_STATE, ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
 from stackc_mixing.config import Mixing
 from stackc_mixing.kernels import (
-    CONTEXTS,
-    FRESH_CELL,
-    INPUTS,
-    LENGTHS,
-    MEMORY,
-    POINTS,
-    ROWS_1,
-    ROWS_2,
-    SEEN_BITS,
-    SETS,
-    SLOT,
+    CONTEXTS, FRESH_CELL, INPUTS, LENGTHS, MEMORY, POINTS, ROWS_1, ROWS_2, SCRATCH, SEEN_BITS, SETS, SLOT,
 )  # fmt: skip
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH
 
@@ -156,7 +146,7 @@ class Working:
         self.tables = {name: aligned(size, kind) for name, (kind, size) in shapes(config, depth).items()}
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
         self.scratch: tuple[Array, ...] = (
-            np.zeros(INPUTS, np.int32), np.zeros(2 * CONTEXTS, np.uint32), np.zeros(2 * CONTEXTS, np.uint64),
+            np.zeros(SCRATCH, np.int32), np.zeros(2 * CONTEXTS, np.uint32), np.zeros(2 * CONTEXTS, np.uint64),
             np.zeros(CODER_STATE, np.int64),
         )  # fmt: skip
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)
