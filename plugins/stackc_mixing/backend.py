@@ -7,12 +7,14 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stackc.api import Device, Portability, Symbols, TrainingTask, Uint8, Uint16
 from stackc_mixing.config import Mixing, MixingTraining
-from stackc_mixing.kernels import AT, DECODE, ENCODE, LEARN, SEEN_BITS, index, run, tree
+from stackc_mixing.kernels import index, run, tree
+from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN, SEEN_BITS
 from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, shapes, symbols_dtype
 
 CHUNK = 1 << 20
@@ -61,7 +63,7 @@ def prime(
     working = Working(nothing, config, depth)
     for begin in range(0, len(symbols), CHUNK):
         end = min(begin + CHUNK, len(symbols))
-        run(*working.arguments(symbols), end, depth, LEARN, NO_PAYLOAD, 0)
+        _run(working, symbols, end, depth, LEARN, NO_PAYLOAD, 0)
         report(end, len(symbols))
     window = symbols[max(0, len(symbols) - config.window) :].copy()
     places = working.tables["places"]
@@ -86,17 +88,18 @@ class MixingPredictor:
 
     def encode_block(self, state: Working, symbols: Symbols, out: Uint8) -> int:
         state.restore()
-        return int(run(*state.arguments(symbols), len(symbols), self._depth, ENCODE, out, len(out)))
+        return _run(state, symbols, len(symbols), self._depth, ENCODE, out, len(out))
 
     def decode_block(self, state: Working, payload: Uint8, symbols: Symbols) -> None:
         state.restore()
-        run(*state.arguments(symbols), len(symbols), self._depth, DECODE, payload, len(payload))
+        _run(state, symbols, len(symbols), self._depth, DECODE, payload, len(payload))
 
     def restart(self, state: Working) -> None:
         state.restore()
 
     def tree(self, state: Working, out: Uint16) -> None:
-        tree(*state.arguments(state.symbols), self._depth, out)
+        compiled: Any = tree
+        compiled(*state.arguments(state.symbols), self._depth, out)
 
     def advance(self, state: Working, symbol: int) -> None:
         at = int(state.memory[AT])
@@ -105,7 +108,13 @@ class MixingPredictor:
             longer[:at] = state.symbols[:at]
             state.symbols = longer
         state.symbols[at] = symbol
-        run(*state.arguments(state.symbols), at + 1, self._depth, LEARN, NO_PAYLOAD, 0)
+        _run(state, state.symbols, at + 1, self._depth, LEARN, NO_PAYLOAD, 0)
+
+
+def _run(working: Working, symbols: Symbols, *more: Any) -> int:
+    """`stackc_mixing.kernels.run` with the arrays of a working copy."""
+    compiled: Any = run
+    return int(compiled(*working.arguments(symbols), *more))
 
 
 def _linked(source: Path, target: Path) -> None:

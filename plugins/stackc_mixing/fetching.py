@@ -38,7 +38,8 @@ def borrowed(typing_context: Any, arrays: Any) -> Any:
     numba counts them wherever a function that is compiled into its caller names an array, also in loops, and each count
     is an atomic operation in memory. The caller has to keep the arrays while they are used.
     """
-    if not (isinstance(arrays, types.BaseTuple) and all(isinstance(one, types.Array) for one in arrays)):
+    tuples: Any = types
+    if not (isinstance(arrays, tuples.BaseTuple) and all(isinstance(one, types.Array) for one in arrays)):
         return None
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

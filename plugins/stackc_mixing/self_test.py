@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from stackc.api import StackcError
+from stackc.api import StackcError, Symbols
 from stackc_mixing.backend import MixingPredictor, prime
 from stackc_mixing.config import Mixing
 
@@ -16,7 +16,7 @@ _GOLDEN = {256: (642, "c059388a2772df0c"), 1000: (731, "a7241d351b61fe13")}
 """By alphabet: bytes of the payload of `text`, and the beginning of its SHA-256."""
 
 
-def text(alphabet: int) -> np.ndarray:  # type: ignore[type-arg]
+def text(alphabet: int) -> Symbols:
     """A text with repetition, lines and noise, made by a recurrence: uint8 or uint16[3000]."""
     state, made = 1, []
     for i in range(3000):

@@ -11,8 +11,19 @@ import numpy.typing as npt
 
 from stackc.api import CODER_STATE, ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
 from stackc_mixing.config import Mixing
-from stackc_mixing.kernels import (
-    CONTEXTS, FRESH_CELL, INPUTS, LENGTHS, MEMORY, POINTS, ROWS_1, ROWS_2, SCRATCH, SEEN_BITS, SETS, SLOT,
+from stackc_mixing.layout import (
+    CONTEXTS,
+    FRESH_CELL,
+    INPUTS,
+    LENGTHS,
+    MEMORY,
+    POINTS,
+    ROWS_1,
+    ROWS_2,
+    SCRATCH,
+    SEEN_BITS,
+    SETS,
+    SLOT,
 )  # fmt: skip
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH
 

@@ -75,9 +75,7 @@ def splat(typing_context: Any, number: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = context.cast(builder, arguments[0], signature.args[0], types.int32)
         one = builder.insert_element(ir.Constant(_WORDS, ir.Undefined), word, _WORD(0))
-        return builder.shuffle_vector(
-            one, ir.Constant(_WORDS, ir.Undefined), ir.Constant(_WORDS, [_WORD(0)] * LANES)
-        )
+        return builder.shuffle_vector(one, ir.Constant(_WORDS, ir.Undefined), ir.Constant(_WORDS, [_WORD(0)] * LANES))
 
     return vector(types.int32), generate
 

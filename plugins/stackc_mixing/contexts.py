@@ -1,0 +1,162 @@
+"""What may say something about the next symbol: contexts, as hashes, and a match with what was seen before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackc.api import inlined
+from stackc_mixing.layout import (
+    AT,
+    FIELD,
+    LEAST,
+    LENGTH,
+    LENGTHS,
+    LINE,
+    LINE_1,
+    LONGEST,
+    SEEN_BITS,
+    SOURCE,
+    WORD,
+    WORD_1,
+    WORD_2,
+    Int,
+    Row,
+    i64,
+    u32,
+    u64,
+)
+from stackc_mixing.tables import KINDS, LOWER
+
+
+@inlined
+def hashed(a: Int, b: Int) -> Int:
+    """32 bits of two numbers of 32 bits."""
+    h = u32(u32(a) * u32(0x2F0B4C47) + u32(b) * u32(0x9E3779B1) + u32(0x7F4A7C15))
+    h = u32(h ^ (h >> u32(15)))
+    h = u32(h * u32(0x85EBCA6B))
+    return u32(h ^ (h >> u32(13)))
+
+
+@inlined
+def key_of(h: Int, places: Row) -> Int:
+    """The entry of `places` for the hash of the last six symbols."""
+    return u64(u32(h * u32(0x9E3779B1)) >> u32(7)) & u64(len(places) - 1)
+
+
+@inlined
+def before(symbols: Row, at: Int, back: Int) -> Int:
+    """The symbol `back` places before `at`; 0 before the run begins."""
+    return u32(symbols[at - back]) if at >= back else u32(0)
+
+
+@inlined
+def byte_contexts(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
+    """Of bytes: orders 1 to 6, words, what stands above, columns and fields."""
+    c1, c2, c3 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3)
+    o3 = hashed(hashed(hashed(c1, u32(1)), c2), c3)
+    o4 = hashed(o3, before(symbols, at, 4))
+    o5 = hashed(o4, before(symbols, at, 5))
+    word, word_1, word_2 = u32(memory[WORD]), u32(memory[WORD_1]), u32(memory[WORD_2])
+    column = i64(at) - memory[LINE]
+    above_at = memory[LINE_1] + column
+    above = u32(symbols[above_at]) if 0 <= above_at < memory[LINE] else u32(0)
+    hashes[0] = hashed(c1, u32(1))
+    hashes[1] = hashed(hashes[0], c2)
+    hashes[2] = o3
+    hashes[3] = hashed(word + u32(7), c1)
+    hashes[4] = o4
+    hashes[5] = o5
+    hashes[6] = hashed(o5, before(symbols, at, 6))
+    hashes[7] = hashed(hashed(c2, u32(9)), c3)
+    hashes[8] = hashed(u32(10) + (above << u32(16)), c1 | (u32(min(column, 255)) << u32(8)))
+    hashes[9] = hashed(word + u32(11), word_2)
+    hashes[10] = hashed(u32(12) + (u32(memory[FIELD]) << u32(16)), c1 | (above << u32(8)))
+    hashes[11] = hashed(hashed(word + u32(13), word_1), word_2)
+    hashes[12] = hashed(word_1 + u32(14), c1)
+    hashes[13] = hashed(word + u32(8), word_1)
+
+
+@inlined
+def token_contexts(symbols: Row, at: Int, hashes: Row) -> None:
+    """Of tokens, which have no letters or lines: orders 1 to 8, and orders with gaps."""
+    c1, c2, c3 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3)
+    c4 = before(symbols, at, 4)
+    o4 = hashed(hashed(hashed(hashed(c1, u32(1)), c2), c3), c4)
+    o5 = hashed(o4, before(symbols, at, 5))
+    o6 = hashed(o5, before(symbols, at, 6))
+    hashes[0] = hashed(c1, u32(1))
+    hashes[1] = hashed(hashes[0], c2)
+    hashes[2] = hashed(hashes[1], c3)
+    hashes[3] = hashed(c2, u32(2))
+    hashes[4] = o4
+    hashes[5] = o5
+    hashes[6] = o6
+    hashes[7] = hashed(hashed(c2, u32(9)), c3)
+    hashes[8] = hashed(hashed(c1, u32(10)), c3)
+    hashes[9] = hashed(c3, u32(11))
+    hashes[10] = hashed(hashed(c1, u32(12)), c4)
+    hashes[11] = hashed(o6, before(symbols, at, 7))
+    hashes[12] = hashed(hashed(hashed(c2, u32(14)), c3), c4)
+    hashes[13] = hashed(hashed(c1, u32(15)), hashed(c3, c4))
+
+
+@inlined
+def contexts(symbols: Row, at: Int, depth: Int, memory: Row, hashes: Row) -> None:
+    """Fill the hashes of all contexts of the symbol at `at` of the run."""
+    if depth == 8:
+        byte_contexts(symbols, at, memory, hashes)
+    else:
+        token_contexts(symbols, at, hashes)
+
+
+@inlined
+def matched(window: Row, symbols: Row, at: Int, memory: Row, places: Row, key: Int) -> Any:
+    """(where a match continues, its length): the present one, or what followed the same six symbols last time."""
+    source, length = memory[SOURCE], memory[LENGTH]
+    if length == 0:
+        source = i64(places[key])
+        if 0 < source < len(window) + at:
+            while length < min(LONGEST, at) and length < source:
+                behind = source - 1 - length
+                old = u32(window[behind]) if behind < len(window) else u32(symbols[behind - len(window)])
+                if old != u32(symbols[at - 1 - length]):
+                    break
+                length += 1
+            if length < LEAST:
+                length = i64(0)
+    return source, length
+
+
+@inlined
+def copied(window: Row, symbols: Row, source: Int) -> Int:
+    """The symbol at a position of window and run."""
+    return u32(window[source]) if source < len(window) else u32(symbols[source - len(window)])
+
+
+@inlined
+def length_class(length: Int) -> Int:
+    return length if length < 16 else min(15 + ((length - 16) >> 4), LENGTHS - 1)
+
+
+@inlined
+def remember(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length: Int, memory: Row) -> None:
+    """After a symbol: whether the match continues, and of bytes, words and lines."""
+    symbol = u32(symbols[at])
+    memory[SEEN_BITS] += depth
+    if length > 0:
+        length = min(length + 1, i64(65535)) if copied(window, symbols, source) == symbol else i64(0)
+        source += 1
+    memory[LENGTH], memory[SOURCE] = length, source
+    memory[AT] = at + 1
+    if depth != 8:
+        return
+    kind = KINDS[symbol & u32(255)]
+    if kind == 1:
+        memory[WORD] = i64(hashed(u32(memory[WORD]) + u32(LOWER[symbol & u32(255)]), u32(3)))
+        return
+    if memory[WORD] != 0:
+        memory[WORD_2], memory[WORD_1], memory[WORD] = memory[WORD_1], memory[WORD], i64(0)
+    if kind == 2:
+        memory[LINE_1], memory[LINE], memory[FIELD] = memory[LINE], i64(at + 1), i64(0)
+    elif kind == 3:
+        memory[FIELD] = (memory[FIELD] + 1) & 255

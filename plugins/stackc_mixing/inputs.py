@@ -1,0 +1,75 @@
+"""What the contexts and the match say of the next bit, as stretched probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackc.api import inlined
+from stackc_mixing.contexts import length_class
+from stackc_mixing.layout import (
+    CELL_RATES,
+    CELLS,
+    CONFIDENCE,
+    CONTEXTS,
+    ENTRIES,
+    ENTRY_RATES,
+    MAP_RATES,
+    MATCH,
+    MOST_MAP,
+    NOT_EMPTY,
+    PASTS,
+    RATES,
+    RICH,
+    Int,
+    Row,
+    i32,
+    i64,
+    u32,
+    u64,
+)
+from stackc_mixing.tables import STRETCH
+
+
+@inlined
+def map_input(maps: Row, i: Int, history: Int, x: Row) -> None:
+    """The input of a context's history: nothing if that is empty, by a mask, for a branch would be guessed wrong."""
+    entry = maps[(i << u64(8)) | history]
+    x[u64(PASTS) + i] = i32(history)
+    x[u64(ENTRIES) + i] = i32(entry)
+    x[u64(ENTRY_RATES) + i] = i32(MAP_RATES[u64(entry & u32(MOST_MAP))])
+    x[u64(RICH) + i] = STRETCH[entry >> u32(20)] & NOT_EMPTY[history]
+
+
+@inlined
+def context_inputs(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Row) -> None:
+    """Of each rich context its own probability, as far as it has seen something; of every context its history's."""
+    for i in range(u64(RICH)):
+        cell = rich[slots[i] + node]
+        n = u64(cell >> u32(8)) & u64(63)
+        x[u64(CELLS) + i] = i32(cell)
+        x[u64(CELL_RATES) + i] = i32(RATES[n])
+        x[i] = i32(i32(STRETCH[cell >> u32(20)] * CONFIDENCE[n]) >> i32(8))
+        map_input(maps, i, u64(cell & u32(255)), x)
+    for i in range(u64(RICH), u64(CONTEXTS)):
+        map_input(maps, i, u64(lean[slots[i] + node]), x)
+
+
+@inlined
+def match_inputs(hits: Row, expected: Int, length: Int, partial: Int, left: Int, x: Row) -> Any:
+    """(entry of `hits`, or 0 without a match; class of its length) and the match's two inputs.
+
+    Args:
+        expected: the symbol that followed, with a one before its first bit.
+        left: decisions that are left, this one included.
+    """
+    hit, near = u64(0), i64(0)
+    x[MATCH] = i32(0)
+    x[MATCH + 1] = i32(0)
+    if length > 0 and (expected >> u32(left)) == partial:
+        one = (expected >> u32(left - 1)) & u32(1)
+        hit = (u64(length_class(length)) << u64(1)) | u64(one)
+        x[MATCH] = STRETCH[hits[hit] >> u32(20)]
+        force = i32(min(length, 32) << 6)
+        x[MATCH + 1] = force if one else -force
+        near = i64(1) if length < 16 else (i64(2) if length < 32 else i64(3))
+    return hit, near

@@ -1,0 +1,79 @@
+"""Sizes of the model, and where its scratch memory keeps what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+i32, i64, u8, u16, u32, u64 = np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64
+
+RICH, LEAN = 5, 9
+CONTEXTS = RICH + LEAN
+
+SLOT = 16
+"""Entries of a slot."""
+
+MATCH, ZERO, BIAS = 2 * RICH + LEAN, 2 * RICH + LEAN + 2, 2 * RICH + LEAN + 3
+"""Inputs after those of the contexts: two of the match, one without context, and a constant."""
+
+INPUTS = 24
+"""Rounded up to whole vectors of 8; the last is always 0."""
+
+ENTRIES, ENTRY_RATES, CELLS, CELL_RATES, MOVED_CELLS, PASTS, SCRATCH = 24, 40, 56, 64, 72, 80, 96
+"""After the inputs, in the same array: of all contexts the maps' entries and how fast they move; of rich ones the
+nodes, how fast they move, and where to; of all, the histories. What the inputs needed stays there for learning."""
+
+BY_ORDER, BY_PARTIAL, BY_PAIR = 0, 6 * 4 * 16, 6 * 4 * 16 + 256
+PAIRS = 1 << 14
+SETS = BY_PAIR + PAIRS
+"""Sets of weights. Three mix at a time: chosen by what is known (contexts, match), by `partial`, and by a hash of the
+last two symbols and the decision."""
+
+POINTS = 32
+"""Points of a refinement over the stretched probability, of 16 bits each: a row is one line of the cache."""
+
+ROWS_1, ROWS_2 = 1 << 16, 1 << 12
+"""Rows of the refinement by the last symbol, and by the hash of the last three. A large table for the second was worth
+0.03 % and missed the cache at every bit."""
+
+LONGEST, LEAST, LENGTHS = 400, 5, 32
+"""Symbols that a match is looked back over, at most; that it has at least; and the number of classes of its length."""
+
+FRESH_CELL = 1 << 31
+"""A rich node that has seen nothing: probability one half."""
+
+WORD, WORD_1, WORD_2, SOURCE, LENGTH, LINE, LINE_1, FIELD, AT, SEEN_BITS = range(10)
+MEMORY = 10
+"""What is remembered besides the tables, int64: hashes of this word and the last two, where the match continues and its
+length, where this line and the last began, the field of a table's row, the run's length so far, bits learned from."""
+
+STEADY, MOST, STRIDE = 30, 60, 4
+"""Counts of rich nodes: exact up to the first, at most the second, and between them one step for every STRIDE bits."""
+
+RATES = np.array([(65536 * 5) // (5 * (n + (STRIDE - 1) * max(n - STEADY, 0)) + 8) for n in range(64)], np.int64)
+"""A rich node that has seen n bits moves by 1 / (n + 8/5), over 2^16."""
+
+CONFIDENCE = np.array([512 * n // (2 * n + 1) for n in range(64)], np.int32)
+"""n / (n + 1/2), over 2^8: what the probability of a rich node of count n weighs."""
+
+MAP_RATES = np.array([(65536 * 2) // (2 * n + 3) for n in range(256)], np.int64)
+"""A map's entry of count n moves by 1 / (n + 3/2), over 2^16."""
+
+NOT_EMPTY = np.array([0] + [-1] * 255, np.int32)
+"""A mask: history 0 has seen nothing."""
+
+MOST_MAP, ZERO_COUNT, HIT_COUNT = 255, 30, 126
+"""Counts of maps stop here; those of the map without context and of the match's are always so."""
+
+RATE, RATE_MORE, RATE_BITS = 32, 64, 15
+"""Weights learn at RATE + RATE_MORE / (1 + bits seen / 2^RATE_BITS): fast at first, slowly once primed."""
+
+SURE = 384
+"""Weights do not learn from errors of up to so much, over 2^16: that is faster, and compresses a little better."""
+
+ENCODE, DECODE, LEARN = 0, 1, 2
+"""What `stackc_mixing.kernels.run` does."""
+
+Int = Any  # an integer
+Row = Any  # an array

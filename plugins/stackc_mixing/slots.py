@@ -1,0 +1,116 @@
+"""Where the tables keep what a context has seen: see `stackc_mixing.kernels`."""
+
+from __future__ import annotations
+
+from stackc.api import inlined
+from stackc_mixing.contexts import hashed
+from stackc_mixing.fetching import prefetch
+from stackc_mixing.layout import CONTEXTS, FRESH_CELL, RICH, SLOT, Int, Row, i64, u8, u32, u64
+from stackc_mixing.tables import SEEN
+
+
+@inlined
+def first_slot(h: Int, mask: Int) -> Int:
+    """Where the slots of a hash begin: that one, and those with 1 and 2 changed, all in the same lines of the cache."""
+    return u64((u32(u32(h) * u32(0xC2B2AE35)) >> u32(4)) & u32(mask)) << u64(4)
+
+
+@inlined
+def rich_slot(rich: Row, a: Int, h: Int, spare: Int) -> Int:
+    """The slot of a context: of one that is new, `spare`, or if that is -1, the place of the least seen."""
+    check = u32(h) & u32(0xFFFF)
+    b, c = a ^ u64(SLOT), a ^ u64(2 * SLOT)
+    if (rich[a] & u32(0xFFFF)) == check:
+        return a
+    if (rich[b] & u32(0xFFFF)) == check:
+        return b
+    if (rich[c] & u32(0xFFFF)) == check:
+        return c
+    if spare >= 0:
+        return u64(spare)
+    seen_a, seen_b = rich[a + u64(1)] & u32(0x3F00), rich[b + u64(1)] & u32(0x3F00)
+    if seen_b < seen_a:
+        a, seen_a = b, seen_b
+    if (rich[c + u64(1)] & u32(0x3F00)) < seen_a:
+        a = c
+    rich[a] = check
+    for k in range(u64(1), u64(SLOT)):
+        rich[a + k] = u32(FRESH_CELL)
+    return a
+
+
+@inlined
+def lean_slot(lean: Row, a: Int, h: Int, spare: Int) -> Int:
+    """As `rich_slot`."""
+    check = u8(h)
+    b, c = a ^ u64(SLOT), a ^ u64(2 * SLOT)
+    if lean[a] == check:
+        return a
+    if lean[b] == check:
+        return b
+    if lean[c] == check:
+        return c
+    if spare >= 0:
+        return u64(spare)
+    seen_a, seen_b = SEEN[lean[a + u64(1)]], SEEN[lean[b + u64(1)]]
+    if seen_b < seen_a:
+        a, seen_a = b, seen_b
+    if SEEN[lean[c + u64(1)]] < seen_a:
+        a = c
+    lean[a] = check
+    for k in range(u64(1), u64(SLOT)):
+        lean[a + k] = u8(0)
+    return a
+
+
+@inlined
+def seek_slots(rich: Row, lean: Row, hashes: Row, slots: Row, partial: Int) -> None:
+    """Where the slots of all contexts begin for the decisions after `partial`, and fetch them.
+
+    Called one decision before `open_slots`, without the last bit: the memory answers while that decision is coded.
+    """
+    rich_mask, lean_mask = (len(rich) >> 4) - 2, (len(lean) >> 4) - 2
+    for i in range(u64(RICH)):
+        h = hashed(hashes[i], partial)
+        hashes[u64(CONTEXTS) + i] = h
+        slots[u64(CONTEXTS) + i] = first_slot(h, rich_mask)
+        prefetch(rich, slots[u64(CONTEXTS) + i])
+    for i in range(u64(RICH), u64(CONTEXTS)):
+        h = hashed(hashes[i], partial)
+        hashes[u64(CONTEXTS) + i] = h
+        slots[u64(CONTEXTS) + i] = first_slot(h, lean_mask)
+        prefetch(lean, slots[u64(CONTEXTS) + i])
+
+
+@inlined
+def open_slots(rich: Row, lean: Row, hashes: Row, slots: Row, bit: Int, keep: Int) -> None:
+    """The slots of all contexts, where `seek_slots` found that they begin.
+
+    Args:
+        bit: the last of the bits that the slots depend on; it is in the check alone.
+        keep: whether the tables stay as they are: contexts that are not there get the empty slot behind the table.
+    """
+    spare_rich = i64(len(rich) - SLOT) if keep else i64(-1)
+    spare_lean = i64(len(lean) - SLOT) if keep else i64(-1)
+    for i in range(u64(RICH)):
+        slots[i] = rich_slot(rich, slots[u64(CONTEXTS) + i], hashes[u64(CONTEXTS) + i] + u32(bit), spare_rich)
+    for i in range(u64(RICH), u64(CONTEXTS)):
+        slots[i] = lean_slot(lean, slots[u64(CONTEXTS) + i], hashes[u64(CONTEXTS) + i] + u32(bit), spare_lean)
+
+
+@inlined
+def known_order(rich: Row, lean: Row, slots: Row) -> Int:
+    """How many of the orders 1, 2, 3, 4, 5, 6 have been seen; at most 5."""
+    order = i64(0)
+    for i in range(u64(RICH)):
+        if i != u64(3):
+            order += i64((rich[slots[i] + u64(1)] & u32(0x3F00)) != 0)
+    order += i64(lean[slots[5] + u64(1)] != 0) + i64(lean[slots[6] + u64(1)] != 0)
+    return min(order, i64(5))
+
+
+@inlined
+def node_of(partial: Int, k: Int) -> Int:
+    """The node of a slot: the bits since the slot was opened, after a one."""
+    inner = u32(k & 3)
+    return u64((u32(1) << inner) | (partial & ((u32(1) << inner) - u32(1))))
