@@ -92,6 +92,11 @@ class Header:
         """The version of the file: the lowest that allows its blocks."""
         return 1 if self.block_size <= SMALL_BLOCK else 2
 
+    @property
+    def max_block(self) -> int:
+        """The most source bytes that a block of a file of this version may have."""
+        return SMALL_BLOCK if self.format == 1 else MAX_BLOCK
+
     def pack(self) -> bytes:
         host = self.host.encode()[:MAX_HOST]
         known = self.modified is not None and NO_TIME < self.modified <= MAX_TIME
@@ -159,11 +164,15 @@ class BlockHeader:
         return body + check(body)
 
 
-def unpack_block_header(data: bytes) -> BlockHeader:
-    """The block header in `data` (`BLOCK_HEADER_SIZE` bytes). Raises `ContainerError` if it is damaged."""
+def unpack_block_header(data: bytes, most: int = MAX_BLOCK) -> BlockHeader:
+    """The block header in `data` (`BLOCK_HEADER_SIZE` bytes), of a block of at most `most` source bytes.
+
+    Raises:
+        ContainerError: it is damaged.
+    """
     marker, kind, *fields = _checked(_BLOCK, data, "the block header")
     block = BlockHeader(kind == CODED, *fields)
-    wrong_size = not 1 <= block.size <= block.length <= MAX_BLOCK or (kind == RAW and block.size != block.length)
+    wrong_size = not 1 <= block.size <= block.length <= most or (kind == RAW and block.size != block.length)
     if marker != BLOCK_MARKER or kind not in (RAW, CODED) or wrong_size or block.offset >= 1 << 62:
         raise ContainerError("the block header is damaged")
     return block

@@ -86,7 +86,8 @@ class Reader:
         self._end(marker, number, done, sizes.digest())
 
     def _block(self, marker: bytes, number: int) -> Block:
-        header = _block_header(marker + read_up_to(self._file, layout.BLOCK_HEADER_SIZE - len(marker)), number)
+        data = marker + read_up_to(self._file, layout.BLOCK_HEADER_SIZE - len(marker))
+        header = _block_header(data, number, self.header)
         payload = read_up_to(self._file, header.size)
         return checked_block(header, payload, number)
 
@@ -154,7 +155,7 @@ class Index:
         """Blocks first .. last - 1. Raises `ContainerError` if one is damaged or not in its place."""
         for number in range(first, last):
             self._file.seek(int(self.positions[number]))
-            header = _block_header(read_up_to(self._file, layout.BLOCK_HEADER_SIZE), number)
+            header = _block_header(read_up_to(self._file, layout.BLOCK_HEADER_SIZE), number, self.header)
             if header.size != self.positions[number + 1] - self.positions[number] - layout.BLOCK_HEADER_SIZE:
                 raise ContainerError("its size differs from the index", number)
             block = checked_block(header, read_up_to(self._file, header.size), number)
@@ -165,10 +166,10 @@ class Index:
             yield block
 
 
-def _block_header(data: bytes, number: int) -> BlockHeader:
-    """The header of block `number`. Raises `ContainerError`, with the number, if it is damaged."""
+def _block_header(data: bytes, number: int, file: Header) -> BlockHeader:
+    """The header of block `number` of a file. Raises `ContainerError`, with the number, if it is damaged."""
     try:
-        return layout.unpack_block_header(data)
+        return layout.unpack_block_header(data, file.max_block)
     except ContainerError as error:
         raise ContainerError(str(error), number) from error
 

@@ -149,7 +149,7 @@ def test_block_headers_that_claim_too_much_are_damage(tmp_path: Path) -> None:
 
     assert len(block()) == BLOCK_HEADER_SIZE
     for changes in (
-        {"length": (1 << 26) + 1},
+        {"length": (1 << 20) + 1},
         {"size": (1 << 32) - 1, "length": (1 << 32) - 1},
         {"size": 5},
         {"size": 0},
@@ -159,8 +159,6 @@ def test_block_headers_that_claim_too_much_are_damage(tmp_path: Path) -> None:
     ):
         with pytest.raises(ContainerError, match="block 0: the block header is damaged"):
             list(Reader(io.BytesIO(HEADER.pack() + block(**changes) + b"abc")).blocks())
-    with pytest.raises(ContainerError, match="block 0: it is too long"):  # longer than the header says
-        list(Reader(io.BytesIO(HEADER.pack() + block(length=(1 << 20) + 1) + b"abc")).blocks())
 
 
 def test_salvage_of_nothing_but_headers_is_linear(stack: Get, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ SHOWN = re.findall(r"<!-- signatures: ([\w.]+) -->\n```python\n(.*?)^```$", PAGE
 PROTOCOLS = {
     "Coder", "CoderFlags", "WindowEncoder", "WindowDecoder", "BitSource", "LaneCoder", "LaneEncoder", "LaneDecoder",
     "WholeWindowCoder", "WholeWindows", "DictionaryCoder", "PieceCoder", "FittedCoder", "Intervals", "ModelBackend",
-    "Predictor", "Reader", "BitwisePredictor",
+    "Predictor", "BitwisePredictor", "Reader",
 }  # fmt: skip
 
 
@@ -94,8 +94,8 @@ def test_every_hook_and_every_part_has_its_signature_there() -> None:
 def test_the_loop_of_a_bitwise_model_is_the_scaffold_s() -> None:
     shown = fragments("my_bits_loops.py")
     assert shown
-    assert all(block in files("my-bits", "model", bitwise=True)["my_bits_loops.py"] for block in shown)
-    assert "--kind model --bitwise" in PAGE
+    assert all(block in files("my-bits", "model", "bitwise")["my_bits_loops.py"] for block in shown)
+    assert "--kind model --variant bitwise" in PAGE
     assert "BitwiseContract" in PAGE
 
 
