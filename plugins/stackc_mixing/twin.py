@@ -1,0 +1,408 @@
+"""The model in plain Python integers: slow, readable, and the oracle of `kernels`.
+
+A decision goes through five steps, each a method of `Twin`: the contexts' slots are opened (every four decisions), they
+and the match give inputs, three sets of weights mix these, two refinements correct the result, and the bit teaches all
+of them. Numbers of the tables are bit fields; `fields` takes them apart, most significant first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from stackc.api import BitCoder
+from stackc_mixing import kernels
+from stackc_mixing.kernels import (
+    CONFIDENCE, CONTEXTS, FRESH_CELL, HIT_COUNT, INPUTS, LEAST, LENGTHS, LONGEST, MAP_RATES, MOST, MOST_MAP, PAIRS,
+    POINTS, RATES, RICH, ROWS_2, SLOT, STEADY, STRIDE, SURE, ZERO_COUNT,
+)  # fmt: skip
+from stackc_mixing.tables import END_OF_LINE, KINDS, LETTER, LOWER, MOVES, SEEN, SEPARATOR, SPAN, SQUASH, STRETCH
+
+ORDERS = (0, 1, 2, 4, 5, 6)
+"""The contexts that are the orders 1 to 6, of bytes."""
+
+RICH_CELL, MAP_ENTRY = (18, 6, 8), (22, 10)
+"""Bits of (probability, count, history) and of (probability, count)."""
+
+
+def hashed(a: int, b: int) -> int:
+    """32 bits of two numbers."""
+    h = (a * 0x2F0B4C47 + b * 0x9E3779B1 + 0x7F4A7C15) % 2**32
+    h = (h ^ h >> 15) * 0x85EBCA6B % 2**32
+    return h ^ h >> 13
+
+
+def chain(first: int, *others: int) -> int:
+    """A hash of many numbers: each is hashed with what those before it gave."""
+    for other in others:
+        first = hashed(first, other)
+    return first
+
+
+def wrapped(x: int) -> int:
+    """x as a signed number of 32 bits. Weights of a damaged state, or of a very odd text, may leave them."""
+    return (x + 2**31) % 2**32 - 2**31
+
+
+def clipped(x: int) -> int:
+    """x as a stretched probability."""
+    return min(max(x, -SPAN), SPAN)
+
+
+def squash(x: int) -> int:
+    return int(SQUASH[x + SPAN])
+
+
+def stretch(p: int) -> int:
+    """Of a probability over 2^12."""
+    return int(STRETCH[p])
+
+
+def fields(number: int, widths: Sequence[int]) -> list[int]:
+    found = []
+    for width in reversed(widths):
+        found.append(number % 2**width)
+        number >>= width
+    return found[::-1]
+
+
+def moved(entry: int, bit: int, count: int | None = None) -> int:
+    """An entry of a map after a bit: the less it has seen (or as if it had seen `count` bits), the further it goes."""
+    p, n = fields(entry, MAP_ENTRY)
+    n = n % 256 if count is None else count
+    p += (bit * (2**22 - 1) - p) * int(MAP_RATES[n]) >> 16
+    return p << 10 | min(n + 1, MOST_MAP)
+
+
+@attrs.define
+class Decision:
+    """What was made of a decision, which learning needs again.
+
+    Attributes:
+        node: in each slot.
+        inputs: stretched probabilities, 24.
+        hit: entry of `hits`; 0: nothing is predicted by a match.
+        sets: where in `weights` the three sets begin.
+        answers: of the sets, stretched.
+        final: where in `second` the weights of the answers begin.
+        stretched: the answers mixed.
+        points: in `apm_1` and `apm_2`, the nearest.
+        p: probability of a one, over 2^16.
+    """
+
+    node: int
+    inputs: list[int]
+    hit: int
+    sets: list[int]
+    answers: list[int]
+    final: int
+    stretched: int
+    points: tuple[int, int]
+    p: int
+
+
+class Twin:
+    """A working copy, at the beginning of a run.
+
+    Args:
+        tables: `stackc_mixing.state.Working.tables`, copied.
+        window: symbols before the run, to copy from.
+        seen: bits that were learned from before.
+        depth: decisions of a symbol.
+    """
+
+    def __init__(self, tables: Mapping[str, Any], window: Sequence[int], seen: int, depth: int) -> None:
+        # As memory of integers: reading gives a Python integer, writing one that does not fit raises.
+        self.tables = {name: memoryview(table.copy()) for name, table in tables.items()}
+        self.window, self.seen, self.depth = [int(symbol) for symbol in window], seen, depth
+        self.text: list[int] = []
+        self.words = [0, 0, 0]  # hashes of this word, or 0 between words, and of the two before
+        self.lines = [0, 0]  # where this line begins, and the last
+        self.field = 0  # of the line
+        self.source = self.length = 0  # where the match continues in window and text, and how long it is
+        self.partial = 1  # and the bits of this symbol that are known
+        self.decision: Decision | None = None
+
+    # -- use
+
+    def encode(self, symbols: Sequence[int]) -> bytes:
+        coder = BitCoder()
+        for symbol in symbols:
+            for shift in reversed(range(self.depth)):
+                self.learn(coder.code(self.probability(), symbol >> shift & 1))
+        return coder.finish()
+
+    def decode(self, payload: bytes, count: int) -> list[int]:
+        coder = BitCoder(payload)
+        for _ in range(count * self.depth):
+            self.learn(coder.code(self.probability()))
+        return self.text
+
+    def probability(self) -> int:
+        """Of a one, over 2^16, in the next decision."""
+        if self.decision is None:
+            if self.known == 0:
+                self._begin_symbol(keep=False)
+            elif self.known % 4 == 0:
+                self.slots = self._open(self.partial, keep=False)
+            self.decision = self._decide(self.partial, self.slots)
+        return self.decision.p
+
+    def tree(self, partials: Iterable[int] | None = None) -> list[int]:
+        """Of the decisions of the next symbol (all of them, from the first on), learning nothing in between."""
+        self._begin_symbol(keep=True)
+        found = []
+        for partial in range(1, 2**self.depth) if partials is None else partials:
+            known = partial.bit_length() - 1
+            slots = self.slots if known < 4 else self._open(partial >> known % 4, keep=True)
+            found.append(self._decide(partial, slots).p)
+        return found
+
+    # -- contexts and slots
+
+    @property
+    def known(self) -> int:
+        """How many bits of this symbol are known."""
+        return self.partial.bit_length() - 1
+
+    def _begin_symbol(self, keep: bool) -> None:
+        self.hashes = self._byte_contexts() if self.depth == 8 else self._token_contexts()
+        self.slots = self._open(0, keep)
+        known = [
+            self._evidence(i, self.slots[i]) if i < RICH else self.tables["lean"][self.slots[i] + 1] for i in ORDERS
+        ]
+        self.order = min(5, sum(one > 0 for one in known))
+        self._match(keep)
+
+    def _before(self, back: int) -> int:
+        """The symbol so far back in the run, or 0."""
+        return self.text[-back] if back <= len(self.text) else 0
+
+    def _byte_contexts(self) -> list[int]:
+        c1, c2, c3, c4, c5, c6 = (self._before(back) for back in range(1, 7))
+        word, word_1, word_2 = self.words
+        column = len(self.text) - self.lines[0]
+        place = self.lines[1] + column
+        above = self.text[place] if place < self.lines[0] else 0
+        return [
+            chain(c1, 1),
+            chain(c1, 1, c2),
+            chain(c1, 1, c2, c3),
+            chain(word + 7, c1),
+            chain(c1, 1, c2, c3, c4),
+            chain(c1, 1, c2, c3, c4, c5),
+            chain(c1, 1, c2, c3, c4, c5, c6),
+            chain(c2, 9, c3),
+            chain(above * 2**16 + 10, c1 + min(column, 255) * 2**8),
+            chain(word + 11, word_2),
+            chain(self.field * 2**16 + 12, c1 + above * 2**8),
+            chain(word + 13, word_1, word_2),
+            chain(word_1 + 14, c1),
+            chain(word + 8, word_1),
+        ]
+
+    def _token_contexts(self) -> list[int]:
+        c1, c2, c3, c4, c5, c6, c7 = (self._before(back) for back in range(1, 8))
+        return [
+            chain(c1, 1),
+            chain(c1, 1, c2),
+            chain(c1, 1, c2, c3),
+            chain(c2, 2),
+            chain(c1, 1, c2, c3, c4),
+            chain(c1, 1, c2, c3, c4, c5),
+            chain(c1, 1, c2, c3, c4, c5, c6),
+            chain(c2, 9, c3),
+            chain(c1, 10, c3),
+            chain(c3, 11),
+            chain(c1, 12, c4),
+            chain(c1, 1, c2, c3, c4, c5, c6, c7),
+            chain(c2, 14, c3, c4),
+            chain(hashed(c1, 15), hashed(c3, c4)),
+        ]
+
+    def _open(self, opening: int, keep: bool) -> list[int]:
+        """Where the slot of each context begins for the four decisions after `opening` (0: the symbol's first).
+
+        A slot stands in one of three places, with a check beside it. Neither depends on much of a hash, so a wrong
+        slot is found now and then. A context that has none takes the place of the least seen, or with `keep` the
+        empty slot behind the table, which nothing is learned in.
+        """
+        found = []
+        for i, context in enumerate(self.hashes):
+            name = "rich" if i < RICH else "lean"
+            table = self.tables[name]
+            count = len(table) // SLOT - 1
+            h = hashed(context, opening // 2)
+            check = (h + opening % 2) % (2**16 if i < RICH else 2**8)
+            first = h * 0xC2B2AE35 % 2**32 // 16 % count
+            places = [SLOT * (first ^ other) for other in (0, 1, 2)]
+            there = [place for place in places if table[place] % 2**16 == check]
+            if not there and keep:
+                there = [SLOT * count]
+            if not there:
+                there = [min(places, key=lambda place, i=i: self._evidence(i, place))]  # type: ignore[misc]
+                table[there[0]] = check
+                for node in range(1, SLOT):
+                    table[there[0] + node] = FRESH_CELL if i < RICH else 0
+            found.append(there[0])
+        return found
+
+    def _evidence(self, i: int, slot: int) -> int:
+        """How much the slot of context i has seen: what happened at its first node."""
+        if i < RICH:
+            return fields(self.tables["rich"][slot + 1], RICH_CELL)[1]
+        return int(SEEN[self.tables["lean"][slot + 1]])
+
+    # -- the match
+
+    def _match(self, keep: bool) -> None:
+        """Find what followed the last six symbols the last time, unless a match goes on."""
+        places, at = self.tables["places"], len(self.window) + len(self.text)
+        key = (self.hashes[6] * 0x9E3779B1 % 2**32 >> 7) % len(places)
+        source = places[key]
+        if not self.length and 0 < source < at:
+            most = min(LONGEST, len(self.text), source)
+            length = 0
+            while length < most and self._copied(source - 1 - length) == self._before(length + 1):
+                length += 1
+            if length >= LEAST:
+                self.source, self.length = source, length
+        if not keep:
+            places[key] = wrapped(at)
+        self.alive = self.length > 0  # until a bit of this symbol was another than that of the match's
+
+    def _copied(self, place: int) -> int:
+        return self.window[place] if place < len(self.window) else self.text[place - len(self.window)]
+
+    # -- inputs, mixing, refinement
+
+    def _decide(self, partial: int, slots: list[int]) -> Decision:
+        known = partial.bit_length() - 1
+        node = 2 ** (known % 4) + partial % 2 ** (known % 4)
+        own, answers = [], []
+        for i in range(CONTEXTS):
+            if i < RICH:
+                p, count, history = fields(self.tables["rich"][slots[i] + node], RICH_CELL)
+                own.append(stretch(p >> 6) * int(CONFIDENCE[count]) >> 8)
+            else:
+                history = self.tables["lean"][slots[i] + node]
+            answers.append(stretch(self.tables["maps"][256 * i + history] >> 20) if history else 0)
+        hit, near, match = self._match_inputs(partial, known)
+        inputs = [*own, *answers, *match, stretch(self.tables["zero"][partial] >> 20), 256]
+        inputs += [0] * (INPUTS - len(inputs))
+
+        last = self._before(1) % 256
+        sets = [
+            INPUTS * (kernels.BY_ORDER + (4 * self.order + near) * 16 + known % 8 + 8 * (last >= 128)),
+            INPUTS * (kernels.BY_PARTIAL + partial % 256),
+            INPUTS * (kernels.BY_PAIR + hashed(self.hashes[1], known) % PAIRS),
+        ]
+        mixes = [self._dot(inputs, begin) for begin in sets]
+        final = 4 * (partial % 256)
+        stretched = clipped(sum(mix * self.tables["second"][final + s] for s, mix in enumerate(mixes)) >> 16)
+
+        rows = (POINTS * (256 * last + partial % 256), POINTS * (hashed(self.hashes[2], partial) % ROWS_2))
+        place = (stretched + SPAN) * 89540 >> 20  # in a row, in sixteenths of a point
+        point, part = divmod(place, 16)
+        p = 32 * squash(stretched)
+        for row, name in zip(rows, ("apm_1", "apm_2"), strict=True):
+            p += (16 - part) * self.tables[name][row + point] + part * self.tables[name][row + point + 1]
+        nearest = (place + 8) // 16
+        points = rows[0] + nearest, rows[1] + nearest
+        return Decision(node, inputs, hit, sets, mixes, final, stretched, points, min(max(p >> 6, 1), 65535))
+
+    def _match_inputs(self, partial: int, known: int) -> tuple[int, int, list[int]]:
+        """(entry of `hits`, how near certainty the match is, 0 .. 3; its two inputs)."""
+        if not self.alive:
+            return 0, 0, [0, 0]
+        expected = self._copied(self.source) | 2**self.depth
+        left = self.depth - known
+        if expected >> left != partial:
+            return 0, 0, [0, 0]
+        one = expected >> left - 1 & 1
+        kind = self.length if self.length < 16 else min(15 + (self.length - 16) // 16, LENGTHS - 1)
+        hit = 2 * kind + one
+        force = 64 * min(self.length, 32)
+        near = 1 if self.length < 16 else 2 if self.length < 32 else 3
+        return hit, near, [stretch(self.tables["hits"][hit] >> 20), force if one else -force]
+
+    def _dot(self, inputs: list[int], begin: int) -> int:
+        weights = self.tables["weights"][begin : begin + INPUTS]
+        total = sum(wrapped(x * weight) >> 8 for x, weight in zip(inputs, weights, strict=True))
+        return clipped(wrapped(total) >> 8)
+
+    # -- learning
+
+    def learn(self, bit: int) -> None:
+        """The decision that `probability` was asked for."""
+        made = self.decision
+        assert made is not None, "learn follows probability"
+        self.decision = None
+        target = 65535 * bit
+        for begin, answer in zip(made.sets, made.answers, strict=True):
+            self._correct(made.inputs, begin, target - squash(answer))
+        error = target - squash(made.stretched)
+        second = self.tables["second"]
+        for s, answer in enumerate(made.answers):
+            second[made.final + s] = wrapped(second[made.final + s] + (answer * error >> 14))
+        for name, point in zip(("apm_1", "apm_2"), made.points, strict=True):
+            self.tables[name][point] += target - self.tables[name][point] >> 6
+        for i in range(CONTEXTS):
+            self._learn_context(i, self.slots[i] + made.node, bit)
+        self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, ZERO_COUNT)
+        if made.hit:
+            self.tables["hits"][made.hit] = moved(self.tables["hits"][made.hit], bit, HIT_COUNT)
+        else:
+            self.alive = False
+        self.partial = 2 * self.partial + bit
+        if self.known == self.depth:
+            self._end_symbol(self.partial - 2**self.depth)
+
+    def _correct(self, inputs: list[int], begin: int, error: int) -> None:
+        """Move a set of weights along the error of its own answer, unless that is tiny."""
+        rate = kernels.RATE + kernels.RATE_MORE // (1 + (self.seen >> kernels.RATE_BITS))
+        step = error * rate >> 8
+        if abs(error) > SURE:
+            weights = self.tables["weights"]
+            for j, x in enumerate(inputs):
+                weights[begin + j] = wrapped(weights[begin + j] + (x * step + 2**13 >> 14))
+
+    def _learn_context(self, i: int, cell: int, bit: int) -> None:
+        if i < RICH:
+            p, count, history = fields(self.tables["rich"][cell], RICH_CELL)
+            p += (bit * (2**18 - 1) - p) * int(RATES[count]) >> 16
+            # Beyond STEADY the count goes on in one case of STRIDE, which the low bits of the probability pick.
+            if count < MOST and (count < STEADY or p % STRIDE == 0):
+                count += 1
+            self.tables["rich"][cell] = p << 14 | count << 8 | int(MOVES[2 * history + bit])
+        else:
+            history = self.tables["lean"][cell]
+            self.tables["lean"][cell] = int(MOVES[2 * history + bit])
+        entry = 256 * i + history
+        self.tables["maps"][entry] = moved(self.tables["maps"][entry], bit)
+
+    def _end_symbol(self, symbol: int) -> None:
+        if self.alive and self._copied(self.source) == symbol:
+            self.source, self.length = self.source + 1, min(self.length + 1, 65535)
+        else:
+            self.length = 0
+        self.text.append(symbol)
+        self.seen += self.depth
+        self.partial = 1
+        if self.depth == 8:
+            self._read_byte(symbol)
+
+    def _read_byte(self, byte: int) -> None:
+        """What it is to words, lines and fields."""
+        kind = int(KINDS[byte])
+        if kind == LETTER:
+            self.words[0] = hashed(self.words[0] + int(LOWER[byte]), 3)
+            return
+        if self.words[0]:
+            self.words = [0, *self.words[:2]]
+        if kind == END_OF_LINE:
+            self.lines, self.field = [len(self.text), self.lines[0]], 0
+        elif kind == SEPARATOR:
+            self.field = (self.field + 1) % 256

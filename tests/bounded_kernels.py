@@ -1,0 +1,63 @@
+"""Copies of compiled modules in which every index is compared with its array: numba checks none.
+
+numba's own `boundscheck` lets negative indices pass, which count from the end. So the copy's source is changed instead:
+each a[i] of a function becomes a[within(i, len(a))].
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from types import ModuleType
+from typing import Any
+
+import numba
+
+
+@numba.njit
+def within(index: Any, size: int) -> Any:
+    """An index as an int64, which fails if it is negative (or so large that it becomes negative) or not below `size`."""
+    found = numba.int64(index)
+    if found < 0 or found >= size:
+        raise IndexError("an index out of its array")
+    return found
+
+
+class _Bounded(ast.NodeTransformer):
+    """Changes the bodies of a module's functions."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:  # the name that ast looks for
+        node.body = [_Subscripts().visit(statement) for statement in node.body]
+        return node
+
+
+class _Subscripts(ast.NodeTransformer):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:  # the name that ast looks for
+        self.generic_visit(node)
+        if isinstance(node.slice, ast.Slice) or not isinstance(node.value, ast.Name):
+            return node
+        size = ast.Call(ast.Name("len", ast.Load()), [node.value], [])
+        node.slice = ast.Call(ast.Name("within", ast.Load()), [node.slice, size], [])
+        return node
+
+
+def bounded(module: ModuleType, **names: Any) -> ModuleType:
+    """A copy of a module of kernels; `names` take the place of what it imports, such as another module's copies."""
+    tree = ast.fix_missing_locations(_Bounded().visit(ast.parse(inspect.getsource(module))))
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            node.names = [one for one in node.names if one.name not in names]
+    tree.body = [node for node in tree.body if not isinstance(node, ast.ImportFrom) or node.names]
+    copy = ModuleType(f"bounded_{module.__name__}")
+    vars(copy).update({"within": within} | names)
+    exec(compile(tree, f"bounded copy of {module.__name__}", "exec"), vars(copy))
+    return copy
+
+
+def jit(function: Any) -> Any:
+    """In the place of `stackc.api.kernel` and `inlined`: the same, but kept nowhere."""
+    return numba.njit(nogil=True)(function)
+
+
+def inline(function: Any) -> Any:
+    return numba.njit(inline="always")(function)
