@@ -16,7 +16,7 @@ import numba
 
 @numba.njit
 def within(index: Any, size: int) -> Any:
-    """An index as an int64, which fails if it is negative (or so large that it becomes negative) or not below `size`."""
+    """An index as an int64; an error if it is negative, so large that it becomes negative, or not below `size`."""
     found = numba.int64(index)
     if found < 0 or found >= size:
         raise IndexError("an index out of its array")
@@ -55,9 +55,5 @@ def bounded(module: ModuleType, **names: Any) -> ModuleType:
 
 
 def jit(function: Any) -> Any:
-    """In the place of `stackc.api.kernel` and `inlined`: the same, but kept nowhere."""
+    """In the place of `stackc.api.kernel` and `inlined`: kept nowhere, and each function compiled once, which is faster."""
     return numba.njit(nogil=True)(function)
-
-
-def inline(function: Any) -> Any:
-    return numba.njit(inline="always")(function)

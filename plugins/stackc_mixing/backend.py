@@ -39,6 +39,7 @@ class MixingBackend:
         prime(self.config, symbols, task.alphabet, task.progress.update).save(task.folder)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
+        # By name: a training that was killed may have left a part of a file beside them.
         for name in (*(f"{large}.bin" for large in LARGE), FILE):
             if (trained / name).exists():
                 _linked(trained / name, folder / name)
@@ -63,13 +64,19 @@ def prime(
     working = Working(nothing, config, depth)
     for begin in range(0, len(symbols), CHUNK):
         end = min(begin + CHUNK, len(symbols))
-        _run(working, symbols, end, depth, LEARN, NO_PAYLOAD, 0)
+        code(working, symbols, end, depth, LEARN, NO_PAYLOAD)
         report(end, len(symbols))
     window = symbols[max(0, len(symbols) - config.window) :].copy()
     places = working.tables["places"]
     places[:] = 0  # of the whole text, of which only the window is kept
     index(window, places)
     return Primed(tables={**working.tables}, window=window, seen=int(working.memory[SEEN_BITS]))
+
+
+def code(state: Working, symbols: Symbols, end: int, depth: int, mode: int, buffer: Uint8) -> int:
+    """`stackc_mixing.kernels.run` on a working copy, to symbol `end`."""
+    compiled: Any = run  # mypy does not count arguments behind a star
+    return int(compiled(*state.arguments(symbols), end, depth, mode, buffer, len(buffer)))
 
 
 class MixingPredictor:
@@ -88,18 +95,18 @@ class MixingPredictor:
 
     def encode_block(self, state: Working, symbols: Symbols, out: Uint8) -> int:
         state.restore()
-        return _run(state, symbols, len(symbols), self._depth, ENCODE, out, len(out))
+        return code(state, symbols, len(symbols), self._depth, ENCODE, out)
 
     def decode_block(self, state: Working, payload: Uint8, symbols: Symbols) -> None:
         state.restore()
-        _run(state, symbols, len(symbols), self._depth, DECODE, payload, len(payload))
+        code(state, symbols, len(symbols), self._depth, DECODE, payload)
 
     def restart(self, state: Working) -> None:
         state.restore()
 
     def tree(self, state: Working, out: Uint16) -> None:
-        compiled: Any = tree
-        compiled(*state.arguments(state.symbols), self._depth, out)
+        answer: Any = tree  # mypy does not count arguments behind a star
+        answer(*state.arguments(state.symbols), self._depth, out)
 
     def advance(self, state: Working, symbol: int) -> None:
         at = int(state.memory[AT])
@@ -108,13 +115,7 @@ class MixingPredictor:
             longer[:at] = state.symbols[:at]
             state.symbols = longer
         state.symbols[at] = symbol
-        _run(state, state.symbols, at + 1, self._depth, LEARN, NO_PAYLOAD, 0)
-
-
-def _run(working: Working, symbols: Symbols, *more: Any) -> int:
-    """`stackc_mixing.kernels.run` with the arrays of a working copy."""
-    compiled: Any = run
-    return int(compiled(*working.arguments(symbols), *more))
+        code(state, state.symbols, at + 1, self._depth, LEARN, NO_PAYLOAD)
 
 
 def _linked(source: Path, target: Path) -> None:

@@ -1,0 +1,201 @@
+"""States in files that are not as they were written: one line, or within bounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stackc.api.bitwise
+from bounded_kernels import bounded, jit
+from mixing_toys import ALPHABETS, SMALL, predictor_of, primed_on, spoil, texts, twin_of
+from stackc.api import ArtifactError, Device, read_tensors, write_tensors
+from stackc_mixing import kernels
+from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
+from stackc_mixing.kernels import DECODE, ENCODE, LEARN
+from stackc_mixing.state import LARGE, depth_of, shapes, symbols_dtype
+
+TENSORS = [name for name in shapes(SMALL, 8) if name not in LARGE]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    primed_on(texts(256, 200)["repeats"], 256).save(tmp_path)
+    return tmp_path
+
+
+def load(folder: Path, alphabet: int = 256) -> MixingPredictor:
+    return MixingBackend(SMALL).load(folder, alphabet, Device())
+
+
+def refused(folder: Path, match: str) -> None:
+    with pytest.raises(ArtifactError, match=match) as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [*TENSORS, "window", "seen"])
+def test_an_array_that_is_not_as_configured_is_one_line(folder: Path, name: str) -> None:
+    right = read_tensors(folder / FILE)
+    array = right[name]
+    kind = np.dtype(np.int16 if name == "window" else np.int32 if array.dtype != np.int32 else np.uint32)
+    grown = np.resize(array, len(array) + 1)  # of a window: more than the configuration allows
+    wrong: list[Any] = [array.astype(kind), grown, array[None], np.zeros((), array.dtype)]
+    if name != "window":
+        wrong += [array[:-1], array[:0]]
+    for one in wrong:
+        write_tensors(folder / FILE, right | {name: one})
+        refused(folder, name)
+    write_tensors(folder / FILE, {other: right[other] for other in right if other != name})
+    refused(folder, name)
+    write_tensors(folder / FILE, right)
+    load(folder).begin()
+
+
+@pytest.mark.parametrize("seen", [-1, 1 << 62, -(1 << 63), (1 << 63) - 1])
+def test_numbers_of_bits_that_cannot_be_are_one_line(folder: Path, seen: int) -> None:
+    write_tensors(folder / FILE, read_tensors(folder / FILE) | {"seen": np.array([seen])})
+    refused(folder, "seen is not a number of bits")
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_table_of_another_size_or_none_is_one_line(folder: Path, name: str) -> None:
+    path = folder / f"{name}.bin"
+    data = path.read_bytes()
+    for wrong in (b"", data[:-1], data + b"\0"):
+        path.write_bytes(wrong)
+        refused(folder, f"{name}.bin: has")
+    path.unlink()
+    refused(folder, f"{name}.bin: cannot read")
+    path.mkdir()
+    refused(folder, f"{name}.bin: ")
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_table_that_changes_while_it_is_used_is_one_line(folder: Path, name: str) -> None:
+    """It is read again for every run."""
+    predictor, path = load(folder), folder / f"{name}.bin"
+    state, out = predictor.begin(), np.zeros(100, np.uint8)
+    predictor.encode_block(state, np.zeros(9, np.uint8), out)
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with pytest.raises(ArtifactError, match=f"{name}.bin: is shorter than it was"):
+        predictor.encode_block(state, np.zeros(9, np.uint8), out)
+    path.unlink()
+    for use in (predictor.begin, lambda: predictor.encode_block(state, np.zeros(9, np.uint8), out)):
+        with pytest.raises(ArtifactError, match=f"{name}.bin: cannot read") as caught:
+            use()
+        assert "\n" not in str(caught.value)
+    path.write_bytes(data)
+    predictor.encode_block(state, np.zeros(9, np.uint8), out)
+
+
+def test_a_missing_or_damaged_file_is_one_line(folder: Path) -> None:
+    data = (folder / FILE).read_bytes()
+    for wrong in (b"", data[:20], data[:-1], b"\xff" * 100):
+        (folder / FILE).write_bytes(wrong)
+        refused(folder, FILE)
+    (folder / FILE).unlink()
+    refused(folder, FILE)
+
+
+def test_a_state_for_another_alphabet_is_one_line(folder: Path) -> None:
+    for alphabet in (2, 300):
+        with pytest.raises(ArtifactError, match="build the stack again"):
+            load(folder, alphabet)
+
+
+# -- states whose hashes are right, and whose tables nothing wrote
+
+
+@pytest.fixture(scope="module")
+def checked() -> Any:
+    """The kernels, where an index that is negative or too large is an error."""
+    coder = bounded(stackc.api.bitwise, inlined=jit)
+    names = ("start_coder", "code_bit", "finish_coder")
+    return bounded(kernels, kernel=jit, inlined=jit, **{name: getattr(coder, name) for name in names})
+
+
+def test_bounded_kernels_find_an_index_out_of_bounds(checked: Any) -> None:
+    places = np.zeros(0, np.int32)  # so small that its mask leaves every index as it is
+    with pytest.raises(IndexError):
+        checked.index(np.zeros(9, np.uint8), places)
+    window, places = np.arange(9, dtype=np.uint8), np.zeros(1024, np.int32)
+    other = places.copy()
+    checked.index(window, places)
+    kernels.index(window, other)
+    assert np.array_equal(places, other)
+
+
+def fuzz(checked: Any, rounds: int, seed: int) -> None:
+    """Hostile tables, odd runs and payloads: the checked kernels find no fault, and give what the others give."""
+    rng = np.random.default_rng(seed)
+    states = {alphabet: predictor_of([], alphabet).begin() for alphabet in (*ALPHABETS, 1)}
+    for number in range(rounds):
+        alphabet = int(rng.choice(list(states)))
+        state, depth = states[alphabet], depth_of(alphabet)
+        spoil(state, rng, alphabet)
+        kind, length = symbols_dtype(alphabet), int(rng.integers(1, 120))
+        most = np.iinfo(kind).max if rng.random() < 0.3 else min(alphabet, 3) - 1
+        symbols = rng.integers(0, most, length, endpoint=True).astype(kind)
+        if rng.random() < 0.5:
+            symbols = np.resize(symbols[: int(rng.integers(1, 9))], length)
+        mode = int(rng.choice([ENCODE, DECODE, LEARN]))
+        buffer = rng.integers(0, 256, int(rng.integers(0, 4 * length)), dtype=np.uint8)
+        found = []
+        for module in (checked, kernels) if number % 4 == 0 else (checked,):
+            state.restore()
+            run, room = symbols.copy(), buffer.copy()
+            size = module.run(*state.arguments(run), length, depth, mode, room, len(room))
+            state.memory[kernels.AT] -= 1  # a tree of the last symbol: `before` looks at all others
+            out = np.zeros(1 << depth, np.uint16)
+            if depth < 16 or number % 32 == 0:
+                module.tree(*state.arguments(run), depth, out)
+                assert out[1:].all()
+            found.append((size, run.tobytes(), room.tobytes(), out.tobytes(), state.memory.tobytes()))
+        assert len(set(found)) == 1
+
+
+def test_hostile_states_stay_within_bounds(checked: Any) -> None:
+    fuzz(checked, 250, 1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+def test_many_hostile_states_stay_within_bounds(checked: Any) -> None:
+    fuzz(checked, 20_000, 2)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hostile_states_code_as_the_twin_says(seed: int) -> None:
+    """Sums wrap around as in machine words, whatever the tables hold; what is encoded still decodes."""
+    rng = np.random.default_rng([7, seed])
+    alphabet = (256, 10, 1000)[seed % 3]
+    predictor = predictor_of([], alphabet)
+    state = predictor.begin()
+    spoil(state, rng, alphabet)
+    twin = twin_of(state, alphabet)
+    run = texts(alphabet, 80)["damaged repeats"]
+    out = np.zeros(4000, np.uint8)
+    size = predictor.encode_block(state, run, out)
+    assert size >= 0
+    assert twin.encode(run.tolist()) == out[:size].tobytes()
+    assert all(np.array_equal(table, np.asarray(twin.tables[name])) for name, table in state.tables.items())
+    back = np.zeros_like(run)
+    predictor.decode_block(state, out[:size].copy(), back)
+    assert np.array_equal(back, run)
+
+
+def test_a_window_that_no_text_wrote_is_only_copied_from(folder: Path) -> None:
+    """The window may be shorter than the places say, and its symbols need not be of the alphabet."""
+    right = read_tensors(folder / FILE)
+    for window in (np.zeros(0, np.uint8), np.full(64, 255, np.uint8), right["window"][:3]):
+        write_tensors(folder / FILE, right | {"window": window, "places": np.full_like(right["places"], 60)})
+        predictor, run = load(folder), np.full(100, 255, np.uint8)
+        state, out, back = predictor.begin(), np.zeros(300, np.uint8), np.zeros(100, np.uint8)
+        size = predictor.encode_block(state, run, out)
+        predictor.decode_block(state, out[:size].copy(), back)
+        assert np.array_equal(back, run)
