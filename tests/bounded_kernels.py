@@ -55,5 +55,5 @@ def bounded(module: ModuleType, **names: Any) -> ModuleType:
 
 
 def jit(function: Any) -> Any:
-    """In the place of `stackc.api.kernel` and `inlined`: kept nowhere, and each function compiled once, which is faster."""
+    """In the place of `stackc.api.kernel` and `inlined`: kept nowhere; each function is compiled alone, which is fast."""
     return numba.njit(nogil=True)(function)

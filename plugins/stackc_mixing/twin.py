@@ -15,8 +15,27 @@ import attrs
 from stackc.api import BitCoder
 from stackc_mixing import kernels
 from stackc_mixing.kernels import (
-    CONFIDENCE, CONTEXTS, FRESH_CELL, HIT_COUNT, INPUTS, LEAST, LENGTHS, LONGEST, MAP_RATES, MOST, MOST_MAP, PAIRS,
-    POINTS, RATES, RICH, ROWS_2, SLOT, STEADY, STRIDE, SURE, ZERO_COUNT,
+    CONFIDENCE,
+    CONTEXTS,
+    FRESH_CELL,
+    HIT_COUNT,
+    INPUTS,
+    LEAST,
+    LENGTHS,
+    LONGEST,
+    MAP_RATES,
+    MOST,
+    MOST_MAP,
+    PAIRS,
+    POINTS,
+    RATES,
+    RICH,
+    ROWS_2,
+    SLOT,
+    STEADY,
+    STRIDE,
+    SURE,
+    ZERO_COUNT,
 )  # fmt: skip
 from stackc_mixing.tables import END_OF_LINE, KINDS, LETTER, LOWER, MOVES, SEEN, SEPARATOR, SPAN, SQUASH, STRETCH
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import stackc.api.bitwise
-from bounded_kernels import bounded, jit
+from bounded_kernels import bounded, jit, within
 from mixing_toys import ALPHABETS, SMALL, predictor_of, primed_on, spoil, texts, twin_of
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
-from stackc_mixing import kernels
+from stackc_mixing import kernels, vectors
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
 from stackc_mixing.kernels import DECODE, ENCODE, LEARN
 from stackc_mixing.state import LARGE, depth_of, shapes, symbols_dtype
@@ -43,7 +43,7 @@ def test_an_array_that_is_not_as_configured_is_one_line(folder: Path, name: str)
     array = right[name]
     kind = np.dtype(np.int16 if name == "window" else np.int32 if array.dtype != np.int32 else np.uint32)
     grown = np.resize(array, len(array) + 1)  # of a window: more than the configuration allows
-    wrong: list[Any] = [array.astype(kind), grown, array[None], np.zeros((), array.dtype)]
+    wrong: list[Any] = [array.astype(kind), grown, array[None]]
     if name != "window":
         wrong += [array[:-1], array[:0]]
     for one in wrong:
@@ -111,12 +111,25 @@ def test_a_state_for_another_alphabet_is_one_line(folder: Path) -> None:
 # -- states whose hashes are right, and whose tables nothing wrote
 
 
+@jit
+def checked_load(array: Any, index: Any) -> Any:
+    within(index, len(array) - vectors.LANES + 1)
+    return vectors.load(array, index)
+
+
+@jit
+def checked_store(array: Any, index: Any, value: Any) -> None:
+    within(index, len(array) - vectors.LANES + 1)
+    vectors.store(array, index, value)
+
+
 @pytest.fixture(scope="module")
 def checked() -> Any:
     """The kernels, where an index that is negative or too large is an error."""
     coder = bounded(stackc.api.bitwise, inlined=jit)
     names = ("start_coder", "code_bit", "finish_coder")
-    return bounded(kernels, kernel=jit, inlined=jit, **{name: getattr(coder, name) for name in names})
+    more = {"load": checked_load, "store": checked_store} | {name: getattr(coder, name) for name in names}
+    return bounded(kernels, kernel=jit, inlined=jit, **more)
 
 
 def test_bounded_kernels_find_an_index_out_of_bounds(checked: Any) -> None:
