@@ -55,5 +55,5 @@ def bounded(module: ModuleType, **names: Any) -> ModuleType:
 
 
 def jit(function: Any) -> Any:
-    """In the place of `stackc.api.kernel` and `inlined`: kept nowhere; each function is compiled alone, which is fast."""
+    """In the place of `stackc.api.kernel` and `inlined`: kept nowhere, functions compiled alone, which is faster."""
     return numba.njit(nogil=True)(function)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stackc_mixing import Mixing
 from stackc_mixing.backend import MixingPredictor, prime
-from stackc_mixing.kernels import SEEN_BITS
+from stackc_mixing.layout import SEEN_BITS
 from stackc_mixing.state import Primed, Working, depth_of, symbols_dtype
 from stackc_mixing.twin import Twin
 

@@ -39,8 +39,8 @@ class MixingBackend:
         prime(self.config, symbols, task.alphabet, task.progress.update).save(task.folder)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
-        # By name: a training that was killed may have left a part of a file beside them.
-        for name in (*(f"{large}.bin" for large in LARGE), FILE):
+        # By name: a training that was killed may have left a part of a file next to them.
+        for name in (*(f"{large}.slots" for large in LARGE), FILE):
             if (trained / name).exists():
                 _linked(trained / name, folder / name)
 

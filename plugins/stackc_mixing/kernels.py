@@ -92,8 +92,7 @@ def run(
     """Code or learn the symbols from memory[AT] to `end`: the bytes of the payload if mode is ENCODE (-1: too many).
 
     Args:
-        window: symbols before the run, to copy from; not changed.
-        symbols: the run, to `end` at least; filled if mode is DECODE.
+        window, symbols: what is there to copy from; the run, to `end` at least, filled if mode is DECODE.
         buffer, size: see `stackc.api.start_coder`; not used if mode is LEARN.
     """
     rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, x, hashes, slots, coder = borrowed(

@@ -31,10 +31,10 @@ FIRST_WEIGHT = 65536 // 5
 """Of every input, over 2^16: all answers count alike before anything is known."""
 
 LINE = 64
-"""Bytes of a line of the cache. A slot lies in one line; numpy aligns to 16 bytes only."""
+"""Bytes of a line of the cache. A slot is in one line; numpy aligns to 16 bytes only."""
 
 LARGE = ("rich", "lean")
-"""Tables with a file each, `NAME.bin`: the array as it is, little-endian."""
+"""Tables with a file each, `NAME.slots`: the array as it is, little-endian."""
 
 FILE = "mixing.safetensors"
 """All other tables, the window and the number of bits seen."""
@@ -119,7 +119,7 @@ class Primed:
                 assert isinstance(table, np.ndarray)
                 tensors[name] = table
             elif isinstance(table, np.ndarray) and self.seen:
-                with write_atomically(folder / f"{name}.bin") as file:
+                with write_atomically(folder / f"{name}.slots") as file:
                     file.write(table.view(np.uint8).data)
         write_tensors(folder / FILE, tensors)  # last: it says that all are there
 
@@ -140,7 +140,7 @@ class Primed:
         tables: dict[str, Array | Path | None] = {}
         for name, (kind, size) in shapes(config, depth_of(alphabet)).items():
             if name in LARGE:
-                tables[name] = _file(folder / f"{name}.bin", kind.itemsize * size)
+                tables[name] = _file(folder / f"{name}.slots", kind.itemsize * size)
                 continue
             table = tensors.get(name)
             if table is None or table.dtype != kind or table.shape != (size,):
@@ -180,7 +180,7 @@ class Working:
         self.memory[SEEN_BITS] = self.primed.seen
 
     def arguments(self, symbols: Symbols) -> Any:
-        """The first arguments of the kernels, which may change the tables from here on."""
+        """The first arguments of the kernels, which may then change the tables."""
         self._changed = True
         return (*self.tables.values(), self.memory, *self.scratch, self.primed.window, symbols)
 

@@ -13,30 +13,7 @@ from typing import Any
 import attrs
 
 from stackc.api import BitCoder
-from stackc_mixing import kernels
-from stackc_mixing.kernels import (
-    CONFIDENCE,
-    CONTEXTS,
-    FRESH_CELL,
-    HIT_COUNT,
-    INPUTS,
-    LEAST,
-    LENGTHS,
-    LONGEST,
-    MAP_RATES,
-    MOST,
-    MOST_MAP,
-    PAIRS,
-    POINTS,
-    RATES,
-    RICH,
-    ROWS_2,
-    SLOT,
-    STEADY,
-    STRIDE,
-    SURE,
-    ZERO_COUNT,
-)  # fmt: skip
+from stackc_mixing import layout
 from stackc_mixing.tables import END_OF_LINE, KINDS, LETTER, LOWER, MOVES, SEEN, SEPARATOR, SPAN, SQUASH, STRETCH
 
 ORDERS = (0, 1, 2, 4, 5, 6)
@@ -70,15 +47,6 @@ def clipped(x: int) -> int:
     return min(max(x, -SPAN), SPAN)
 
 
-def squash(x: int) -> int:
-    return int(SQUASH[x + SPAN])
-
-
-def stretch(p: int) -> int:
-    """Of a probability over 2^12."""
-    return int(STRETCH[p])
-
-
 def fields(number: int, widths: Sequence[int]) -> list[int]:
     found = []
     for width in reversed(widths):
@@ -91,8 +59,8 @@ def moved(entry: int, bit: int, count: int | None = None) -> int:
     """An entry of a map after a bit: the less it has seen (or as if it had seen `count` bits), the further it goes."""
     p, n = fields(entry, MAP_ENTRY)
     n = n % 256 if count is None else count
-    p += (bit * (2**22 - 1) - p) * int(MAP_RATES[n]) >> 16
-    return p << 10 | min(n + 1, MOST_MAP)
+    p += (bit * (2**22 - 1) - p) * int(layout.MAP_RATES[n]) >> 16
+    return p << 10 | min(n + 1, layout.MOST_MAP)
 
 
 @attrs.define
@@ -170,7 +138,7 @@ class Twin:
         return self.decision.p
 
     def tree(self, partials: Iterable[int] | None = None) -> list[int]:
-        """Of the decisions of the next symbol (all of them, from the first on), learning nothing in between."""
+        """Of the decisions of the next symbol (all of them, the first one included), learning nothing in between."""
         self._begin_symbol(keep=True)
         found = []
         for partial in range(1, 2**self.depth) if partials is None else partials:
@@ -190,7 +158,8 @@ class Twin:
         self.hashes = self._byte_contexts() if self.depth == 8 else self._token_contexts()
         self.slots = self._open(0, keep)
         known = [
-            self._evidence(i, self.slots[i]) if i < RICH else self.tables["lean"][self.slots[i] + 1] for i in ORDERS
+            self._evidence(i, self.slots[i]) if i < layout.RICH else self.tables["lean"][self.slots[i] + 1]
+            for i in ORDERS
         ]
         self.order = min(5, sum(one > 0 for one in known))
         self._match(keep)
@@ -244,49 +213,49 @@ class Twin:
     def _open(self, opening: int, keep: bool) -> list[int]:
         """Where the slot of each context begins for the four decisions after `opening` (0: the symbol's first).
 
-        A slot stands in one of three places, with a check beside it. Neither depends on much of a hash, so a wrong
+        A slot stands in one of three places, with a check next to it. Neither depends on much of a hash, so a wrong
         slot is found now and then. A context that has none takes the place of the least seen, or with `keep` the
         empty slot behind the table, which nothing is learned in.
         """
         found = []
         for i, context in enumerate(self.hashes):
-            name = "rich" if i < RICH else "lean"
+            name = "rich" if i < layout.RICH else "lean"
             table = self.tables[name]
-            count = len(table) // SLOT - 1
+            count = len(table) // layout.SLOT - 1
             h = hashed(context, opening // 2)
-            check = (h + opening % 2) % (2**16 if i < RICH else 2**8)
+            check = (h + opening % 2) % (2**16 if i < layout.RICH else 2**8)
             first = h * 0xC2B2AE35 % 2**32 // 16 % count
-            places = [SLOT * (first ^ other) for other in (0, 1, 2)]
+            places = [layout.SLOT * (first ^ other) for other in (0, 1, 2)]
             there = [place for place in places if table[place] % 2**16 == check]
             if not there and keep:
-                there = [SLOT * count]
+                there = [layout.SLOT * count]
             if not there:
                 there = [min(places, key=lambda place, i=i: self._evidence(i, place))]  # type: ignore[misc]
                 table[there[0]] = check
-                for node in range(1, SLOT):
-                    table[there[0] + node] = FRESH_CELL if i < RICH else 0
+                for node in range(1, layout.SLOT):
+                    table[there[0] + node] = layout.FRESH_CELL if i < layout.RICH else 0
             found.append(there[0])
         return found
 
     def _evidence(self, i: int, slot: int) -> int:
         """How much the slot of context i has seen: what happened at its first node."""
-        if i < RICH:
+        if i < layout.RICH:
             return fields(self.tables["rich"][slot + 1], RICH_CELL)[1]
         return int(SEEN[self.tables["lean"][slot + 1]])
 
     # -- the match
 
     def _match(self, keep: bool) -> None:
-        """Find what followed the last six symbols the last time, unless a match goes on."""
+        """Find what followed the last six symbols the last time, unless a match continues."""
         places, at = self.tables["places"], len(self.window) + len(self.text)
         key = (self.hashes[6] * 0x9E3779B1 % 2**32 >> 7) % len(places)
         source = places[key]
         if not self.length and 0 < source < at:
-            most = min(LONGEST, len(self.text), source)
+            most = min(layout.LONGEST, len(self.text), source)
             length = 0
             while length < most and self._copied(source - 1 - length) == self._before(length + 1):
                 length += 1
-            if length >= LEAST:
+            if length >= layout.LEAST:
                 self.source, self.length = source, length
         if not keep:
             places[key] = wrapped(at)
@@ -301,31 +270,34 @@ class Twin:
         known = partial.bit_length() - 1
         node = 2 ** (known % 4) + partial % 2 ** (known % 4)
         own, answers = [], []
-        for i in range(CONTEXTS):
-            if i < RICH:
+        for i in range(layout.CONTEXTS):
+            if i < layout.RICH:
                 p, count, history = fields(self.tables["rich"][slots[i] + node], RICH_CELL)
-                own.append(stretch(p >> 6) * int(CONFIDENCE[count]) >> 8)
+                own.append(int(STRETCH[p >> 6]) * int(layout.CONFIDENCE[count]) >> 8)
             else:
                 history = self.tables["lean"][slots[i] + node]
-            answers.append(stretch(self.tables["maps"][256 * i + history] >> 20) if history else 0)
+            answers.append(int(STRETCH[self.tables["maps"][256 * i + history] >> 20]) if history else 0)
         hit, near, match = self._match_inputs(partial, known)
-        inputs = [*own, *answers, *match, stretch(self.tables["zero"][partial] >> 20), 256]
-        inputs += [0] * (INPUTS - len(inputs))
+        inputs = [*own, *answers, *match, int(STRETCH[self.tables["zero"][partial] >> 20]), 256]
+        inputs += [0] * (layout.INPUTS - len(inputs))
 
         last = self._before(1) % 256
         sets = [
-            INPUTS * (kernels.BY_ORDER + (4 * self.order + near) * 16 + known % 8 + 8 * (last >= 128)),
-            INPUTS * (kernels.BY_PARTIAL + partial % 256),
-            INPUTS * (kernels.BY_PAIR + hashed(self.hashes[1], known) % PAIRS),
+            layout.INPUTS * (layout.BY_ORDER + (4 * self.order + near) * 16 + known % 8 + 8 * (last >= 128)),
+            layout.INPUTS * (layout.BY_PARTIAL + partial % 256),
+            layout.INPUTS * (layout.BY_PAIR + hashed(self.hashes[1], known) % layout.PAIRS),
         ]
         mixes = [self._dot(inputs, begin) for begin in sets]
         final = 4 * (partial % 256)
         stretched = clipped(sum(mix * self.tables["second"][final + s] for s, mix in enumerate(mixes)) >> 16)
 
-        rows = (POINTS * (256 * last + partial % 256), POINTS * (hashed(self.hashes[2], partial) % ROWS_2))
+        rows = (
+            layout.POINTS * (256 * last + partial % 256),
+            layout.POINTS * (hashed(self.hashes[2], partial) % layout.ROWS_2),
+        )
         place = (stretched + SPAN) * 89540 >> 20  # in a row, in sixteenths of a point
         point, part = divmod(place, 16)
-        p = 32 * squash(stretched)
+        p = 32 * int(SQUASH[stretched + SPAN])
         for row, name in zip(rows, ("apm_1", "apm_2"), strict=True):
             p += (16 - part) * self.tables[name][row + point] + part * self.tables[name][row + point + 1]
         nearest = (place + 8) // 16
@@ -341,14 +313,14 @@ class Twin:
         if expected >> left != partial:
             return 0, 0, [0, 0]
         one = expected >> left - 1 & 1
-        kind = self.length if self.length < 16 else min(15 + (self.length - 16) // 16, LENGTHS - 1)
+        kind = self.length if self.length < 16 else min(15 + (self.length - 16) // 16, layout.LENGTHS - 1)
         hit = 2 * kind + one
         force = 64 * min(self.length, 32)
         near = 1 if self.length < 16 else 2 if self.length < 32 else 3
-        return hit, near, [stretch(self.tables["hits"][hit] >> 20), force if one else -force]
+        return hit, near, [int(STRETCH[self.tables["hits"][hit] >> 20]), force if one else -force]
 
     def _dot(self, inputs: list[int], begin: int) -> int:
-        weights = self.tables["weights"][begin : begin + INPUTS]
+        weights = self.tables["weights"][begin : begin + layout.INPUTS]
         total = sum(wrapped(x * weight) >> 8 for x, weight in zip(inputs, weights, strict=True))
         return clipped(wrapped(total) >> 8)
 
@@ -361,18 +333,18 @@ class Twin:
         self.decision = None
         target = 65535 * bit
         for begin, answer in zip(made.sets, made.answers, strict=True):
-            self._correct(made.inputs, begin, target - squash(answer))
-        error = target - squash(made.stretched)
+            self._correct(made.inputs, begin, target - int(SQUASH[answer + SPAN]))
+        error = target - int(SQUASH[made.stretched + SPAN])
         second = self.tables["second"]
         for s, answer in enumerate(made.answers):
             second[made.final + s] = wrapped(second[made.final + s] + (answer * error >> 14))
         for name, point in zip(("apm_1", "apm_2"), made.points, strict=True):
             self.tables[name][point] += target - self.tables[name][point] >> 6
-        for i in range(CONTEXTS):
+        for i in range(layout.CONTEXTS):
             self._learn_context(i, self.slots[i] + made.node, bit)
-        self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, ZERO_COUNT)
+        self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, layout.ZERO_COUNT)
         if made.hit:
-            self.tables["hits"][made.hit] = moved(self.tables["hits"][made.hit], bit, HIT_COUNT)
+            self.tables["hits"][made.hit] = moved(self.tables["hits"][made.hit], bit, layout.HIT_COUNT)
         else:
             self.alive = False
         self.partial = 2 * self.partial + bit
@@ -381,19 +353,19 @@ class Twin:
 
     def _correct(self, inputs: list[int], begin: int, error: int) -> None:
         """Move a set of weights along the error of its own answer, unless that is tiny."""
-        rate = kernels.RATE + kernels.RATE_MORE // (1 + (self.seen >> kernels.RATE_BITS))
+        rate = layout.RATE + layout.RATE_MORE // (1 + (self.seen >> layout.RATE_BITS))
         step = error * rate >> 8
-        if abs(error) > SURE:
+        if abs(error) > layout.SURE:
             weights = self.tables["weights"]
             for j, x in enumerate(inputs):
                 weights[begin + j] = wrapped(weights[begin + j] + (x * step + 2**13 >> 14))
 
     def _learn_context(self, i: int, cell: int, bit: int) -> None:
-        if i < RICH:
+        if i < layout.RICH:
             p, count, history = fields(self.tables["rich"][cell], RICH_CELL)
-            p += (bit * (2**18 - 1) - p) * int(RATES[count]) >> 16
-            # Beyond STEADY the count goes on in one case of STRIDE, which the low bits of the probability pick.
-            if count < MOST and (count < STEADY or p % STRIDE == 0):
+            p += (bit * (2**18 - 1) - p) * int(layout.RATES[count]) >> 16
+            # Beyond STEADY the count grows in one case of STRIDE, which the low bits of the probability pick.
+            if count < layout.MOST and (count < layout.STEADY or p % layout.STRIDE == 0):
                 count += 1
             self.tables["rich"][cell] = p << 14 | count << 8 | int(MOVES[2 * history + bit])
         else:

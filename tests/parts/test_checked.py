@@ -146,9 +146,9 @@ def test_a_right_predictor_passes_and_codes_as_without_the_guard() -> None:
     plain = Level(attrs.evolve(plain.spec, load_predictor=lambda: ToyPredictor(7)))
     made = stepped(ToyPredictor(7))
     assert made.encode(DOCUMENT).tokens.tolist() == plain.encode(DOCUMENT).tokens.tolist()
-    assert isinstance(made.predictor, GuardedPredictor)
-    assert hasattr(made.predictor, "score")
-    assert not hasattr(made.predictor, "pick")
+    assert isinstance(made.spec.predictor, GuardedPredictor)
+    assert hasattr(made.spec.predictor, "score")
+    assert not hasattr(made.spec.predictor, "pick")
 
 
 def test_what_does_not_claim_to_be_portable_may_answer_otherwise_among_lanes() -> None:

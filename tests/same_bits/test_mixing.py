@@ -11,7 +11,7 @@ import pytest
 
 from same_bits.mixing import number
 
-GOLDEN = ""
+GOLDEN = "bc54e04f74927718"
 """What every route gives."""
 
 

@@ -16,9 +16,9 @@ from mixing_toys import ALPHABETS, SMALL, decoded, encoded, predictor_of, primed
 from stackc.api import Device
 from stackc.testing.bitwise import BitwiseContract
 from stackc.testing.training import training_task
-from stackc_mixing import Mixing, MixingTraining, backend, config, kernels, self_test, tables
+from stackc_mixing import Mixing, MixingTraining, backend, config, layout, self_test, tables
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
-from stackc_mixing.kernels import SEEN_BITS
+from stackc_mixing.layout import SEEN_BITS
 from stackc_mixing.state import LARGE, Working, depth_of
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH, STRETCH
 
@@ -89,7 +89,7 @@ def test_a_run_that_replaces_most_slots_is_the_twins() -> None:
     predictor = predictor_of([], 256)
     state = predictor.begin()
     assert twin_of(state, 256).encode(text.tolist()) == encoded(predictor, text, state=state)
-    checks = state.tables["lean"][:: kernels.SLOT]
+    checks = state.tables["lean"][:: layout.SLOT]
     assert np.count_nonzero(checks) > 0.9 * len(checks)
 
 
@@ -120,7 +120,7 @@ def test_long_matches_reach_every_class_of_length() -> None:
     assert decoded(predictor, payload, len(run), state).tolist() == run.tolist()
     fresh = predictor.begin()
     encoded(predictor, run, state=state)
-    assert (state.tables["hits"] != fresh.tables["hits"])[2 * kernels.LEAST + 4 :].reshape(-1, 2).any(axis=1).all()
+    assert (state.tables["hits"] != fresh.tables["hits"])[2 * layout.LEAST + 4 :].reshape(-1, 2).any(axis=1).all()
 
 
 def test_threads_with_a_copy_each_give_the_same_bytes_in_any_order() -> None:
@@ -220,7 +220,7 @@ def test_a_state_from_files_is_the_one_that_was_written(tmp_path: Path, alphabet
     text = texts(alphabet, 300)["damaged repeats"]
     loaded = trained(tmp_path, text, alphabet, MixingTraining())
     assert encoded(loaded, text) == encoded(predictor_of(text, alphabet), text)
-    assert sorted(path.name for path in (tmp_path / "frozen").iterdir()) == sorted([FILE, "rich.bin", "lean.bin"])
+    assert sorted(path.name for path in (tmp_path / "frozen").iterdir()) == sorted([FILE, "rich.slots", "lean.slots"])
 
 
 def test_sample_is_the_end_of_the_text_and_none_is_allowed(tmp_path: Path) -> None:
@@ -262,9 +262,9 @@ def test_state_bytes_are_what_a_working_copy_takes(alphabet: int) -> None:
 
 def test_the_configuration_knows_what_the_tables_are() -> None:
     """`config` repeats sizes of the kernels, so that a recipe is checked without numba."""
-    assert (config.CONTEXTS, config.SETS, config.INPUTS) == (kernels.CONTEXTS, kernels.SETS, kernels.INPUTS)
+    assert (config.CONTEXTS, config.SETS, config.INPUTS) == (layout.CONTEXTS, layout.SETS, layout.INPUTS)
     predictor = predictor_of([], 256)
-    fixed = 32 * (kernels.ROWS_1 + kernels.ROWS_2) + 4 * 256 + 256 + 2 * kernels.LENGTHS + 2 * kernels.SLOT
+    fixed = 32 * (layout.ROWS_1 + layout.ROWS_2) + 4 * 256 + 256 + 2 * layout.LENGTHS + 2 * layout.SLOT
     assert predictor.parameters == SMALL.cost(256, MixingTraining()).parameters + fixed
 
 
@@ -322,7 +322,7 @@ def test_constant_tables_are_golden() -> None:
     arrays = {
         "SQUASH": SQUASH, "STRETCH": STRETCH, "MOVES": tables.MOVES, "SEEN": tables.SEEN, "START": HISTORIES.start,
         "KINDS": tables.KINDS, "LOWER": tables.LOWER,
-        "RATES": kernels.RATES, "CONFIDENCE": kernels.CONFIDENCE, "MAP_RATES": kernels.MAP_RATES,
+        "RATES": layout.RATES, "CONFIDENCE": layout.CONFIDENCE, "MAP_RATES": layout.MAP_RATES,
     }  # fmt: skip
     found = {
         name: (array.dtype.str, hashlib.sha256(array.astype(array.dtype.newbyteorder("<")).tobytes()).hexdigest()[:16])

@@ -12,9 +12,9 @@ import stackc.api.bitwise
 from bounded_kernels import bounded, jit, within
 from mixing_toys import ALPHABETS, SMALL, predictor_of, primed_on, spoil, texts, twin_of
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
-from stackc_mixing import kernels, vectors
+from stackc_mixing import contexts, inputs, kernels, learning, mixing, slots, vectors
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
-from stackc_mixing.kernels import DECODE, ENCODE, LEARN
+from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN
 from stackc_mixing.state import LARGE, depth_of, shapes, symbols_dtype
 
 TENSORS = [name for name in shapes(SMALL, 8) if name not in LARGE]
@@ -63,30 +63,30 @@ def test_numbers_of_bits_that_cannot_be_are_one_line(folder: Path, seen: int) ->
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_table_of_another_size_or_none_is_one_line(folder: Path, name: str) -> None:
-    path = folder / f"{name}.bin"
+    path = folder / f"{name}.slots"
     data = path.read_bytes()
     for wrong in (b"", data[:-1], data + b"\0"):
         path.write_bytes(wrong)
-        refused(folder, f"{name}.bin: has")
+        refused(folder, f"{name}.slots: has")
     path.unlink()
-    refused(folder, f"{name}.bin: cannot read")
+    refused(folder, f"{name}.slots: cannot read")
     path.mkdir()
-    refused(folder, f"{name}.bin: ")
+    refused(folder, f"{name}.slots: ")
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_table_that_changes_while_it_is_used_is_one_line(folder: Path, name: str) -> None:
     """It is read again for every run."""
-    predictor, path = load(folder), folder / f"{name}.bin"
+    predictor, path = load(folder), folder / f"{name}.slots"
     state, out = predictor.begin(), np.zeros(100, np.uint8)
     predictor.encode_block(state, np.zeros(9, np.uint8), out)
     data = path.read_bytes()
     path.write_bytes(data[:-1])
-    with pytest.raises(ArtifactError, match=f"{name}.bin: is shorter than it was"):
+    with pytest.raises(ArtifactError, match=f"{name}.slots: is shorter than it was"):
         predictor.encode_block(state, np.zeros(9, np.uint8), out)
     path.unlink()
     for use in (predictor.begin, lambda: predictor.encode_block(state, np.zeros(9, np.uint8), out)):
-        with pytest.raises(ArtifactError, match=f"{name}.bin: cannot read") as caught:
+        with pytest.raises(ArtifactError, match=f"{name}.slots: cannot read") as caught:
             use()
         assert "\n" not in str(caught.value)
     path.write_bytes(data)
@@ -126,10 +126,11 @@ def checked_store(array: Any, index: Any, value: Any) -> None:
 @pytest.fixture(scope="module")
 def checked() -> Any:
     """The kernels, where an index that is negative or too large is an error."""
-    coder = bounded(stackc.api.bitwise, inlined=jit)
-    names = ("start_coder", "code_bit", "finish_coder")
-    more = {"load": checked_load, "store": checked_store} | {name: getattr(coder, name) for name in names}
-    return bounded(kernels, kernel=jit, inlined=jit, **more)
+    more: dict[str, Any] = {"load": checked_load, "store": checked_store, "inlined": jit, "kernel": jit}
+    for module in (stackc.api.bitwise, contexts, slots, inputs, mixing, learning):  # in the order of their imports
+        copy = vars(bounded(module, **more))
+        more |= {name: copy[name] for name, one in vars(module).items() if hasattr(one, "py_func")}
+    return bounded(kernels, **more)
 
 
 def test_bounded_kernels_find_an_index_out_of_bounds(checked: Any) -> None:
@@ -163,7 +164,7 @@ def fuzz(checked: Any, rounds: int, seed: int) -> None:
             state.restore()
             run, room = symbols.copy(), buffer.copy()
             size = module.run(*state.arguments(run), length, depth, mode, room, len(room))
-            state.memory[kernels.AT] -= 1  # a tree of the last symbol: `before` looks at all others
+            state.memory[AT] -= 1  # a tree of the last symbol: `before` looks at all others
             out = np.zeros(1 << depth, np.uint16)
             if depth < 16 or number % 32 == 0:
                 module.tree(*state.arguments(run), depth, out)
