@@ -26,6 +26,7 @@ from stackc_mixing.layout import (
     u64,
 )
 from stackc_mixing.tables import KINDS, LOWER
+from stackc_mixing.vectors import shift_in_zeros, splat
 
 
 @inlined
@@ -35,6 +36,14 @@ def hashed(a: Int, b: Int) -> Int:
     h = u32(h ^ (h >> u32(15)))
     h = u32(h * u32(0x85EBCA6B))
     return u32(h ^ (h >> u32(13)))
+
+
+@inlined
+def hashed_lanes(a: Int, b: Int) -> Int:
+    """Vectors: as `hashed`."""
+    h = a * splat(0x2F0B4C47) + b * splat(0x9E3779B1) + splat(0x7F4A7C15)
+    h = (h ^ shift_in_zeros(h, splat(15))) * splat(0x85EBCA6B)
+    return h ^ shift_in_zeros(h, splat(13))
 
 
 @inlined

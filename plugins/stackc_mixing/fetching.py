@@ -1,5 +1,5 @@
-"""What numba has no word for, and LLVM has: a load into the cache that nothing waits for, and arrays without counts of
-references."""
+"""What numba has no word for, and LLVM has: a load into the cache that nothing waits for, arrays without counts of
+references, and arrays of the function itself, which may become registers."""
 
 from __future__ import annotations
 
@@ -52,3 +52,33 @@ def borrowed(typing_context: Any, arrays: Any) -> Any:
         return context.make_tuple(builder, signature.return_type, made)
 
     return arrays(arrays), generate
+
+
+@intrinsic(prefer_literal=True)
+def local(typing_context: Any, count: Any, kind: Any) -> Any:
+    """A new array of `count` (a constant) zeros of an integer type, for as long as the caller runs.
+
+    Nothing else can point to it, so that LLVM keeps in registers what is written there and read again.
+    """
+    if not (isinstance(count, types.IntegerLiteral) and isinstance(kind, types.NumberClass)):
+        return None
+    made = types.Array(kind.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size, width = count.literal_value, kind.dtype.bitwidth
+        cells = ir.ArrayType(ir.IntType(width), size)
+        place = cgutils.alloca_once(builder, cells)
+        builder.store(cgutils.get_null_value(cells), place)
+        word = context.get_constant
+        array = context.make_array(made)(context, builder)
+        context.populate_array(
+            array,
+            data=builder.bitcast(place, array.data.type),
+            shape=[word(types.intp, size)],
+            strides=[word(types.intp, width // 8)],
+            itemsize=word(types.intp, width // 8),
+            meminfo=None,
+        )
+        return array._getvalue()
+
+    return made(count, kind), generate

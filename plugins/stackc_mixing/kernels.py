@@ -14,20 +14,23 @@ Every index is bounded by a mask, or by the width of the bits that it is taken f
 makes a kernel read or write outside its arrays: numba does not check.
 
 Legend: w symbols of the window, n of the run; positions 0 .. w - 1 are the window's, w .. w + n - 1 the run's.
-The tables, and their order, are those of `stackc_mixing.state`; x, hashes, slots and coder are scratch memory.
+The tables, and their order, are those of `stackc_mixing.state`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from stackc.api import code_bit, finish_coder, inlined, kernel, start_coder
+import numpy as np
+
+from stackc.api import CODER_STATE, code_bit, finish_coder, inlined, kernel, start_coder
 from stackc_mixing.contexts import before, contexts, copied, hashed, key_of, matched, remember
-from stackc_mixing.fetching import borrowed, prefetch
+from stackc_mixing.fetching import borrowed, local, prefetch
 from stackc_mixing.inputs import context_inputs, match_inputs
 from stackc_mixing.layout import (
     AT,
     BIAS,
+    BOTH,
     DECODE,
     ENCODE,
     LEARN,
@@ -36,6 +39,8 @@ from stackc_mixing.layout import (
     RATE_BITS,
     RATE_MORE,
     ROWS_2,
+    SCRATCH,
+    SEEKS,
     SEEN_BITS,
     ZERO,
     Int,
@@ -44,17 +49,17 @@ from stackc_mixing.layout import (
     i64,
     u32,
     u64,
-)  # fmt: skip
+)
 from stackc_mixing.learning import learn_bit, learn_contexts, learn_mixed
 from stackc_mixing.mixing import correct, dot, mixed, refined, weight_sets
-from stackc_mixing.slots import known_order, node_of, open_slots, seek_slots
+from stackc_mixing.slots import known_order, node_of, open_slots, seek_slots, slot_masks
 from stackc_mixing.tables import STRETCH
 
 
 @inlined
 def open_symbol(
-    rich: Row, lean: Row, places: Row, memory: Row, hashes: Row, slots: Row, window: Row, symbols: Row, depth: Int,
-    keep: Int,
+    rich: Row, lean: Row, places: Row, memory: Row, masks: Row, hashes: Row, slots: Row, window: Row, symbols: Row,
+    depth: Int, keep: Int,
 ) -> Any:  # fmt: skip
     """The slots of all contexts of the symbol at memory[AT], and its match.
 
@@ -69,7 +74,7 @@ def open_symbol(
     contexts(symbols, at, depth, memory, hashes)
     key = key_of(hashes[6], places)
     prefetch(places, key)
-    seek_slots(rich, lean, hashes, slots, u32(0))
+    seek_slots(rich, lean, masks, hashes, slots, u32(0))
     open_slots(rich, lean, hashes, slots, u32(0), keep)
     source, length = matched(window, symbols, at, memory, places, key)
     expected = (copied(window, symbols, source) if length > 0 else u32(0)) | (u32(1) << u32(depth))
@@ -86,24 +91,24 @@ def rows_of(last: Int, trigram: Int, partial: Int) -> Any:
 @kernel
 def run(
     rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row, hits: Row,
-    places: Row, memory: Row, x: Row, hashes: Row, slots: Row, coder: Row, window: Row, symbols: Row, end: Int,
-    depth: Int, mode: Int, buffer: Row, size: Int,
+    places: Row, memory: Row, window: Row, symbols: Row, end: Int, depth: Int, mode: Int, buffer: Row, size: Int,
 ) -> Int:  # fmt: skip
     """Code or learn the symbols from memory[AT] to `end`: the bytes of the payload if mode is ENCODE (-1: too many).
 
-    Args:
-        window, symbols: what is there to copy from; the run, to `end` at least, filled if mode is DECODE.
-        buffer, size: see `stackc.api.start_coder`; not used if mode is LEARN.
+    `window` is there to copy from, `symbols` the run, to `end` at least, filled if mode is DECODE. For buffer and size
+    see `stackc.api.start_coder`; they are not used if mode is LEARN.
     """
-    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, x, hashes, slots, coder = borrowed(
-        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, x, hashes, slots, coder)
+    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer = borrowed(
+        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer)
     )
-    window, symbols, buffer = borrowed((window, symbols, buffer))
+    x, hashes, slots = local(SCRATCH, np.int32), local(BOTH, np.uint32), local(BOTH, np.uint32)
+    masks, coder = local(SEEKS, np.uint32), local(CODER_STATE, np.int64)
+    slot_masks(rich, lean, masks)
     start_coder(coder, buffer, size, mode == DECODE)
     x[BIAS] = i32(256)
     for at in range(memory[AT], end):
         key, source, length, expected, order, last = open_symbol(
-            rich, lean, places, memory, hashes, slots, window, symbols, depth, 0
+            rich, lean, places, memory, masks, hashes, slots, window, symbols, depth, 0
         )
         places[key] = len(window) + at
         pair, trigram = u32(hashes[1]), u32(hashes[2])
@@ -113,7 +118,7 @@ def run(
             if k > 0 and k & 3 == 0:
                 open_slots(rich, lean, hashes, slots, partial & u32(1), 0)
             if k & 3 == 3 and k + 1 < depth:
-                seek_slots(rich, lean, hashes, slots, partial)
+                seek_slots(rich, lean, masks, hashes, slots, partial)
             row_1, row_2 = rows_of(last, trigram, partial)
             prefetch(apm_1, row_1)
             prefetch(apm_2, row_2)
@@ -149,16 +154,21 @@ def run(
 @kernel
 def tree(
     rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row, hits: Row,
-    places: Row, memory: Row, x: Row, hashes: Row, slots: Row, coder: Row, window: Row, symbols: Row, depth: Int,
-    out: Row,
+    places: Row, memory: Row, window: Row, symbols: Row, depth: Int, out: Row,
 ) -> None:  # fmt: skip
     """The probabilities of a one at all decisions of the symbol at memory[AT]: uint16[2^depth], from 1.
 
     Nothing is learned.
     """
+    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out = borrowed(
+        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out)
+    )
+    x, hashes, slots = local(SCRATCH, np.int32), local(BOTH, np.uint32), local(BOTH, np.uint32)
+    masks = local(SEEKS, np.uint32)
+    slot_masks(rich, lean, masks)
     x[BIAS] = i32(256)
     _, _, length, expected, order, last = open_symbol(
-        rich, lean, places, memory, hashes, slots, window, symbols, depth, 1
+        rich, lean, places, memory, masks, hashes, slots, window, symbols, depth, 1
     )
     pair, trigram = u32(hashes[1]), u32(hashes[2])
     for k in range(depth):
@@ -167,7 +177,7 @@ def tree(
             if k > 3:
                 # The slots of these four decisions, opened by the bits before them.
                 opening = u32(partial >> u32(k & 3))
-                seek_slots(rich, lean, hashes, slots, opening >> u32(1))
+                seek_slots(rich, lean, masks, hashes, slots, opening >> u32(1))
                 open_slots(rich, lean, hashes, slots, opening & u32(1), 1)
             row_1, row_2 = rows_of(last, trigram, partial)
             context_inputs(rich, lean, maps, slots, node_of(partial, k), x)

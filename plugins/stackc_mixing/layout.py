@@ -10,6 +10,8 @@ i32, i64, u8, u16, u32, u64 = np.int32, np.int64, np.uint8, np.uint16, np.uint32
 
 RICH, LEAN = 5, 9
 CONTEXTS = RICH + LEAN
+SEEKS, BOTH = 16, 32
+"""Contexts, rounded up to whole vectors: so many that are in use, and as many that are sought."""
 
 SLOT = 16
 """Entries of a slot."""
@@ -70,7 +72,7 @@ RATE, RATE_MORE, RATE_BITS = 32, 64, 15
 """Weights learn at RATE + RATE_MORE / (1 + bits seen / 2^RATE_BITS): fast at first, slowly once primed."""
 
 SURE = 384
-"""Weights do not learn from errors of up to so much, over 2^16: that is faster, and compresses a little better."""
+"""Weights do not learn from errors of up to so much, over 2^16: it compresses a little better."""
 
 ENCODE, DECODE, LEARN = 0, 1, 2
 """What `stackc_mixing.kernels.run` does."""

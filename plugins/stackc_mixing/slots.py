@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from stackc.api import inlined
-from stackc_mixing.contexts import hashed
+from stackc_mixing.contexts import hashed_lanes
 from stackc_mixing.fetching import prefetch
-from stackc_mixing.layout import CONTEXTS, FRESH_CELL, RICH, SLOT, Int, Row, i64, u8, u32, u64
+from stackc_mixing.layout import CONTEXTS, FRESH_CELL, RICH, SEEKS, SLOT, Int, Row, i64, u8, u32, u64
 from stackc_mixing.tables import SEEN
-
-
-@inlined
-def first_slot(h: Int, mask: Int) -> Int:
-    """Where the slots of a hash begin: that one, and those with 1 and 2 changed, all in the same lines of the cache."""
-    return u64((u32(u32(h) * u32(0xC2B2AE35)) >> u32(4)) & u32(mask)) << u64(4)
+from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
 
 @inlined
@@ -64,22 +59,28 @@ def lean_slot(lean: Row, a: Int, h: Int, spare: Int) -> Int:
 
 
 @inlined
-def seek_slots(rich: Row, lean: Row, hashes: Row, slots: Row, partial: Int) -> None:
+def slot_masks(rich: Row, lean: Row, masks: Row) -> None:
+    """What bounds the slots of each context: the last slot of a table is the empty one."""
+    for i in range(u64(SEEKS)):
+        masks[i] = (len(rich) >> 4) - 2 if i < u64(RICH) else (len(lean) >> 4) - 2
+
+
+@inlined
+def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, slots: Row, partial: Int) -> None:
     """Where the slots of all contexts begin for the decisions after `partial`, and fetch them.
 
-    Called one decision before `open_slots`, without the last bit: the memory answers while that decision is coded.
+    A slot is one of three: that one, and those with 1 and 2 changed, all in the same line of the cache. Called one
+    decision before `open_slots`, without the last bit: the memory answers while that decision is coded.
     """
-    rich_mask, lean_mask = (len(rich) >> 4) - 2, (len(lean) >> 4) - 2
+    for j in range(0, SEEKS, LANES):
+        h = hashed_lanes(load(hashes, u64(j)), splat(partial))
+        store(hashes, u64(SEEKS + j), h)
+        slot = shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & load(masks, u64(j))
+        store(slots, u64(SEEKS + j), slot << splat(4))
     for i in range(u64(RICH)):
-        h = hashed(hashes[i], partial)
-        hashes[u64(CONTEXTS) + i] = h
-        slots[u64(CONTEXTS) + i] = first_slot(h, rich_mask)
-        prefetch(rich, slots[u64(CONTEXTS) + i])
+        prefetch(rich, u64(slots[u64(SEEKS) + i]))
     for i in range(u64(RICH), u64(CONTEXTS)):
-        h = hashed(hashes[i], partial)
-        hashes[u64(CONTEXTS) + i] = h
-        slots[u64(CONTEXTS) + i] = first_slot(h, lean_mask)
-        prefetch(lean, slots[u64(CONTEXTS) + i])
+        prefetch(lean, u64(slots[u64(SEEKS) + i]))
 
 
 @inlined
@@ -93,9 +94,9 @@ def open_slots(rich: Row, lean: Row, hashes: Row, slots: Row, bit: Int, keep: In
     spare_rich = i64(len(rich) - SLOT) if keep else i64(-1)
     spare_lean = i64(len(lean) - SLOT) if keep else i64(-1)
     for i in range(u64(RICH)):
-        slots[i] = rich_slot(rich, slots[u64(CONTEXTS) + i], hashes[u64(CONTEXTS) + i] + u32(bit), spare_rich)
+        slots[i] = rich_slot(rich, u64(slots[u64(SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_rich)
     for i in range(u64(RICH), u64(CONTEXTS)):
-        slots[i] = lean_slot(lean, slots[u64(CONTEXTS) + i], hashes[u64(CONTEXTS) + i] + u32(bit), spare_lean)
+        slots[i] = lean_slot(lean, u64(slots[u64(SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_lean)
 
 
 @inlined
@@ -104,8 +105,8 @@ def known_order(rich: Row, lean: Row, slots: Row) -> Int:
     order = i64(0)
     for i in range(u64(RICH)):
         if i != u64(3):
-            order += i64((rich[slots[i] + u64(1)] & u32(0x3F00)) != 0)
-    order += i64(lean[slots[5] + u64(1)] != 0) + i64(lean[slots[6] + u64(1)] != 0)
+            order += i64((rich[u64(slots[i]) + u64(1)] & u32(0x3F00)) != 0)
+    order += i64(lean[u64(slots[5]) + u64(1)] != 0) + i64(lean[u64(slots[6]) + u64(1)] != 0)
     return min(order, i64(5))
 
 

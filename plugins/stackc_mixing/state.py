@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import CODER_STATE, ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
+from stackc.api import ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
 from stackc_mixing.config import Mixing
 from stackc_mixing.layout import (
     CONTEXTS,
@@ -20,7 +20,6 @@ from stackc_mixing.layout import (
     POINTS,
     ROWS_1,
     ROWS_2,
-    SCRATCH,
     SEEN_BITS,
     SETS,
     SLOT,
@@ -156,10 +155,6 @@ class Working:
         self.primed = primed
         self.tables = {name: aligned(size, kind) for name, (kind, size) in shapes(config, depth).items()}
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
-        self.scratch: tuple[Array, ...] = (
-            np.zeros(SCRATCH, np.int32), np.zeros(2 * CONTEXTS, np.uint32), np.zeros(2 * CONTEXTS, np.uint64),
-            np.zeros(CODER_STATE, np.int64),
-        )  # fmt: skip
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)
         self._changed = True
         self.restore()
@@ -182,7 +177,7 @@ class Working:
     def arguments(self, symbols: Symbols) -> Any:
         """The first arguments of the kernels, which may then change the tables."""
         self._changed = True
-        return (*self.tables.values(), self.memory, *self.scratch, self.primed.window, symbols)
+        return (*self.tables.values(), self.memory, self.primed.window, symbols)
 
 
 def depth_of(alphabet: int) -> int:

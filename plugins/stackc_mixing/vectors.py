@@ -56,6 +56,7 @@ _operation(operator.sub, "sub")
 _operation(operator.mul, "mul")
 _operation(operator.and_, "and_")
 _operation(operator.or_, "or_")
+_operation(operator.xor, "xor")
 _operation(operator.lshift, "shl")
 _operation(operator.rshift, "ashr")
 
