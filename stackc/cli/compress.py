@@ -47,11 +47,11 @@ def command(
     Every block is decoded and compared with its source. A block that does not match is stored uncompressed, and the
     exit code is then 1.
     """
-    from stackc.stack.finding import GENERAL, builtin
+    from stackc.stack.finding import GENERAL, stack_folder
     from stackc.stack.stack import Stack
     from stackc.stack.stk_files import compress_file, compressed_name
 
-    opened = Stack(stack or builtin(GENERAL) or GENERAL)
+    opened = Stack(stack_folder(stack))
     used = "" if stack else f", with the built-in stack {GENERAL}"
 
     def work(file: str, path: Path | None, out: Path | None) -> int:

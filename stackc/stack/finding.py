@@ -31,6 +31,12 @@ def builtin(name: str) -> Path | None:
     return folder if name and "/" not in name and os.sep not in name and (folder / MANIFEST).is_file() else None
 
 
+def stack_folder(name: str | Path | None) -> Path:
+    """The folder of a stack that is named by a user: a folder, or one that is built in; None: `GENERAL`."""
+    wanted = GENERAL if name is None else name
+    return (builtin(wanted) if isinstance(wanted, str) else None) or Path(wanted)
+
+
 def places() -> list[Path]:
     """Folders that are stacks or hold stacks: the folders of STACKC_PATH, then ``runs`` in the current folder."""
     named = os.environ.get(PATH_VARIABLE, "").split(os.pathsep)

@@ -28,7 +28,7 @@ from stackc.archive.format import BLOCK_HEADER_SIZE, Report
 from stackc.archive.reader import Index
 from stackc.archive.salvage import Salvaged, salvage
 from stackc.archive.writer import Written
-from stackc.stack.finding import Warn, find_stack, open_codec, warned
+from stackc.stack.finding import Warn, find_stack, open_codec, stack_folder, warned
 from stackc.stack.outputs import check_target, open_output, output_path
 from stackc.stack.stack import Stack
 
@@ -43,7 +43,7 @@ def compress(
     source: str | Path,
     out: str | Path | None = None,
     *,
-    stack: str | Path | Stack,
+    stack: str | Path | Stack | None = None,
     block_size: int | None = None,
     verify: bool = True,
     force: bool = False,
@@ -53,7 +53,8 @@ def compress(
     Args:
         source: any file; it is kept.
         out: the `.stk` file; None: next to the source.
-        stack: a stack or its folder.
+        stack: a stack, its folder, or the name of one that is built in; None: `general-1`, which learns from each file
+            alone.
         block_size: source bytes in a block, 1 .. 2^20, or 2^26 if the top model codes bit by bit; None: 2^16, or 2^22
             with such a model.
         verify: decode the output and compare, before it is kept.
@@ -67,7 +68,7 @@ def compress(
     """
     path = Path(source)
     name = compressed_name(path, None if out is None else output_path(out)) or path
-    opened = Stack(stack) if isinstance(stack, str | Path) else stack
+    opened = stack if isinstance(stack, Stack) else Stack(stack_folder(stack))
     compress_file(path, name, opened, force=force, verify=verify, block_size=block_size)
     return name
 

@@ -1,0 +1,75 @@
+"""Compressing without a stack: general-1 ships with stackc, is found again by its hash, and never changes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import stackc
+from stackc.cli import main
+from stackc.stack.finding import GENERAL, builtin
+from stackc.stack.manifest import manifest_alone, stack_sha256
+
+TEXT = b"".join(b"line %d: nothing of note happened in the village that day\n" % (i * i) for i in range(300))
+
+STACK = "67299321f56c1c9cd2c9eafaf87f94df0ef161e7005511ee5cbc2914abe72d04"
+PAYLOAD = "99bc8a46c6124661"
+"""SHA-256 of the stack, and of the block of `TEXT`. They may never change: files would no longer decode."""
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments])
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with no stack in it and no STACKC_PATH."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STACKC_PATH", raising=False)
+    Path("text").write_bytes(TEXT)
+    return tmp_path
+
+
+def test_a_file_is_compressed_and_found_again_without_naming_a_stack() -> None:
+    done = run("compress", "text")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.endswith(f", with the built-in stack {GENERAL}\n")
+    assert Path("text.stk").stat().st_size < len(TEXT) / 8
+    assert run("decompress", "text.stk", "-o", "back").exit_code == 0
+    assert Path("back").read_bytes() == TEXT
+    assert run("verify", "text.stk").exit_code == 0
+    shown = run("inspect", "text.stk").stdout
+    assert STACK in shown
+    assert GENERAL in shown
+    assert stackc.compress("text", "again.stk").read_bytes() == Path("text.stk").read_bytes()
+    assert stackc.compress("text", "named.stk", stack=GENERAL).read_bytes() == Path("text.stk").read_bytes()
+
+
+def test_its_bits_never_change() -> None:
+    folder = builtin(GENERAL)
+    assert folder is not None
+    assert stack_sha256(manifest_alone(folder)) == STACK
+    (payload,) = stackc.load(folder).codec.encode([TEXT])
+    assert payload is not None
+    assert hashlib.sha256(payload).hexdigest()[:16] == PAYLOAD
+
+
+def test_a_folder_of_its_name_is_meant_by_its_path_only(here: Path) -> None:
+    (here / GENERAL).mkdir()
+    assert run("compress", "text", "--stack", GENERAL).exit_code == 0
+    done = run("compress", "text", "--stack", f"./{GENERAL}", "--force")
+    assert (done.exit_code, "not a stack (no manifest.json)" in done.stderr) == (2, True)
+    assert run("inspect", GENERAL).exit_code == 0
+    assert builtin("") is builtin("..") is builtin(f"x/{GENERAL}") is None
+
+
+def test_the_machine_path_of_nobody_is_in_it() -> None:
+    folder = builtin(GENERAL)
+    assert folder is not None
+    corpus = manifest_alone(folder)["recipe"]["corpus"]
+    assert [corpus[split] for split in ("train", "valid", "test")] == [
+        f"data/smoke_{split}.txt.xz" for split in ("train", "valid", "test")
+    ]
