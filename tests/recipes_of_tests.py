@@ -105,6 +105,13 @@ def counting(segment: int = 300) -> str:
     )
 
 
+def mixing() -> str:
+    """A mixing model of bytes with tiny tables, and no level: what a compressor has, in a moment."""
+    return HEAD.format(name="mixing", segment=300) + (
+        '[top]\nname = "M1"\n[top.model]\nbackend = "mixing"\nsize = 10\nrich = 8\n'
+    )
+
+
 def zipped() -> str:
     """Gzip at two levels: one window per segment of bytes, then windows of a fixed number of tokens of 12 bits."""
     return (

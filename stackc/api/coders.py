@@ -177,7 +177,8 @@ class WholeWindows(Protocol):
 
         Args:
             tokens: uint32, below 2^`Window.token_bits`, not to be changed.
-            starts, ends: int64[r]; run i is tokens[starts[i]:ends[i]], whole windows one behind the other, or none.
+            starts: int64[r], where each run begins: whole windows one behind the other, or none.
+            ends: int64[r]; run i is tokens[starts[i]:ends[i]].
             most: symbols that all runs may have together. More are an error before memory is taken for them.
 
         Raises:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import stackc
-from recipes_of_tests import corpus, counting, counting_twice, two_level
+from recipes_of_tests import corpus, counting, counting_twice, mixing, two_level
 
-RECIPES = {"counting": counting(), "twice": counting_twice(), "two": two_level(steps=60)}
+RECIPES = {"counting": counting(), "mixing": mixing(), "twice": counting_twice(), "two": two_level(steps=60)}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,112 @@
+"""Files of a model that codes bit by bit: damage is an error or no harm, threads and batches change nothing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from recipes_of_tests import TEXT
+from stackc import ContainerError, Stack
+from stackc.archive.format import FORMAT
+from stackc.stack.runtime import Runtime
+
+Get = Callable[[str], Stack]
+
+BLOCK = 200
+DATA = (TEXT * 2).encode()[: 3 * BLOCK + 50]
+
+
+def compressed(stack: Stack, data: bytes = DATA, **options: int) -> bytes:
+    out = io.BytesIO()
+    stack.compress(io.BytesIO(data), out, modified=1_600_000_000_000_000_000, **({"block_size": BLOCK} | options))
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def file(stack: Get) -> bytes:
+    return compressed(stack("mixing"))
+
+
+def no_wrong_byte(stack: Stack, data: bytes) -> bool:
+    """Whether a damaged file still decodes; if not, what was said before the error is a part of the original."""
+    out = io.BytesIO()
+    try:
+        stack.decompress(io.BytesIO(data), out)
+    except ContainerError:
+        assert DATA.startswith(out.getvalue())
+        return False
+    assert out.getvalue() == DATA
+    return True
+
+
+def test_every_byte_flipped_is_an_error(stack: Get, file: bytes) -> None:
+    opened = stack("mixing")
+    for place in range(len(file)):
+        damaged = bytearray(file)
+        damaged[place] ^= 1 << place % 8
+        assert not no_wrong_byte(opened, bytes(damaged)), place
+
+
+def test_every_truncation_is_an_error(stack: Get, file: bytes) -> None:
+    opened = stack("mixing")
+    assert not [size for size in range(len(file)) if no_wrong_byte(opened, file[:size])]
+
+
+def mutated(rng: np.random.Generator, file: bytes) -> bytes:
+    """Some bytes changed, a piece moved, removed or doubled."""
+    made = bytearray(file)
+    for _ in range(rng.integers(1, 4)):
+        first, last = sorted(rng.integers(0, len(made) + 1, 2).tolist())
+        piece = made[first:last][: int(rng.integers(1, 40))]
+        match rng.integers(0, 4):
+            case 0 if made:
+                made[int(rng.integers(0, len(made)))] = int(rng.integers(0, 256))
+            case 1:
+                del made[first : first + len(piece)]
+            case 2:
+                made[last:last] = piece
+            case _:
+                made[first : first + len(piece)] = rng.bytes(len(piece))
+    return bytes(made)
+
+
+@pytest.mark.parametrize("rounds", [300, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(7200)])])
+def test_no_mutation_gives_a_wrong_byte(stack: Get, file: bytes, rounds: int) -> None:
+    opened, rng = stack("mixing"), np.random.default_rng(rounds)
+    kept = sum(no_wrong_byte(opened, mutated(rng, file)) for _ in range(rounds))
+    assert kept < rounds / 20, "mutations that change nothing are rare"
+
+
+def test_any_payload_is_an_error_or_decodes_within_its_length(stack: Get) -> None:
+    codec, rng = stack("mixing").codec, np.random.default_rng(5)
+    payloads = [rng.bytes(int(size)) for size in rng.integers(1, 300, 60)] + [bytes(40), b"\xff" * 40]
+    for payload, found in zip(payloads, codec.decode(payloads, [BLOCK] * len(payloads)), strict=True):
+        assert isinstance(found, Exception) or len(found) == BLOCK, payload
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_and_batches_give_the_same_file(stack: Get, file: bytes, threads: int) -> None:
+    again = Stack(stack("mixing").folder, Runtime(threads=threads))
+    assert compressed(again) == file
+    assert no_wrong_byte(again, file)
+
+
+def test_blocks_are_longer_than_those_of_other_models_where_that_is_asked_for(stack: Get) -> None:
+    """Format 2, above a MiB; a file that needs no more has format 1."""
+    data = DATA * 2000
+    assert len(data) > 1 << 20
+    whole, small = compressed(stack("mixing"), data, block_size=1 << 21), compressed(stack("mixing"))
+    assert (whole[4:6], small[4:6]) != (b"", b"")
+    assert int.from_bytes(whole[8:10], "little") == FORMAT
+    out = io.BytesIO()
+    stack("mixing").decompress(io.BytesIO(whole), out)
+    assert out.getvalue() == data
+    assert len(whole) < len(compressed(stack("mixing"), data, block_size=1 << 16))
+
+
+def test_what_does_not_shrink_is_stored(stack: Get) -> None:
+    data = np.random.default_rng(1).bytes(50_000)
+    assert len(compressed(stack("mixing"), data, block_size=1 << 22)) <= len(data) * 1.001 + 512
