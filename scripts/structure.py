@@ -38,27 +38,42 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
     return found
 
 
-def imports(path: Path, known: Iterable[str]) -> set[str]:
-    """The known modules that a file imports anywhere: at its top, in functions, and for types alone."""
+def imports(path: Path, known: Iterable[str], package: str = "") -> set[str]:
+    """The known modules that a file imports anywhere: at its top, in functions, and for types alone.
+
+    Args:
+        package: the package that the file belongs to, for imports with leading dots.
+    """
     known = set(known)
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in known else node.module for name in inner}
+        if isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            inner = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else base for name in inner}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module" and node.args:
+        elif isinstance(node, ast.Call) and _imports_by_name(node.func) and node.args:
             argument = node.args[0]
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 found.add(argument.value)
     return found & known
 
 
+def _imports_by_name(function: ast.expr) -> bool:
+    """Whether a call of it imports the module that its first argument names."""
+    return ast.unparse(function).rpartition(".")[2] in ("import_module", "__import__")
+
+
 def graph(root: Path = ROOT) -> dict[str, set[str]]:
     """Who imports whom, module by module."""
     known = modules(root)
-    return {name: imports(path, known) - {name} for name, path in known.items()}
+    found = {}
+    for name, path in known.items():
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        found[name] = imports(path, known, package) - {name}
+    return found
 
 
 def upward(edges: dict[str, set[str]]) -> list[str]:

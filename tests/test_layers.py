@@ -63,6 +63,10 @@ def test_the_face_is_imported_by_nothing_inside() -> None:
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stackc.stack import stack",
         "import stackc.stack.stack",
         "import importlib\nimportlib.import_module('stackc.stack.stack')",
+        "from importlib import import_module\nimport_module('stackc.stack.stack')",
+        "__import__('stackc.stack.stack')",
+        "from ..stack import stack",
+        "from ..stack.stack import Stack",
     ],
 )
 def test_an_upward_import_is_seen_however_it_is_written(tmp_path: Path, line: str) -> None:

@@ -11,7 +11,7 @@ from stackc.api import Cost, bits
 
 CONTEXTS, MAP_ENTRIES = 14, 256
 SETS, INPUTS = 6 * 4 * 16 + 256 + (1 << 14), 24
-"""As in `stackc_mixing.kernels`, which imports numba."""
+"""As in `stackc_mixing.layout`, which imports numpy."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +27,7 @@ class MixingTraining:
 
 @attrs.frozen(kw_only=True)
 class Mixing:
-    """The ``[level.model]`` table of ``backend = "mixing"``: many contexts, each with an answer, mixed bit by bit.
+    """The ``[level.model]`` table of ``backend = "mixing"``: the predictions of many contexts, mixed bit by bit.
 
     It learns from what it codes. The training text only decides what it knows before.
     """

@@ -87,7 +87,7 @@ def byte_contexts(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
 
 @inlined
 def token_contexts(symbols: Row, at: Int, hashes: Row) -> None:
-    """Of tokens, which have no letters or lines: orders 1 to 8, and orders with gaps."""
+    """Of tokens, which have no letters or lines: orders 1 to 7, and orders with gaps."""
     c1, c2, c3 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3)
     c4 = before(symbols, at, 4)
     o4 = hashed(hashed(hashed(hashed(c1, u32(1)), c2), c3), c4)

@@ -191,7 +191,7 @@ def tree(
 
 @kernel
 def index(window: Row, places: Row) -> None:
-    """Where what followed six symbols stands in the window, last."""
+    """Index the window: for each hash of six symbols, the last position after them."""
     for at in range(6, len(window)):
         h = hashed(u32(window[at - 1]), u32(1))
         for back in range(2, 7):

@@ -11,7 +11,7 @@ i32, i64, u8, u16, u32, u64 = np.int32, np.int64, np.uint8, np.uint16, np.uint32
 RICH, LEAN = 5, 9
 CONTEXTS = RICH + LEAN
 SEEKS, BOTH = 16, 32
-"""Contexts, rounded up to whole vectors: so many that are in use, and as many that are sought."""
+"""Contexts, rounded up to whole vectors: the first half are in use, the second half are being looked up."""
 
 SLOT = 16
 """Entries of a slot."""

@@ -36,7 +36,7 @@ def rich_slot(rich: Row, a: Int, h: Int, spare: Int) -> Int:
 
 @inlined
 def lean_slot(lean: Row, a: Int, h: Int, spare: Int) -> Int:
-    """As `rich_slot`."""
+    """Same as `rich_slot`, for lean slots."""
     check = u8(h)
     b, c = a ^ u64(SLOT), a ^ u64(2 * SLOT)
     if lean[a] == check:

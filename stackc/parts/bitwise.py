@@ -53,7 +53,7 @@ class GuardedBitwise:
         if lacking := [name for name in needed if not hasattr(inner, name)]:
             raise PartError(f"{who}: load gave a {type(inner).__name__} without {', '.join(lacking)}")
         if inner.alphabet != alphabet:
-            raise PartError(f"{who}: answers for an alphabet of {inner.alphabet}; the level reads one of {alphabet}")
+            raise PartError(f"{who}: has an alphabet of {inner.alphabet} symbols; the level reads one of {alphabet}")
         if alphabet > MAX_BITWISE_ALPHABET:
             raise PartError(f"{who}: codes bit by bit, which allows {MAX_BITWISE_ALPHABET} symbols, not {alphabet}")
         if inner.portability not in get_args(Portability):

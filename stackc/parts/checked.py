@@ -54,7 +54,7 @@ class GuardedPredictor:
         self._inner, self._who, self._asked, self._proved = inner, who, 0, False
         self.alphabet, self.portability = alphabet, inner.portability
         if inner.alphabet != alphabet:
-            raise PartError(f"{who}: answers for an alphabet of {inner.alphabet}; the level reads one of {alphabet}")
+            raise PartError(f"{who}: has an alphabet of {inner.alphabet} symbols; the level reads one of {alphabet}")
         most = getattr(inner, "max_lanes", None)
         if most is not None and (type(most) is not int or most < 1):
             raise PartError(f"{who}: max_lanes is {most!r}; it is a whole number, 1 or more")

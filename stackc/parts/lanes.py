@@ -246,7 +246,7 @@ class AdaptedLaneDecoder:
 
 def first_symbol(who: str) -> PartError:
     """The error for an encoder that refuses the first symbol of a window: it could never be coded."""
-    return PartError(f"{who}: add turned away the first symbol of a window; one symbol must always fit")
+    return PartError(f"{who}: add refused the first symbol of a window; one symbol must always fit")
 
 
 def turned_away(who: str) -> PartError:

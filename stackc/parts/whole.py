@@ -28,7 +28,7 @@ class GuardedWindows:
         who: the coder, for messages about broken rules.
 
     Raises:
-        PartError: `whole` gave something else.
+        PartError: `whole` returned an object without encode or decode.
     """
 
     def __init__(self, coder: WholeWindowCoder, window: Window, name: str, who: str) -> None:
@@ -40,7 +40,7 @@ class GuardedWindows:
             raise PartError(f"{who}: whole gave a {type(self._inner).__name__} without {', '.join(lacking)}")
 
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
-        """`WholeWindows.encode`. Raises `PartError` for results that no windows have."""
+        """`WholeWindows.encode`. Raises `PartError` for results of the wrong type, shape or range."""
         with blaming(self._who, "encode"):
             tokens, counts = self._inner.encode(_locked(symbols), bounds)
         self._check(tokens, counts, "encode", "tokens", len(bounds) - 1, 1 << self._window.token_bits)

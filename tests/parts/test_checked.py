@@ -183,7 +183,7 @@ def test_a_predictor_that_goes_wrong_later_is_found_by_looking_now_and_then() ->
 
 
 def test_a_predictor_of_another_alphabet_or_portability() -> None:
-    with pytest.raises(PartError, match="answers for an alphabet of 6; the level reads one of 7"):
+    with pytest.raises(PartError, match="has an alphabet of 6 symbols; the level reads one of 7"):
         guarded(ToyPredictor(6))
     inner = ToyPredictor(7)
     inner.portability = "anywhere"  # type: ignore[assignment]
@@ -265,7 +265,7 @@ class Raises(PlainDecoder):
         (Bad(OverBudget), 16, "close gave a code of 17 bits; every window has exactly 16"),
         (Bad(TooLarge), 16, "close gave a value that does not fit in the 16 bits that it says"),
         (Bad(TooLarge), None, "close gave a value that does not fit in the "),
-        (Bad(Refuses), 16, "add turned away the first symbol of a window; one symbol must always fit"),
+        (Bad(Refuses), 16, "add refused the first symbol of a window; one symbol must always fit"),
         (Bad(decoder=Above), 16, "next gave symbol 7, outside the alphabet of 7"),
         (Bad(decoder=Below), 16, "next gave symbol -7, outside the alphabet of 7"),
         (Bad(decoder=Loses), 16, "64 symbols decode to 26; decoding must restore all of them"),
