@@ -251,7 +251,7 @@ def first_symbol(who: str) -> PartError:
 
 def turned_away(who: str) -> PartError:
     """The error for an encoder that refuses a symbol although its windows have no bit budget."""
-    return PartError(f"{who}: add turned away a symbol, and its windows have no bit budget; every symbol must fit")
+    return PartError(f"{who}: add refused a symbol, and its windows have no bit budget; every symbol must fit")
 
 
 def outside_alphabet(who: str, symbol: int, alphabet: int) -> PartError:

@@ -176,7 +176,7 @@ class CoderContract:
                 if size == window.symbols:
                     break
             assert left.close(size == window.symbols) == right.close(size == window.symbols), case
-        assert tried, "no symbol was ever turned away: widen `alphabets` or `budgets`"
+        assert tried, "no symbol was ever refused: widen `alphabets` or `budgets`"
 
     def test_lanes_are_tier_1_side_by_side(self) -> None:
         if not hasattr(self.make(), "lane_encoder"):

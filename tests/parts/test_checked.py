@@ -539,7 +539,7 @@ class Breaks(Bad):
     ("mode", "rule"),
     [
         ("add", "add raised ZeroDivisionError: division by zero"),
-        ("full", "add turned away a symbol, and its windows have no bit budget; every symbol must fit"),
+        ("full", "add refused a symbol, and its windows have no bit budget; every symbol must fit"),
         ("close", "close raised TypeError: "),
         ("decoder", "its decoder raised KeyError: table"),
         ("next", "next raised TypeError: 'str' object cannot be interpreted as an integer"),
