@@ -11,6 +11,7 @@ from stackc.api import Cost, bits
 
 CONTEXTS, MAP_ENTRIES = 14, 256
 SETS, INPUTS = 6 * 4 * 16 + 256 + (1 << 14), 24
+ROWS_1, ROWS_2 = 1 << 16, 1 << 12
 """As in `stackc_mixing.layout`, which imports numpy."""
 
 
@@ -72,5 +73,12 @@ class Mixing:
             body_ops=6 * INPUTS * max(1, (alphabet - 1).bit_length()),
             train_symbols=settings.sample,
             train_ops=12 * INPUTS * max(1, (alphabet - 1).bit_length()) * settings.sample,
+            copy_memory=self.copy_memory(alphabet),
             train_memory=80 * self.rich_slots + 20 * self.lean_slots + settings.sample * (1 if alphabet <= 256 else 2),
         )
+
+    def copy_memory(self, alphabet: int) -> int:
+        """Bytes of all tables; tests compare it with `MixingPredictor.state_bytes`."""
+        slots = 64 * (self.rich_slots + 1) + 16 * (self.lean_slots + 1)
+        maps = CONTEXTS * MAP_ENTRIES + 64 + (1 << max(1, (alphabet - 1).bit_length()))
+        return slots + 4 * (self.places + maps + SETS * INPUTS + 256 * 4) + 64 * (ROWS_1 + ROWS_2)

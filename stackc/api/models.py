@@ -156,6 +156,8 @@ class Cost:
         train_symbols: symbols seen in training.
         train_ops: operations of the whole training.
         train_memory: bytes, estimated peak of training.
+        copy_memory: bytes of a working copy of a model that codes bit by bit (`BitwisePredictor.state_bytes`); each
+            thread has one.
     """
 
     parameters: int
@@ -164,6 +166,7 @@ class Cost:
     train_symbols: int = 0
     train_ops: int = 0
     train_memory: int = 0
+    copy_memory: int = 0
 
 
 class Progress(Protocol):

@@ -35,7 +35,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
-    total, unknown = Cost(parameters=0), []
+    total, unknown, copies = Cost(parameters=0), [], []
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
     for section in sections:
         if section.model is None:
@@ -47,6 +47,8 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
             train_ops=total.train_ops + cost.train_ops,
             train_memory=max(total.train_memory, cost.train_memory),
         )
+        if cost.copy_memory:
+            copies.append(f"{section.name} codes with {decimal(cost.copy_memory)} of memory for each thread")
         known = cost.train_ops or cost.train_memory
         if section.train is not None and not known:
             unknown.append(section.name)
@@ -63,6 +65,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
             f"operations per second ({'cuda' if rate > 1e12 else 'cpu'}), at most {decimal(total.train_memory)} of "
             "memory"
         )
+    summary += copies
     if unknown:
         summary.append(f"the cost of training {', '.join(unknown)} is not known in advance")
     console.print(literal("; ".join([*summary, "the estimate does not include encoding the corpus"])), soft_wrap=True)

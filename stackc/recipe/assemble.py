@@ -57,6 +57,12 @@ class _Assembler:
         whole = tuple(level for level in levels if level is not None)
         if not (stack and corpus and top and run) or len(whole) < len(levels) or self.problems.lines:
             return None
+        sections: list[LevelSection | TopSection] = [*whole, top]
+        for section in sections:
+            copy = 0 if section.model is None else section.model.cost(section.alphabet, section.train, base).copy_memory
+            if copy > run.memory * 1_000_000:
+                text = f"{run.memory:,} MB, and a working copy of {section.name}'s model takes {copy / 1e6:,.0f}"
+                self.problems.add("run.memory", f"{text}; raise it, or give the model smaller tables")
         return Recipe(stack=stack, corpus=corpus, levels=whole, top=top, run=run, base=base)
 
     def corpus(self, data: Table) -> CorpusSection | None:

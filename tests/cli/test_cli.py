@@ -123,6 +123,11 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
     counted = stackc("build", "counted_compressor", "--dry-run")
     assert "the cost of training M1 is not known in advance" in counted.stdout
     assert "0 s" not in counted.stdout
+    mixing = stackc("build", "compressor", "--dry-run")
+    assert "M1 codes with 425.5 MB of memory for each thread" in mixing.stdout
+    large = stackc("build", "compressor", "--dry-run", "--set", "top.model.size=26")
+    assert (large.exit_code, large.stderr.count("\n")) == (2, 1)
+    assert "run.memory: 1,024 MB, and a working copy of M1's model takes 1,2" in large.stderr
     missing = stackc("build", stack.parent / "two.toml", "--dry-run", "--set", "corpus.train=nope.txt")
     assert missing.exit_code == 0
     assert "missing: corpus.train: no such file:" in missing.output

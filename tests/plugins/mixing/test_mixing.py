@@ -263,9 +263,13 @@ def test_state_bytes_are_what_a_working_copy_takes(alphabet: int) -> None:
 def test_the_configuration_knows_what_the_tables_are() -> None:
     """`config` repeats sizes of the kernels, so that a recipe is checked without numba."""
     assert (config.CONTEXTS, config.SETS, config.INPUTS) == (layout.CONTEXTS, layout.SETS, layout.INPUTS)
+    assert (config.ROWS_1, config.ROWS_2) == (layout.ROWS_1, layout.ROWS_2)
     predictor = predictor_of([], 256)
     fixed = 32 * (layout.ROWS_1 + layout.ROWS_2) + 4 * 256 + 256 + 2 * layout.LENGTHS + 2 * layout.SLOT
-    assert predictor.parameters == SMALL.cost(256, MixingTraining()).parameters + fixed
+    cost = SMALL.cost(256, MixingTraining())
+    assert predictor.parameters == cost.parameters + fixed
+    for alphabet in (2, 200, 1000):
+        assert predictor_of([], alphabet).state_bytes == SMALL.cost(alphabet, MixingTraining()).copy_memory
 
 
 # -- tables
