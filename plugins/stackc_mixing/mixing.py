@@ -55,9 +55,8 @@ def mixed(second: Row, f: Int, da: Int, db: Int, dc: Int) -> Int:
 @inlined
 def refined(apm_1: Row, apm_2: Row, row_1: Int, row_2: Int, stretched: Int) -> Any:
     """(probability; place in a row, in sixteenths of a point): half of what was mixed, a quarter of each refinement."""
-    point = u64((stretched + SPAN) * 89540) >> u64(
-        20
-    )  # 2 % less than 16 * (POINTS - 1) / (2 SPAN + 1), which compresses better
+    # 2 % less than 16 * (POINTS - 1) / (2 SPAN + 1), over 2^20: the whole of it compressed no better.
+    point = u64((stretched + SPAN) * 89540) >> u64(20)
     low, part = point >> u64(4), i64(point & u64(15))
     p = i64(SQUASH[u64(stretched + SPAN)]) * 32
     p += i64(apm_1[row_1 + low]) * (16 - part) + i64(apm_1[row_1 + low + u64(1)]) * part
