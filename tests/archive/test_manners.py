@@ -366,4 +366,4 @@ def test_doctor_finds_all_well_and_names_what_is_not(monkeypatch: pytest.MonkeyP
     ]  # fmt: skip
     assert "int8 products are" in lines[3]
     assert "int8 products are" in lines[5]
-    assert "windows of 8 bits gave [39, 32, 11, 219, 234, 192], not [1, 2, 3]" in lines[5]
+    assert "windows of 8 bits gave [39, 32, 11, 219, 234, 192], not [1, 2, 3]" in lines[6]
