@@ -16,6 +16,7 @@ class UniformConfig:
 
     bits_version: ClassVar[int] = 1
     train: ClassVar[None] = None
+    on_device: ClassVar[bool] = False
 
     def cost(self, alphabet: int, settings: None) -> Cost:
         return Cost(parameters=0)
@@ -27,6 +28,7 @@ class UnigramConfig:
 
     bits_version: ClassVar[int] = 1
     train: ClassVar[None] = None
+    on_device: ClassVar[bool] = False
 
     def cost(self, alphabet: int, settings: None) -> Cost:
         return Cost(parameters=alphabet)
@@ -69,6 +71,7 @@ class Counted:
 
     bits_version: ClassVar[int] = 1
     train: ClassVar[type] = CountedTraining
+    on_device: ClassVar[bool] = False
 
     order: int = bits(4, check=and_(ge(0), le(32)), help="symbols of the longest fall-back context")
     length: int = bits(32, check=and_(ge(1), le(255)), help="longest text that is counted from a window's start")

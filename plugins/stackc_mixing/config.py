@@ -35,6 +35,7 @@ class Mixing:
 
     bits_version: ClassVar[int] = 1
     train: ClassVar[type] = MixingTraining
+    on_device: ClassVar[bool] = False
 
     size: int = bits(
         22,

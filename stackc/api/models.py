@@ -268,6 +268,9 @@ class ModelBackend(Protocol):
     error), and ``bitwise: ClassVar[bool] = True`` if `load` gives a `BitwisePredictor`: ``stackc plugins check`` then
     codes with it. It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
 
+    With ``on_device: ClassVar[bool] = False`` it computes without torch: opening it does not import torch to look for a
+    device.
+
     Optional, found by `hasattr`:
 
     - ``many_ranks: bool``, True if it can train in several processes at once (`TrainingTask.ranks`); other backends

@@ -107,7 +107,7 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
         raise ArtifactError(f"{section.name}: this level has no model")
     backend, who = section.model.make(), section.model.who
     with blaming(who, "load"):
-        loaded = backend.load(folder / "frozen", section.alphabet, runtime.resolve())
+        loaded = backend.load(folder / "frozen", section.alphabet, runtime.device_of(section.model.config))
     if codes_bitwise(loaded):
         loaded = BitwiseRows(GuardedBitwise(loaded, section.alphabet, who))
     return GuardedPredictor(loaded, section.alphabet, who)

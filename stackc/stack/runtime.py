@@ -50,6 +50,12 @@ class Runtime:
             return Device(name="cuda", threads=self.threads)
         return Device(name="cpu", threads=self.threads)
 
+    def device_of(self, config: object) -> Device:
+        """The device of a model; see `resolve`. A model that needs none (`on_device`) does not wait for torch."""
+        if self.device == "auto" and not getattr(config, "on_device", True):
+            return Device(name="cpu", threads=self.threads)
+        return self.resolve()
+
     def _sees_cuda(self) -> bool:
         try:
             torch = need("torch", "torch", f"--device {self.device}")

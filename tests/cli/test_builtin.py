@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,13 @@ def test_the_machine_path_of_nobody_is_in_it() -> None:
     assert [corpus[split] for split in ("train", "valid", "test")] == [
         f"data/smoke_{split}.txt.xz" for split in ("train", "valid", "test")
     ]
+
+
+def test_torch_is_not_imported_for_a_model_that_needs_no_device() -> None:
+    """It takes longer than all else before the first byte."""
+    code = (
+        "import sys, stackc\n"
+        "stackc.decompress(stackc.compress('text', 'one.stk'), 'one.txt')\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
