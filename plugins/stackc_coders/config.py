@@ -19,7 +19,7 @@ class ArithmeticConfig:
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
-    bitwise: ClassVar[bool] = True  # a model that codes bit by bit brings its own arithmetic coding of whole segments
+    takes_bitwise: ClassVar[bool] = True
 
 
 @attrs.frozen(kw_only=True)

@@ -15,7 +15,7 @@ from stackc.api import Device, Portability, Symbols, TrainingTask, Uint8, Uint16
 from stackc_mixing.config import Mixing, MixingTraining
 from stackc_mixing.kernels import index, run, tree
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN, SEEN_BITS
-from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, shapes, symbols_dtype
+from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, symbols_dtype
 
 CHUNK = 1 << 20
 """Symbols that are learned between two reports."""
@@ -61,7 +61,7 @@ def prime(
     nothing = Primed.nothing(config, alphabet)
     if not len(symbols):
         return nothing
-    working = Working(nothing, config, depth)
+    working = Working(nothing, config, alphabet)
     for begin in range(0, len(symbols), CHUNK):
         end = min(begin + CHUNK, len(symbols))
         code(working, symbols, end, depth, LEARN, NO_PAYLOAD)
@@ -86,12 +86,10 @@ class MixingPredictor:
 
     def __init__(self, config: Mixing, primed: Primed, alphabet: int) -> None:
         self.alphabet, self._config, self._primed, self._depth = alphabet, config, primed, depth_of(alphabet)
-        sizes = shapes(config, self._depth).values()
-        self.parameters = sum(size for _, size in sizes)
-        self.state_bytes = sum(size * kind.itemsize for kind, size in sizes)
+        self.state_bytes = sum(width * entries for width, entries in config.tables(alphabet).values())
 
     def begin(self) -> Working:
-        return Working(self._primed, self._config, self._depth)
+        return Working(self._primed, self._config, self.alphabet)
 
     def encode_block(self, state: Working, symbols: Symbols, out: Uint8) -> int:
         state.restore()

@@ -11,7 +11,8 @@ from stackc.api import Cost, bits
 
 CONTEXTS, MAP_ENTRIES = 14, 256
 SETS, INPUTS = 6 * 4 * 16 + 256 + (1 << 14), 24
-ROWS_1, ROWS_2 = 1 << 16, 1 << 12
+SLOT, LENGTHS = 16, 32
+ROWS_1, ROWS_2, POINTS = 1 << 16, 1 << 12, 32
 """As in `stackc_mixing.layout`, which imports numpy."""
 
 
@@ -36,6 +37,7 @@ class Mixing:
     bits_version: ClassVar[int] = 1
     train: ClassVar[type] = MixingTraining
     on_device: ClassVar[bool] = False
+    bitwise: ClassVar[bool] = True
 
     size: int = bits(
         22,
@@ -53,33 +55,31 @@ class Mixing:
         help="symbols of the training text's end that the stack keeps as they are, to find repeated text in",
     )
 
-    @property
-    def rich_slots(self) -> int:
-        return 1 << self.rich
-
-    @property
-    def lean_slots(self) -> int:
-        return 1 << self.size
-
-    @property
-    def places(self) -> int:
-        """Entries of the index of repeated text."""
-        return 1 << max(self.size - 2, 10)
+    def tables(self, alphabet: int) -> dict[str, tuple[int, int]]:
+        """Of every table of a working copy: (bytes of an entry, entries). `stackc_mixing.state` says what they hold."""
+        return {
+            "rich": (4, SLOT * ((1 << self.rich) + 1)),
+            "lean": (1, SLOT * ((1 << self.size) + 1)),
+            "maps": (4, CONTEXTS * MAP_ENTRIES),
+            "weights": (4, SETS * INPUTS),
+            "second": (4, 256 * 4),
+            "apm_1": (2, ROWS_1 * POINTS),
+            "apm_2": (2, ROWS_2 * POINTS),
+            "zero": (4, 1 << max(1, (alphabet - 1).bit_length())),
+            "hits": (4, 2 * LENGTHS),
+            "places": (4, 1 << max(self.size - 2, 10)),
+        }
 
     def cost(self, alphabet: int, settings: MixingTraining) -> Cost:
-        """Parameters are the entries of all tables. Operations are a row's: 2^k - 1 decisions of three mixed sets."""
-        entries = 16 * (self.rich_slots + self.lean_slots) + self.places + CONTEXTS * MAP_ENTRIES + SETS * INPUTS
+        """Parameters are the entries of all tables; operations are those of three mixed sets at every decision."""
+        tables = self.tables(alphabet).values()
+        copy = sum(width * entries for width, entries in tables)
+        operations = 6 * INPUTS * max(1, (alphabet - 1).bit_length())
         return Cost(
-            parameters=entries,
-            body_ops=6 * INPUTS * max(1, (alphabet - 1).bit_length()),
+            parameters=sum(entries for _, entries in tables),
+            body_ops=operations,
             train_symbols=settings.sample,
-            train_ops=12 * INPUTS * max(1, (alphabet - 1).bit_length()) * settings.sample,
-            copy_memory=self.copy_memory(alphabet),
-            train_memory=80 * self.rich_slots + 20 * self.lean_slots + settings.sample * (1 if alphabet <= 256 else 2),
+            train_ops=2 * operations * settings.sample,
+            train_memory=copy + settings.sample * (1 if alphabet <= 256 else 2),
+            copy_memory=copy,
         )
-
-    def copy_memory(self, alphabet: int) -> int:
-        """Bytes of all tables; tests compare it with `MixingPredictor.state_bytes`."""
-        slots = 64 * (self.rich_slots + 1) + 16 * (self.lean_slots + 1)
-        maps = CONTEXTS * MAP_ENTRIES + 64 + (1 << max(1, (alphabet - 1).bit_length()))
-        return slots + 4 * (self.places + maps + SETS * INPUTS + 256 * 4) + 64 * (ROWS_1 + ROWS_2)

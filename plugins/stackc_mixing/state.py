@@ -41,30 +41,29 @@ FILE = "mixing.safetensors"
 Array = npt.NDArray[Any]
 
 
-# --------------------------------------------------------------------------------------------------
-# The tables, in the order in which the kernels take them; see there for the formats
-#
-#   rich             uint32[16 (r + 1)]      r slots and an empty one
-#   lean             uint8[16 (l + 1)]       likewise
-#   maps             uint32[CONTEXTS * 256]
-#   weights          int32[SETS * INPUTS]
-#   second           int32[256 * 4]
-#   apm_1, apm_2     uint16[rows * POINTS]
-#   zero             uint32[2^k]             k decisions a symbol
-#   hits             uint32[2 * LENGTHS]
-#   places           int32[p]                where what followed a hash stands; 0: nowhere
+KINDS = {
+    "rich": np.uint32,
+    "lean": np.uint8,
+    "maps": np.uint32,
+    "weights": np.int32,
+    "second": np.int32,
+    "apm_1": np.uint16,
+    "apm_2": np.uint16,
+    "zero": np.uint32,
+    "hits": np.uint32,
+    "places": np.int32,
+}
+"""The types of the tables, in the order in which the kernels take them, which say what they hold. `rich` and `lean` end
+with an empty slot; an entry of `places` says where what followed a hash stands, 0: nowhere."""
 
 
-def shapes(config: Mixing, depth: int) -> dict[str, tuple[np.dtype[Any], int]]:
+def shapes(config: Mixing, alphabet: int) -> dict[str, tuple[np.dtype[Any], int]]:
     """The type and the length of every table."""
-    return {
-        "rich": (np.dtype(np.uint32), SLOT * (config.rich_slots + 1)),
-        "lean": (np.dtype(np.uint8), SLOT * (config.lean_slots + 1)),
-        **{name: (table.dtype, len(table)) for name, table in small_tables(config, depth).items()},
-    }
+    lengths = config.tables(alphabet)
+    return {name: (np.dtype(kind), lengths[name][1]) for name, kind in KINDS.items()}
 
 
-def small_tables(config: Mixing, depth: int) -> dict[str, Array]:
+def small_tables(config: Mixing, alphabet: int) -> dict[str, Array]:
     """All tables but the large ones, before anything was read."""
     row = SQUASH[np.minimum(np.arange(POINTS) * (2 * SPAN + 1) // (POINTS - 1), 2 * SPAN)].astype(np.uint16)
     hits = np.zeros((LENGTHS, 2), np.uint32)
@@ -77,9 +76,9 @@ def small_tables(config: Mixing, depth: int) -> dict[str, Array]:
         "second": np.tile(np.array([21845, 21845, 21845, 0], np.int32), 256),
         "apm_1": np.tile(row, ROWS_1),
         "apm_2": np.tile(row, ROWS_2),
-        "zero": np.full(1 << depth, FRESH_CELL, np.uint32),
+        "zero": np.full(1 << depth_of(alphabet), FRESH_CELL, np.uint32),
         "hits": hits.reshape(-1) << np.uint32(10),
-        "places": np.zeros(config.places, np.int32),
+        "places": np.zeros(config.tables(alphabet)["places"][1], np.int32),
     }
 
 
@@ -107,7 +106,7 @@ class Primed:
     @classmethod
     def nothing(cls, config: Mixing, alphabet: int) -> Primed:
         """The state before anything was read."""
-        small = small_tables(config, depth_of(alphabet))
+        small = small_tables(config, alphabet)
         return cls(tables={**dict.fromkeys(LARGE), **small}, window=np.zeros(0, symbols_dtype(alphabet)), seen=0)
 
     def save(self, folder: Path) -> None:
@@ -137,7 +136,7 @@ class Primed:
         if not seen[0]:
             return cls.nothing(config, alphabet)
         tables: dict[str, Array | Path | None] = {}
-        for name, (kind, size) in shapes(config, depth_of(alphabet)).items():
+        for name, (kind, size) in shapes(config, alphabet).items():
             if name in LARGE:
                 tables[name] = _file(folder / f"{name}.slots", kind.itemsize * size)
                 continue
@@ -151,9 +150,9 @@ class Primed:
 class Working:
     """A working copy: tables that learn, what is remembered, and scratch memory."""
 
-    def __init__(self, primed: Primed, config: Mixing, depth: int) -> None:
+    def __init__(self, primed: Primed, config: Mixing, alphabet: int) -> None:
         self.primed = primed
-        self.tables = {name: aligned(size, kind) for name, (kind, size) in shapes(config, depth).items()}
+        self.tables = {name: aligned(size, kind) for name, (kind, size) in shapes(config, alphabet).items()}
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)
         self._changed = True

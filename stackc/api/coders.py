@@ -212,7 +212,12 @@ AnyCoder: TypeAlias = "Coder | WholeWindowCoder | DictionaryCoder | PieceCoder"
 
 
 class CoderFlags(Protocol):
-    """What the configuration class of a coder declares, so that a recipe is checked without making the coder."""
+    """What the configuration class of a coder declares, so that a recipe is checked without making the coder.
+
+    Optional: ``takes_bitwise: ClassVar[bool] = True`` hands whole segments over to a model that codes bit by bit
+    (`stackc.api.BitwisePredictor`): its own arithmetic coding takes the coder's place where a window is a segment and a
+    token a byte. Without it such a model gives rows, which is slow.
+    """
 
     budget: ClassVar[bool]
     """Whether the coder obeys a bit budget (`Window.bits`)."""

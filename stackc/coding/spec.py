@@ -106,7 +106,7 @@ class LevelSpec:
     @property
     def codes_runs(self) -> bool:
         """Whether a model that codes bit by bit is given whole segments: its bytes are then the level's tokens."""
-        return getattr(self.flags, "bitwise", False) and self.one_window and self.token_bits == 8
+        return getattr(self.flags, "takes_bitwise", False) and self.one_window and self.token_bits == 8
 
     @once
     def predictor(self) -> Predictor:

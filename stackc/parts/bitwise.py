@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,9 @@ from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols, 
 from stackc.api.errors import PartError
 from stackc.api.frequencies import normalise
 from stackc.api.limits import MAX_BITWISE_ALPHABET, PROBABILITY_BITS
-from stackc.api.models import BitwisePredictor, Portability
+from stackc.api.models import BitwisePredictor
 from stackc.parts.blame import blaming
+from stackc.parts.checked import check_loaded
 
 WHOLE_BITS = 37
 """A row starts as 2^37 that are shared out among the symbols: below MAX_COUNT, and times 2^16 below 2^63."""
@@ -49,16 +50,9 @@ class GuardedBitwise:
     """
 
     def __init__(self, inner: BitwisePredictor, alphabet: int, who: str) -> None:
-        needed = ("alphabet", "portability", "state_bytes", "begin", "restart", "tree", "advance")
-        if lacking := [name for name in needed if not hasattr(inner, name)]:
-            raise PartError(f"{who}: load gave a {type(inner).__name__} without {', '.join(lacking)}")
-        if inner.alphabet != alphabet:
-            raise PartError(f"{who}: has an alphabet of {inner.alphabet} symbols; the level reads one of {alphabet}")
+        check_loaded(inner, ("state_bytes", "begin", "restart", "tree", "advance"), alphabet, who)
         if alphabet > MAX_BITWISE_ALPHABET:
             raise PartError(f"{who}: codes bit by bit, which allows {MAX_BITWISE_ALPHABET} symbols, not {alphabet}")
-        if inner.portability not in get_args(Portability):
-            known = ", ".join(map(repr, get_args(Portability)))
-            raise PartError(f"{who}: a portability of {inner.portability!r}; there are {known}")
         if not isinstance(inner.state_bytes, int) or inner.state_bytes < 0:
             raise PartError(f"{who}: state_bytes is {inner.state_bytes!r}, not a number of bytes")
         self._inner, self._who = inner, who

@@ -35,6 +35,18 @@ LOOKED = 256
 """Rows of a result that are checked: the first ones of a whole scored segment."""
 
 
+def check_loaded(made: Any, methods: Iterable[str], alphabet: int, who: str) -> None:
+    """Raise `PartError` unless a backend's `load` gave a model with these methods, of this alphabet, that says where it
+    decodes."""
+    if lacking := [name for name in ("alphabet", "portability", *methods) if not hasattr(made, name)]:
+        raise PartError(f"{who}: load gave a {type(made).__name__} without {', '.join(lacking)}")
+    if made.alphabet != alphabet:
+        raise PartError(f"{who}: has an alphabet of {made.alphabet} symbols; the level reads one of {alphabet}")
+    if made.portability not in get_args(Portability):
+        known = ", ".join(map(repr, get_args(Portability)))
+        raise PartError(f"{who}: a portability of {made.portability!r}; there are {known}")
+
+
 class GuardedPredictor:
     """A loaded predictor whose results are checked as they pass. It has the optional methods of the inner predictor.
 
@@ -48,19 +60,12 @@ class GuardedPredictor:
     """
 
     def __init__(self, inner: Predictor, alphabet: int, who: str) -> None:
-        lacking = [name for name in ("alphabet", "portability", "start", "step") if not hasattr(inner, name)]
-        if lacking:
-            raise PartError(f"{who}: load gave a {type(inner).__name__} without {', '.join(lacking)}")
+        check_loaded(inner, ("start", "step"), alphabet, who)
         self._inner, self._who, self._asked, self._proved = inner, who, 0, False
         self.alphabet, self.portability = alphabet, inner.portability
-        if inner.alphabet != alphabet:
-            raise PartError(f"{who}: has an alphabet of {inner.alphabet} symbols; the level reads one of {alphabet}")
         most = getattr(inner, "max_lanes", None)
         if most is not None and (type(most) is not int or most < 1):
             raise PartError(f"{who}: max_lanes is {most!r}; it is a whole number, 1 or more")
-        if inner.portability not in get_args(Portability):
-            known = ", ".join(map(repr, get_args(Portability)))
-            raise PartError(f"{who}: a portability of {inner.portability!r}; there are {known}")
 
     def __getattr__(self, name: str) -> Any:
         """Everything else, such as `take` and `parameters`; `score` only if the predictor has it."""

@@ -26,7 +26,7 @@ GENERAL = "general-1"
 
 
 def builtin(name: str) -> Path | None:
-    """The folder of a stack that ships with stackc; None if there is none of this name."""
+    """The folder of the built-in stack with this name, or None."""
     folder = _SHIPPED / name
     return folder if name and "/" not in name and os.sep not in name and (folder / MANIFEST).is_file() else None
 

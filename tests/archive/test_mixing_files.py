@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from recipes_of_tests import TEXT
 from stackc import ContainerError, Stack
 from stackc.archive.format import FORMAT
+from stackc.stack.finding import GENERAL, builtin
 from stackc.stack.runtime import Runtime
 
 Get = Callable[[str], Stack]
@@ -110,3 +113,31 @@ def test_blocks_are_longer_than_those_of_other_models_where_that_is_asked_for(st
 def test_what_does_not_shrink_is_stored(stack: Get) -> None:
     data = np.random.default_rng(1).bytes(50_000)
     assert len(compressed(stack("mixing"), data, block_size=1 << 22)) <= len(data) * 1.001 + 512
+
+
+def picture(height: int = 150, width: int = 200) -> bytes:
+    """A BMP of smooth colours with noise."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [128 + 80 * np.sin(x / 37 + c) + 40 * np.cos(y / 23 * c) + rng.normal(0, 3, x.shape) for c in (1, 2, 3)]
+    return b"BM" + bytes(52) + np.stack(planes, -1).clip(0, 255).astype(np.uint8).tobytes()
+
+
+def sound(samples: int = 50_000) -> bytes:
+    """A WAV of two tones with noise, 16 bits a sample."""
+    rng, t = np.random.default_rng(1), np.arange(samples)
+    waves = 8000 * np.sin(t / 20) + 4000 * np.sin(t / 7.3) + rng.normal(0, 100, samples)
+    return b"RIFF" + bytes(40) + waves.astype("<i2").tobytes()
+
+
+def program() -> bytes:
+    """Machine code: a part of a library of numpy's."""
+    return Path(np._core._multiarray_umath.__file__).read_bytes()[100_000:400_000]
+
+
+@pytest.mark.parametrize("make", [picture, sound, program])
+def test_binary_files_are_not_larger_than_by_xz(make: Callable[[], bytes]) -> None:
+    folder = builtin(GENERAL)
+    assert folder is not None
+    data = make()
+    assert len(compressed(Stack(folder), data, block_size=1 << 22)) <= 1.05 * len(lzma.compress(data, preset=6))

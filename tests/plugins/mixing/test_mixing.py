@@ -264,12 +264,13 @@ def test_the_configuration_knows_what_the_tables_are() -> None:
     """`config` repeats sizes of the kernels, so that a recipe is checked without numba."""
     assert (config.CONTEXTS, config.SETS, config.INPUTS) == (layout.CONTEXTS, layout.SETS, layout.INPUTS)
     assert (config.ROWS_1, config.ROWS_2) == (layout.ROWS_1, layout.ROWS_2)
-    predictor = predictor_of([], 256)
-    fixed = 32 * (layout.ROWS_1 + layout.ROWS_2) + 4 * 256 + 256 + 2 * layout.LENGTHS + 2 * layout.SLOT
-    cost = SMALL.cost(256, MixingTraining())
-    assert predictor.parameters == cost.parameters + fixed
+    assert (config.SLOT, config.POINTS, config.LENGTHS) == (layout.SLOT, layout.POINTS, layout.LENGTHS)
     for alphabet in (2, 200, 1000):
-        assert predictor_of([], alphabet).state_bytes == SMALL.cost(alphabet, MixingTraining()).copy_memory
+        predictor, cost = predictor_of([], alphabet), SMALL.cost(alphabet, MixingTraining())
+        tables = predictor.begin().tables
+        assert SMALL.tables(alphabet) == {name: (table.itemsize, len(table)) for name, table in tables.items()}
+        assert cost.parameters == sum(len(table) for table in tables.values())
+        assert cost.copy_memory == predictor.state_bytes == sum(table.nbytes for table in tables.values())
 
 
 # -- tables

@@ -17,7 +17,7 @@ from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN
 from stackc_mixing.state import LARGE, depth_of, shapes, symbols_dtype
 
-TENSORS = [name for name in shapes(SMALL, 8) if name not in LARGE]
+TENSORS = [name for name in shapes(SMALL, 256) if name not in LARGE]
 
 
 @pytest.fixture
