@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,67 +14,130 @@ from stackc.cli.command import Command, say
 from stackc.cli.progress import bar
 from stackc.stack.outputs import check_output, check_output_folder, output_path
 
-TOKENIZER = "hf-tokenizer"
+if TYPE_CHECKING:  # numpy and the levels are imported when they are used: --help stays quick
+    from stackc.interop.end_of_text import EndId
+    from stackc.interop.export import Exported, Report, Tokens
+
+
+TOKENIZER, DATASET = "hf-tokenizer", "datasets"
+
+FOLDERS = {TOKENIZER: "a folder", DATASET: "a folder"}
+
+ROWS = ("parquet", DATASET)
 
 
 @click.command(cls=Command)
 @options.stack
 @click.argument("files", nargs=-1, type=options.PATH, metavar="[FILE...]")
-@click.option("--to", type=click.Choice([TOKENIZER, "parquet", "bin"]), required=True, help="What to write.")
-@click.option("-o", "--output", "target", metavar="PATH", required=True, help="A file, or a tokenizer's folder.")
+@click.option(
+    "--to", type=click.Choice([TOKENIZER, "parquet", DATASET, "bin", "llmc"]), required=True, help="What to write."
+)
+@click.option(
+    "-o", "--output", "target", metavar="PATH", required=True, help="A file; a folder of a tokenizer or dataset."
+)
 @options.level("The level to export, e.g. M1.  [default: the last]")
 @click.option(
     "--split",
     type=click.Choice(["train", "valid", "test"]),
     help="Part of the stack's own text, if no files are named.  [default: train]",
 )
-@options.flag("--eos", help="Write a separate id, one past the tokens, after each document (bin only).")
+@options.flag("--eos", help="Write an id for the end of a text after each document.")
+@click.option(
+    "--eos-id",
+    type=click.Choice(["next", "zero"]),
+    help="The end of a text: the id after the tokens, or code 0, where the level never writes it.  [default: next]",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["uint16", "uint32"]),
+    help="The type of an id.  [default: uint16 if the tokens fit, else uint32]",
+)
+@options.number("--block", 1, help="Ids in each row; rows run over documents.  [default: a document a row]")
 @options.force
 @options.quiet
 def command(
     stack: Path, files: tuple[Path, ...], to: str, target: str, level: str | None, split: str | None, eos: bool,
-    force: bool, quiet: bool,
+    eos_id: EndId | None, dtype: str | None, block: int | None, force: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Write the tokens of STACK, or STACK as a tokenizer, for other programs.
 
     The tokens are those of a part of the text that the stack was built from, or of each FILE, one document each.
     """
-    if eos and to != "bin":
-        raise StackcError(f"--eos: only for --to bin; {to} keeps documents apart")
-    if files and split is not None:
-        raise StackcError("--split: cannot be combined with files; name one or the other")
-    if target == "-":
-        other = "a folder" if to == TOKENIZER else "a file (/dev/stdout is standard output)"
-        raise StackcError(f"-: --to {to} needs a name; name {other} with -o")
-    if to == TOKENIZER and (files or split is not None):
-        raise StackcError(f"--to {TOKENIZER}: a tokenizer holds no text; omit --split and files")
+    _check(to, target, files, split, eos, eos_id, dtype, block)
     if to == TOKENIZER:
-        done = _save_tokenizer(stack, level, Path(target), force)
+        done = _save_tokenizer(stack, level, Path(target), eos_id or "next", force)
     else:
-        from stackc.interop.export import Tokens, export_bin, export_parquet, meta_name
+        from stackc.interop.export import Tokens
         from stackc.stack.stack import Stack
 
         output = output_path(target)
-        for written in [output, meta_name(output) if to == "bin" else None]:
-            if written is not None:
-                check_output(written, *files, stack, force=force)
-        tokens = Tokens(stack=Stack(stack), level=level, split=split or "train", files=files)
+        _check_outputs(to, output, files, stack, force)
+        tokens = Tokens(
+            stack=Stack(stack), level=level, split=split or "train", files=files, eos=eos, eos_id=eos_id or "next",
+            dtype=dtype,
+        )  # fmt: skip
         with bar(str(output), tokens.source_bytes, quiet) as report:
-            if to == "bin":
-                made = export_bin(tokens, output, eos=eos, report=report)
-            else:
-                made = export_parquet(tokens, output, report=report)
-        ids = f"{made.ids:,} ids{', one of them for the end of a document' if eos else ''}"
-        sizes = f"{amount(made.source_bytes, 'byte')} as {amount(made.tokens, 'token')}"
-        done = f"{amount(made.documents, 'document')}, {sizes}, {made.dtype} ({ids})"
+            made = _write(to, tokens, output, block, report)
+        done = _summary(made, block)
     if not quiet:
         say(f"{Path(target)}: {done}")
 
 
-def _save_tokenizer(stack: Path, level: str | None, folder: Path, force: bool) -> str:
+def _check(
+    to: str, target: str, files: tuple[Path, ...], split: str | None, eos: bool, eos_id: str | None,
+    dtype: str | None, block: int | None,
+) -> None:  # fmt: skip
+    """Refuse options that do not go together."""
+    if files and split is not None:
+        raise StackcError("--split: cannot be combined with files; name one or the other")
+    if target == "-":
+        other = FOLDERS.get(to, "a file (/dev/stdout is standard output)")
+        raise StackcError(f"-: --to {to} needs a name; name {other} with -o")
+    if to == TOKENIZER:
+        if files or split is not None:
+            raise StackcError(f"--to {TOKENIZER}: a tokenizer holds no text; omit --split and files")
+        for name, given in (("--eos", eos), ("--dtype", dtype), ("--block", block)):
+            if given:
+                raise StackcError(f"{name}: not for --to {TOKENIZER}, which writes no ids")
+    elif eos_id is not None and not eos:
+        raise StackcError("--eos-id: chooses the id that --eos writes; add --eos")
+    if block is not None and to not in ROWS:
+        raise StackcError(f"--block: only for {' and '.join(ROWS)}; {to} has no rows")
+
+
+def _check_outputs(to: str, output: Path, files: tuple[Path, ...], stack: Path, force: bool) -> None:
+    if to == DATASET:
+        check_output_folder(output, *files, stack, force=force)
+        return
+    from stackc.interop.flat import meta_name
+
+    for written in [output, None if to in ROWS else meta_name(output)]:
+        if written is not None:
+            check_output(written, *files, stack, force=force)
+
+
+def _write(to: str, tokens: Tokens, output: Path, block: int | None, report: Report) -> Exported:
+    from stackc.interop import flat, rows
+
+    if to == "bin":
+        return flat.export_bin(tokens, output, report=report)
+    if to == "llmc":
+        return flat.export_llmc(tokens, output, report=report)
+    write = rows.export_parquet if to == "parquet" else rows.export_dataset
+    return write(tokens, output, block=block, report=report)
+
+
+def _summary(made: Exported, block: int | None) -> str:
+    ids = f"{made.ids:,} ids" + ("" if made.eos is None else f", {made.eos:,} is the end of a text")
+    sizes = f"{amount(made.source_bytes, 'byte')} as {amount(made.tokens, 'token')}"
+    rows = "" if block is None else f", {amount(made.rows, 'row')} of {block:,} ({made.left_out:,} ids left out)"
+    return f"{amount(made.documents, 'document')}, {sizes}{rows}, {made.dtype} ({ids})"
+
+
+def _save_tokenizer(stack: Path, level: str | None, folder: Path, eos_id: EndId, force: bool) -> str:
     from stackc.interop.hf import StackTokenizer
 
     check_output_folder(folder, stack, force=force)
-    tokenizer = StackTokenizer.from_stack(stack, level)
+    tokenizer = StackTokenizer.from_stack(stack, level, eos_id=eos_id)
     tokenizer.save_pretrained(str(folder))
     return f"a tokenizer of {len(tokenizer):,} ids"

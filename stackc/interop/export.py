@@ -1,22 +1,22 @@
-"""A stack's tokens in files for other programs: Parquet or a flat .bin.
+"""A stack's tokens on their way to files for other programs.
 
 Documents come from a split of the stack's token store, or from files, one document each, and are written in runs: a
-whole split may be larger than memory.
+whole split may be larger than memory. `flat` and `rows` write them.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
-from stackc.api.errors import ArtifactError
-from stackc.api.extras import need
-from stackc.api.files import Counted, is_special, no_wider, read_pieces, write_atomically
+from stackc.api.errors import ArtifactError, StackcError
+from stackc.api.files import Counted, read_pieces
+from stackc.interop.end_of_text import EndId, end_of_text
 from stackc.stack.stack import Stack
 from stackc.stack.store import Chunk, Store
 
@@ -29,17 +29,23 @@ class Exported:
     """The counts of what was written.
 
     Attributes:
-        dtype: of a token: "uint16" or "uint32".
-        ids: number of ids, including the id for the end of a document.
-        documents, tokens: numbers of them, without end-of-document ids.
+        dtype: of an id: "uint16" or "uint32".
+        ids: number of different ids, the end of a text included.
+        eos: the id of the end of a text; None: none is written.
+        documents, tokens: numbers of them, without ends of texts.
         source_bytes: bytes that the tokens represent.
+        rows: rows of a table that were written.
+        left_out: ids at the end that did not fill a row.
     """
 
     dtype: str
     ids: int
+    eos: int | None = None
     documents: int = 0
     tokens: int = 0
     source_bytes: int = 0
+    rows: int = 0
+    left_out: int = 0
 
     def add(self, documents: int, chunk: Chunk, report: Report) -> None:
         size = int(chunk.source_bytes.sum())
@@ -58,16 +64,28 @@ class Tokens:
         level: the level of the tokens; None: the last.
         split: part of the stack's own text, if there are no files.
         files: one document each.
+        eos: write an id after each document.
+        eos_id: which one, see `end_of_text`.
+        dtype: of an id; None: uint16 if every token fits, else uint32.
     """
 
     stack: Stack
     level: str | None = None
     split: str = "train"
     files: tuple[Path, ...] = ()
+    eos: bool = False
+    eos_id: EndId = "next"
+    dtype: str | None = None
 
     @property
     def alphabet(self) -> int:
         return self.stack.token_alphabet(self.level)
+
+    @property
+    def level_name(self) -> str | None:
+        """The level's name; None for bytes."""
+        levels = self.stack.recipe.levels[: self.stack.level_index(self.level)]
+        return levels[-1].name if levels else None
 
     @property
     def source_bytes(self) -> int | None:
@@ -78,11 +96,29 @@ class Tokens:
 
     @property
     def _store(self) -> Store:
-        levels = self.stack.recipe.levels[: self.stack.level_index(self.level)]
-        folder = self.stack.folder / (f"{levels[-1].name}/tokens" if levels else "corpus") / self.split
+        folder = self.stack.folder / (f"{self.level_name}/tokens" if self.level_name else "corpus") / self.split
         if not (folder / "store.json").is_file():
             raise ArtifactError(f"{folder}: the stack has no tokens of its text {self.split!r}; name files to encode")
         return Store(folder)
+
+    def started(self) -> Exported:
+        """Counts of nothing, with the type of the ids and the end of a text.
+
+        Raises:
+            StackcError: ids that the type does not hold; an `eos_id` that the level does not have.
+        """
+        levels = self.stack.levels[: self.stack.level_index(self.level)]
+        end = end_of_text(levels, self.alphabet, self.eos_id) if self.eos else None
+        ids = max(self.alphabet, -1 if end is None else end + 1)
+        kind = self.dtype or ("uint16" if self.alphabet <= 1 << 16 else "uint32")
+        if ids > 1 << 16 and kind == "uint16":
+            if self.alphabet > 1 << 16:
+                raise StackcError(f"--dtype uint16: {self.alphabet:,} tokens do not fit; use --dtype uint32")
+            raise StackcError(
+                f"--eos: the id {end:,} does not fit into uint16; use --eos-id zero, if the level has a code that is "
+                "never written, or --dtype uint32"
+            )
+        return Exported(dtype=kind, ids=ids, eos=end)
 
     def chunks(self) -> Iterator[tuple[Chunk, bool]]:
         """Runs of documents, and whether the last document ends here (else the next run continues it)."""
@@ -92,90 +128,19 @@ class Tokens:
         for file in self.files:
             pieces, done = Counted(read_pieces(file)), 0
             for tokens in self.stack.encode_stream(pieces, self.level):
-                yield _part(tokens, pieces.size - done), False
+                yield part(tokens, pieces.size - done), False
                 done = pieces.size
-            yield _part(np.zeros(0, np.uint8), pieces.size - done), True
+            yield part(np.zeros(0, np.uint8), pieces.size - done), True
 
-
-def _part(tokens: Any, source_bytes: int) -> Chunk:
-    return Chunk(symbols=tokens, offsets=np.array([0, len(tokens)]), source_bytes=np.array([source_bytes], np.int64))
-
-
-def export_bin(tokens: Tokens, out: Path, *, eos: bool = False, report: Report = lambda done: None) -> Exported:
-    """Write all tokens end to end, little-endian, and ``OUT.json`` next to them, which describes them.
-
-    Args:
-        out: uint16 if every id is below 2^16, else uint32; a device or a pipe gets no ``OUT.json``.
-        eos: write the id one past the alphabet after each document: the first special token of a `StackTokenizer`.
-    """
-    end = tokens.alphabet if eos else None
-    ids = tokens.alphabet + eos
-    kind = np.dtype("<u2" if ids <= 1 << 16 else "<u4")
-    made = Exported(dtype=kind.name, ids=ids)
-    with write_atomically(out, no_wider(*tokens.files)) as file:
-        for chunk, ended in tokens.chunks():
+    def runs(self, made: Exported, report: Report) -> Iterator[npt.NDArray[Any]]:
+        """All ids in order, ends of texts included, in runs; counted in `made`."""
+        for chunk, ended in self.chunks():
             ends = chunk.offsets[1:] if ended else chunk.offsets[1:-1]
-            values = chunk.symbols.astype(kind)
-            file.write((values if end is None else np.insert(values, ends, end)).tobytes())
+            values = chunk.symbols.astype(np.dtype(made.dtype).newbyteorder("<"))
+            yield values if made.eos is None else np.insert(values, ends, made.eos)
             made.add(len(ends), chunk, report)
-    levels = tokens.stack.recipe.levels[: tokens.stack.level_index(tokens.level)]
-    meta = {
-        "format": 1,
-        "dtype": made.dtype,
-        "vocab_size": ids,
-        "eos": end,
-        "documents": made.documents,
-        "tokens": made.tokens + (made.documents if eos else 0),
-        "source_bytes": made.source_bytes,
-        "stack": tokens.stack.sha256,
-        "level": levels[-1].name if levels else None,
-    }
-    if (beside := meta_name(out)) is not None:
-        with write_atomically(beside) as file:
-            file.write(json.dumps(meta, indent=1).encode())
-    return made
 
 
-def meta_name(out: Path) -> Path | None:
-    """The file in which `export_bin` describes its output: ``OUT.json``; None for a device or a pipe."""
-    return None if is_special(out) else out.with_name(f"{out.name}.json")
-
-
-def export_parquet(tokens: Tokens, out: Path, *, report: Report = lambda done: None) -> Exported:
-    """Write one row per document: document int64, source_bytes int64, tokens list<uint16 or uint32>.
-
-    A row group is a run of documents of about four million tokens. A whole document must fit in memory.
-
-    Raises:
-        StackcError: pyarrow is not installed.
-    """
-    pa, pq = (need(module, "parquet", "export to Parquet") for module in ("pyarrow", "pyarrow.parquet"))
-    wide = tokens.alphabet > 1 << 16
-    item, kind = (pa.uint32(), np.uint32) if wide else (pa.uint16(), np.uint16)
-    schema = pa.schema([("document", pa.int64()), ("source_bytes", pa.int64()), ("tokens", pa.list_(item))])
-    made = Exported(dtype=np.dtype(kind).name, ids=tokens.alphabet)
-    with write_atomically(out, no_wider(*tokens.files)) as file, pq.ParquetWriter(file, schema) as writer:
-        for chunk in _whole(tokens.chunks()):
-            number = len(chunk.source_bytes)
-            column = pa.ListArray.from_arrays(
-                pa.array(chunk.offsets.astype(np.int32)), pa.array(chunk.symbols.astype(kind))
-            )
-            index = pa.array(np.arange(made.documents, made.documents + number))
-            writer.write_table(pa.table([index, pa.array(chunk.source_bytes), column], schema=schema))
-            made.add(number, chunk, report)
-    return made
-
-
-def _whole(chunks: Iterator[tuple[Chunk, bool]]) -> Iterator[Chunk]:
-    """Whole documents: parts of one document are joined."""
-    held: list[Chunk] = []
-    for chunk, ended in chunks:
-        if not ended:
-            held.append(chunk)
-        elif held:
-            parts = [*held, chunk]
-            wide = np.concatenate([part.symbols for part in parts])
-            yield _part(wide, int(sum(part.source_bytes.sum() for part in parts)))
-            held = []
-        else:
-            yield chunk
+def part(tokens: Any, source_bytes: int) -> Chunk:
+    """A run with one document, or a part of one."""
+    return Chunk(symbols=tokens, offsets=np.array([0, len(tokens)]), source_bytes=np.array([source_bytes], np.int64))

@@ -11,6 +11,7 @@ from transformers import BatchEncoding
 from transformers.tokenization_utils_base import PaddingStrategy, TruncationStrategy
 
 from stackc.api.errors import CodingError, StackcError
+from stackc.interop.end_of_text import EndId
 from stackc.interop.hf.batches import Coder, Ids, Row, Spans, pairs_of
 from stackc.interop.hf.coding import decode_run
 from stackc.interop.hf.truncation import Limits, Pair, fit
@@ -26,8 +27,8 @@ REFUSED = {
 class StackTokenizer(LevelVocabulary):
     """A level of a stack as a tokenizer. Lossless: ``decode(encode(text)) == text``, no normalisation.
 
-    Ids below `vocab_size` are the level's tokens; special and added tokens come after them. Offsets count *bytes* of
-    the UTF-8 text, not characters: a token may end inside a character.
+    Ids below `vocab_size` are the level's tokens; special and added tokens come after them (but see `eos_id`). Offsets
+    count *bytes* of the UTF-8 text, not characters: a token may end inside a character.
 
     An `AddedToken` with lstrip or rstrip removes blanks from the text, and decoding does not restore them. Offsets
     still count them, as part of no token. Its ``normalized`` has no effect here.
@@ -36,10 +37,13 @@ class StackTokenizer(LevelVocabulary):
         manifest_file: the manifest of the stack, in its folder.
         level: the level of the tokens; None: the last.
         special_tokens_pattern: the tokens that `add_special_tokens` adds: "none", "bos", "eos" or "bos_eos".
+        eos_id: the id of the end of text: "next", the first one after the level's own, or "zero", the code 0, which
+            some levels never write (`stackc.interop.end_of_text`): then 65,536 tokens and the end fit into uint16.
         options: options of `PreTrainedTokenizer`: bos_token, eos_token, pad_token, model_max_length, padding_side …
 
     Raises:
-        StackcError: a missing or damaged stack, no such level, or a model whose outputs are exact on one machine only.
+        StackcError: a missing or damaged stack, no such level, a level that writes code 0, or a model whose outputs are
+            exact on one machine only.
     """
 
     model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012 (the base class's form)
@@ -49,9 +53,10 @@ class StackTokenizer(LevelVocabulary):
         manifest_file: str | Path,
         level: str | None = None,
         special_tokens_pattern: str = "none",
+        eos_id: EndId = "next",
         **options: Any,
     ) -> None:
-        super().__init__(manifest_file, level, special_tokens_pattern=special_tokens_pattern, **options)
+        super().__init__(manifest_file, level, eos_id, special_tokens_pattern=special_tokens_pattern, **options)
         self.init_kwargs["special_tokens_pattern"] = special_tokens_pattern
 
     @classmethod
@@ -208,7 +213,7 @@ class StackTokenizer(LevelVocabulary):
         out: list[bytes] = []
         run: Ids = []
         for number in [*ids, -1]:
-            if 0 <= number < self.vocab_size:
+            if 0 <= number < self.vocab_size and number not in self._added_tokens_decoder:
                 run.append(number)
                 continue
             if run:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from transformers import AddedToken, PreTrainedTokenizer
 
-from stackc.api.errors import ArtifactError
+from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_bytes, write_atomically
+from stackc.interop.end_of_text import EndId, end_of_text
 from stackc.interop.hf.level_handle import OpenedLevel
 from stackc.interop.hf.token_strings import numbered
 from stackc.stack.lower_levels import SUBFOLDER, copy_levels
@@ -20,25 +21,29 @@ MODULE = "tokenization_stackc"
 class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
     """A level's tokens and added tokens, as ids and strings; can be saved and loaded.
 
-    The end of text, if there is one, has the first id after the level's own, as in exports (`stackc export --eos`) and
-    in models of the extra ``hf``.
+    The end of text, if there is one, has the first id after the level's own or the id 0 (`end_of_text`), as in exports
+    (`stackc export --eos`). All other special tokens, padding too, come after the level's own.
 
     Args, errors: see `StackTokenizer`.
     """
 
     vocab_files_names = {"manifest_file": f"{SUBFOLDER}/manifest.json"}  # noqa: RUF012 (the base class's form)
 
-    def __init__(self, manifest_file: str | Path, level: str | None, **options: Any) -> None:
+    def __init__(self, manifest_file: str | Path, level: str | None, eos_id: EndId = "next", **options: Any) -> None:
         self._opened = OpenedLevel(Path(manifest_file).parent, level)
+        if eos_id not in get_args(EndId):
+            raise StackcError(f"eos_id: expected 'next' or 'zero', found {eos_id!r}")
         end = options.get("eos_token")
         if end is not None and not options.get("added_tokens_decoder"):
             token = AddedToken(end, normalized=False) if isinstance(end, str) else end
             token.special = True
-            self._added_tokens_decoder: dict[int, AddedToken] = {self._opened.alphabet: token}
+            number = self._opened.alphabet if eos_id == "next" else end_of_text(self._opened.levels, 0, eos_id)
+            self._added_tokens_decoder: dict[int, AddedToken] = {number: token}
         options.setdefault("clean_up_tokenization_spaces", False)
         options["auto_map"] = {"AutoTokenizer": [f"{MODULE}.StackTokenizer", None]}
         super().__init__(**options)
         self.init_kwargs["level"] = self._opened.name
+        self.init_kwargs["eos_id"] = eos_id
 
     # ---- saved and loaded
 
@@ -72,9 +77,9 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
 
     def get_vocab(self) -> dict[str, int]:
         """Every token's string and id, including added tokens."""
-        vocabulary = {self._convert_id_to_token(token): token for token in range(self.vocab_size)}
+        own = (token for token in range(self.vocab_size) if token not in self._added_tokens_decoder)
         added: dict[str, int] = self._added_tokens_encoder
-        return vocabulary | added
+        return {self._convert_id_to_token(token): token for token in own} | added
 
     def _convert_id_to_token(self, index: int) -> str:
         if not 0 <= index < self.vocab_size:
