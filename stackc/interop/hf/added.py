@@ -96,3 +96,15 @@ def char_starts(text: str) -> Int64:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
     return offsets_of(sizes)
+
+
+def in_characters(spans: Int64, starts: Int64) -> Int64:
+    """Spans of bytes as spans of characters, int64[n, 2]; a character that a span has a part of counts whole.
+
+    Args:
+        spans: int64[n, 2], start and end of each, in bytes of a text.
+        starts: see `char_starts`.
+    """
+    low = np.searchsorted(starts, spans[:, 0], "right") - 1
+    high = np.searchsorted(starts, spans[:, 1], "left")
+    return np.stack([low, high], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -14,11 +14,15 @@ from stackc.api.arrays import Int64
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount
 from stackc.coding.level import Level
-from stackc.interop.hf.added import Part, char_starts, cut
+from stackc.interop.hf.added import Part, char_starts, cut, in_characters
+from stackc.interop.hf.alignment import Piece, Source, Span, joined_words
 from stackc.interop.hf.coding import encode_batch
 
 Ids = list[int]
-Spans = list[tuple[int, int]]
+Spans = list[Span]
+
+Unit = Literal["characters", "bytes"]
+"""What offsets count."""
 
 
 @attrs.frozen
@@ -27,14 +31,22 @@ class Row:
 
     Attributes:
         ids: in order.
-        spans: for each id, the start and end of its bytes in the text; empty if not requested.
+        spans: for each id, the start and end of what it represents in the text; empty if not requested.
+        source: the text; None for ids that the caller gave, which represent nothing.
+        first: the number of the row's first id among all ids of the text.
     """
 
     ids: Ids
     spans: Spans
+    source: Source | None = None
+    first: int = 0
 
     def window(self, low: int, high: int) -> Row:
-        return Row(self.ids[low:high], self.spans[low:high])
+        return Row(self.ids[low:high], self.spans[low:high], self.source, self.first + low)
+
+    @property
+    def piece(self) -> Piece:
+        return Piece(self.source, self.first, len(self.ids))
 
 
 @attrs.frozen(kw_only=True)
@@ -46,41 +58,47 @@ class Coder:
         trie: finds added tokens.
         added: id of each added token; empty: added tokens are treated as text.
         tokens: the added token of each id.
+        unit: what spans count.
     """
 
     levels: list[Level]
     trie: Trie
     added: Mapping[str, int]
     tokens: Mapping[int, AddedToken]
+    unit: Unit = "characters"
 
-    def rows(self, texts: list[Any], spans: bool) -> list[Row]:
-        """A row for each entry. An entry is a text, or a list of ids, which are kept and represent no bytes.
+    def rows(self, texts: list[Any], spans: bool, words: bool = False) -> list[Row]:
+        """A row for each entry: a text, a list of words, or a list of ids, which are kept and represent nothing.
+
+        Args:
+            texts: the entries.
+            spans: compute the spans of ids.
+            words: entries are lists of words, which are joined by spaces.
 
         Raises:
-            StackcError: an entry is neither; a lone surrogate; spans of windows with varying numbers of tokens.
+            StackcError: an entry is none of these; a lone surrogate; spans of windows with varying numbers of tokens.
         """
-        strings = iter(self._coded([one for one in texts if isinstance(one, str)], spans))
-        rows = []
-        for one in texts:
-            if isinstance(one, str):
-                rows.append(next(strings))
-            elif isinstance(one, list | tuple) and all(isinstance(number, int | np.integer) for number in one):
-                rows.append(Row([int(number) for number in one], [(0, 0)] * len(one) if spans else []))
-            else:
-                raise StackcError(f"a text of type {type(one).__name__}: pass str, a list of ids, or lists of these")
-        return rows
+        whole = not self.added
+        sources = [_source(one, words, whole) for one in texts]
+        strings = iter(self._coded([source for source in sources if source is not None], spans))
+        return [
+            Row([int(number) for number in one], [(0, 0)] * len(one) if spans else [])
+            if source is None
+            else next(strings)
+            for one, source in zip(texts, sources, strict=True)
+        ]
 
-    def _coded(self, texts: list[str], spans: bool) -> list[Row]:
-        cuts = [self._parts(text) for text in texts]
+    def _coded(self, sources: list[Source], spans: bool) -> list[Row]:
+        cuts = [self._parts(source.text) for source in sources]
         plain = [_utf8(part.text) for parts in cuts for part in parts if part.id is None]
         batch = encode_batch(self.levels, plain, spans)
         tokens, bounds = batch.tokens.tolist(), batch.offsets.tolist()
         rows = []
         number = 0
-        for text, parts in zip(texts, cuts, strict=True):
+        for source, parts in zip(sources, cuts, strict=True):
             ids: Ids = []
             where: list[Int64] = []
-            starts = char_starts(text) if spans else None
+            starts = char_starts(source.text) if spans else None
             for part in parts:
                 if part.id is None:
                     low, high = bounds[number], bounds[number + 1]
@@ -91,8 +109,12 @@ class Coder:
                 if starts is not None and batch.spans is not None:
                     inner = batch.spans[low:high] if part.id is None else np.array([[0, len(part.text.encode())]])
                     where.append(part.places(inner, starts))
-            places = np.concatenate(where).tolist() if where else []
-            rows.append(Row(ids, [(low, high) for low, high in places]))
+            found: Spans = []
+            if where and starts is not None:
+                places = np.concatenate(where)
+                counted = places if self.unit == "bytes" else in_characters(places, starts)
+                found = list(map(tuple, counted.tolist()))
+            rows.append(Row(ids, found, source))
         return rows
 
     def _parts(self, text: str) -> list[Part]:
@@ -101,13 +123,34 @@ class Coder:
         return [Part(text, range(len(text)))] if text else []
 
 
-def pairs_of(text: Any, text_pair: Any) -> tuple[list[tuple[Any, Any]], bool]:
+def _source(one: Any, words: bool, whole: bool) -> Source | None:
+    """The text of an entry; None for ids."""
+    if isinstance(one, str) and not words:
+        return Source(one, whole)
+    if words and isinstance(one, list | tuple) and all(isinstance(word, str) for word in one):
+        return joined_words(list(one), whole)
+    if not words and isinstance(one, list | tuple) and all(isinstance(number, int | np.integer) for number in one):
+        return None
+    if words:
+        raise StackcError(f"is_split_into_words: a text of type {type(one).__name__}: pass lists of words")
+    raise StackcError(f"a text of type {type(one).__name__}: pass str, a list of ids, or lists of these")
+
+
+def pairs_of(text: Any, text_pair: Any, words: bool = False) -> tuple[list[tuple[Any, Any]], bool]:
     """Each text with its second text, or None, and whether the texts came as a batch.
+
+    Args:
+        text: a text, or a batch.
+        text_pair: the second text, or a batch of them; None: none.
+        words: a text is a list of words; a tuple of two such lists in a batch is a pair.
 
     Raises:
         StackcError: the numbers of first and second texts differ.
     """
-    batched = isinstance(text, list | tuple) and (not text or not isinstance(text[0], int))
+    if words:
+        batched = isinstance(text, list | tuple) and bool(text) and isinstance(text[0], list | tuple)
+    else:
+        batched = isinstance(text, list | tuple) and (not text or not isinstance(text[0], int))
     if batched and isinstance(text_pair, str):
         raise StackcError("many texts and one text pair: pass one per text")
     firsts = list(text) if batched else [text]
@@ -117,7 +160,9 @@ def pairs_of(text: Any, text_pair: Any) -> tuple[list[tuple[Any, Any]], bool]:
     pairs: list[tuple[Any, Any]] = []
     for first, second in zip(firsts, seconds, strict=True):
         # A pair may come as one entry of the batch.
-        both = isinstance(first, list | tuple) and len(first) == 2 and isinstance(first[0], str) and second is None
+        kind: Any = list | tuple if words else str
+        both = isinstance(first, tuple if words else (list, tuple)) and len(first) == 2 and second is None
+        both = both and isinstance(first[0], kind)
         pairs.append(tuple(first) if both else (first, second))
     return pairs, batched
 

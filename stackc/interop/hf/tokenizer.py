@@ -5,20 +5,23 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
+import attrs
 from transformers import BatchEncoding
 from transformers.tokenization_utils_base import PaddingStrategy, TruncationStrategy
 
 from stackc.api.errors import CodingError, StackcError
 from stackc.interop.end_of_text import EndId
-from stackc.interop.hf.batches import Coder, Ids, Row, Spans, pairs_of
+from stackc.interop.hf.alignment import Alignment, Piece
+from stackc.interop.hf.batches import Coder, Ids, Row, Spans, Unit, pairs_of
 from stackc.interop.hf.coding import decode_run
 from stackc.interop.hf.truncation import Limits, Pair, fit
 from stackc.interop.hf.vocabulary import LevelVocabulary
 
+Value = TypeVar("Value")
+
 REFUSED = {
-    "is_split_into_words": "a stack reads text, not words; join them first",
     "sanitize_control_tokens": "not supported by a stack; remove the template's tokens from the messages first",
 }
 """Options that would change the ids and that a stack cannot support, and what to do instead."""
@@ -27,8 +30,10 @@ REFUSED = {
 class StackTokenizer(LevelVocabulary):
     """A level of a stack as a tokenizer. Lossless: ``decode(encode(text)) == text``, no normalisation.
 
-    Ids below `vocab_size` are the level's tokens; special and added tokens come after them (but see `eos_id`). Offsets
-    count *bytes* of the UTF-8 text, not characters: a token may end inside a character.
+    Ids below `vocab_size` are the level's tokens; special and added tokens come after them (but see `eos_id`). A token
+    that ends inside a character has the whole of it in its offsets. Words (``is_split_into_words=True``) are joined by
+    spaces; their offsets are counted in the word. Results have what those of fast tokenizers have: ``word_ids()``,
+    ``char_to_token()``, ``tokens()``, ….
 
     An `AddedToken` with lstrip or rstrip removes blanks from the text, and decoding does not restore them. Offsets
     still count them, as part of no token. Its ``normalized`` has no effect here.
@@ -39,6 +44,7 @@ class StackTokenizer(LevelVocabulary):
         special_tokens_pattern: the tokens that `add_special_tokens` adds: "none", "bos", "eos" or "bos_eos".
         eos_id: the id of the end of text: "next", the first one after the level's own, or "zero", the code 0, which
             some levels never write (`stackc.interop.end_of_text`): then 65,536 tokens and the end fit into uint16.
+        offsets: what offsets count: "characters", or "bytes" of the UTF-8 text.
         options: options of `PreTrainedTokenizer`: bos_token, eos_token, pad_token, model_max_length, padding_side …
 
     Raises:
@@ -54,9 +60,14 @@ class StackTokenizer(LevelVocabulary):
         level: str | None = None,
         special_tokens_pattern: str = "none",
         eos_id: EndId = "next",
+        offsets: Unit = "characters",
         **options: Any,
     ) -> None:
+        if offsets not in get_args(Unit):
+            raise StackcError(f"offsets: expected 'characters' or 'bytes', found {offsets!r}")
+        self.offsets = offsets
         super().__init__(manifest_file, level, eos_id, special_tokens_pattern=special_tokens_pattern, **options)
+        self.init_kwargs["offsets"] = offsets
         self.init_kwargs["special_tokens_pattern"] = special_tokens_pattern
 
     @classmethod
@@ -80,6 +91,7 @@ class StackTokenizer(LevelVocabulary):
             trie=self.tokens_trie,
             added={} if whole else self._added_tokens_encoder,
             tokens=self._added_tokens_decoder,
+            unit=self.offsets,
         )
 
     def _tokenize(self, text: str, **options: Any) -> list[str]:
@@ -110,7 +122,8 @@ class StackTokenizer(LevelVocabulary):
         for refused, instead in REFUSED.items():
             if options.get(refused):
                 raise StackcError(f"{refused}: {instead}")
-        pairs, batched = pairs_of(text, text_pair)
+        words = bool(options.get("is_split_into_words"))
+        pairs, batched = pairs_of(text, text_pair, words)
         coder = self._coder(bool(options.get("split_special_tokens", self.split_special_tokens)))
         asked = {key for key, value in options.items() if key.startswith("return_") and value}
         if "token_type_ids" in self.model_input_names and options.get("return_token_type_ids") is None:
@@ -122,8 +135,16 @@ class StackTokenizer(LevelVocabulary):
             overflow=return_overflowing_tokens,
             stride=stride,
         )
-        numbers, rows = self._fitted(coder, pairs, "return_offsets_mapping" in asked, add_special_tokens, limits)
+        # Offsets in given words follow from the alignment.
+        spans = "return_offsets_mapping" in asked and not words
+        numbers, rows = self._fitted(coder, pairs, spans, add_special_tokens, limits, words)
         columns = self._columns(rows, add_special_tokens, asked)
+        encodings = [
+            Alignment(self, ids, tuple(row.piece for row in pair if row is not None), add_special_tokens)
+            for ids, pair in zip(columns["input_ids"], rows, strict=True)
+        ]
+        if "return_offsets_mapping" in asked and words:
+            columns["offset_mapping"] = [encoding.offsets for encoding in encodings]
         for ids in columns["input_ids"]:
             self._eventual_warn_about_too_long_sequence(ids, max_length, options.get("verbose", True))
         if return_overflowing_tokens:
@@ -136,16 +157,20 @@ class StackTokenizer(LevelVocabulary):
             padding_side=padding_side or self.padding_side,
             return_attention_mask=return_attention_mask,
         )
+        left = (padding_side or self.padding_side) == "left"
+        for encoding, ids in zip(encodings, padded["input_ids"], strict=True):
+            encoding.pad_to(ids, left)
+        data = dict(padded)
         if not batched and return_tensors is None and not return_overflowing_tokens:
-            return BatchEncoding({key: value[0] for key, value in padded.items()})
-        return padded.convert_to_tensors(return_tensors)
+            data = {key: value[0] for key, value in data.items()}
+        return BatchEncoding(data, encodings, return_tensors)
 
     def _fitted(
-        self, coder: Coder, pairs: list[tuple[Any, Any]], spans: bool, add: bool, limits: Limits
+        self, coder: Coder, pairs: list[tuple[Any, Any]], spans: bool, add: bool, limits: Limits, words: bool
     ) -> tuple[list[int], list[Pair]]:
         """The index of its pair for each row, and the rows of all pairs, cut to their length."""
         texts = [one for first, second in pairs for one in ([first] if second is None else [first, second])]
-        coded = iter(coder.rows(texts, spans))
+        coded = iter(coder.rows(texts, spans, words))
         kinds = {second is not None for _, second in pairs}
         marks = {paired: self.num_special_tokens_to_add(paired) if add else 0 for paired in kinds}
         numbers: list[int] = []
@@ -181,12 +206,33 @@ class StackTokenizer(LevelVocabulary):
         return ids
 
     def _places(self, first: Row, second: Row | None, add: bool) -> Spans:
-        """Spans in the order in which `_joined` puts ids; special tokens represent no bytes."""
-        every = first.spans + ([] if second is None else second.spans)
+        """Spans in the order in which `_joined` puts ids; special tokens represent nothing."""
+        placed = self.placed([first.spans, *([] if second is None else [second.spans])], add)
+        return [(0, 0) if one is None else one for one in placed]
+
+    def placed(self, own: list[list[Value]], add: bool) -> list[Value | None]:
+        """Values of one or two texts' ids in the order in which the ids come in a row; None for special tokens.
+
+        Args:
+            own: a value for each id of each text.
+            add: whether special tokens are put around the texts.
+        """
+        every = [value for values in own for value in values]
         marks = [-1 - i for i in range(len(every))]  # no special token has an id below 0
-        size = len(first.spans)
-        placed = self._joined(Row(marks[:size], []), None if second is None else Row(marks[size:], []), add)
-        return [every[-1 - one] if one < 0 else (0, 0) for one in placed]
+        first = Row(marks[: len(own[0])], [])
+        second = None if len(own) == 1 else Row(marks[len(own[0]) :], [])
+        return [every[-1 - one] if one < 0 else None for one in self._joined(first, second, add)]
+
+    def character_spans(self, piece: Piece) -> Spans:
+        """The characters of each id of a run, in its text.
+
+        Raises:
+            StackcError: windows with varying numbers of tokens.
+        """
+        if piece.source is None:
+            return [(0, 0)] * piece.count
+        coder = attrs.evolve(self._coder(piece.source.whole), unit="characters")
+        return coder.rows([piece.source.text], True)[0].spans[piece.first : piece.first + piece.count]
 
     def _padded(self, columns: dict[str, list[Any]], **options: Any) -> BatchEncoding:
         """`pad`, which neither pads offsets nor accepts an empty batch."""

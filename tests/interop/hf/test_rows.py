@@ -33,10 +33,10 @@ def test_batches_are_padded_cut_and_placed(tokenizer: StackTokenizer, side: str)
     assert len(cut.offset_mapping) == 4
 
 
-def test_offsets_are_bytes_and_cover_the_text(tokenizer: StackTokenizer) -> None:
+def test_offsets_cover_the_text(tokenizer: StackTokenizer) -> None:
     spans = sorted(set(tokenizer([TEXT, MIXED], return_offsets_mapping=True).offset_mapping[1]))
     assert [low for low, _ in spans] == [0, *(high for _, high in spans[:-1])]
-    assert spans[-1][1] == len(MIXED.encode())
+    assert spans[-1][1] == len(MIXED)
 
 
 def test_pairs_and_marks_around_texts(stack: Path) -> None:
@@ -168,7 +168,7 @@ def test_truncation_of_pairs_is_that_of_the_base_class(stack: Path) -> None:
         (([TEXT, TEXT], [TEXT]), {}, "pass one per text"),
         (([["a", "b", "c"]],), {}, "a text of type list"),
         (([None],), {}, "a text of type NoneType"),
-        ((["a"],), {"is_split_into_words": True}, "join them first"),
+        (("a",), {"is_split_into_words": True}, "pass lists of words"),
         (("a",), {"sanitize_control_tokens": True}, "remove the template's tokens"),
     ],
 )
