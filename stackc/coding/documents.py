@@ -102,7 +102,7 @@ def symbol_dtype(alphabet: int) -> np.dtype[Any]:
 
 def outside(values: Symbols, alphabet: int) -> int | None:
     """A value that is not a symbol of the alphabet, or None. Values whose type excludes it are not read."""
-    if not len(values) or (values.dtype.kind == "u" and np.iinfo(values.dtype).max < alphabet):
+    if not len(values) or (values.dtype.kind == "u" and 1 << 8 * values.itemsize <= alphabet):
         return None
     if values.dtype.kind != "u" and int(values.min()) < 0:
         return int(values.min())

@@ -6,63 +6,65 @@ Nothing is computed until it is asked for: most callers want ids only, and align
 from __future__ import annotations
 
 import bisect
-import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar, overload
 
 import attrs
 
 from stackc.coding.dictionary.threads import once
+from stackc.interop.hf.rows import Ids, Pair, Row, Span, Spans
 
-if TYPE_CHECKING:
-    from stackc.interop.hf.tokenizer import StackTokenizer
-
-Span = tuple[int, int]
-
-_WORD = re.compile(r"\w+|[^\w\s]+")
-"""A word of a text: a run of letters, digits and underscores, or of other characters that are not blank."""
+Value = TypeVar("Value")
 
 
-@attrs.frozen
-class Source:
-    """The text that a row was made of.
+class Aligned(Protocol):
+    """What alignment asks of the tokenizer that made a row."""
 
-    Attributes:
-        text: the text.
-        whole: added tokens were treated as text.
-        given: the characters of each word, start and end, where the caller gave words; None: words are `_WORD`.
+    def convert_ids_to_tokens(self, ids: Any) -> Any:
+        """The strings of ids."""
+
+    def placed(self, own: list[list[Value]], add: bool) -> list[Value | None]:
+        """Values of one or two texts' ids in the order in which the ids come in a row; None for special tokens."""
+
+    def character_spans(self, row: Row) -> Spans:
+        """The characters of each id of a text, in the text."""
+
+
+class Alignments(Sequence["Alignment"]):
+    """The alignments of a batch's rows, each made when it is asked for.
+
+    Args:
+        tokenizer: made the rows.
+        ids: the ids of each row, padding included.
+        pairs: what each row was made of.
+        sizes: ids of each row without padding.
+        add: whether special tokens were put around the texts.
+        left: whether padding is on the left.
     """
 
-    text: str
-    whole: bool
-    given: list[Span] | None = None
+    def __init__(
+        self, tokenizer: Aligned, ids: list[Ids], pairs: list[Pair], sizes: list[int], add: bool, left: bool
+    ) -> None:
+        self._tokenizer, self._ids, self._pairs = tokenizer, ids, pairs
+        self._sizes, self._add, self._left = sizes, add, left
 
-    def words(self) -> list[Span]:
-        return [match.span() for match in _WORD.finditer(self.text)] if self.given is None else self.given
+    def __len__(self) -> int:
+        return len(self._ids)
 
+    @overload
+    def __getitem__(self, row: int) -> Alignment: ...
 
-def joined_words(words: list[str], whole: bool) -> Source:
-    """Words that a caller gave, as one text: a space between two."""
-    spans = []
-    at = 0
-    for word in words:
-        spans.append((at, at + len(word)))
-        at += len(word) + 1
-    return Source(" ".join(words), whole, spans)
+    @overload
+    def __getitem__(self, row: slice) -> list[Alignment]: ...
 
-
-@attrs.frozen
-class Piece:
-    """A run of the ids of one text in a row.
-
-    Attributes:
-        source: the text; None for ids that the caller gave, which represent no characters.
-        first: the number of the run's first id among all ids of the text.
-        count: ids in the run.
-    """
-
-    source: Source | None
-    first: int
-    count: int
+    def __getitem__(self, row: int | slice) -> Alignment | list[Alignment]:
+        if isinstance(row, slice):
+            return [self[one] for one in range(len(self))[row]]
+        ids = self._ids[row]
+        more = len(ids) - self._sizes[row]
+        before, after = (more, 0) if self._left else (0, more)
+        rows = [one for one in self._pairs[row] if one is not None]
+        return Alignment(self._tokenizer, ids, rows, self._add, before, after)
 
 
 @attrs.define(slots=False, eq=False)
@@ -72,26 +74,21 @@ class Alignment:
     Attributes:
         tokenizer: made the row.
         ids: the row's ids, padding included.
-        pieces: the ids of the row's one or two texts.
+        rows: the ids of its one or two texts.
         add: whether special tokens were put around them.
         before, after: padding on both sides of the row.
     """
 
-    tokenizer: StackTokenizer
-    ids: list[int]
-    pieces: tuple[Piece, ...]
+    tokenizer: Aligned
+    ids: Ids
+    rows: list[Row]
     add: bool
-    before: int = 0
-    after: int = 0
-
-    def pad_to(self, ids: list[int], left: bool) -> None:
-        """The row has become `ids`, by padding on one side. Called before anything is asked for."""
-        more = len(ids) - len(self.ids)
-        self.ids, self.before, self.after = ids, more if left else 0, 0 if left else more
+    before: int
+    after: int
 
     @property
     def n_sequences(self) -> int:
-        return len(self.pieces)
+        return len(self.rows)
 
     @property
     def overflowing(self) -> list[Any]:
@@ -133,7 +130,7 @@ class Alignment:
                 found.append((0, 0))
                 continue
             low, high = self._spans[place[0]][place[1]]
-            source = self.pieces[place[0]].source
+            source = self.rows[place[0]].source
             if source is not None and source.given is not None:
                 start, end = (low, low) if word is None else source.given[word]
                 low, high = max(low, start) - start, max(min(high, end) - start, 0)
@@ -195,15 +192,15 @@ class Alignment:
 
     @once
     def _places(self) -> list[tuple[int, int] | None]:
-        """(text, number of the id among the ids of its piece) of each id; None for special tokens and padding."""
-        own = [[(text, number) for number in range(piece.count)] for text, piece in enumerate(self.pieces)]
+        """(text, number of the id among the text's ids) of each id; None for special tokens and padding."""
+        own = [[(text, number) for number in range(len(row.ids))] for text, row in enumerate(self.rows)]
         inner: list[tuple[int, int] | None] = self.tokenizer.placed(own, self.add)
         return [None] * self.before + inner + [None] * self.after
 
     @once
     def _spans(self) -> list[list[Span]]:
-        return [self.tokenizer.character_spans(piece) for piece in self.pieces]
+        return [self.tokenizer.character_spans(row) for row in self.rows]
 
     @once
     def _words(self) -> list[list[Span]]:
-        return [[] if piece.source is None else piece.source.words() for piece in self.pieces]
+        return [[] if row.source is None else row.source.words() for row in self.rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -15,38 +16,11 @@ from stackc.api.errors import StackcError
 from stackc.api.messages import amount
 from stackc.coding.level import Level
 from stackc.interop.hf.added import Part, char_starts, cut, in_characters
-from stackc.interop.hf.alignment import Piece, Source, Span, joined_words
 from stackc.interop.hf.coding import encode_batch
-
-Ids = list[int]
-Spans = list[Span]
+from stackc.interop.hf.rows import Ids, Row, Source, Spans, joined_words
 
 Unit = Literal["characters", "bytes"]
 """What offsets count."""
-
-
-@attrs.frozen
-class Row:
-    """The ids of a text.
-
-    Attributes:
-        ids: in order.
-        spans: for each id, the start and end of what it represents in the text; empty if not requested.
-        source: the text; None for ids that the caller gave, which represent nothing.
-        first: the number of the row's first id among all ids of the text.
-    """
-
-    ids: Ids
-    spans: Spans
-    source: Source | None = None
-    first: int = 0
-
-    def window(self, low: int, high: int) -> Row:
-        return Row(self.ids[low:high], self.spans[low:high], self.source, self.first + low)
-
-    @property
-    def piece(self) -> Piece:
-        return Piece(self.source, self.first, len(self.ids))
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +63,13 @@ class Coder:
         ]
 
     def _coded(self, sources: list[Source], spans: bool) -> list[Row]:
-        cuts = [self._parts(source.text) for source in sources]
+        texts = [source.text for source in sources]
+        if not spans and not any(token in text for token in self.added for text in texts):  # the usual case, quickly
+            batch = encode_batch(self.levels, list(map(_utf8, texts)))
+            tokens, bounds = batch.tokens.tolist(), batch.offsets.tolist()
+            own = zip(itertools.pairwise(bounds), sources, strict=True)
+            return [Row(tokens[low:high], [], source) for (low, high), source in own]
+        cuts = [self._parts(text) for text in texts]
         plain = [_utf8(part.text) for parts in cuts for part in parts if part.id is None]
         batch = encode_batch(self.levels, plain, spans)
         tokens, bounds = batch.tokens.tolist(), batch.offsets.tolist()

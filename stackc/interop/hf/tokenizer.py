@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import attrs
 from transformers import BatchEncoding
@@ -13,13 +13,12 @@ from transformers.tokenization_utils_base import PaddingStrategy, TruncationStra
 
 from stackc.api.errors import CodingError, StackcError
 from stackc.interop.end_of_text import EndId
-from stackc.interop.hf.alignment import Alignment, Piece
-from stackc.interop.hf.batches import Coder, Ids, Row, Spans, Unit, pairs_of
+from stackc.interop.hf.alignment import Alignments, Value
+from stackc.interop.hf.batches import Coder, Unit, pairs_of
 from stackc.interop.hf.coding import decode_run
-from stackc.interop.hf.truncation import Limits, Pair, fit
+from stackc.interop.hf.rows import Ids, Pair, Row, Spans
+from stackc.interop.hf.truncation import Limits, fit
 from stackc.interop.hf.vocabulary import LevelVocabulary
-
-Value = TypeVar("Value")
 
 REFUSED = {
     "sanitize_control_tokens": "not supported by a stack; remove the template's tokens from the messages first",
@@ -139,31 +138,29 @@ class StackTokenizer(LevelVocabulary):
         spans = "return_offsets_mapping" in asked and not words
         numbers, rows = self._fitted(coder, pairs, spans, add_special_tokens, limits, words)
         columns = self._columns(rows, add_special_tokens, asked)
-        encodings = [
-            Alignment(self, ids, tuple(row.piece for row in pair if row is not None), add_special_tokens)
-            for ids, pair in zip(columns["input_ids"], rows, strict=True)
-        ]
-        if "return_offsets_mapping" in asked and words:
-            columns["offset_mapping"] = [encoding.offsets for encoding in encodings]
-        for ids in columns["input_ids"]:
-            self._eventual_warn_about_too_long_sequence(ids, max_length, options.get("verbose", True))
+        ids = columns["input_ids"]
+        sizes = list(map(len, ids))
+        if max(sizes, default=0) > self.model_max_length:
+            for one in ids:
+                self._eventual_warn_about_too_long_sequence(one, max_length, options.get("verbose", True))
         if return_overflowing_tokens:
             columns["overflow_to_sample_mapping"] = numbers
-        padded = self._padded(
+        side = padding_side or self.padding_side
+        data = self._padded(
             columns,
-            padding=padding_strategy.value,
+            padding=padding_strategy,
             max_length=max_length,
             pad_to_multiple_of=pad_to_multiple_of,
-            padding_side=padding_side or self.padding_side,
+            padding_side=side,
             return_attention_mask=return_attention_mask,
         )
-        left = (padding_side or self.padding_side) == "left"
-        for encoding, ids in zip(encodings, padded["input_ids"], strict=True):
-            encoding.pad_to(ids, left)
-        data = dict(padded)
+        encodings = Alignments(self, data["input_ids"], rows, sizes, add_special_tokens, side == "left")
+        if "return_offsets_mapping" in asked and words:
+            data["offset_mapping"] = [encoding.offsets for encoding in encodings]
         if not batched and return_tensors is None and not return_overflowing_tokens:
             data = {key: value[0] for key, value in data.items()}
-        return BatchEncoding(data, encodings, return_tensors)
+        texts = 2 if rows and rows[0][1] is not None else 1
+        return BatchEncoding(data, encodings, return_tensors, n_sequences=texts)
 
     def _fitted(
         self, coder: Coder, pairs: list[tuple[Any, Any]], spans: bool, add: bool, limits: Limits, words: bool
@@ -223,22 +220,31 @@ class StackTokenizer(LevelVocabulary):
         second = None if len(own) == 1 else Row(marks[len(own[0]) :], [])
         return [every[-1 - one] if one < 0 else None for one in self._joined(first, second, add)]
 
-    def character_spans(self, piece: Piece) -> Spans:
-        """The characters of each id of a run, in its text.
+    def character_spans(self, row: Row) -> Spans:
+        """The characters of each id of a text, in the text.
 
         Raises:
             StackcError: windows with varying numbers of tokens.
         """
-        if piece.source is None:
-            return [(0, 0)] * piece.count
-        coder = attrs.evolve(self._coder(piece.source.whole), unit="characters")
-        return coder.rows([piece.source.text], True)[0].spans[piece.first : piece.first + piece.count]
+        if row.source is None:
+            return [(0, 0)] * len(row.ids)
+        coder = attrs.evolve(self._coder(row.source.whole), unit="characters")
+        return coder.rows([row.source.text], True)[0].spans[row.first : row.first + len(row.ids)]
 
-    def _padded(self, columns: dict[str, list[Any]], **options: Any) -> BatchEncoding:
-        """`pad`, which neither pads offsets nor accepts an empty batch."""
-        if not columns["input_ids"]:
-            return BatchEncoding(columns | {"attention_mask": []})
-        padded = self.pad(columns, **options)
+    def _padded(
+        self,
+        columns: dict[str, list[Any]],
+        padding: PaddingStrategy,
+        return_attention_mask: bool | None,
+        **options: Any,
+    ) -> dict[str, list[Any]]:
+        """`pad`, which pads no offsets, accepts no empty batch, and is slow where there is nothing to pad."""
+        if padding is PaddingStrategy.DO_NOT_PAD or not columns["input_ids"]:
+            wanted = return_attention_mask
+            if "attention_mask" in self.model_input_names if wanted is None else wanted:
+                columns["attention_mask"] = [[1] * len(ids) for ids in columns["input_ids"]]
+            return columns
+        padded = dict(self.pad(columns, padding=padding.value, return_attention_mask=return_attention_mask, **options))
         if "offset_mapping" in padded:
             left = options["padding_side"] == "left"
             for i, (ids, own) in enumerate(zip(padded["input_ids"], columns["offset_mapping"], strict=True)):

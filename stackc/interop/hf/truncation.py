@@ -5,9 +5,7 @@ from __future__ import annotations
 import attrs
 
 from stackc.api.errors import StackcError
-from stackc.interop.hf.batches import Row
-
-Pair = tuple[Row, Row | None]
+from stackc.interop.hf.rows import Pair, Row
 
 
 @attrs.frozen(kw_only=True)
