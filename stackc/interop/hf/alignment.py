@@ -1,4 +1,4 @@
-"""Which characters and words the ids of a row represent: what `tokenizers.Encoding` tells of a fast tokenizer's rows.
+"""Which characters and words the ids of a row represent, as `tokenizers.Encoding` reports them of a fast tokenizer.
 
 Nothing is computed until it is asked for: most callers want ids only, and alignment codes the text a second time.
 """

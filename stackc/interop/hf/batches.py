@@ -50,7 +50,7 @@ class Coder:
             words: entries are lists of words, which are joined by spaces.
 
         Raises:
-            StackcError: an entry is none of these; a lone surrogate; spans of windows with varying numbers of tokens.
+            StackcError: an entry of another type; a lone surrogate; spans of windows with varying numbers of tokens.
         """
         whole = not self.added
         sources = [_source(one, words, whole) for one in texts]
