@@ -105,6 +105,15 @@ def counting(segment: int = 300) -> str:
     )
 
 
+def bpe(vocabulary: int = 300) -> str:
+    """Pieces of byte-pair encoding, in segments longer than any text of `corpus`."""
+    return (
+        HEAD.format(name="bpe", segment=30_000)
+        + '[[level]]\nname = "M1"\n[level.windowing]\nkind = "whole"\n[level.coder]\nkind = "bpe"\n'
+        + f'vocabulary = {vocabulary}\n[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+    )
+
+
 def mixing() -> str:
     """A mixing model of bytes with tiny tables, and no level: what a compressor has, in a moment."""
     return HEAD.format(name="mixing", segment=300) + (

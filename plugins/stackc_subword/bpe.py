@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import ArtifactError, Int32, Text, read_tensors, write_tensors
+from stackc.api import ArtifactError, Int32, PlainTokenizer, Text, read_tensors, write_tensors
 from stackc_subword.batches import WindowCoder
 from stackc_subword.config import BYTES
 
@@ -44,6 +44,11 @@ class BpeCoder(WindowCoder):
     def __init__(self, vocabulary: int) -> None:
         super().__init__("bpe", vocabulary)
         self._tokenizer: Any = None
+        self._merges = np.zeros((0, 2), np.int32)
+
+    def plain(self) -> PlainTokenizer:
+        """The merges and `PATTERN`."""
+        return PlainTokenizer(model="bpe", pattern=PATTERN, merges=self._merges)
 
     def fit(self, train: Text, alphabet: int, folder: Path) -> None:
         """Train on the text and write the merges to `folder`."""
@@ -75,7 +80,7 @@ class BpeCoder(WindowCoder):
         merges = read_tensors(path).get("merges")
         if merges is None or merges.dtype != np.int32 or merges.ndim != 2 or merges.shape[1] != 2:
             raise ArtifactError(f"{path}: no merges in it; build the stack again")
-        self.texts = _texts(merges, self.vocabulary, path)
+        self.texts, self._merges = _texts(merges, self.vocabulary, path), merges
         names = [text.decode("latin-1") for text in self.texts]
         pairs = [(names[left], names[right]) for left, right in merges.tolist()]
         self._tokenizer = Tokenizer(models.BPE({name: token for token, name in enumerate(names)}, pairs))

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from stackc.api.names import corpus_files
     from stackc.api.offsets import offsets_of
     from stackc.api.packing import bytes_of_tokens, tokens_of_bytes
+    from stackc.api.plain import PlainTokenizer
     from stackc.api.readers import HashedReader, Reader
     from stackc.api.register import Register
     from stackc.api.unpacking import unpacked
@@ -87,7 +88,8 @@ __all__ = [
     "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource",
     "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut", "Device",
     "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64", "Intervals",
-    "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PluginError", "Portability",
+    "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError",
+    "Portability",
     "Predictor", "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens",
     "TrainingTask", "Uint8", "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder",
     "Windowing", "bits", "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "finish_coder", "globs",

@@ -129,6 +129,9 @@ class PieceCoder(Protocol):
     Its configuration has ``vocabulary: int`` (V) and ``pieces: ClassVar[bool] = True``. Its level is not compiled,
     takes no model and no ``[level.tokens]``, and any windowing without a bit budget. Its flags are budget False, ends
     True, total True, needs_model False. It is a `FittedCoder` too.
+
+    Optional, found by `hasattr`: ``plain() -> PlainTokenizer`` says how it chooses pieces, so that its level can be
+    written as a ``tokenizer.json``.
     """
 
     def pieces(self) -> tuple[Symbols, Int64]:

@@ -25,6 +25,7 @@ HOMES = {
     ),
     "names": ("corpus_files",),
     "offsets": ("offsets_of",),
+    "plain": ("PlainTokenizer",),
     "packing": ("bytes_of_tokens", "tokens_of_bytes"),
     "readers": ("HashedReader", "Reader"),
     "register": ("Register",),

@@ -7,7 +7,8 @@ from typing import Any
 
 from stackc.coding.dictionary.threads import once
 from stackc.coding.level import Level
-from stackc.interop.hf.token_strings import token_pieces
+from stackc.interop.token_strings import token_pieces
+from stackc.interop.tokenizer_json import Extras, Written, tokenizer_json
 from stackc.stack.lower_levels import open_levels
 from stackc.stack.stack import Stack
 
@@ -31,6 +32,7 @@ class OpenedLevel:
         self.stack = open_levels(self.folder, name)
         self.name = name or self.stack.recipe.levels[-1].name
         self.alphabet = self.stack.token_alphabet(self.name)
+        self._plain: tuple[Extras, Written] | None = None
 
     @once
     def stack(self) -> Stack:
@@ -50,5 +52,11 @@ class OpenedLevel:
         """The inverse of `pieces`."""
         return {piece: token for token, piece in enumerate(self.pieces)}
 
+    def plain(self, extras: Extras) -> Written:
+        """The level as a ``tokenizer.json``; the last one is kept."""
+        if self._plain is None or self._plain[0] != extras:
+            self._plain = extras, tokenizer_json(self.stack, self.name, extras)
+        return self._plain[1]
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "name": self.name, "alphabet": self.alphabet}
+        return {"folder": self.folder, "name": self.name, "alphabet": self.alphabet, "_plain": None}

@@ -19,6 +19,7 @@ from stackc.interop.hf.coding import decode_run
 from stackc.interop.hf.rows import Ids, Pair, Row, Spans
 from stackc.interop.hf.truncation import Limits, fit
 from stackc.interop.hf.vocabulary import LevelVocabulary
+from stackc.stack.stack import Stack
 
 REFUSED = {
     "sanitize_control_tokens": "not supported by a stack; remove the template's tokens from the messages first",
@@ -80,6 +81,11 @@ class StackTokenizer(LevelVocabulary):
         options.setdefault("bos_token", end)
         options.setdefault("pad_token", "<|pad|>")
         return cls(Path(path) / "manifest.json", level, **options)
+
+    @property
+    def stack(self) -> Stack:
+        """The stack, its levels up to this one."""
+        return self._opened.stack
 
     # ---- text to ids
 

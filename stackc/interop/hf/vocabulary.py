@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, get_args
 
 from transformers import AddedToken, PreTrainedTokenizer
 
 from stackc.api.errors import ArtifactError, StackcError
-from stackc.api.files import read_bytes, write_atomically
+from stackc.api.files import read_bytes, read_json, write_atomically
 from stackc.interop.end_of_text import EndId, end_of_text
 from stackc.interop.hf.level_handle import OpenedLevel
-from stackc.interop.hf.token_strings import numbered
-from stackc.stack.lower_levels import SUBFOLDER, copy_levels
+from stackc.interop.token_strings import numbered
+from stackc.interop.tokenizer_json import Extras, Written, why_not
+from stackc.stack.lower_levels import CONFIG, SUBFOLDER, copy_levels
+
+PLAIN = "tokenizer.json"
 
 MODULE = "tokenization_stackc"
 """The file that `AutoTokenizer` imports from a saved folder (with ``trust_remote_code=True``)."""
@@ -50,6 +54,41 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
     @classmethod
     def register_for_auto_class(cls, auto_class: str = "AutoTokenizer") -> None:
         """Do nothing: a saved folder always has `MODULE`, which imports the class and does not copy its source."""
+
+    def save_pretrained(self, save_directory: str | Path, *args: Any, **options: Any) -> tuple[str, ...]:
+        """Write the folder that `AutoTokenizer` loads.
+
+        A level that can be written as a plain ``tokenizer.json`` has one there. Then the folder loads without stackc
+        and without ``trust_remote_code``, as a fast tokenizer; with it, or by `from_pretrained` of this class, as this.
+        """
+        plain = None if why_not(self._opened.stack, self._opened.name) else self._written()
+        made: tuple[str, ...] = super().save_pretrained(save_directory, *args, **options)
+        if plain is None:
+            return made
+        folder = Path(save_directory)
+        config = read_json(folder / CONFIG, "tokenizer's settings")
+        for path, content in (
+            (folder / PLAIN, plain.text),
+            (folder / CONFIG, json.dumps(config | {"tokenizer_class": "PreTrainedTokenizerFast"}, indent=2)),
+        ):
+            with write_atomically(path) as file:
+                file.write(f"{content}\n".encode())
+        return (*made, str(folder / PLAIN))
+
+    def _written(self) -> Written:
+        """The plain form, made once for the same added tokens: trainers save a tokenizer with every checkpoint."""
+        flags = "special", "lstrip", "rstrip", "single_word", "normalized"
+        added = {
+            number: (token.content, {flag: getattr(token, flag) for flag in flags})
+            for number, token in self._added_tokens_decoder.items()
+        }
+        pattern = self.special_tokens_pattern
+        extras = Extras(
+            added=added,
+            before=str(self.bos_token) if pattern in ("bos", "bos_eos") else "",
+            after=str(self.eos_token) if pattern in ("eos", "bos_eos") else "",
+        )
+        return self._opened.plain(extras)
 
     def save_vocabulary(self, save_directory: str, filename_prefix: str | None = None) -> tuple[str, ...]:
         """Copy the files that the level and the levels below need to code, and the module for `AutoTokenizer`."""

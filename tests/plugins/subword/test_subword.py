@@ -18,7 +18,7 @@ from recipes_of_tests import HEAD, TEXT, corpus
 from stackc.api import ArtifactError, CodingError, PluginError, RecipeError, Text, write_tensors
 from stackc.coding.trial import check_part
 from stackc.interop.dictionary_texts import code_counts, texts_of_level
-from stackc.interop.hf.token_strings import byte_letters, token_pieces
+from stackc.interop.token_strings import byte_letters, token_pieces
 from stackc.parts.registry import registry
 from stackc.pipeline.build import build
 from stackc.recipe import load_recipe

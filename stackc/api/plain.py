@@ -1,0 +1,29 @@
+"""What a coder or windowing says so that its level can be written as a plain ``tokenizer.json``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from stackc.api.arrays import Int32, Int64
+
+
+@attrs.frozen(kw_only=True)
+class PlainTokenizer:
+    """A piece coder as other programs know one. The texts of its tokens are its `PieceCoder.pieces`.
+
+    Attributes:
+        model: how the pieces of a word are chosen. ``"bpe"``: by merging pairs, in the order of `merges`.
+            ``"unigram"``: the pieces whose `scores` have the greatest sum. ``"longest"``: always the longest piece.
+        pattern: a regular expression whose matches, one after another, cover any text; each match is a word, coded on
+            its own. It is written over bytes as characters of the same number, and names bytes from 0x80 on only
+            together, as ``\\x80-\\xff`` in a class. None: a text is not cut.
+        merges: int32[m, 2], pairs of tokens, for ``"bpe"``.
+        scores: int64[V] of the tokens, for ``"unigram"``.
+    """
+
+    model: Literal["bpe", "unigram", "longest"]
+    pattern: str | None = None
+    merges: Int32 | None = None
+    scores: Int64 | None = None

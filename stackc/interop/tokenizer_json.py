@@ -1,0 +1,249 @@
+"""A level as a plain ``tokenizer.json``, which the library `tokenizers` loads without stackc.
+
+Bytes are written as printable letters (`byte_letters`), as byte-level tokenizers do, so any token is a string. A level
+can be written if it reads bytes, if its windows are words by one regular expression or a whole segment, and if its
+coder is a dictionary or says how pieces are chosen (`stackc.api.PlainTokenizer`). Dictionaries become WordPiece with an
+empty prefix: greedy longest match in each word, which is what a walk in the dictionary does.
+
+Nothing is written unproven: the file's ids are compared with the stack's on the stack's own test text and on texts
+that tokenizers often get wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from stackc.api.errors import StackcError
+from stackc.api.extras import need
+from stackc.api.plain import PlainTokenizer
+from stackc.coding.dictionary.dictionary import Dictionary
+from stackc.coding.level import Level
+from stackc.interop.token_strings import byte_letters, numbered, token_pieces
+from stackc.stack.stack import Stack
+from stackc.stack.store import Store
+
+LONGEST_WORD = 1 << 30
+"""Characters of a word that WordPiece accepts: more than any text has; a longer word would be one unknown token."""
+
+PROOF_BYTES = 1 << 20
+"""Bytes of the stack's own test text that both sides code."""
+
+ODD_TEXTS = (
+    "", " ", "  ", "   a", "a  b   c", "\t\tx = 1\r\n\r\ny\n", "\0\x01\x7f", "naïve 東京 wife", "don't 'tis O'Neil's",
+    "\U0001f600\U0001f468\u200d\U0001f469", "1234567890 3.14 -5%", "aaaa" * 64, "ab" * 40 + " " * 70 + "\n" * 9,
+    "x" * 3000, "\u00a0\u2003\u3000\u2581 \ufeff\ufffd", "<|endoftext|", "Answer: yes.\nQ: no?", "¿¡«»…—",
+    "e\u0301 \u0915\u094d\u0937 \ufdfa",
+)  # fmt: skip
+"""Texts that differ first where two tokenizers are not the same."""
+
+_ALL_HIGH = r"\x80-\xff"
+_HIGH_CHARACTERS = r"\x{80}-\x{10FFFF}"
+
+
+@attrs.frozen(kw_only=True)
+class Extras:
+    """Tokens besides a level's own.
+
+    Attributes:
+        added: by its id, the content of a token and its options (special, lstrip, rstrip, single_word, normalized).
+        before, after: added tokens that are put around a text; empty: none.
+    """
+
+    added: Mapping[int, tuple[str, Mapping[str, Any]]] = attrs.field(factory=dict)
+    before: str = ""
+    after: str = ""
+
+
+NO_EXTRAS = Extras()
+
+
+@attrs.frozen(kw_only=True)
+class Written:
+    """A file's content, and what is known of it.
+
+    Attributes:
+        text: of ``tokenizer.json``.
+        ids: number of ids, added tokens included.
+        compared: bytes on which both sides gave the same ids.
+        remarks: where ids may differ, a line each.
+    """
+
+    text: str
+    ids: int
+    compared: int
+    remarks: tuple[str, ...]
+
+
+def why_not(stack: Stack, level: str | None = None) -> str | None:
+    """Why a level cannot be written as a ``tokenizer.json``; None where it can."""
+    try:
+        _plain(_only_level(stack, level))
+    except StackcError as error:
+        return str(error)
+    return None
+
+
+def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_EXTRAS) -> Written:
+    """A level as the content of a ``tokenizer.json``, compared with the stack.
+
+    Args:
+        stack: the stack.
+        level: the level; None: the last.
+        extras: tokens besides the level's own.
+
+    Raises:
+        StackcError: the level cannot be written so; `tokenizers` is not installed; ids differ on the stack's own test
+            text (the message shows the first place); added tokens with gaps between their ids.
+    """
+    tokenizers = need("tokenizers", "hf", "export a tokenizer.json")
+    one = _only_level(stack, level)
+    made = _assembled(tokenizers, one, _plain(one), extras)
+    compared = 0
+    for text in _own_texts(stack, one.spec.segment):
+        _compare(made, stack, one.name, text)
+        compared += len(text.encode())
+    odd = [text for text in ODD_TEXTS if _first_difference(made, stack, one.name, text) is not None]
+    remarks = [f"ids differ on {_shown(text)}" for text in odd]
+    remarks.append(
+        f"texts longer than {one.spec.segment:,} bytes may differ where the stack begins a new segment; text that is "
+        "not UTF-8 has no ids there"
+    )
+    size = made.get_vocab_size(with_added_tokens=True)
+    return Written(text=made.to_str(pretty=False), ids=size, compared=compared, remarks=tuple(remarks))
+
+
+def _only_level(stack: Stack, level: str | None) -> Level:
+    levels = stack.levels[: stack.level_index(level)]
+    if not levels:
+        raise StackcError(f"{stack.folder}: the tokens are bytes; any byte-level tokenizer does")
+    if len(levels) > 1:
+        raise StackcError(
+            f"{levels[-1].name}: a tokenizer.json has no levels below; only a stack's first level can be written as one"
+        )
+    return levels[0]
+
+
+def _plain(level: Level) -> PlainTokenizer:
+    """How the level chooses its tokens."""
+    windowing = level.spec.windowing
+    pattern = getattr(windowing, "pattern", None)
+    whole = windowing.cuts is None and windowing.bits is None and level.spec.one_window
+    if hasattr(level.spec.coder, "plain"):
+        plain: PlainTokenizer = level.spec.coder.plain()
+        if pattern is not None:
+            if plain.pattern is not None:
+                raise StackcError(f"{level.name}: cut by its windowing and by its coder; a tokenizer.json has one rule")
+            return attrs.evolve(plain, pattern=pattern)
+        if whole:
+            return plain
+    if isinstance(level.texts, Dictionary) and level.window_tokens == 1 and pattern is not None:
+        return PlainTokenizer(model="longest", pattern=pattern)
+    if isinstance(level.texts, Dictionary):
+        raise StackcError(
+            f"{level.name}: its windows are not words, and a tokenizer.json would have to match a whole text, which "
+            "takes quadratic time there; use windows of one word, or StackTokenizer"
+        )
+    raise StackcError(
+        f"{level.name}: its coder or windowing has no form that a tokenizer.json knows; use StackTokenizer"
+    )
+
+
+def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, extras: Extras) -> Any:
+    """The library's tokenizer."""
+    models, pre, decoders = tokenizers.models, tokenizers.pre_tokenizers, tokenizers.decoders
+    names = _names(level, extras.added)
+    vocabulary = {name: token for token, name in enumerate(names)}
+    if plain.model == "bpe":
+        pairs = [] if plain.merges is None else [(names[left], names[right]) for left, right in plain.merges.tolist()]
+        model = models.BPE(vocabulary, pairs)
+    elif plain.model == "unigram":
+        scores = [] if plain.scores is None else plain.scores.tolist()
+        scores += [min(scores, default=0)] * (len(names) - len(scores))
+        model = models.Unigram([(name, float(score)) for name, score in zip(names, scores, strict=True)], None, False)
+    else:
+        model = models.WordPiece(
+            vocabulary, unk_token=names[0], continuing_subword_prefix="", max_input_chars_per_word=LONGEST_WORD
+        )
+    made = tokenizers.Tokenizer(model)
+    letters = pre.ByteLevel(add_prefix_space=False, use_regex=False, trim_offsets=False)
+    words = [] if plain.pattern is None else [pre.Split(tokenizers.Regex(over_characters(plain.pattern)), "isolated")]
+    made.pre_tokenizer = pre.Sequence([*words, letters])
+    made.decoder = decoders.ByteLevel()
+    for number, (content, options) in sorted(extras.added.items()):
+        token = tokenizers.AddedToken(content, **options)
+        (made.add_special_tokens if options.get("special") else made.add_tokens)([token])
+        if made.token_to_id(content) != number:
+            raise StackcError(f"{level.name}: the added token {content!r} cannot have the id {number:,} there")
+    if extras.before or extras.after:
+        # As `special_tokens_pattern` of transformers: a second text has a beginning of its own only if it has no end.
+        single = " ".join(filter(None, [extras.before, "$A", extras.after]))
+        other = f"$B {extras.after}" if extras.after else f"{extras.before} $B"
+        marks = {mark: made.token_to_id(mark) for mark in (extras.before, extras.after) if mark}
+        made.post_processor = tokenizers.processors.TemplateProcessing(single, f"{single} {other}", list(marks.items()))
+    return made
+
+
+def _names(level: Level, added: Mapping[int, tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """The string of each of the level's ids, unique, as the library asks for."""
+    pieces = token_pieces([level], level.token_alphabet)
+    letters = set(byte_letters())
+    for token, piece in enumerate(pieces):
+        if token in added:
+            pieces[token] = added[token][0]
+        elif not piece or not set(piece) <= letters:  # no text, or that of another: never the longest, never merged
+            pieces[token] = numbered(token)
+    return pieces
+
+
+def over_characters(pattern: str) -> str:
+    """A pattern over bytes as one over characters: all bytes from 0x80 on become all characters from U+0080 on.
+
+    Raises:
+        StackcError: the pattern tells such bytes apart.
+    """
+    made = pattern.replace(_ALL_HIGH, _HIGH_CHARACTERS)
+    if re.search(r"\\x[89a-fA-F][0-9a-fA-F]|[\x80-\uffff]", made):
+        raise StackcError(f"the pattern {pattern!r} tells apart bytes above 0x7f; a tokenizer.json reads characters")
+    return made
+
+
+def _own_texts(stack: Stack, segment: int) -> Iterator[str]:
+    """The stack's own test text, in pieces of at most a segment; nothing if the stack was handed on without it."""
+    folder = stack.folder / "corpus" / "test"
+    if not (folder / "store.json").is_file():
+        return
+    store, left = Store(folder), PROOF_BYTES
+    for low, high in zip(store.offsets[:-1].tolist(), store.offsets[1:].tolist(), strict=True):
+        for start in range(low, min(high, low + left), segment):
+            data = store.symbols[start : min(start + segment, high)].tobytes()
+            yield data.decode(errors="ignore")
+            left -= len(data)
+        if left <= 0:
+            return
+
+
+def _first_difference(made: Any, stack: Stack, level: str, text: str) -> int | None:
+    """The first id that differs; None if none does."""
+    theirs, own = made.encode(text, add_special_tokens=False).ids, stack.encode(text.encode(), level).tolist()
+    if theirs == own:
+        return None
+    pairs = zip(theirs, own, strict=False)
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(theirs), len(own)))
+
+
+def _compare(made: Any, stack: Stack, level: str, text: str) -> None:
+    at = _first_difference(made, stack, level, text)
+    if at is not None:
+        before = stack.encode(text.encode(), level)[:at]
+        place = len(stack.decode(before, level).decode(errors="ignore"))
+        raise StackcError(
+            f"{level}: a tokenizer.json gives other ids at {_shown(text[place : place + 24])}; use StackTokenizer"
+        )
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 32 else f"{text[:32]}…")

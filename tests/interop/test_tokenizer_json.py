@@ -1,0 +1,126 @@
+"""A level as a tokenizer.json: the same ids without stackc."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stackc
+from recipes_of_tests import bpe, corpus, counting, counting_twice
+from stackc.cli import main
+from stackc.interop import tokenizer_json as module
+from stackc.interop.tokenizer_json import Extras, over_characters, tokenizer_json, why_not
+
+tokenizers = pytest.importorskip("tokenizers", reason="needs the extra subword")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("json")
+    corpus(folder)
+    (folder / "recipe.toml").write_text(bpe())
+    stackc.build(folder / "recipe.toml", folder / "stack")
+    return folder / "stack"
+
+
+def test_the_command_writes_what_tokenizers_reads(stack: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tokenizer.json"
+    done = CliRunner().invoke(main, ["export", str(stack), "--to", "tokenizer-json", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "301 ids; the stack's ids on" in done.stderr
+    made = tokenizers.Tokenizer.from_file(str(out))
+    opened = stackc.load(stack)
+    for text in ("It is a truth", "naïve 東京 wife", "  two  blanks", ""):
+        assert made.encode(text).ids == opened.encode(text.encode()).tolist()
+        assert made.decode(made.encode(text).ids) == text
+    assert made.token_to_id("<|endoftext|>") == 300
+    again = CliRunner().invoke(main, ["export", str(stack), "--to", "tokenizer-json", "-o", str(out)])
+    assert (again.exit_code, again.stderr.count("\n")) == (2, 1)
+
+
+def test_any_text_has_the_same_ids(stack: Path) -> None:
+    opened = stackc.load(stack)
+    made = tokenizers.Tokenizer.from_str(tokenizer_json(opened).text)
+
+    @settings(deadline=None, derandomize=True, max_examples=300)
+    @given(st.text(max_size=40) | st.text("abe ' \t\n\r.,1é東\x7f\x80\xa0", max_size=40))
+    def check(text: str) -> None:
+        assert made.encode(text, add_special_tokens=False).ids == opened.encode(text.encode()).tolist()
+
+    check()
+
+
+def test_a_difference_is_shown_and_nothing_is_written(
+    stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "over_characters", lambda pattern: r"[\s\S]")
+    with pytest.raises(stackc.StackcError, match=r"M1: a tokenizer.json gives other ids at '.+'; use StackTokenizer"):
+        tokenizer_json(stackc.load(stack))
+    done = CliRunner().invoke(main, ["export", str(stack), "--to", "tokenizer-json", "-o", str(tmp_path / "t.json")])
+    assert (done.exit_code, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_odd_texts_that_differ_are_said(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "over_characters", lambda pattern: r"[\s\S]")
+    monkeypatch.setattr(module, "_own_texts", lambda stack, segment: iter(()))
+    made = tokenizer_json(stackc.load(stack))
+    assert made.compared == 0
+    assert any(remark.startswith("ids differ on '") for remark in made.remarks)
+
+
+@pytest.mark.parametrize(("recipe", "said"), [(counting, "its windows are not words"), (counting_twice, "first level")])
+def test_what_cannot_be_written_says_why(tmp_path: Path, recipe: object, said: str) -> None:
+    corpus(tmp_path)
+    (tmp_path / "recipe.toml").write_text(recipe())  # type: ignore[operator]
+    stackc.build(tmp_path / "recipe.toml", tmp_path / "stack")
+    opened = stackc.load(tmp_path / "stack")
+    reason = why_not(opened)
+    assert reason is not None
+    assert said in reason
+    with pytest.raises(stackc.StackcError, match=re.escape(reason)):
+        tokenizer_json(opened)
+
+
+def test_patterns_over_bytes_and_over_characters() -> None:
+    assert over_characters(r"[a\x80-\xff]+| ") == r"[a\x{80}-\x{10FFFF}]+| "
+    for pattern in (r"\xe9", "é", r"[\x80-\xbf]"):
+        with pytest.raises(stackc.StackcError, match="tells apart bytes above 0x7f"):
+            over_characters(pattern)
+
+
+def test_added_tokens_keep_their_ids(stack: Path) -> None:
+    opened = stackc.load(stack)
+    extras = Extras(added={300: ("<end>", {"special": True}), 301: ("<x>", {"lstrip": True})}, after="<end>")
+    made = tokenizers.Tokenizer.from_str(tokenizer_json(opened, extras=extras).text)
+    assert made.encode("a <x>").ids == [*opened.encode(b"a").tolist(), 301, 300]
+    with pytest.raises(stackc.StackcError, match="'<x>' cannot have the id 307"):
+        tokenizer_json(opened, extras=Extras(added={307: ("<x>", {})}))
+
+
+def test_a_folder_loads_without_stackc(stack: Path, tmp_path: Path) -> None:
+    hf = pytest.importorskip("stackc.hf", reason="needs the extra hf", exc_type=stackc.StackcError)
+    own = hf.StackTokenizer.from_stack(stack, special_tokens_pattern="bos_eos", bos_token="<s>")
+    own.save_pretrained(tmp_path / "t")
+    text = "It is <|endoftext|> é 東"
+    code = (
+        "import json, sys\nfrom transformers import AutoTokenizer\n"
+        f"made = AutoTokenizer.from_pretrained({str(tmp_path / 't')!r})\n"
+        f"found = [made({text!r}).input_ids, made('a', 'b').input_ids]\n"
+        "found += [made.pad_token_id, made.eos_token_id, len(made)]\n"
+        "print(json.dumps([found, 'stackc' in sys.modules]))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    wanted = [own(text).input_ids, own("a", "b").input_ids, own.pad_token_id, own.eos_token_id, len(own)]
+    assert json.loads(ran.stdout.splitlines()[-1]) == [wanted, False]
+    again = hf.StackTokenizer.from_pretrained(tmp_path / "t")
+    assert again(text).input_ids == own(text).input_ids
+    trusted = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(tmp_path / "t", trust_remote_code=True)
+    assert type(trusted).__name__ == "StackTokenizer"
