@@ -80,17 +80,17 @@ if TYPE_CHECKING:
     from stackc.api.plain import PlainTokenizer
     from stackc.api.readers import HashedReader, Reader
     from stackc.api.register import Register
+    from stackc.api.texts import SymbolTexts
     from stackc.api.unpacking import unpacked
     from stackc.api.windowings import Window, Windowing
 
 __all__ = [
     "CODER_STATE", "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS",
     "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource",
-    "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut", "Device",
-    "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64", "Intervals",
-    "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError",
-    "Portability",
-    "Predictor", "Progress", "Reader", "RecipeError", "Register", "StackcError", "Symbols", "Text", "Tokens",
+    "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut", "Device", "DictionaryCoder",
+    "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder",
+    "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError", "Portability", "Predictor",
+    "Progress", "Reader", "RecipeError", "Register", "StackcError", "SymbolTexts", "Symbols", "Text", "Tokens",
     "TrainingTask", "Uint8", "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder",
     "Windowing", "bits", "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "finish_coder", "globs",
     "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed",

@@ -29,6 +29,7 @@ HOMES = {
     "packing": ("bytes_of_tokens", "tokens_of_bytes"),
     "readers": ("HashedReader", "Reader"),
     "register": ("Register",),
+    "texts": ("SymbolTexts",),
     "unpacking": ("unpacked",),
     "windowings": ("Window", "Windowing"),
 }  # fmt: skip

@@ -5,19 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import time
 
-CONTRACT = (1, 2)
+CONTRACT = (1, 3)
 """(major, minor) of the contract: the hooks and all that `stackc.api` lists.
 
 It is not stackc's own version, which also rises when nothing changes for plugins. *minor* rises when something is
 added, *major* when something that a plugin may rely on changes or goes. A plugin says in its module which contract it
-was made for, as numbers: ``STACKC_CONTRACT = (1, 2)``. The same major with the same or a later minor admits it. One
+was made for, as numbers: ``STACKC_CONTRACT = (1, 3)``. The same major with the same or a later minor admits it. One
 that says nothing is admitted: its package's requirement on stackc speaks for it.
 
 1.1 added ``register(..., self_test=)``, `stackc.api.corpus_files`, `unpacked` and `offsets_of`, the types of arrays
 and of a coder's abilities, the rule that threads share parts (`stackc.api.models`), and that a coder's flags are read
 from its configuration alone. 1.2 added ``bits(..., added=True)`` and ``speed(..., added=True)``, coders of whole
 windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.api.HashedReader`,
-`stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`).
+`stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`). 1.3 added `stackc.api.SymbolTexts`.
 """
 
 IMPORTED_NS = time.time_ns()

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 
-from stackc.api.arrays import Int64
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import StackcError
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
+from stackc.coding.texts import expanded, symbol_texts
 from stackc.stack.stack import Stack
 from stackc.stack.store import Store
 
@@ -75,16 +76,28 @@ def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> It
     order = own[np.argsort(-counts[own], kind="stable")]
     order = order[:limit] if limit else order
     symbols, bounds = dictionary.decode(order, np.arange(len(order) + 1))
-    below = stack.levels[: stack.level_index(name) - 1]
-    readable = all(level.spec.flags.total for level in below)
-    data, data_bounds = symbols, bounds
-    for level in reversed(below) if readable else ():
-        back = level.decode(data, data_bounds)
-        data, data_bounds = back.symbols, back.offsets
+    data, data_bounds = _bytes_of(stack.levels[: stack.level_index(name) - 1], symbols, bounds)
     for i, code in enumerate(order.tolist()):
         yield TextOfCode(
             code=code,
             count=int(counts[code]),
             symbols=tuple(symbols[bounds[i] : bounds[i + 1]].tolist()),
-            data=data[data_bounds[i] : data_bounds[i + 1]].astype(np.uint8).tobytes() if readable else None,
+            data=data[data_bounds[i] : data_bounds[i + 1]].astype(np.uint8).tobytes() if data is not None else None,
         )
+
+
+def _bytes_of(below: list[Level], symbols: Symbols, bounds: Int64) -> tuple[Symbols | None, Int64]:
+    """The bytes of runs of symbols, and int64[n + 1], their bounds; None if a level below is not total.
+
+    Symbols without a text of their own are decoded: that is right for windows of several tokens too.
+    """
+    texts = symbol_texts(below)
+    if texts is not None:
+        data, ends = expanded(texts, symbols)
+        return data, ends[bounds]
+    if not all(level.spec.flags.total for level in below):
+        return None, bounds
+    for level in reversed(below):
+        back = level.decode(symbols, bounds)
+        symbols, bounds = back.symbols, back.offsets
+    return symbols, bounds

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
-import numpy as np
-
 from stackc.coding.level import Level
+from stackc.coding.texts import symbol_texts
 
 
 def byte_letters() -> list[str]:
@@ -25,23 +24,13 @@ def numbered(token: int) -> str:
 def token_pieces(levels: list[Level], alphabet: int) -> list[str]:
     """The string of every token: its text in `byte_letters`, with its number if the text is empty or not unique.
 
-    Tokens without a meaning of their own (levels that are not compiled, codes of several tokens) are numbers only.
+    Tokens without a text of their own (`symbol_texts`) are numbers only.
     """
-    fixed = bool(levels) and all(level.route.windows_decode_alone and level.window_tokens == 1 for level in levels)
-    if levels and not (fixed and all(level.texts is not None for level in levels)):
+    texts = symbol_texts(levels)
+    if texts is None:
         return [numbered(token) for token in range(alphabet)]
-    known = alphabet
-    if levels and levels[-1].texts is not None:
-        known = min(alphabet, len(levels[-1].texts))
-    symbols, offsets = np.arange(known), np.arange(known + 1)
-    for level in reversed(levels):
-        if level.texts is None or (len(symbols) and int(symbols.max()) >= len(level.texts)):
-            return [numbered(token) for token in range(alphabet)]
-        back = level.decode(symbols, offsets)
-        symbols, offsets = back.symbols, back.offsets
     letters = byte_letters()
-    text = "".join(map(letters.__getitem__, symbols.tolist()))
-    bounds = offsets.tolist()
-    pieces = [text[low:high] for low, high in itertools.pairwise(bounds)] + [""] * (alphabet - known)
+    text = "".join(map(letters.__getitem__, texts.data.tolist()))
+    pieces = [text[low:high] for low, high in itertools.pairwise(texts.offsets.tolist())]
     often = Counter(pieces)
     return [piece if piece and often[piece] == 1 else piece + numbered(token) for token, piece in enumerate(pieces)]

@@ -1,0 +1,107 @@
+"""The texts of a level's symbols: the bytes of each, expanded through the tables of all levels below it.
+
+Symbols have texts if every level below has one token a code and a table of texts: a dictionary, or the pieces of a
+piece coder. Where a code's meaning depends on what was coded before it (levels that are coded in lanes, whole windows),
+or is spread over several tokens, no symbol has a text of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stackc.api.arrays import Int64, Symbols, Uint8
+from stackc.api.errors import CodingError
+from stackc.api.offsets import offsets_of
+from stackc.api.texts import SymbolTexts
+from stackc.coding.documents import check_room
+from stackc.coding.level import Level
+from stackc.coding.routes import why_not_compiled
+from stackc.coding.spec import LevelSpec
+
+MOST_BYTES = 1 << 28
+"""Bytes, and symbols of one level's table, that all texts of an alphabet may have together."""
+
+BLOCK = 1 << 16
+"""Symbols that are expanded at a time, so that the memory besides the bytes stays small."""
+
+
+def byte_texts() -> SymbolTexts:
+    """The texts of bytes: symbol b is the byte b."""
+    return SymbolTexts(data=np.arange(256, dtype=np.uint8), offsets=np.arange(257))
+
+
+def why_no_texts(specs: Sequence[LevelSpec], memory: int) -> str | None:
+    """Why the symbols above some levels have no texts; None if they have, as far as is known before models exist.
+
+    Args:
+        specs: of all levels below, the lowest first; none: the symbols are bytes, which have texts.
+        memory: megabytes that compiling may take (`why_not_compiled`).
+
+    Returns:
+        A clause that names the first level without texts, e.g. "M2 is not compiled: a window has 24 bits, and at most
+        20 are compiled".
+    """
+    for spec in specs:
+        per = spec.window_tokens
+        if per is not None and per > 1:
+            return f"{spec.name} has {per} tokens a window"
+        reason = why_not_compiled(spec, memory)
+        if spec.vocabulary is None and reason is not None:
+            return f"{spec.name} is not compiled: {reason}"
+    return None
+
+
+def symbol_texts(levels: Sequence[Level], most: int = MOST_BYTES) -> SymbolTexts | None:
+    """The texts of the symbols that come out of some levels; None where those have no texts of their own.
+
+    Deterministic: a function of the levels' tables alone. Codes without a text (code 0 of a dictionary, numbers past
+    its last code) have an empty one, and so does what they contribute to a text of a level above.
+
+    Args:
+        levels: all levels below the symbols, the lowest first; none: the symbols are bytes.
+        most: bytes of all texts together, and symbols of all texts of one level, at most.
+
+    Raises:
+        CodingError: the texts of a level are larger than `most`; found before memory is allocated for them.
+    """
+    texts = byte_texts()
+    for level in levels:
+        table = level.texts if level.window_tokens == 1 else None
+        if table is None:
+            return None
+        lengths = np.zeros(level.token_alphabet, np.int64)
+        lengths[: len(table)] = table.length
+        check_room(level.name, int(lengths.sum()), most)
+        codes = np.arange(len(table))
+        symbols, _ = table.decode(codes, np.arange(len(table) + 1))
+        data, ends = expanded(texts, symbols, most)
+        texts = SymbolTexts(data=data, offsets=ends[offsets_of(lengths)])
+    texts.data.flags.writeable = False
+    texts.offsets.flags.writeable = False
+    return texts
+
+
+def expanded(texts: SymbolTexts, symbols: Symbols, most: int | None = None) -> tuple[Uint8, Int64]:
+    """The bytes of symbols one after another: uint8[m], and int64[n + 1], where the bytes of each start and end.
+
+    Args:
+        texts: of an alphabet that has all of the symbols.
+        symbols: integers [n].
+        most: bytes at most; None: any number.
+
+    Raises:
+        CodingError: more bytes than `most`, found before memory is allocated for them.
+    """
+    lengths = np.diff(texts.offsets)
+    ends = offsets_of(lengths[symbols])
+    if most is not None and int(ends[-1]) > most:
+        raise CodingError(f"texts of {int(ends[-1]):,} bytes; at most {most:,} are expanded")
+    out = np.empty(int(ends[-1]), np.uint8)
+    for first in range(0, len(symbols), BLOCK):
+        block = symbols[first : first + BLOCK]
+        low, high = int(ends[first]), int(ends[first + len(block)])
+        shifts = texts.offsets[:-1][block] - (ends[first : first + len(block)] - low)
+        out[low:high] = texts.data[np.repeat(shifts, lengths[block]) + np.arange(high - low)]
+    return out, ends
