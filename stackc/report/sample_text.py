@@ -113,7 +113,7 @@ def _costs(
     if stack.recipe.levels[stack.level_index(level.name) - 1].model is None:
         missing.append(f"{level.name}: has no model of its own, so no bits by position")
         return None
-    restarts = starts if level.spec.restarts_with_window else None
+    restarts = level.spec.restarts(starts, offsets)
     return _bits(
         lambda: symbol_bits(level.spec.predictor, symbols, offsets, level.spec.segment, restarts),
         f"{level.name}: no bits by position",

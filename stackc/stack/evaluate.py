@@ -208,8 +208,9 @@ def _model_figures(
     predictor = one.load()
     sizes = {name: getattr(predictor, name, getattr(one.cost, name)) for name in SIZES}
     whole = coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
-    if one.level is not None and one.level.spec.restarts_with_window:
-        coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, starts), source_bytes)
+    if one.level is not None and starts is not None and one.level.spec.restarts_with_window:
+        restarts = one.level.spec.restarts(starts, offsets)
+        coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, restarts), source_bytes)
     return {**sizes, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
 
 

@@ -9,7 +9,7 @@ from stackc.coding.level import Level
 from stackc.stack.learnability.excerpts import SEED, Excerpts, around, drawn, mean, shared
 
 BEFORE, AFTER = 256, 256
-"""Bytes of the text before the edited byte, and from it on: what no edit changes beyond these is not seen."""
+"""Bytes of the text before the edited byte, and after it, that byte included: changes beyond these are not seen."""
 
 KINDS = 3
 """Substitution, insertion, deletion."""

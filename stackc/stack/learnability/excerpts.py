@@ -19,7 +19,7 @@ def drawn(places: Int64, most: int, seed: int) -> Int64:
 
 
 def around(text: Symbols, offsets: Int64, place: int, before: int, after: int) -> tuple[bytes, bytes]:
-    """The bytes before and from a place on, at most so many, of its document alone."""
+    """At most `before` bytes that end at a place and `after` bytes that start there, of its document alone."""
     document = int(np.searchsorted(offsets, place, "right"))
     first, last = max(int(offsets[document - 1]), place - before), min(int(offsets[document]), place + after)
     return text[first:place].tobytes(), text[place:last].tobytes()
