@@ -28,6 +28,18 @@ class EqualInfo:
     bits: int = affects_bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
     context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+    context_windows: int = affects_bits(
+        1,
+        check=_SYMBOLS,
+        help="with context = 'window': consecutive windows of a segment that share one context, 1 to 65,535",
+        added=True,
+    )
+
+    def problems(self, alphabet: int, settings: None) -> list[str]:
+        """Windows are counted, and restart no context."""
+        if self.context_windows == 1 or self.context == "window":
+            return []
+        return ["context_windows: has no effect if the context restarts only with the segment; remove it, or context"]
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +91,9 @@ class Whole:
 
 
 def _equal_info(config: EqualInfo) -> Windowing:
-    return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context)
+    return Windowing(
+        bits=config.bits, symbols=config.symbols, restart=config.context, context_windows=config.context_windows
+    )
 
 
 def _aligned(config: Aligned) -> Windowing:

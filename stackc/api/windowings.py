@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import in_, instance_of, is_callable, optional
+from attrs.validators import and_, ge, in_, instance_of, is_callable, optional
 
 from stackc.api.arrays import Mask, Symbols
 
@@ -24,6 +24,8 @@ class Windowing:
         bits: W, the bits of every window's code; None if windows are cut by symbols alone.
         symbols: the symbol budget, 1 .. 65,535; None: the length of the level's segments.
         restart: when the *model's* context is emptied (the coder's state always restarts with the window).
+        context_windows: with `restart` "window": consecutive windows of a segment that share one context, 1 or more.
+            With 2, the context is emptied before every other window.
         cuts: forced cuts, computed from a segment's symbols by the encoder only: bool[n], True where a
             window starts.
     """
@@ -31,6 +33,7 @@ class Windowing:
     bits: int | None = attrs.field(default=None, validator=_WHOLE)
     symbols: int | None = attrs.field(default=1024, validator=_WHOLE)
     restart: Literal["window", "segment"] = attrs.field(default="window", validator=in_(("window", "segment")))
+    context_windows: int = attrs.field(default=1, validator=and_(instance_of(int), ge(1)))
     cuts: Callable[[Symbols], Mask] | None = attrs.field(default=None, validator=optional(is_callable()))
 
 

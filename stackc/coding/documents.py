@@ -125,6 +125,22 @@ def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) 
     return _steps(edges, np.diff(edges, append=offsets[-1]), budget)
 
 
+def every_nth(starts: Int64, offsets: Int64, segment: int, every: int) -> Int64:
+    """The first of each `every` windows, counted within their segment.
+
+    Args:
+        starts: int64[w], ascending: where windows start; one does at the start of every segment.
+        offsets: int64[D + 1], the bounds of documents.
+        segment: symbols in a segment.
+    """
+    if every == 1:
+        return starts
+    firsts = np.searchsorted(starts, _steps(offsets[:-1], np.diff(offsets), segment))
+    number = np.arange(len(starts)) - np.repeat(firsts, np.diff(firsts, append=len(starts)))
+    chosen: Int64 = starts[number % every == 0]
+    return chosen
+
+
 def _steps(starts: Int64, lengths: Int64, step: int) -> Int64:
     """Every step-th place of runs, the start of each first: int64[k]. An empty run has none."""
     counts = -(-lengths // step)

@@ -136,7 +136,7 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
         return "its windows have no bit budget"
     if bits > COMPILE_BITS:
         return f"a window has {bits} bits, and at most {COMPILE_BITS} are compiled"
-    if not spec.restarts_with_window:
+    if spec.windows_share_context:
         return "the model's context does not restart with every window"
     if not lists_texts(spec.coder):
         return f"its coder ({type(spec.coder).__name__}) has no compiled form"
@@ -251,7 +251,7 @@ class Stepped:
         self.runs_model = spec.flags.needs_model
         self.portability: Portability = spec.model.portability if spec.model is not None else "portable"
         # In a single lane whole documents are stepped: windows side by side would call the model differently.
-        self._by_window = spec.window_tokens is not None and spec.restarts_with_window and spec.running_lanes > 1
+        self._by_window = spec.window_tokens is not None and not spec.windows_share_context and spec.running_lanes > 1
         self.windows_decode_alone = self._by_window
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:

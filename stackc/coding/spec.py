@@ -14,7 +14,7 @@ from stackc.api.errors import CodingError
 from stackc.api.models import Predictor
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import segments
+from stackc.coding.documents import every_nth, segments
 from stackc.parts.checked import cuts_of, lanes_of
 
 
@@ -94,8 +94,24 @@ class LevelSpec:
 
     @property
     def restarts_with_window(self) -> bool:
-        """Whether contexts restart inside segments; not if every segment is one window."""
+        """Whether contexts restart inside segments, with all windows or every n-th; not if a segment is one window."""
         return self.windowing.restart == "window" and not self.one_window
+
+    @property
+    def windows_share_context(self) -> bool:
+        """Whether a window may see symbols of the windows before it."""
+        return not self.restarts_with_window or self.windowing.context_windows > 1
+
+    def restarts(self, starts: Int64, bounds: Int64) -> Int64 | None:
+        """Those of the windows' starts at which contexts restart inside segments; None if they do not.
+
+        Args:
+            starts: int64[w], ascending: where windows start in the symbols of documents.
+            bounds: int64[D + 1], the bounds of the documents.
+        """
+        if not self.restarts_with_window:
+            return None
+        return every_nth(starts, bounds, self.segment, self.windowing.context_windows)
 
     @property
     def one_window(self) -> bool:

@@ -54,12 +54,13 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
     state = predictor.start(lanes) if predictor else None
     tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
 
-    job = np.arange(lanes)
+    job, following = np.arange(lanes), lanes
     live = job < len(bounds)
-    following = lanes
     at, end = np.zeros((2, lanes), np.int64)
     at[live], end[live] = bounds[job[live], 0], bounds[job[live], 1]
     size = np.zeros(lanes, np.int64)  # symbols in the open window
+    closed = np.zeros(lanes, np.int64)  # windows of the segment so far
+    empties, every = np.bool_(predictor and spec.restarts_with_window), spec.windowing.context_windows
     inputs = np.full(lanes, RESTART, np.int64)
 
     def close(which: Mask, full: Mask) -> None:
@@ -68,6 +69,7 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
         tokens.add(np.repeat(job[chosen], counts), made, job)
         starts.add(job[chosen], at[chosen] - size[chosen], job)
         size[chosen] = 0
+        closed[chosen] += 1
 
     while live.any():
         freqs = predictor.step(state, inputs) if predictor else None
@@ -79,9 +81,9 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
             if spec.window.bits is None:
                 raise turned_away(spec.coder_name)
             close(crowded, np.zeros(lanes, np.bool_))
-            if not (predictor and spec.restarts_with_window):
+            if (same := crowded & ~(empties & (closed % every == 0))).any():
                 # The context continues, so the same row codes the symbol as the first of the next window.
-                fits |= coder.add(freqs, np.where(crowded, offered, IDLE))
+                fits |= coder.add(freqs, np.where(same, offered, IDLE))
         added = live & fits
         at += added
         size += added
@@ -93,9 +95,9 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
         if ends.any():
             close(ends, full)
         inputs = np.where(added, offered, np.where(live, RESTART, IDLE))
-        if spec.restarts_with_window:
-            inputs[ends] = RESTART
+        inputs[ends & empties & (closed % every == 0)] = RESTART
         if ended.any():
+            closed[ended] = 0
             job[ended] = np.arange(following, following + ended.sum())
             following += int(ended.sum())
             live &= job < len(bounds)
@@ -196,6 +198,7 @@ class _DecodingLanes:
         self._at, self._end = np.zeros(self.count, np.int64), np.zeros(self.count, np.int64)
         self._size = np.zeros(self.count, np.int64)  # symbols in the window
         self._read = np.zeros(self.count, np.int64)  # symbols in the segment
+        self._closed = np.zeros(self.count, np.int64)  # windows in the segment
         self._take(np.arange(self.count))
         self._open(np.arange(self.count))
 
@@ -233,13 +236,16 @@ class _DecodingLanes:
             )
         self._at[chosen] += used
         self._size[chosen] = 0
+        self._closed[chosen] += 1
         fresh = which & (self._at >= self._end)
         renewed = which & ~fresh & (self._read >= spec.segment)
-        self._read[renewed] = 0
+        self._read[renewed] = self._closed[renewed] = 0
         if fresh.any():
             self._take(np.flatnonzero(fresh))
         self._open(chosen)
-        return fresh | renewed | (which & spec.restarts_with_window)
+        due: Mask = self._closed % spec.windowing.context_windows == 0
+        restarted: Mask = fresh | renewed | (which & spec.restarts_with_window & due)
+        return restarted
 
     def _take(self, which: Int64) -> None:
         """Assign the next jobs to lanes, while there are any."""
@@ -249,7 +255,7 @@ class _DecodingLanes:
         self.job[which] = -1
         self.job[some] = given
         self._at[some], self._end[some] = self._firsts[given], self._lasts[given]
-        self._size[some] = self._read[some] = 0
+        self._size[some] = self._read[some] = self._closed[some] = 0
 
     def _open(self, which: Int64) -> None:
         which = which[self.job[which] >= 0]

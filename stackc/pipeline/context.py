@@ -13,7 +13,7 @@ import numpy as np
 
 from stackc.api.arrays import Int64, Symbols
 from stackc.api.models import Cut, Predictor, Progress, TrainingTask
-from stackc.coding.documents import window_starts
+from stackc.coding.documents import every_nth, window_starts
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
@@ -104,10 +104,12 @@ class Context:
         def cut(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
             opened = open_level(section, self.folder(section), self.recipe.corpus.segment, self.runtime, compiled=False)
             spec = opened.spec.changed(load_predictor=lambda: predictor)
+            bounds = np.array([0, len(symbols)]) if offsets is None else offsets
             if spec.code_bits is None and windowing.cuts is None:
-                bounds = np.array([0, len(symbols)]) if offsets is None else offsets
-                return window_starts(bounds, spec.segment, spec.window.symbols, None)
-            return _in_training(spec, len(symbols), self.runtime.memory).encode(symbols, offsets).starts
+                starts = window_starts(bounds, spec.segment, spec.window.symbols, None)
+                return every_nth(starts, bounds, spec.segment, windowing.context_windows)
+            coded = _in_training(spec, len(symbols), self.runtime.memory).encode(symbols, offsets)
+            return every_nth(coded.starts, bounds, spec.segment, windowing.context_windows)
 
         return cut
 

@@ -28,9 +28,10 @@ def check_model_needed(coder: Part, path: str, data: Mapping[str, Any], problems
     if data.get("train") and not given:
         problems.add(join(path, "train"), "there is no model to train; remove it")
     windowing = data.get("windowing")
-    if isinstance(windowing, Mapping) and "context" in windowing and not needed:
-        here = join(path, "windowing.context")
-        problems.add(here, f"has no effect: {name} needs no model that has a context; remove it")
+    for field in ("context", "context_windows"):
+        if isinstance(windowing, Mapping) and field in windowing and not needed:
+            here = join(path, f"windowing.{field}")
+            problems.add(here, f"has no effect: {name} needs no model that has a context; remove it")
     return given and needed
 
 
@@ -104,7 +105,8 @@ def check_pair(chosen: Chosen, windowing: Windowing, name: str, registry: Regist
 
 def _ends_anywhere(windowing: Windowing) -> bool:
     """Whether a window may end with any symbol, and the context with it."""
-    return windowing.bits is None and windowing.symbols is not None and windowing.restart == "window"
+    anywhere = windowing.bits is None and windowing.symbols is not None
+    return anywhere and windowing.restart == "window" and windowing.context_windows == 1
 
 
 def _made(part: Part, fits: Callable[[Windowing], bool]) -> bool:

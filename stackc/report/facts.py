@@ -15,7 +15,7 @@ from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_json
 from stackc.report.sample_text import Cutting, cut
-from stackc.report.table import COLUMNS
+from stackc.report.table import COLUMNS, LEARNABILITY
 from stackc.stack.manifest import coding_parts, read_manifest
 
 MAX_LINE = 1 << 12
@@ -179,9 +179,22 @@ def _read_report(path: Path) -> dict[str, Any]:
     rows = report.get("levels")
     whole = isinstance(rows, list) and len(rows) <= MAX_LEVELS and all(isinstance(row, dict) for row in rows)
     counted = all(type(report.get(key)) is int for key in ("source_bytes", "documents"))
-    if not (whole and counted and all(valid(row.get(key), form) for row in rows or () for _, key, form in COLUMNS)):
+    columns = (*COLUMNS, *LEARNABILITY)
+    known = whole and all(valid(row.get(key), form) for row in rows or () for _, key, form in columns)
+    if not (known and counted and all(map(_valid_places, rows or ()))):
         raise ArtifactError(f"{path}: not a readable report; build the stack again")
     return report
+
+
+def _valid_places(row: dict[str, Any]) -> bool:
+    """Whether the figures by place in a window, which older reports lack, are finite numbers."""
+    places = row.get("by_position")
+    if places is None:
+        return True
+    if not isinstance(places, list) or not all(isinstance(place, dict) for place in places):
+        return False
+    figures = [place.get(key) for place in places for key in ("accuracy", "bits")]
+    return all(type(figure) in (int, float) and math.isfinite(figure) for figure in figures)
 
 
 def _curves(fact: Facts) -> None:

@@ -13,7 +13,7 @@ from stackc.report.comparable import measured_apart, measured_on
 from stackc.report.facts import Facts
 from stackc.report.plots import Plot
 from stackc.report.svg import legend, svg
-from stackc.report.table import COLUMNS, NOTE
+from stackc.report.table import COLUMNS, LEARNABILITY, LEARNABILITY_NOTE, NOTE, learnable, positions
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -45,11 +45,15 @@ def html_page(facts: list[Facts], plots: list[Plot]) -> str:
 def _sections(facts: list[Facts], plots: list[Plot]) -> Iterator[str]:
     groups = [(anchor, heading, _figures(plots, starts)) for starts, anchor, heading in SECTIONS]
     cut = [(fact, browser(fact, i, len(facts))) for i, fact in enumerate(facts)]
-    links = [("figures", "Figures"), *((a, h) for a, h, found in groups if found)]
+    learnability = _learnability(facts)
+    links = [("figures", "Figures"), *([("learnability", "Learnability")] if learnability else [])]
+    links += [*((a, h) for a, h, found in groups if found)]
     links += [("text", "Text in tokens")] if any(found for _, found in cut) else []
     yield f"<header><h1>{_text(' · '.join(fact.label for fact in facts))}</h1>"
     yield "<nav>" + "".join(f'<a href="#{anchor}">{heading}</a>' for anchor, heading in links) + "</nav></header><main>"
     yield f'<section id="figures"><h2>Figures of held-out text</h2>{_table(facts)}</section>'
+    if learnability:
+        yield f'<section id="learnability"><h2>What the tokens offer to a model</h2>{learnability}</section>'
     for anchor, heading, found in groups:
         if found:
             yield f'<section id="{anchor}"><h2>{heading}</h2><div class="grid {anchor}">{found}</div></section>'
@@ -78,22 +82,41 @@ def _explained() -> str:
 
 def _table(facts: list[Facts]) -> str:
     """The figures of all stacks, in the columns of the command line's table."""
-    heads = "".join(f'<th scope="col">{_text(heading)}</th>' for heading, _, _ in COLUMNS)
-    bodies = []
-    for fact in facts:
-        told = f'<span>{_text(fact.label)} <span class="note">{_text(_summary(fact))}</span></span>'
-        rows = [f'<tr class="stack"><th scope="rowgroup" colspan="{len(COLUMNS)}">{told}</th></tr>']
-        for row in fact.evaluation["levels"] if fact.evaluation else []:
-            cells = "".join(_cell(row[field], form) for _, field, form in COLUMNS[1:])
-            rows.append(f'<tr><th scope="row">{_text(row["name"])}</th>{cells}</tr>')
-        bodies.append(f"<tbody>{''.join(rows)}</tbody>")
     warning = ""
     if apart := measured_apart(facts):
         warning = f'<p class="warning">{_text(apart)} <span class="note">{_text(measured_on(facts))}</span></p>'
+    told = [(fact.label, _summary(fact), fact.evaluation["levels"] if fact.evaluation else []) for fact in facts]
+    return warning + _grid(COLUMNS, told, "Figures", NOTE)
+
+
+def _learnability(facts: list[Facts]) -> str:
+    """The second table of the command line, and a line for each model over windows of several tokens; "" without."""
+    found = [(fact, fact.evaluation["levels"]) for fact in facts if fact.evaluation]
+    told = [(fact.label, "", rows) for fact, levels in found if (rows := learnable(levels))]
+    if not told:
+        return ""
+    lines = [f"<li>{_text(fact.label)}: {_text(line)}</li>" for fact, levels in found for line in positions(levels)]
+    places = f'<ul class="note">{"".join(lines)}</ul>' if lines else ""
+    return _grid(LEARNABILITY, told, "Learnability", LEARNABILITY_NOTE) + places
+
+
+def _grid(
+    columns: list[tuple[str, str, str]], stacks: list[tuple[str, str, list[dict[str, Any]]]], label: str, note: str
+) -> str:
+    """A table of stacks, each a label, a remark and rows."""
+    heads = "".join(f'<th scope="col">{_text(heading)}</th>' for heading, _, _ in columns)
+    bodies = []
+    for name, remark, levels in stacks:
+        told = f'<span>{_text(name)} <span class="note">{_text(remark)}</span></span>'
+        rows = [f'<tr class="stack"><th scope="rowgroup" colspan="{len(columns)}">{told}</th></tr>']
+        for row in levels:
+            cells = "".join(_cell(row.get(field), form) for _, field, form in columns[1:])
+            rows.append(f'<tr><th scope="row">{_text(row["name"])}</th>{cells}</tr>')
+        bodies.append(f"<tbody>{''.join(rows)}</tbody>")
     return (
-        f'{warning}<div class="wide" tabindex="0" role="group" aria-label="Figures; scrolls sideways">'
+        f'<div class="wide" tabindex="0" role="group" aria-label="{label}; scrolls sideways">'
         f"<table><thead><tr>{heads}</tr></thead>{''.join(bodies)}</table></div>"
-        f'<p class="note">{_text(NOTE)}</p>'
+        f'<p class="note">{_text(note)}</p>'
     )
 
 

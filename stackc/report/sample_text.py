@@ -12,6 +12,7 @@ from stackc.api.arrays import Float64, Int64, Symbols
 from stackc.api.errors import StackcError
 from stackc.coding.level import Level
 from stackc.coding.scoring import symbol_bits
+from stackc.stack.learnability.borders import token_bounds
 from stackc.stack.stack import Stack
 
 
@@ -62,7 +63,7 @@ def cut(
         tell(f"{level.name}: cutting text into windows")
         coded = level.encode(symbols, offsets)
         windows = np.append(coded.starts, len(symbols))
-        bounds = _token_bounds(level, symbols, windows, len(coded.tokens))
+        bounds = token_bounds(level, symbols, windows, len(coded.tokens))
         if bounds is None:
             missing.append(f"{level.name}: the tokens of its windows depend on the windows before: text not cut")
             return
@@ -100,15 +101,6 @@ def _by_window_and_position(windows: Int64, costs: Float64 | None) -> tuple[Floa
     return bits, np.bincount(position, weights=costs) / np.maximum(reached, 1), reached
 
 
-def _token_bounds(level: Level, symbols: Symbols, windows: Int64, count: int) -> Int64 | None:
-    """Where each window's tokens start and end: int64[w + 1]; None if that is not defined."""
-    if level.window_tokens is not None:
-        return np.arange(len(windows)) * level.window_tokens
-    # If windows do not affect each other, each has as many tokens as it would have as a document of its own.
-    bounds = level.encode(symbols, windows).offsets
-    return bounds if int(bounds[-1]) == count else None
-
-
 def _token_places(places: Float64, bounds: Int64) -> Float64:
     """Where tokens start in the sample, and its end: float64[t + 1]. The tokens of one window share its bytes."""
     return np.interp(np.arange(int(bounds[-1]) + 1), bounds, places) if len(bounds) > 1 else places
@@ -121,7 +113,7 @@ def _costs(
     if stack.recipe.levels[stack.level_index(level.name) - 1].model is None:
         missing.append(f"{level.name}: has no model of its own, so no bits by position")
         return None
-    restarts = starts if level.spec.restarts_with_window else None
+    restarts = level.spec.restarts(starts, offsets)
     return _bits(
         lambda: symbol_bits(level.spec.predictor, symbols, offsets, level.spec.segment, restarts),
         f"{level.name}: no bits by position",

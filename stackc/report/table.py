@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,28 @@ COLUMNS: list[tuple[str, str, str]] = [
     ("softmax\nops/byte", "ops_per_byte_softmax", ",.0f"),
 ]
 
+LEARNABILITY: list[tuple[str, str, str]] = [
+    ("", "name", "s"),
+    ("byte\nsubstituted", "tokens_per_substitution", ".2f"),
+    ("\ninserted", "tokens_per_insertion", ".2f"),
+    ("\ndeleted", "tokens_per_deletion", ".2f"),
+    ("words\ncut alike", "words_cut_alike", ".1%"),
+    ("prefix before\na blank", "prefix_before_blank", ".1%"),
+    ("prefix after\nAnswer:", "prefix_after_answer", ".1%"),
+    ("codes used,\ntraining", "codes_used_train", ".1%"),
+    ("codes used,\nthis text", "codes_used_test", ".1%"),
+]
+"""The second table: of levels alone."""
+
 NOTE = (
     "tokens, bytes/token: the tokens that a level writes (the top model: reads). coded: tokens x bits / source bytes. "
     "model, unigram, uniform: bits per source byte over the symbols that the model reads."
+)
+
+LEARNABILITY_NOTE = (
+    "Substituted, inserted, deleted: tokens that differ after one byte changed. Words cut alike: occurrences that are "
+    "cut as their word most often is. Prefix: prompts whose tokens begin those of prompt and answer. "
+    "docs/concepts.md defines all of them."
 )
 
 
@@ -37,12 +57,9 @@ def print_evaluation(evaluation: dict[str, Any], console: Console | None = None,
     """Print the figures of `stackc.stack.evaluate.Evaluation.to_dict()`, or of a stack's report.json."""
     console = wide(console)
     heading = None if title is None else literal(title)
-    table = Table(title=heading, title_justify="left", caption=NOTE, caption_justify="left", box=None, pad_edge=False)
-    for column, field, _ in COLUMNS:
-        table.add_column(column, justify="left" if field == "name" else "right", no_wrap=True, vertical="bottom")
-    for row in evaluation["levels"]:
-        table.add_row(*[literal("-" if row[field] is None else format(row[field], form)) for _, field, form in COLUMNS])
-    console.print(table)
+    console.print(_table(COLUMNS, evaluation["levels"], NOTE, heading))
+    if levels := learnable(evaluation["levels"]):
+        console.print(_table(LEARNABILITY, levels, LEARNABILITY_NOTE))
     texts = f"{amount(evaluation['source_bytes'], 'source byte')} in {amount(evaluation['documents'], 'document')}"
     verdict = "restored byte for byte" if evaluation["round_trip"] else "NOT RESTORED"
     console.print(literal(f"{texts}; every level decoded back: {verdict}"))
@@ -51,6 +68,33 @@ def print_evaluation(evaluation: dict[str, Any], console: Console | None = None,
             cost = 1 - row["bytes_per_token"] / uncut
             text = f"{row['name']}: {uncut:.3f} bytes per token without its forced cuts, which cost {cost:.1%}"
             console.print(literal(text))
+    for text in positions(evaluation["levels"]):
+        console.print(literal(text))
+
+
+def learnable(levels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the second table; reports of older builds have none."""
+    return [row for row in levels if any(row.get(field) is not None for _, field, _ in LEARNABILITY[1:])]
+
+
+def positions(levels: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each model over windows of several tokens: how well it predicts the first, the second, ..."""
+    for row in levels:
+        if places := row.get("by_position"):
+            shares = ", ".join(f"{place['accuracy']:.1%}" for place in places)
+            bits = ", ".join(f"{place['bits']:.2f}" for place in places)
+            yield f"{row['name']}: by place in the window, {shares} of the tokens predicted, at {bits} bits per token"
+
+
+def _table(columns: list[tuple[str, str, str]], levels: list[dict[str, Any]], note: str, title: Any = None) -> Table:
+    table = Table(title=title, title_justify="left", caption=note, caption_justify="left", box=None, pad_edge=False)
+    for column, field, _ in columns:
+        table.add_column(column, justify="left" if field == "name" else "right", no_wrap=True, vertical="bottom")
+    for row in levels:
+        table.add_row(
+            *[literal("-" if row.get(field) is None else format(row[field], form)) for _, field, form in columns]
+        )
+    return table
 
 
 def print_report(folder: Path, console: Console) -> None:

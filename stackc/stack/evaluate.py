@@ -5,6 +5,7 @@ All figures divide by the bytes of the source, counted before anything is encode
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from stackc.api.models import Cost, Predictor
 from stackc.coding.level import Level
 from stackc.coding.scoring import total_bits, unigram_bits
 from stackc.coding.verify import not_restored
+from stackc.stack.learnability.figures import Learnability, Samples
+from stackc.stack.learnability.positions import Position, by_position
 from stackc.stack.store import bytes_chunk
 
 SIZES = ("parameters", "body_ops", "softmax_ops")
@@ -41,6 +44,9 @@ class LevelFigures:
         parameters: parameters of the model; 0 without a model.
         ops_per_byte_body: operations per source byte without softmax, including all lower models that must run.
         ops_per_byte_softmax: operations per source byte in the softmaxes of the same models.
+        learnability: what its tokens offer to a model that learns from them; for the top model, nothing but None.
+        by_position: how well the model predicts the tokens of a window of the level below, by their place in it, in
+            contexts of a whole segment; None if windows have one token each, or if they differ.
     """
 
     name: str
@@ -56,6 +62,14 @@ class LevelFigures:
     parameters: int
     ops_per_byte_body: float | None
     ops_per_byte_softmax: float | None
+    learnability: Learnability = attrs.field(factory=Learnability)
+    by_position: tuple[Position, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures by name; those of `learnability` stand among the others."""
+        fields = attrs.asdict(self)
+        among, places = fields.pop("learnability"), fields.pop("by_position")
+        return {**fields, **among, "by_position": places}
 
 
 @attrs.frozen(kw_only=True)
@@ -80,9 +94,12 @@ class Evaluation:
         return self.failure is None
 
     def to_dict(self) -> dict[str, Any]:
-        fields = attrs.asdict(self)
-        del fields["failure"]
-        return {**fields, "round_trip": self.round_trip}
+        return {
+            "source_bytes": self.source_bytes,
+            "documents": self.documents,
+            "levels": [row.to_dict() for row in self.levels],
+            "round_trip": self.round_trip,
+        }
 
 
 @attrs.frozen(kw_only=True)
@@ -125,14 +142,17 @@ def evaluate(
     rows: list[LevelFigures] = []
     body = softmax = 0.0  # operations of all lower models that must run
     failure: str | None = None
-    for one in measured:
+    samples = Samples(symbols, offsets, [one.level for one in measured if one.level is not None])
+    window_tokens: int | None = None  # of the level below
+    for one, above in itertools.zip_longest(measured, measured[1:]):
         level = one.level
-        tokens, token_offsets, starts = symbols, offsets, None
+        tokens, token_offsets, starts, learnability = symbols, offsets, None, Learnability()
         if level is not None:
             report(f"{one.name}: encoding and decoding")
             coded = level.encode(symbols, offsets)
             tokens, token_offsets, starts = coded.tokens, coded.offsets, coded.starts
             failure = failure or not_restored(level, coded, symbols, offsets)
+            learnability = samples.measure(level, symbols, starts, tokens, above.counts if above else None)
         report(f"{one.name}: scoring")
         own = _model_figures(one, symbols, offsets, starts, source_bytes)
         own_body = _per_byte(own.pop("body_ops") * len(symbols), source_bytes)
@@ -150,13 +170,25 @@ def evaluate(
                 unigram_bits_per_byte=_per_byte(unigram_bits(one.counts, symbols), source_bytes),
                 ops_per_byte_body=None if own_body is None else own_body + body,
                 ops_per_byte_softmax=None if own_softmax is None else own_softmax + softmax,
+                learnability=learnability,
+                by_position=_by_position(one, symbols, offsets, window_tokens),
                 **own,
             )
         )
         if level is not None and level.route.runs_model:
             body, softmax = body + (own_body or 0.0), softmax + (own_softmax or 0.0)
+        window_tokens = None if level is None else level.window_tokens
         symbols, offsets = tokens, token_offsets
     return Evaluation(source_bytes=source_bytes, documents=len(documents), failure=failure, levels=tuple(rows))
+
+
+def _by_position(
+    one: Measured, symbols: Symbols, offsets: Int64, window_tokens: int | None
+) -> tuple[Position, ...] | None:
+    """See `LevelFigures`."""
+    if one.load is None or window_tokens is None or window_tokens == 1:
+        return None
+    return by_position(one.load(), symbols, offsets, one.segment, window_tokens)
 
 
 def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: int) -> float | None:
@@ -176,8 +208,9 @@ def _model_figures(
     predictor = one.load()
     sizes = {name: getattr(predictor, name, getattr(one.cost, name)) for name in SIZES}
     whole = coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
-    if one.level is not None and one.level.spec.restarts_with_window:
-        coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, starts), source_bytes)
+    if one.level is not None and starts is not None and one.level.spec.restarts_with_window:
+        restarts = one.level.spec.restarts(starts, offsets)
+        coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, restarts), source_bytes)
     return {**sizes, "model_bits_per_byte": whole, "coding_bits_per_byte": coding}
 
 

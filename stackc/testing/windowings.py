@@ -60,11 +60,14 @@ class WindowingContract:
         assert made.bits is None or (isinstance(made.bits, int) and made.bits >= 1)
         assert made.symbols is None or 1 <= made.symbols <= MAX_WINDOW_SYMBOLS
         assert made.restart in ("window", "segment")
+        assert isinstance(made.context_windows, int)
+        assert made.context_windows >= 1
         assert made.cuts is None or callable(made.cuts)
 
     def test_it_is_made_alike_twice(self) -> None:
         one, two = self.make(), self.make()
         assert (one.bits, one.symbols, one.restart) == (two.bits, two.symbols, two.restart)
+        assert one.context_windows == two.context_windows
         for segment in self.segments():
             if one.cuts is not None and two.cuts is not None:
                 assert one.cuts(segment).tolist() == two.cuts(segment).tolist()

@@ -18,6 +18,7 @@ from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import prove
 from stackc.parts.checked import GuardedPredictor
 from stackc.pipeline.compiling import compiled
+from stackc_coders.twin import SlotEncoder
 from toys import StepOnly, ToyPredictor, sample
 
 ALPHABET = 11
@@ -31,6 +32,10 @@ WINDOWINGS = {
     "bits16-two-symbols": lambda: windowing("equal-info", bits=16, symbols=2),
     "bits16-segment": lambda: windowing("equal-info", bits=16, context="segment"),
     "bits64-segment": lambda: windowing("equal-info", bits=64, context="segment"),
+    "bits16-every2": lambda: windowing("equal-info", bits=16, context_windows=2),
+    "bits24-every3": lambda: windowing("equal-info", bits=24, context_windows=3),
+    "fixed5-every2": lambda: Windowing(bits=None, symbols=5, context_windows=2),
+    "cuts-every2": lambda: Windowing(bits=16, symbols=1024, context_windows=2, cuts=lambda segment: segment == 3),
     "fixed5": lambda: windowing("fixed-token", symbols=5),
     "fixed1": lambda: windowing("fixed-token", symbols=1),
     "fixed7-segment": lambda: windowing("fixed-token", symbols=7, context="segment"),
@@ -93,6 +98,35 @@ def test_every_pair_gives_the_documents_back(kind: str, windows: str, tmp_path: 
     for i in range(len(offsets) - 1):  # documents are coded alone
         alone = level.encode(symbols[offsets[i] : offsets[i + 1]])
         assert alone.tokens.tolist() == coded.tokens[coded.offsets[i] : coded.offsets[i + 1]].tolist()
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 50])
+def test_contexts_restart_with_every_nth_window_of_a_segment(every: int) -> None:
+    """Against one window after another, coded by the twin with contexts counted by hand."""
+    model = ToyPredictor(ALPHABET, order=3)
+    windowed = windowing("equal-info", bits=16, context_windows=every)
+    spec = LevelSpec(
+        name="M1", alphabet=ALPHABET, segment=SEGMENT, windowing=windowed, **coder("arithmetic"), token_bits=16,
+        load_predictor=lambda: model,
+    )  # fmt: skip
+    symbols, offsets = documents(4)
+    tokens, restarts = [], []
+    for first, last in segments(offsets, SEGMENT):
+        at, number, context = first, 0, ()
+        while at < last:
+            if number % every == 0:
+                context = ()
+                restarts.append(at)
+            encoder = SlotEncoder(spec.window)
+            while at < last and encoder.add(model.row(context), int(symbols[at])):
+                context = (*context, int(symbols[at]))
+                at += 1
+            tokens.append(encoder.close(full=False)[0])
+            number += 1
+    coded = Level(spec).encode(symbols, offsets)
+    assert coded.tokens.tolist() == tokens
+    assert spec.restarts(coded.starts, offsets).tolist() == restarts  # type: ignore[union-attr]
+    assert (why_not_compiled(spec, 1024, model) is None) == (every == 1)
 
 
 @pytest.mark.parametrize("together", [1, 100, 300])

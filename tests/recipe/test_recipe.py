@@ -277,7 +277,7 @@ def test_key_of_a_part(load: Any) -> None:
             'level.1.windowing.context: "windw" is not one of "window", "segment"; did you mean "window"?',
         ),
         ("level.1.windowing.bit=16", "level.1.windowing.bit: unknown key; did you mean 'bits'?"),
-        ("level.1.windowing.zzz=16", "level.1.windowing.zzz: unknown key; known: bits, context, kind, symbols"),
+        ("level.1.windowing.zzz=16", "level.1.windowing.zzz: unknown key; known: bits, context, context_windows, kind, symbols"),
         ("level.1.tokns.bits=16", "level.1.tokns: unknown key; did you mean 'tokens'?"),
         ("levels.1.x=16", "levels: unknown key; did you mean 'level'?"),
         ("corpus.segments=16", "corpus.segments: unknown key; did you mean 'segment'?"),
@@ -380,6 +380,14 @@ def test_context_without_effect(problems: Any) -> None:
     assert problems("level.2.windowing.context=window") == [
         "level.2.windowing.context: has no effect: coder 'gzip' needs no model that has a context; remove it"
     ]
+    assert problems("level.2.windowing.context_windows=2")[0] == (
+        "level.2.windowing.context_windows: has no effect: coder 'gzip' needs no model that has a context; remove it"
+    )
+    assert problems("level.1.windowing.context=segment", "level.1.windowing.context_windows=2") == [
+        "level.1.windowing.context_windows: has no effect if the context restarts only with the segment; remove it, "
+        "or context"
+    ]
+    assert problems("level.1.windowing.context_windows=0") == ["level.1.windowing.context_windows: 0 is below 1"]
 
 
 def test_window_too_small_for_the_alphabet_of_its_level(load: Any, problems: Any) -> None:

@@ -30,7 +30,7 @@ from stackc.report.labels import place
 from stackc.report.plots import Plot, Series, plots_of
 from stackc.report.sample_text import cut
 from stackc.report.svg import legend, svg
-from stackc.report.table import COLUMNS
+from stackc.report.table import COLUMNS, LEARNABILITY
 from stackc.report.ticks import linear, logarithmic, written
 from stackc.stack.store import bytes_chunk
 
@@ -82,10 +82,26 @@ def test_the_figures_are_those_of_the_reports(stacks: list[Path], tmp_path: Path
     write_report(stacks, tmp_path / "page.html")
     page = Page((tmp_path / "page.html").read_text())
     wanted: list[str] = []
-    for folder in stacks:
-        for row in json.loads((folder / "report" / "report.json").read_text())["levels"]:
-            wanted += [repr(row[key]) for _, key, _ in COLUMNS[1:] if row[key] is not None]
+    for columns in COLUMNS, LEARNABILITY:
+        for folder in stacks:
+            for row in json.loads((folder / "report" / "report.json").read_text())["levels"]:
+                wanted += [repr(row[key]) for _, key, _ in columns[1:] if row[key] is not None]
     assert page.all("td", "data-value") == wanted
+    assert page.all("section", "id")[:2] == ["figures", "learnability"]
+
+
+def test_a_report_of_an_older_build_has_one_table(stacks: list[Path], tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(stacks[0], old)
+    path = old / "report" / "report.json"
+    report, size = json.loads(path.read_text()), path.stat().st_size
+    for row in report["levels"]:
+        for key in [*(key for _, key, _ in LEARNABILITY[1:]), "edit_places", "prefix_places", "by_position"]:
+            del row[key]
+    path.write_text(json.dumps(report).ljust(size))
+    lines = write_report([old], tmp_path / "page.html")
+    assert not any("no figures" in line for line in lines)
+    assert "learnability" not in Page((tmp_path / "page.html").read_text()).all("section", "id")
 
 
 def test_the_page_has_nothing_outside_it(stacks: list[Path], tmp_path: Path) -> None:
@@ -295,11 +311,20 @@ def test_what_is_missing_is_said_and_the_rest_is_shown(stacks: list[Path], tmp_p
     assert "corpus/test" in told
     text = (tmp_path / "page.html").read_text()
     assert "no report;" in text
-    assert text.count("<tbody>") == 2
+    assert text.count("<tbody>") == 3, "both stacks in the table of figures, and one in that of learnability"
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"[]", b'{"levels": [{}]}', b'{"levels": 3, "source_bytes": 1, "documents": 1}', b"\xff" * 9]
+    "content",
+    [
+        b"{",
+        b"[]",
+        b'{"levels": [{}]}',
+        b'{"levels": 3, "source_bytes": 1, "documents": 1}',
+        b"\xff" * 9,
+        b'{"levels": [{"by_position": [{"accuracy": "<b>", "bits": 1}]}], "source_bytes": 1, "documents": 1}',
+        b'{"levels": [{"words_cut_alike": NaN}], "source_bytes": 1, "documents": 1}',
+    ],
 )
 def test_a_damaged_report_is_left_out(stacks: list[Path], tmp_path: Path, content: bytes) -> None:
     bad = tmp_path / "bad"

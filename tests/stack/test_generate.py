@@ -29,6 +29,10 @@ STACKS: dict[str, list[tuple[Windowing, int]]] = {
         (windowing("equal-info", bits=16, context="segment"), 8),
         (windowing("equal-info", bits=20, context="segment"), 10),
     ],
+    "contexts of several windows": [
+        (windowing("equal-info", bits=16, context_windows=2), 8),
+        (windowing("equal-info", bits=20, context_windows=3), 10),
+    ],
     "whole below": [(windowing("whole"), 8), (windowing("equal-info", bits=16), 16)],
     "fixed-token above": [(windowing("equal-info", bits=12), 6), (windowing("fixed-token", symbols=3), 8)],
     "fixed-token below": [(windowing("fixed-token", symbols=3), 8), (windowing("equal-info", bits=20), 10)],

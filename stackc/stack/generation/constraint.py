@@ -226,16 +226,17 @@ class _Coded:
     spec: LevelSpec
     context: _Context
     encoder: Any
+    before: int  # windows of the segment before this one
 
     @classmethod
-    def fresh(cls, spec: LevelSpec, context: _Context) -> _Coded:
+    def fresh(cls, spec: LevelSpec, context: _Context, before: int) -> _Coded:
         encoder = cast(Coder, spec.coder).encoder(spec.window)  # levels with a dictionary or pieces have other cursors
         if not has_intervals(encoder):
             raise CodingError(
                 f"{spec.coder_name}: its encoder has no method interval, which continuing a prompt requires; "
                 "generate without a prompt"
             )
-        return cls(spec, context, encoder)
+        return cls(spec, context, encoder, before)
 
     def interval(self) -> Interval:
         low, size, bits = self.encoder.interval()
@@ -248,7 +249,7 @@ class _Coded:
     def longer(self, symbol: int) -> _Coded | None:
         encoder = copy.deepcopy(self.encoder)
         fits = encoder.add(self.context.frequencies(), symbol)
-        return _Coded(self.spec, self.context.after(symbol), encoder) if fits else None
+        return attrs.evolve(self, context=self.context.after(symbol), encoder=encoder) if fits else None
 
     def closed(self) -> Interval:
         if self.spec.code_bits is not None:
@@ -257,8 +258,9 @@ class _Coded:
         return value, 1, bits
 
     def next_window(self, new_segment: bool) -> _Coded:
-        restart = new_segment or self.spec.restarts_with_window
-        return self.fresh(self.spec, _Context(self.spec.model) if restart else self.context)
+        before = 0 if new_segment else self.before + 1
+        restart = new_segment or (self.spec.restarts_with_window and before % self.spec.windowing.context_windows == 0)
+        return self.fresh(self.spec, _Context(self.spec.model) if restart else self.context, before)
 
 
 @attrs.frozen(eq=False)
@@ -283,8 +285,14 @@ class Cursor:
         spec = level.spec
         if level.dictionary is not None:
             return cls(spec, 0, len(segment), _LookedUp(level.dictionary, spec.code_bits or 0))
-        seen = () if spec.restarts_with_window else segment
-        return cls(spec, 0, len(segment), _Coded.fresh(spec, _Context(spec.model, seen)))
+        starts: list[int] = []
+        if spec.restarts_with_window and spec.windowing.context_windows > 1:  # else nobody counts windows
+            starts = level.encode(np.array(segment, np.int64)).starts.tolist()
+        restarted = [*starts, len(segment)][
+            len(starts) // spec.windowing.context_windows * spec.windowing.context_windows
+        ]
+        seen = segment[restarted:] if spec.restarts_with_window else segment
+        return cls(spec, 0, len(segment), _Coded.fresh(spec, _Context(spec.model, seen), len(starts)))
 
     @property
     def full(self) -> bool:

@@ -75,6 +75,9 @@ def test_the_suite_finds_what_is_wrong() -> None:
 def test_windowings_are_data() -> None:
     assert made("equal-info", bits=16) == Windowing(bits=16, symbols=1024, restart="window")
     wide = made("equal-info", bits=128, symbols=9, context="segment")
+    assert made("equal-info", bits=16, context_windows=2) == Windowing(
+        bits=16, symbols=1024, restart="window", context_windows=2
+    )
     assert wide == Windowing(bits=128, symbols=9, restart="segment")
     assert made("fixed-token", symbols=65_535) == Windowing(bits=None, symbols=65_535, restart="window")
     assert made("whole", context="window") == Windowing(bits=None, symbols=None, restart="window")

@@ -1,0 +1,1 @@
+"""What tokens offer to a model that learns from them: where they begin, and what an edit moves."""
