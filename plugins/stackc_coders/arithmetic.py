@@ -1,4 +1,4 @@
-"""Arithmetic coding by the slot rule, in all three tiers."""
+"""Arithmetic coding by the slot rule, in all three tiers, and compiled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from stackc.api import BitSource, CodingError, Frequencies, Int32, Predictor, Window
+from stackc.api import BitSource, CodingError, CompiledLanes, Frequencies, Int32, Predictor, Window
 from stackc_coders.compiler import compile_dictionary
 from stackc_coders.lanes import SlotLaneDecoder, SlotLaneEncoder
 from stackc_coders.twin import SlotDecoder, SlotEncoder
@@ -32,6 +32,12 @@ class ArithmeticCoder:
 
     def lane_decoder(self, window: Window, lanes: int, tokens: npt.NDArray[Any]) -> SlotLaneDecoder:
         return SlotLaneDecoder(window, lanes, tokens, self.row(window))
+
+    def compiled(self, window: Window) -> CompiledLanes:
+        """The lanes as kernels, for a level whose model offers its own."""
+        from stackc_coders.steps import compiled_lanes
+
+        return compiled_lanes(window, self.row(window))
 
     def dictionary(self, predictor: Predictor, window: Window, lanes: int) -> tuple[Int32, Int32]:
         """The level compiled, for a model whose context restarts with every window (see `compile_dictionary`)."""

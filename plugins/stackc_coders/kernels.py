@@ -277,14 +277,19 @@ def run_lane(
 
 
 @kernel
+def open_window(state: Row, tokens: Row, first: Int, last: Int, bits: Int, token_bits: Int) -> None:
+    """Start a window in one lane, at token `first`; zeros starting at token `last`."""
+    start_window(state, bits)
+    state[START] = first * token_bits
+    state[END] = last * token_bits
+    state[ABOVE] = read_bits(tokens, token_bits, state[START], state[END], state[RESOLVED])
+
+
+@kernel
 def open_lanes(state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits: Int, token_bits: Int) -> None:
     """Start a window in each of K lanes, at token starts[i]; zeros starting at token ends[i]."""
     for i in range(len(lanes)):
-        lane = state[lanes[i]]
-        start_window(lane, bits)
-        lane[START] = starts[i] * token_bits
-        lane[END] = ends[i] * token_bits
-        lane[ABOVE] = read_bits(tokens, token_bits, lane[START], lane[END], lane[RESOLVED])
+        open_window(state[lanes[i]], tokens, starts[i], ends[i], bits, token_bits)
 
 
 @kernel
@@ -320,14 +325,19 @@ def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: Int, toke
 
 
 @kernel
+def used_tokens(state: Row, full: bool, bits: Int, token_bits: Int) -> Int:
+    """The number of tokens in the window of one lane; never more than there are."""
+    m = state[RESOLVED] if bits == UNBOUNDED else bits
+    if bits == UNBOUNDED and full:
+        m, _ = full_bits(state[LOW], state[RANGE] - 1, state[RESOLVED], token_bits)
+    return min((m + token_bits - 1) // token_bits, (state[END] - state[START]) // token_bits)
+
+
+@kernel
 def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row) -> None:
-    """The number of tokens in the windows of K lanes; never more than there are."""
+    """The number of tokens in the windows of K lanes."""
     for i in range(len(lanes)):
-        lane = state[lanes[i]]
-        m = lane[RESOLVED] if bits == UNBOUNDED else bits
-        if bits == UNBOUNDED and full[i]:
-            m, _ = full_bits(lane[LOW], lane[RANGE] - 1, lane[RESOLVED], token_bits)
-        out[i] = min((m + token_bits - 1) // token_bits, (lane[END] - lane[START]) // token_bits)
+        out[i] = used_tokens(state[lanes[i]], full[i], bits, token_bits)
 
 
 # --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from stackc_coders import kernels
 from stackc_coders.kernels import DECODER_COLUMNS, ENCODER_COLUMNS, RESOLVED, TAIL_BYTES, UNBOUNDED
 from stackc_coders.twin import START_BITS
 
-_SYMBOL_BYTES = 4
+SYMBOL_BYTES = 4
 """Digits that one symbol can add: it divides the range by less than 2^25, and bytes make up for it."""
 
 
@@ -80,8 +80,8 @@ class SlotLaneEncoder(_Lanes):
             raise CodingError(f"symbol {int(symbols.min())} in a run of known symbols")
         self._make_room(min(len(symbols), self._window.symbols) + 1)
         # Every window closed has a symbol of this run, but for one that may have been open before.
-        bits = np.full(len(symbols) + 1, START_BITS + 8 * _SYMBOL_BYTES, np.int64)
-        bits[0] = self._state[lane, RESOLVED] + 8 * _SYMBOL_BYTES
+        bits = np.full(len(symbols) + 1, START_BITS + 8 * SYMBOL_BYTES, np.int64)
+        bits[0] = self._state[lane, RESOLVED] + 8 * SYMBOL_BYTES
         out = np.empty(self._tokens_bound(bits), np.uint32)
         lengths = np.empty(len(symbols) + 1, np.int64)
         args = (self._window.symbols, self._bits, self._window.token_bits, out, lengths)
@@ -100,7 +100,7 @@ class SlotLaneEncoder(_Lanes):
         token_bits = self._window.token_bits
         if self._window.bits is not None:
             return len(resolved) * (self._window.bits // token_bits)
-        return int(((resolved + 8 * _SYMBOL_BYTES) // token_bits + 2).sum())
+        return int(((resolved + 8 * SYMBOL_BYTES) // token_bits + 2).sum())
 
     def _make_room(self, symbols: int) -> None:
         """Room for the digits of `symbols` more symbols in every lane; with a bit budget there always is."""
@@ -110,13 +110,13 @@ class SlotLaneEncoder(_Lanes):
         if self._sure >= 0:
             return
         size = self._digits.shape[1]
-        needed = int(self._state[:, RESOLVED].max(initial=0)) // 8 + _SYMBOL_BYTES * symbols + TAIL_BYTES
+        needed = int(self._state[:, RESOLVED].max(initial=0)) // 8 + SYMBOL_BYTES * symbols + TAIL_BYTES
         if needed > size:
             size = max(needed, 2 * size, 64)
             digits = np.zeros((self._lanes, size), np.uint8)
             digits[:, : self._digits.shape[1]] = self._digits
             self._digits = digits
-        self._sure = (size - needed) // _SYMBOL_BYTES
+        self._sure = (size - needed) // SYMBOL_BYTES
 
 
 class SlotLaneDecoder(_Lanes):

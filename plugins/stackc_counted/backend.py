@@ -14,6 +14,7 @@ from stackc.api import (
     RESTART,
     ArtifactError,
     CodingError,
+    CompiledStep,
     CorpusError,
     Device,
     Frequencies,
@@ -190,6 +191,9 @@ class CountedPredictor:
         out = np.empty((len(symbols), self.alphabet), np.uint32)
         mixing.step_lanes(*self._tables, state, np.asarray(symbols, np.int64), out)
         return out
+
+    def compiled(self) -> CompiledStep:
+        return CompiledStep(advance=mixing.advance_lane, fill=mixing.fill_lane, tables=self._tables)
 
     def score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
         nodes = self.start(1)[0]

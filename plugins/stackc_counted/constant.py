@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stackc.api import CodingError, Frequencies, Int64, Mask, Portability, Symbols
+from stackc.api import CodingError, CompiledStep, Frequencies, Int64, Mask, Portability, Symbols
 
 BLOCK = 1 << 22
 """Counts in a block of rows that `score` yields: 16 MiB."""
@@ -31,6 +31,11 @@ class ConstantPredictor:
 
     def take(self, state: Frequencies, lanes: Int64) -> Frequencies:
         return self.start(len(lanes))
+
+    def compiled(self) -> CompiledStep:
+        from stackc_counted import steps
+
+        return CompiledStep(advance=steps.stay, fill=steps.constant)
 
     def score(self, segment: Symbols, restarts: Mask | None = None) -> Iterator[Frequencies]:
         size = max(1, min(len(segment), BLOCK // self.alphabet))

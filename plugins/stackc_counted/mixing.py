@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import TOTAL, kernel
+from stackc.api import TOTAL, inlined, kernel
 from stackc_counted.trie import COUNT, FIRST, SYMBOL, TOTAL_COUNT, UNIT, WEIGHT, Trie
 
 DISCOUNTS = np.array([13, 21, 27, 35, 42, 51, 64, 80, 96, 128])
@@ -182,3 +182,15 @@ def pick_rows(anchored: Row, free: Row, base: Row, nodes: Row, inputs: Row, want
     for i in range(len(inputs)):
         advance(anchored, free, nodes, inputs[i])
         out[i] = one_frequency(anchored, free, base, nodes, wanted[i])
+
+
+@inlined
+def advance_lane(tables: tuple[Row, Row, Row], state: Row, lane: Int, symbol: Int) -> None:
+    """`stackc.api.CompiledStep.advance`: state int64[L, 1 + K]."""
+    advance(tables[0], tables[1], state[lane], symbol)
+
+
+@inlined
+def fill_lane(tables: tuple[Row, Row, Row], state: Row, lane: Int, row: Row) -> None:
+    """`stackc.api.CompiledStep.fill`."""
+    fill_row(tables[0], tables[1], tables[2], state[lane], row)

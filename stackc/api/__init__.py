@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         WindowDecoder,
         WindowEncoder,
     )  # fmt: skip
+    from stackc.api.compiled import CompiledLanes, CompiledStep
     from stackc.api.fields import bits, globs, speed
     from stackc.api.files import read_tensors, write_atomically, write_tensors
     from stackc.api.frequencies import cost_bits, normalise
@@ -87,14 +88,15 @@ if TYPE_CHECKING:
 __all__ = [
     "CODER_STATE", "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS",
     "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource",
-    "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CorpusError", "Cost", "Cut", "Device", "DictionaryCoder",
-    "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder",
-    "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError", "Portability", "Predictor",
-    "Progress", "Reader", "RecipeError", "Register", "StackcError", "SymbolTexts", "Symbols", "Text", "Tokens",
-    "TrainingTask", "Uint8", "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder",
-    "Windowing", "bits", "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "finish_coder", "globs",
-    "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of", "read_tensors", "require", "speed",
-    "start_coder", "tokens_of_bytes", "unpacked", "write_atomically", "write_tensors",
+    "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CompiledLanes", "CompiledStep", "CorpusError", "Cost",
+    "Cut", "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64",
+    "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PlainTokenizer",
+    "PluginError", "Portability", "Predictor", "Progress", "Reader", "RecipeError", "Register", "StackcError",
+    "SymbolTexts", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8", "Uint16", "WholeWindowCoder", "WholeWindows",
+    "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits", "bytes_of_tokens", "code_bit", "corpus_files",
+    "cost_bits", "finish_coder", "globs", "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of",
+    "read_tensors", "require", "speed", "start_coder", "tokens_of_bytes", "unpacked", "write_atomically",
+    "write_tensors",
 ]  # fmt: skip
 
 

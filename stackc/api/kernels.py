@@ -10,6 +10,7 @@ work.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import pickle
@@ -73,14 +74,36 @@ def inlined(function: Function) -> Function:
     return _compiled(function, inline="always")
 
 
-def _compiled(function: Function, **options: Any) -> Function:
+def composed(make: Callable[..., Function], *kernels: Any) -> Function:
+    """Compile a loop around kernels that are known only when it is made, and keep it as any other is kept.
+
+    numba keeps a function that is given functions as arguments, or finds them in a closure, for one process alone: it
+    names them by numbers that are drawn anew in each. Here they are named by module and name, and the sources of their
+    modules count as those of the loop.
+
+    Args:
+        make: a function of a module, which returns the loop: a function nested in it that calls the kernels.
+        kernels: the arguments of `make`, each a `kernel` or `inlined` function of a module.
+    """
+    loop = make(*kernels)
+    names = [f"{one.py_func.__module__}.{one.py_func.__qualname__}" for one in kernels]
+    # numba names the files after the function. With names of their own two loops around different kernels do not take
+    # each other's code for outdated.
+    loop.__qualname__ = f"{make.__name__}_{hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}"
+    # What is nested in a function has the name of all that this function ever makes: it cannot be kept under it.
+    return _compiled(loop, None if any("<locals>" in name for name in names) else kernels)
+
+
+def _compiled(function: Function, kernels: tuple[Any, ...] | None = (), **options: Any) -> Function:
+    """Compile with numba when it is first called; kept, unless `kernels`, those of its closure, is None."""
     if numba.config.DISABLE_JIT:
         # Integers of numpy do not wrap around as machine words do: in plain Python kernels would give other bits.
         raise StackcError("NUMBA_DISABLE_JIT is set, and stackc codes by compiled loops only: unset NUMBA_DISABLE_JIT")
     made: Any = numba.njit(nogil=True, **options)(function)
-    # No folder that may be written to, or no source: compiled in every process.
-    with contextlib.suppress(RuntimeError, OSError):
-        made._cache = _Cache(function)
+    if kernels is not None:
+        # No folder that may be written to, or no source: compiled in every process.
+        with contextlib.suppress(RuntimeError, OSError):
+            made._cache = _Cache(function, kernels)
     kept: Function = made
     return kept
 
@@ -92,8 +115,9 @@ class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
     the index and the other the code.
     """
 
-    def __init__(self, function: FunctionType) -> None:
-        self._digest = sources_digest(function)
+    def __init__(self, function: FunctionType, kernels: tuple[Any, ...] = ()) -> None:
+        digests = [sources_digest(one) for one in (function, *(one.py_func for one in kernels))]
+        self._digest = digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
         super().__init__(function)
 
     @property
@@ -126,7 +150,14 @@ class _Stamped:
 class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
     """numba's cache of one function, without which the function still works."""
 
-    _impl_class = _Kept
+    def __init__(self, function: Any, kernels: tuple[Any, ...]) -> None:
+        self._impl_class = functools.partial(_Kept, kernels=kernels)
+        self._kernels = kernels
+        super().__init__(function)
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        # The stamp has the sources of the kernels. What numba adds to the key names them by numbers.
+        return (signature, codegen.magic_tuple()) if self._kernels else super()._index_key(signature, codegen)
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         try:

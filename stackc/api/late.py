@@ -14,6 +14,7 @@ HOMES = {
         "LaneDecoder", "LaneEncoder", "PieceCoder", "WholeWindowCoder", "WholeWindows", "WindowDecoder",
         "WindowEncoder",
     ),
+    "compiled": ("CompiledLanes", "CompiledStep"),
     "fields": ("bits", "globs", "speed"),
     "files": ("read_tensors", "write_atomically", "write_tensors"),
     "frequencies": ("cost_bits", "normalise"),

@@ -3,8 +3,9 @@
 - `Texts`: every code has one text, independent of context: look-ups in a table, and no model runs. The table is a
   compiled dictionary (`stackc.coding.dictionary.dictionary`) or the pieces of a piece coder (`stackc.coding.pieces`).
 - `Whole`: the coder codes whole windows, in one call for all of them (`stackc.parts.whole`); no model.
-- `Stepped`: model and coder in step, in lanes (`stackc.coding.stepping`). If no window restarts the model's context,
-  it encodes from one scoring pass over whole segments.
+- `Stepped`: model and coder in step, in lanes: in a compiled loop if both offer kernels (`stackc.coding.compiled`),
+  else by calls for each step (`stackc.coding.stepping`). Then, if no window restarts the model's context, it encodes
+  from one scoring pass over whole segments.
 - `Bitwise`: a model that codes bit by bit is given whole segments or documents (`stackc.coding.runs`).
 - `Verified`: decodes its tokens before it returns them: for a model that is not portable.
 
@@ -14,6 +15,7 @@ A new kind of route is one more class here and one more question in `choose_rout
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -24,6 +26,7 @@ from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
+from stackc.coding.compiled import compiled_lanes
 from stackc.coding.documents import (
     Decoding,
     Encoding,
@@ -36,7 +39,7 @@ from stackc.coding.documents import (
 from stackc.coding.pieces import PieceTable
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
-from stackc.coding.stepping import Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
+from stackc.coding.stepping import Decode, Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
 from stackc.parts.abilities import codes_whole_windows, cuts_pieces, lists_texts
 from stackc.parts.whole import GuardedWindows
 
@@ -101,6 +104,9 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     if model is not None and model.portability != "portable":
         # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
         return Verified(Stepped(spec.changed(lanes=1)), spec)
+    loops = compiled_lanes(spec)
+    if loops is not None:
+        return Stepped(spec, lambda spec, *text: loops.encode(*text), loops.decode)
     if model is not None and not spec.restarts_with_window and hasattr(model, "score"):
         return Stepped(spec, encode_scored)
     return Stepped(spec)
@@ -241,13 +247,16 @@ class Stepped:
 
     Args:
         spec: the level.
-        how: encodes the segments: `encode_stepped`, or `encode_scored`, from one scoring pass over them.
+        how: encodes the segments: `encode_stepped`, a compiled loop (`stackc.coding.compiled`), or `encode_scored`,
+            from one scoring pass over them.
+        back: decodes jobs: `decode_jobs`, or a compiled loop.
     """
 
     texts = None
 
-    def __init__(self, spec: LevelSpec, how: Encode = encode_stepped) -> None:
+    def __init__(self, spec: LevelSpec, how: Encode = encode_stepped, back: Decode | None = None) -> None:
         self._spec, self._how = spec, how
+        self._back: Decode = functools.partial(decode_jobs, spec) if back is None else back
         self.runs_model = spec.flags.needs_model
         self.portability: Portability = spec.model.portability if spec.model is not None else "portable"
         # In a single lane whole documents are stepped: windows side by side would call the model differently.
@@ -273,14 +282,14 @@ class Stepped:
         spec, per = self._spec, self._spec.window_tokens
         check_inside(tokens, spec.token_alphabet, spec.name, "token")
         if per is None:
-            symbols, ends = decode_jobs(spec, tokens, bounds[:-1], bounds[1:], most)
+            symbols, ends = self._back(tokens, bounds[:-1], bounds[1:], most)
             return Decoding(symbols=symbols, offsets=ends, ignored=0)
         first, code_bounds, ignored = whole_codes(bounds, per)
         if self._by_window:
             # Windows that share no context decode side by side, each as a separate job.
-            symbols, ends = decode_jobs(spec, tokens, first, first + per, most)
+            symbols, ends = self._back(tokens, first, first + per, most)
             return Decoding(symbols=symbols, offsets=ends[code_bounds], ignored=ignored)
-        symbols, ends = decode_jobs(spec, tokens, bounds[:-1], bounds[:-1] + np.diff(code_bounds) * per, most)
+        symbols, ends = self._back(tokens, bounds[:-1], bounds[:-1] + np.diff(code_bounds) * per, most)
         return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
 
 

@@ -17,13 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols
-from stackc.api.errors import PartError
 from stackc.api.offsets import offsets_of
 from stackc.coding.documents import Encoding, check_room, segments
 from stackc.coding.jobs import InOrder
 from stackc.coding.spec import LevelSpec
 from stackc.parts.blame import blaming
-from stackc.parts.lanes import first_symbol, lane_decoder, lane_encoder, outside_alphabet, turned_away
+from stackc.parts.lanes import first_symbol, lane_decoder, lane_encoder, not_there, outside_alphabet, turned_away
 
 SCORED = 1 << 16
 """Symbols scored in one pass, unless one segment is longer: short segments share the fixed cost of a pass."""
@@ -31,6 +30,9 @@ SCORED = 1 << 16
 
 Encode: TypeAlias = "Callable[[LevelSpec, Symbols, Int64, Mask | None], tuple[InOrder, InOrder]]"
 """Encodes segments, given as int64[J, 2], to their tokens and the starts of their windows, by segment."""
+
+Decode: TypeAlias = "Callable[[npt.NDArray[np.integer], Int64, Int64, int | None], tuple[Symbols, Int64]]"
+"""Decodes jobs, given by their first and last tokens, to their symbols and bounds: `decode_jobs` of a level."""
 
 
 def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mask | None, how: Encode) -> Encoding:
@@ -230,10 +232,7 @@ class _DecodingLanes:
         left = self._end[chosen] - self._at[chosen]
         if ((used < 1) | (used > left)).any():
             wrong = int(np.flatnonzero((used < 1) | (used > left))[0])
-            raise PartError(
-                f"{spec.coder_name}: used returned {used[wrong]} tokens for a window, and {left[wrong]} were left; "
-                "every window has at least one"
-            )
+            raise not_there(spec.coder_name, int(used[wrong]), int(left[wrong]))
         self._at[chosen] += used
         self._size[chosen] = 0
         self._closed[chosen] += 1

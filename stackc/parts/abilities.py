@@ -34,3 +34,13 @@ def has_intervals(encoder: object) -> TypeGuard[Intervals]:
 
 def codes_bitwise(model: object) -> TypeGuard[BitwisePredictor]:
     return hasattr(model, "encode_block") and hasattr(model, "decode_block")
+
+
+def compiles_step(model: object) -> bool:
+    """Whether a predictor offers its kernels (`stackc.api.CompiledStep`)."""
+    return hasattr(model, "compiled")
+
+
+def compiles_lanes(coder: object) -> bool:
+    """Whether a coder offers its kernels (`stackc.api.CompiledLanes`)."""
+    return hasattr(coder, "compiled")

@@ -18,7 +18,9 @@ from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Portability, Predictor
 from stackc.api.readers import Reader
 from stackc.api.windowings import Windowing
+from stackc.parts.abilities import compiles_step
 from stackc.parts.blame import blaming
+from stackc.parts.compiled import checked_state, checked_step, compiled_rows
 
 Item = TypeVar("Item")
 
@@ -62,6 +64,7 @@ class GuardedPredictor:
     def __init__(self, inner: Predictor, alphabet: int, who: str) -> None:
         check_loaded(inner, ("start", "step"), alphabet, who)
         self._inner, self._who, self._asked, self._proved = inner, who, 0, False
+        self.who = who
         self.alphabet, self.portability = alphabet, inner.portability
         most = getattr(inner, "max_lanes", None)
         if most is not None and (type(most) is not int or most < 1):
@@ -136,6 +139,12 @@ class GuardedPredictor:
         if hasattr(self._inner, "score"):
             scored = [rows.copy() for rows in self._score(symbols[:TRIED])]
             self._same(alone, np.concatenate([alone[:0], *scored]), "by scoring")
+        if compiles_step(self._inner):
+            step = checked_step(self._inner, self._who)
+            state = checked_state(self.start(others), others, "a state", self._who)
+            with blaming(self._who, "compiled"):
+                rows = compiled_rows(step, state, known, others - 1, self.alphabet)
+            self._same(alone, rows, "by its compiled step")
         self._proved = True
 
     def _stepped(self, known: Int64, lanes: int, lane: int) -> Frequencies:

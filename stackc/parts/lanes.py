@@ -259,6 +259,13 @@ def outside_alphabet(who: str, symbol: int, alphabet: int) -> PartError:
     return PartError(f"{who}: next gave symbol {symbol}, outside the alphabet of {alphabet}")
 
 
+def not_there(who: str, used: int, left: int) -> PartError:
+    """The error for a decoder whose window has no tokens, or more than there are."""
+    return PartError(
+        f"{who}: used returned {used} tokens for a window, and {left} were left; every window has at least one"
+    )
+
+
 def _check(flags: CoderFlags, window: Window) -> None:
     if flags.ends:
         return

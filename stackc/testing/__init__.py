@@ -25,6 +25,7 @@ pytest.register_assert_rewrite(
         for kind in (
             "bitwise",
             "coders",
+            "compiled",
             "dictionaries",
             "models",
             "piececoders",

@@ -28,6 +28,7 @@ from stackc.api.windowings import Window
 from stackc.parts.abilities import has_tables
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder, LevelLaneEncoder
 from stackc.parts.rules import CODER_FLAGS
+from stackc.testing.compiled import CompiledLanesTests
 from stackc.testing.driving import (
     STYLES,
     Coded,
@@ -44,7 +45,7 @@ from stackc.testing.sharing import Job, check_shared
 Case = tuple[Window, str]
 
 
-class CoderContract:
+class CoderContract(CompiledLanesTests):
     """The tests. Tier 1 is the measure of the others; tests of abilities that a coder does not have are skipped.
 
     Attributes:

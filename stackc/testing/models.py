@@ -19,6 +19,7 @@ from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Cost, Device, ModelBackend, Predictor, Text
 from stackc.parts.checked import lanes_of
 from stackc.parts.rules import config_problems
+from stackc.testing.compiled import CompiledStepTests
 from stackc.testing.sharing import Job, check_shared
 from stackc.testing.training import SEGMENT, Killed, Reports, digest, every_five, sample_text, step_rows, training_task
 
@@ -29,7 +30,7 @@ MANY_LANES = 256
 """Lanes that are enough to see that a state has as many as were promised."""
 
 
-class ModelContract:
+class ModelContract(CompiledStepTests):
     """What every model backend promises.
 
     Subclass it in a test module, with a name that starts with Test::
