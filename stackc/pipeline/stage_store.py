@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import attrs
 
@@ -30,6 +30,9 @@ from stackc.api.errors import ArtifactError
 from stackc.api.files import kept_in, read_json, write_atomically
 
 MADE, LOCK = "made.json", ".lock"
+
+PATIENCE_SECONDS, POLL_SECONDS = 2.0, 0.02
+"""Waiting for less than this is not mentioned."""
 
 KEY_CHARACTERS = 32
 """Of a key, in names of folders: 128 bits."""
@@ -74,10 +77,8 @@ class StageStore:
             entry.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(entry / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         with open(descriptor, "r+b", buffering=0) as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"{waiting}: another process runs this stage; waiting for it")
+            if not _locked(lock):
+                say(f"          {waiting}: another process runs this stage; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield entry
 
@@ -98,6 +99,18 @@ class StageStore:
             return Made(seconds=float(found["seconds"]), peak_memory=int(found["peak_memory"]))
         except (ArtifactError, KeyError, TypeError, ValueError):
             return None
+
+
+def _locked(lock: IO[bytes]) -> bool:
+    """Whether the lock could be had soon."""
+    for _ in range(round(PATIENCE_SECONDS / POLL_SECONDS)):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(POLL_SECONDS)
+        else:
+            return True
+    return False
 
 
 def link_files(source: Path, target: Path, names: list[str]) -> None:

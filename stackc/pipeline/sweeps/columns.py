@@ -36,7 +36,7 @@ def cells(row: dict[str, Any], axes: Iterable[str], figures: Iterable[str] = tup
     Args:
         figures: the names of some of `FIGURES`.
     """
-    found = [row["arm"], *(written_value(row["axes"].get(axis, "")) for axis in axes), str(row["seed"])]
+    found = [row["arm"], *(row["values"].get(axis, "") for axis in axes), str(row["seed"])]
     names = list(figures)
     if row["status"] != "done":
         return [*found, f"{row['status']}: {row['reason'].splitlines()[0]}", *[""] * (len(names) - 1)]
@@ -63,7 +63,7 @@ def csv_table(rows: list[dict[str, Any]], axes: tuple[str, ...]) -> list[list[st
         table.append(
             [
                 *(_plain(row[key]) for key in ("run", "status", "arm")),
-                *(_plain(row["axes"].get(axis)) for axis in axes),
+                *(row["values"].get(axis, "") for axis in axes),
                 _plain(row["seed"]),
                 *(_plain(figures.get(name)) for name in (*FIGURES, "train_seconds", "split")),
                 _plain(figures.get("text", {}).get("symbols")),

@@ -28,7 +28,8 @@ def print_estimate(made: Sweep, folder: SweepFolder, jobs: int, device: str, con
     ended = folder.ended() if is_sweep(folder.folder) else {}
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in HEADINGS[:2] or not heading else "right", no_wrap=True)
+        left = heading in HEADINGS[:2] or not heading
+        table.add_column(heading, justify="left" if left else "right", no_wrap=heading != HEADINGS[1])
     have: set[str] = set()
     finished = operations = memory = count = shared = 0
     for run in sorted(made.runs, key=lambda run: not is_finished(run, folder, ended)):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from stackc.api.errors import RecipeError, StackcError
 from stackc.api.fields import GLOBS
 from stackc.parts.checked import GuardedReader
 from stackc.pipeline.plan import SPLITS
-from stackc.pipeline.sweeps.file import Address, Arm, SweepFile, read_sweep
+from stackc.pipeline.sweeps.file import Address, Arm, SweepFile, flat, read_sweep
 from stackc.recipe import Recipe
 from stackc.recipe.load import load_changed
 from stackc.recipe.overrides import Override
@@ -43,7 +43,8 @@ class Run:
         arm: name of its arm.
         point: the values of its axes.
         seed: of its recipe.
-        label: its arm and point in few words; runs that differ in their seed alone share it.
+        values: its values of the axes in few words, by address.
+        label: its arm and values; runs that differ in their seed alone share it.
         recipe: resolved.
         texts: fingerprints of its corpus.
     """
@@ -52,6 +53,7 @@ class Run:
     arm: str
     point: tuple[Address, ...]
     seed: int
+    values: dict[str, str]
     label: str
     recipe: Recipe
     texts: Texts
@@ -93,7 +95,7 @@ def short_names(addresses: Iterable[str]) -> dict[str, str]:
     parts = {address: address.split(".") for address in addresses}
     found = {}
     for address, keys in parts.items():
-        ends = (".".join(keys[-n:]) for n in range(1, len(keys) + 1))
+        ends = (".".join(keys[-n:]) for n in range(1, len(keys) + 1) if not keys[-n].isdigit())
         others = [other for other in parts if other != address]
         found[address] = next(
             (end for end in ends if not any(other == end or other.endswith(f".{end}") for other in others)), address
@@ -108,12 +110,33 @@ def written_value(value: Any) -> str:
     return value if isinstance(value, str) else show(value)
 
 
+def written_values(values: list[Any]) -> list[str]:
+    """The values of one axis in few words that differ: of tables, the entries in which they differ."""
+    if all(isinstance(value, Mapping) for value in values):
+        leaves = [dict(flat(value)) for value in values]
+        keys = dict.fromkeys(key for one in leaves for key in one)
+        differing = [key for key in keys if any(one.get(key) != leaves[0].get(key) for one in leaves)]
+        names = short_names(differing)
+        texts = [
+            ", ".join(f"{names[key]}={written_value(one[key])}" for key in differing if key in one) for one in leaves
+        ]
+    else:
+        texts = [written_value(value) for value in values]
+    # Long values may differ behind the place where they are cut.
+    whole = list(map(_json, values))
+    if len(set(texts)) == len(set(whole)):
+        return texts
+    places = {one: number for number, one in enumerate(dict.fromkeys(whole), 1)}
+    return [f"{places[one]}: {text}" for one, text in zip(whole, texts, strict=True)]
+
+
 class _Expansion:
     """Resolves the runs of one file."""
 
     def __init__(self, file: SweepFile, problems: Problems) -> None:
         self.file, self.problems = file, problems
         self.names = short_names(file.axes)
+        self.words = {axis: self._words(axis) for axis in file.axes}  # of an axis, by the JSON of its values
         self.faults: dict[str, list[str]] = defaultdict(list)  # labels of runs by what is wrong with them
         self.texts: dict[str, Texts | None] = {}
 
@@ -148,10 +171,22 @@ class _Expansion:
         for seed in arm.seeds or (recipe.stack.seed,):
             name = _slug(f"{label}-{seed}")
             own = attrs.evolve(recipe, stack=attrs.evolve(recipe.stack, seed=seed, name=name))
-            yield Run(id=run_id(own, texts), arm=arm.name, point=point, seed=seed, label=label, recipe=own, texts=texts)
+            yield Run(
+                id=run_id(own, texts), arm=arm.name, point=point, seed=seed, values=self.values(point), label=label,
+                recipe=own, texts=texts,
+            )  # fmt: skip
+
+    def _words(self, axis: str) -> dict[str, str]:
+        found = [value for arm in self.file.arms for point in arm.points for at, value in point if at == axis]
+        return dict(zip(map(_json, found), written_values(found), strict=True))
+
+    def values(self, point: tuple[Address, ...]) -> dict[str, str]:
+        """The values of axes in few words."""
+        return {address: self.words[address][_json(value)] for address, value in point}
 
     def label(self, arm: Arm, point: tuple[Address, ...]) -> str:
-        words = [f"{self.names[address]}={written_value(value)}" for address, value in point]
+        # Of a table, the words name the entries already.
+        words = [text if "=" in text else f"{self.names[at]}={text}" for at, text in self.values(point).items()]
         return ", ".join([arm.name, *words] if arm.path or not words else words)
 
     def recipe(self, arm: Arm, point: tuple[Address, ...]) -> Recipe:
@@ -249,6 +284,10 @@ def _placed(arm: Arm, line: str) -> str:
         return f"{arm.places[address]}{path.removeprefix(address)}: {text}"
     above = [address for address in arm.places if address.startswith(f"{path}.")]
     return f"{arm.places[above[0]]}: {line}" if above else f"{arm.base.name}: {line}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _slug(text: str) -> str:

@@ -50,8 +50,13 @@ class Axes:
     base: str | None = speed(None, help="the recipe that is changed: a file, relative to this one, or a shipped recipe")
     seeds: int | tuple[int, ...] | None = speed(None, help="how many seeds, from 1 on, or a list of seeds")
     set: dict[str, Any] = attrs.field(factory=dict)
-    grid: dict[str, Any] = attrs.field(factory=dict)
-    zip: dict[str, Any] = attrs.field(factory=dict)
+    grid: dict[str, Any] | None = attrs.field(default=None)
+    zip: dict[str, Any] | None = attrs.field(default=None)
+
+    @property
+    def varies(self) -> bool:
+        """Whether it has axes of its own, perhaps none: ``grid = {}``."""
+        return self.grid is not None or self.zip is not None
 
 
 @attrs.frozen(kw_only=True)
@@ -175,7 +180,7 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
     else:
         found = _find_base(path.parent, base, join(base_where, "base"), problems)
     addresses = [(join(at, "set"), address) for at, part in parts for address in flat(part.set)]
-    at, axes = next(((at, part) for at, part in reversed(parts) if part.grid or part.zip), parts[0])
+    at, axes = next(((at, part) for at, part in reversed(parts) if part.varies), parts[0])
     points = _points(axes, at, problems)
     seeds_at, seeds = next(((at, part.seeds) for at, part in reversed(parts) if part.seeds is not None), ("", None))
     listed = _seeds(seeds, join(seeds_at, "seeds"), problems)
@@ -189,7 +194,7 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
         return None
     places = {address: f'{place}."{address}"' for place, (address, _) in addresses}
     for kind, table_ in (("grid", axes.grid), ("zip", axes.zip)):
-        places |= {address: f'{join(at, kind)}."{address}"' for address, _ in flat(table_)}
+        places |= {address: f'{join(at, kind)}."{address}"' for address, _ in flat(table_ or {})}
     return Arm(
         name=own.name if own is not None else found.stem,
         path=where,
@@ -228,9 +233,9 @@ def flat(data: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[Addr
 def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, ...], ...]:
     """All combinations of the grid, each with all entries of the zip; the last axis varies fastest."""
     points: list[tuple[Address, ...]] = [()]
-    for address, values in _lists(axes.grid, join(where, "grid"), problems):
+    for address, values in _lists(axes.grid or {}, join(where, "grid"), problems):
         points = [(*point, (address, value)) for point in points for value in values]
-    zipped = list(_lists(axes.zip, join(where, "zip"), problems))
+    zipped = list(_lists(axes.zip or {}, join(where, "zip"), problems))
     lengths = {len(values) for _, values in zipped}
     if len(lengths) > 1:
         listed = ", ".join(f"{address} has {len(values)}" for address, values in zipped)
@@ -238,7 +243,7 @@ def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, 
     elif zipped:
         steps = [tuple((address, values[i]) for address, values in zipped) for i in range(lengths.pop())]
         points = [(*point, *step) for point in points for step in steps]
-    both = {address for address, _ in flat(axes.grid)} & {address for address, _ in flat(axes.zip)}
+    both = {address for address, _ in flat(axes.grid or {})} & {address for address, _ in flat(axes.zip or {})}
     for address in sorted(both):
         problems.add(f'{join(where, "zip")}."{address}"', "is an axis of grid too; remove one")
     return tuple(points)

@@ -192,13 +192,14 @@ def _described(run: Run) -> dict[str, Any]:
         "arm": run.arm,
         "label": run.label,
         "axes": dict(run.point),
+        "values": run.values,
         "seed": run.seed,
         "status": "missing",
         "reason": "not run yet",
     }
 
 
-_KINDS = {"run": str, "arm": str, "label": str, "axes": dict, "seed": int, "status": str}
+_KINDS = {"run": str, "arm": str, "label": str, "axes": dict, "values": dict, "seed": int, "status": str}
 
 
 def _is_described(value: Any) -> bool:

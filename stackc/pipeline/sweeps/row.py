@@ -39,7 +39,7 @@ def finished_row(recipe: Recipe, folder: Path, store: StageStore) -> dict[str, A
     """
     manifest = manifest_alone(folder)
     report = _report(folder)
-    levels = [_level(row, section, recipe, folder) for row, section in zip(report, _sections(recipe), strict=False)]
+    levels = [{field: row[field] for field in LEVEL_FIELDS} for row in report]
     top = levels[-1] if levels else {}
     body, softmax = top.get("ops_per_byte_body"), top.get("ops_per_byte_softmax")
     trained = [_trained(section, recipe, inputs, folder) for section, inputs in _inputs(recipe)]
@@ -91,10 +91,6 @@ def _source_bytes(folder: Path) -> int | None:
     return int(read_json(path, "report")["source_bytes"]) if path.is_file() else None
 
 
-def _level(row: dict[str, Any], section: LevelSection | TopSection, recipe: Recipe, folder: Path) -> dict[str, Any]:
-    return {field: row[field] for field in LEVEL_FIELDS}
-
-
 def _below(manifest: dict[str, Any], levels: list[dict[str, Any]]) -> float | None:
     """Operations per byte of the levels below the top model that must run: those that are not compiled."""
     running = [row for row, made in zip(levels, manifest["levels"], strict=False) if not made["compiled"]]
@@ -109,12 +105,13 @@ def _trained(section: LevelSection | TopSection, recipe: Recipe, inputs: str, fo
     if section.model is None:
         return {"parameters": 0, "train_operations": 0, "bytes_seen": 0}
     cost = section.model.cost(section.alphabet, section.train, recipe.base)
-    store = read_json(folder / inputs / "train" / "store.json", "symbol store")
-    symbols, source = int(store["symbols"]), int(store["source_bytes"])
+    path = folder / inputs / "train" / "store.json"
+    store = read_json(path, "symbol store") if path.is_file() else {}
+    symbols, source = store.get("symbols", 0), store.get("source_bytes", 0)
     return {
         "parameters": cost.parameters,
         "train_operations": cost.train_ops,
-        "bytes_seen": round(cost.train_symbols * source / symbols) if symbols else 0,
+        "bytes_seen": round(cost.train_symbols * source / symbols) if symbols else None,
     }
 
 
@@ -125,8 +122,10 @@ def _took(folder: Path, store: StageStore) -> dict[str, Any]:
         name = mark.parent.relative_to(folder).as_posix()
         made[name] = store.made(str(read_json(mark, "mark of a stage")["key"]))
     known = {name: one for name, one in made.items() if one is not None}
+    if not known:
+        return dict.fromkeys(MEASUREMENTS)
     training = sum(one.seconds for name, one in known.items() if name.endswith("/model"))
-    peak = max((one.peak_memory for one in known.values()), default=0)
+    peak = max(one.peak_memory for one in known.values())
     return {
         "seconds": round(sum(one.seconds for one in known.values()), 3),
         "train_seconds": round(training, 3),

@@ -150,7 +150,8 @@ class _Running:
         """Act on an answer; returns the run if it has to be tried again."""
         run = self.active[worker]
         if content["event"] == "line":
-            self.say(f"    {run.label}: {content['text'].strip()}" if self.jobs > 1 else f"  {content['text']}")
+            which = f"[{self.numbers[run.id]}] " if self.jobs > 1 else ""
+            self.say(f"  {which}{content['text'].strip() if which else content['text']}")
         elif content["event"] == "stage":
             self.trainings[run.id].pop(content["name"], None)
         if content["event"] not in ENDS:
