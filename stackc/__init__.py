@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         StackcError,
     )
     from stackc.pipeline.build import build
+    from stackc.pipeline.sweeps.sweep import sweep
     from stackc.recipe.load import load_recipe
     from stackc.stack.stack import Stack, load
     from stackc.stack.stk_files import compress, decompress
@@ -49,6 +50,7 @@ __all__ = [
     "errors",
     "load",
     "load_recipe",
+    "sweep",
 ]
 
 _HOMES = {
@@ -58,6 +60,7 @@ _HOMES = {
     "decompress": "stackc.stack.stk_files",
     "load": "stackc.stack.stack",
     "load_recipe": "stackc.recipe.load",
+    "sweep": "stackc.pipeline.sweeps.sweep",
 }
 
 

@@ -24,6 +24,7 @@ from stackc.parts.blame import wants_traceback
 
 COMMANDS = {
     "build": "Build a stack from a recipe.",
+    "sweep": "Build a table of stacks: a base recipe, axes, arms and seeds.",
     "encode": "Encode a file to tokens.",
     "decode": "Decode tokens to the file.",
     "eval": "Measure every level on held-out text.",

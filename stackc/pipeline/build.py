@@ -14,6 +14,7 @@ from stackc.pipeline.ending import write_manifest
 from stackc.pipeline.plan import SPLITS, plan, stage_folders
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import world
+from stackc.pipeline.stage_store import StageStore
 from stackc.pipeline.stages import Training
 from stackc.pipeline.workspace import Workspace, held, stage_key
 from stackc.recipe import Recipe, load_recipe
@@ -50,16 +51,19 @@ def build(
     return run(loaded, folder, runtime, Display(folder / "logs", show))
 
 
-def run(recipe: Recipe, out: Path, runtime: Runtime, display: Display) -> Stack:
+def run(recipe: Recipe, out: Path, runtime: Runtime, display: Display, shared: StageStore | None = None) -> Stack:
     """Build in the folder `out`, reusing every finished stage.
 
     Under `torchrun` every process calls this: rank 0 builds, the others train with it (`stackc.pipeline.ranks.world`).
+
+    Args:
+        shared: stages that other stacks may need too (`stackc.pipeline.stage_store`); not under torchrun.
 
     Raises:
         StackcError: any error that a user can cause; finished stages are kept.
     """
     with world(runtime.device) as ranks:
-        work = Workspace(out, display if ranks.rank == 0 else Display(None, "quiet"))
+        work = Workspace(out, display if ranks.rank == 0 else Display(None, "quiet"), shared)
         given = {"recipe": stage_key(recipe.key()), "device": runtime.resolve().name}
         context = Context(
             recipe=recipe, work=work, runtime=runtime, ranks=ranks, orders=Orders(ranks, out, lambda: given)

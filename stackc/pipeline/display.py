@@ -46,12 +46,12 @@ class Display:
         self.line(f"[{self._clock()}] {name}: already finished, reused")
 
     @contextlib.contextmanager
-    def stage(self, name: str, resumed: bool) -> Iterator[StageProgress]:
-        """Show one stage from its start to its end."""
+    def stage(self, name: str, resumed: bool, logs: Path | None = None) -> Iterator[StageProgress]:
+        """Show one stage from its start to its end; `logs`: folder of its logs, if not the display's."""
         begun = time.monotonic()
         suffix = " (resumed)" if resumed else ""
         bar = self._bar() if self.live else None
-        progress = StageProgress(self, name, bar, resumed)
+        progress = StageProgress(self, name, bar, resumed, logs or self.logs)
         try:
             with bar if bar is not None else contextlib.nullcontext():
                 yield progress
@@ -84,12 +84,14 @@ class Display:
 class StageProgress:
     """`stackc.api.models.Progress` of one stage."""
 
-    def __init__(self, display: Display, name: str, bar: Progress | None, resumed: bool) -> None:
+    def __init__(
+        self, display: Display, name: str, bar: Progress | None, resumed: bool, logs: Path | None = None
+    ) -> None:
         self._display, self._name, self._bar = display, name, bar
         self._task = bar.add_task(shown(name), total=None, figures="") if bar else None
         self._shown = self._begun = time.monotonic()
         self._first: int | None = None
-        self._log = None if display.logs is None else StageLog(display.logs, name, resumed)
+        self._log = None if logs is None else StageLog(logs, name, resumed)
         self.last = ""
 
     def update(self, done: int, total: int, **figures: float) -> None:

@@ -66,6 +66,7 @@ class Report:
             evaluation = evaluate(rows, documents, lambda what: progress.update(next(count), steps))
             if evaluation.failure is not None:
                 raise PartError(f"{evaluation.failure}; the {split} text is not restored, so no stack is written")
+            evaluation.blocks.save(folder)
             with write_atomically(folder / "report.json") as file:
                 file.write(json.dumps({"split": split, **evaluation.to_dict()}, indent=1).encode())
 

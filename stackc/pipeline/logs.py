@@ -76,6 +76,19 @@ class StageLog:
                     _cut_off(events, step)
 
 
+def adopt(source: Path, folder: Path, stage: str) -> None:
+    """Make the curve of a stage in the logs `source` the one in the logs `folder`, if `source` has one."""
+    path = source / METRICS
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    own = [line for line in lines if line.endswith(b"\n") and _is_of(line, stage, None)]
+    StageLog(folder, stage, resumed=False).close()  # drops what is there
+    if own:
+        with kept_in(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / METRICS).open("ab") as file:
+                file.write(b"".join(own))
+
+
 def _is_of(line: bytes, stage: str, step: int | None) -> bool:
     """Whether a line belongs to the stage, at the step or later."""
     try:

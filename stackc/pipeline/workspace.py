@@ -28,11 +28,16 @@ from stackc.api.files import kept_in, sha256_file, write_atomically
 from stackc.api.models import Progress
 from stackc.api.streams import write_all
 from stackc.pipeline.display import Display
+from stackc.pipeline.logs import adopt
 from stackc.pipeline.ownership import LOCK, MARK, PENDING, check_ours, check_stage, foreign
+from stackc.pipeline.stage_store import StageStore, link_files
 from stackc.stack.manifest import MANIFEST
 
 Parts = dict[str, dict[str, Any]]
 """sha256 and bytes of each file, by its path in the stack."""
+
+WORTH_SAYING_SECONDS = 1.0
+"""A shared stage that took less is not mentioned."""
 
 Work = Callable[[Path, Progress], None]
 """Fills a stage's folder."""
@@ -58,12 +63,22 @@ def stage_key(material: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Workspace:
-    """The folder of a stack that is being built, held by one build at a time."""
+class FolderBusyError(ArtifactError):
+    """Another build is running in the folder."""
 
-    def __init__(self, folder: Path, display: Display) -> None:
+
+class Workspace:
+    """The folder of a stack that is being built, held by one build at a time.
+
+    Args:
+        shared: where stages are run that other stacks may need too, and found if they have run them; None: every stage
+            is run in the stack's own folder.
+    """
+
+    def __init__(self, folder: Path, display: Display, shared: StageStore | None = None) -> None:
         self.folder = folder
         self.display = display
+        self.shared = shared
         self.done: dict[str, Done] = {}
 
     def run(self, name: str, material: dict[str, Any], work: Work, record: dict[str, Any] | None = None) -> Done:
@@ -79,57 +94,92 @@ class Workspace:
             ArtifactError: the folder cannot be written, or the disk is full. The next build resumes the stage.
         """
         key = stage_key({"stage": name, **material})
-        folder = self.folder / name
-        done = self._finished(folder, key)
+        record = {} if record is None else record
+        done = self._finished(self.folder, name, key)
         if done is not None:
             self.display.reused(name)
-        else:
-            with kept_in(folder):
-                check_stage(self.folder, folder)
+        elif self.shared is None:
+            with kept_in(self.folder / name):
+                check_stage(self.folder, self.folder / name)
                 # A rebuilt stage no longer fits the rest of the stack, which is complete again with its next manifest.
                 (self.folder / MANIFEST).unlink(missing_ok=True)
-                resumed = self._prepare(folder, key)
-                with self.display.stage(name, resumed) as progress:
-                    work(folder, progress)
-                done = self._finish(folder, key, {} if record is None else record)
+                done = self._made(self.folder, name, key, work, record)
+        else:
+            done = self._shared(self.shared, name, key, work, record)
         self.done[name] = done
         return done
 
-    def _finished(self, folder: Path, key: str) -> Done | None:
+    def _made(
+        self, base: Path, name: str, key: str, work: Work, record: dict[str, Any], logs: Path | None = None
+    ) -> Done:
+        """Run or resume a stage in its folder below `base`."""
+        folder = base / name
+        resumed = self._prepare(base, folder, key)
+        with self.display.stage(name, resumed, logs) as progress:
+            work(folder, progress)
+        return self._finish(base, folder, key, record)
+
+    def _shared(self, store: StageStore, name: str, key: str, work: Work, record: dict[str, Any]) -> Done:
+        """Run or resume a stage in the store, unless another stack has run it, and link it into the stack's folder."""
+        with store.held(key, name, self.display.line) as entry, kept_in(entry):
+            logs = entry / "logs"
+            done = self._finished(entry, name, key)
+            if done is None:
+                with store.measured(key):
+                    done = self._made(entry, name, key, work, record, logs)
+            elif (made := store.made(key)) is not None and made.seconds >= WORTH_SAYING_SECONDS:
+                self.display.line(f"          {name}: made for another stack in {made.seconds:.0f} s, shared")
+            with kept_in(self.folder / name):
+                (self.folder / MANIFEST).unlink(missing_ok=True)
+                self._prepare(self.folder, self.folder / name, key, resume=False)
+                link_files(entry, self.folder, list(done.parts))
+                self._mark(self.folder / name, done)
+                if self.display.logs is not None:
+                    adopt(logs, self.display.logs, name)
+        return done
+
+    def _finished(self, base: Path, name: str, key: str) -> Done | None:
         try:
-            record = json.loads((folder / MARK).read_text())
+            record = json.loads((base / name / MARK).read_text())
             if record["key"] != key:
                 return None
             for path, part in record["parts"].items():
-                size = (self.folder / path).stat().st_size
-                if size != part["bytes"] or sha256_file(self.folder / path) != part["sha256"]:
-                    self.display.line(f"{self.folder / path}: changed since it was written; its stage is run again")
+                size = (base / path).stat().st_size
+                if size != part["bytes"] or sha256_file(base / path) != part["sha256"]:
+                    self.display.line(f"{base / path}: changed since it was written; its stage is run again")
                     return None
         except (OSError, ValueError, KeyError, TypeError, ArtifactError):
             return None
         return Done(key=key, parts=record["parts"], record=record.get("record", {}))
 
-    def _prepare(self, folder: Path, key: str) -> bool:
+    def _prepare(self, base: Path, folder: Path, key: str, resume: bool = True) -> bool:
+        """Make the folder of a stage that begins; returns whether an earlier run of it is resumed."""
         pending = folder / PENDING
-        if pending.exists() and pending.read_text() == key:
+        if resume and pending.exists() and pending.read_text() == key:
             return True
-        clear(self.folder, folder)
+        clear(base, folder)
         folder.mkdir(parents=True)
         with write_atomically(pending) as file:
             file.write(key.encode())
         return False
 
-    def _finish(self, folder: Path, key: str, record: dict[str, Any]) -> Done:
+    def _finish(self, base: Path, folder: Path, key: str, record: dict[str, Any]) -> Done:
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
         parts = {
-            path.relative_to(self.folder).as_posix(): {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+            path.relative_to(base).as_posix(): {"sha256": sha256_file(path), "bytes": path.stat().st_size}
             for path in files
             if path != folder / MARK
         }
+        done = Done(key=key, parts=parts, record=record)
+        self._mark(folder, done)
+        return done
+
+    @staticmethod
+    def _mark(folder: Path, done: Done) -> None:
+        """Write that a stage is finished."""
         with write_atomically(folder / MARK) as file:
-            file.write(json.dumps({"key": key, "parts": parts, "record": record}, indent=1, sort_keys=True).encode())
+            file.write(json.dumps(attrs.asdict(done), indent=1, sort_keys=True).encode())
         (folder / PENDING).unlink(missing_ok=True)
-        return Done(key=key, parts=parts, record=record)
 
 
 def clear(stack: Path, folder: Path) -> None:
@@ -180,7 +230,7 @@ def held(folder: Path, stages: Iterable[str] = ()) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = (file.read().decode(errors="replace").split() or ["unknown"])[-1]
-            raise ArtifactError(
+            raise FolderBusyError(
                 f"{folder}: another build (process {holder}) is running here; wait for it to end"
             ) from error
         try:

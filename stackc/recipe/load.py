@@ -6,7 +6,7 @@ import copy
 import difflib
 import itertools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,34 @@ def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Reg
         PluginError: a plugin breaks the contract.
     """
     path = find_recipe(source)
-    data = _read_toml(path)
     problems = Problems()
     parsed = [override for text in overrides if (override := parse_override(text, problems)) is not None]
-    for override in parsed:
+    return load_changed(path, parsed, Path.cwd(), registry, problems)
+
+
+def load_changed(
+    path: Path,
+    overrides: Sequence[Override],
+    here: Path,
+    registry: Registry | None = None,
+    problems: Problems | None = None,
+) -> Recipe:
+    """Same as `load_recipe`, for a file and overrides that are parsed already.
+
+    Args:
+        path: the TOML file.
+        overrides: applied in their order.
+        here: the folder that file names in overrides are relative to.
+        registry: see `load_recipe`.
+        problems: that were found before; None: no problems.
+    """
+    data, problems = read_toml(path), problems or Problems()
+    for override in overrides:
         apply_override(data, override, problems)
     recipe = assemble(data, path.parent.absolute(), registry or installed_parts(), problems)
     if problems.lines or recipe is None:
         raise RecipeError(str(path), problems.lines)
-    return attrs.evolve(_based_here(recipe, parsed), source=path.absolute())
+    return attrs.evolve(_based_here(recipe, overrides, here), source=path.absolute())
 
 
 def recipe_from_dict(data: Mapping[str, Any], base: Path, registry: Registry | None = None) -> Recipe:
@@ -92,7 +111,8 @@ def _families(names: Iterable[str]) -> str:
     )
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The data of a TOML file. Raises `RecipeError` if it cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except tomllib.TOMLDecodeError as error:
@@ -105,12 +125,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(str(path), [f"cannot read ({error.strerror or error})"]) from error
 
 
-def _based_here(recipe: Recipe, overrides: Iterable[Override]) -> Recipe:
-    """File names in ``--set`` are relative to the current folder: make them absolute."""
+def _based_here(recipe: Recipe, overrides: Iterable[Override], here: Path) -> Recipe:
+    """File names in overrides are relative to `here`: make them absolute."""
     corpus = [override.keys for override in overrides if override.keys[0] == "corpus"]
     if not corpus:
         return recipe
     config = recipe.corpus.reader.config
     names = {keys[1] for keys in corpus if len(keys) > 1} or set(attrs.fields_dict(type(config)))
-    reader = attrs.evolve(recipe.corpus.reader, config=based(config, Path.cwd(), only=names))
+    reader = attrs.evolve(recipe.corpus.reader, config=based(config, here, only=names))
     return attrs.evolve(recipe, corpus=attrs.evolve(recipe.corpus, reader=reader))

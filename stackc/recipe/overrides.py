@@ -11,10 +11,17 @@ import attrs
 from stackc.recipe.structure import Problems
 from stackc.recipe.wording import show
 
+BUDGETS = ("steps", "symbols", "operations")
+"""Keys of a ``train`` table of which one says how long to train: setting one replaces the others."""
+
 
 @attrs.frozen
 class Override:
-    """One parsed ``KEY=VALUE``: the keys of its path and the value."""
+    """One parsed ``KEY=VALUE``: the keys of its path and the value.
+
+    Attributes:
+        text: what messages about it call it.
+    """
 
     text: str
     keys: tuple[str, ...]
@@ -40,7 +47,7 @@ def parse_override(text: str, problems: Problems) -> Override | None:
             problems.add(f"--set {text}", f"the value is not valid TOML: {error}")
             return None
         parsed = {"value": written}
-    return Override(text, keys, parsed["value"] if len(parsed) == 1 else written)
+    return Override(f"--set {text}", keys, parsed["value"] if len(parsed) == 1 else written)
 
 
 def apply_override(data: dict[str, Any], override: Override, problems: Problems) -> None:
@@ -52,11 +59,14 @@ def apply_override(data: dict[str, Any], override: Override, problems: Problems)
         if following is None:
             return
         if not isinstance(following, dict | list):
-            problems.add(f"--set {override.text}", f"{where} is {show(following)}, not a table")
+            problems.add(override.text, f"{where} is {show(following)}, not a table")
             return
         place = following
     last = override.keys[-1]
     if isinstance(place, dict):
+        if last in BUDGETS and override.keys[-2:-1] == ("train",):
+            for other in BUDGETS:
+                place.pop(other, None)
         place[last] = override.value
         return
     number = _number(place, last, ".".join(override.keys), problems)

@@ -16,7 +16,7 @@ MAX_TOKEN_BITS = 20
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
-def _check_name(_instance: Any, _field: Any, value: str) -> None:
+def check_name(_instance: Any, _field: Any, value: str) -> None:
     """Names become folders, and NAME in ``--set level.NAME.…`` must not look like a number."""
     if not _NAME.fullmatch(value):
         raise ValueError("a name starts with a letter and holds at most 64 of A-Z a-z 0-9 . _ -")
@@ -26,7 +26,7 @@ def _check_name(_instance: Any, _field: Any, value: str) -> None:
 class StackSection:
     """``[stack]``"""
 
-    name: str = speed(check=_check_name, help="the name of the stack; it is built in runs/NAME")
+    name: str = speed(check=check_name, help="the name of the stack; it is built in runs/NAME")
     seed: int = bits(0, check=[ge(0), le(2**63 - 1)], help="every random choice is a function of the seed and the step")
 
 
@@ -45,7 +45,7 @@ class SegmentTable:
 class NameTable:
     """The name of a level or of the top."""
 
-    name: str = speed(check=_check_name, help="its name, and the name of its folder")
+    name: str = speed(check=check_name, help="its name, and the name of its folder")
 
 
 @attrs.frozen(kw_only=True)

@@ -15,8 +15,9 @@ import attrs
 from stackc.api.arrays import Int64, Symbols
 from stackc.api.models import Cost, Predictor
 from stackc.coding.level import Level
-from stackc.coding.scoring import total_bits, unigram_bits
+from stackc.coding.scoring import symbol_bits, total_bits, unigram_bits
 from stackc.coding.verify import not_restored
+from stackc.stack.blocks import Blocks, BlockTally
 from stackc.stack.learnability.figures import Learnability, Samples
 from stackc.stack.learnability.positions import Position, by_position
 from stackc.stack.store import bytes_chunk
@@ -81,12 +82,14 @@ class Evaluation:
         documents: number of documents.
         failure: what failed to decode at the lowest level that failed; None if everything decoded.
         levels: the rows.
+        blocks: the bits of the text under every model, block by block; not among the figures.
     """
 
     source_bytes: int
     documents: int
     failure: str | None
     levels: tuple[LevelFigures, ...]
+    blocks: Blocks = attrs.field(eq=False, repr=False)
 
     @property
     def round_trip(self) -> bool:
@@ -140,6 +143,7 @@ def evaluate(
     symbols: Symbols = chunk.symbols
     offsets = chunk.offsets
     rows: list[LevelFigures] = []
+    tally = BlockTally(offsets)
     body = softmax = 0.0  # operations of all lower models that must run
     failure: str | None = None
     samples = Samples(symbols, offsets, [one.level for one in measured if one.level is not None])
@@ -154,7 +158,7 @@ def evaluate(
             failure = failure or not_restored(level, coded, symbols, offsets)
             learnability = samples.measure(level, symbols, starts, tokens, above.counts if above else None)
         report(f"{one.name}: scoring")
-        own = _model_figures(one, symbols, offsets, starts, source_bytes)
+        own = _model_figures(one, symbols, offsets, starts, source_bytes, tally)
         own_body = _per_byte(own.pop("body_ops") * len(symbols), source_bytes)
         own_softmax = _per_byte(own.pop("softmax_ops") * len(symbols), source_bytes)
         token_bits = math.log2(one.alphabet if level is None else level.token_alphabet)
@@ -178,8 +182,16 @@ def evaluate(
         if level is not None and level.route.runs_model:
             body, softmax = body + (own_body or 0.0), softmax + (own_softmax or 0.0)
         window_tokens = None if level is None else level.window_tokens
+        if level is not None:
+            tally.ascend(level, coded, offsets)
         symbols, offsets = tokens, token_offsets
-    return Evaluation(source_bytes=source_bytes, documents=len(documents), failure=failure, levels=tuple(rows))
+    return Evaluation(
+        source_bytes=source_bytes,
+        documents=len(documents),
+        failure=failure,
+        levels=tuple(rows),
+        blocks=tally.blocks(),
+    )
 
 
 def _by_position(
@@ -199,7 +211,7 @@ def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: 
 
 
 def _model_figures(
-    one: Measured, symbols: Symbols, offsets: Int64, starts: Int64 | None, source_bytes: int
+    one: Measured, symbols: Symbols, offsets: Int64, starts: Int64 | None, source_bytes: int, tally: BlockTally
 ) -> dict[str, Any]:
     """The model's sizes, and its bits per byte in contexts of a whole segment and in the contexts in which it codes."""
     if one.load is None or one.cost is None:
@@ -207,7 +219,8 @@ def _model_figures(
         return {"parameters": 0, "body_ops": 0, "softmax_ops": 0, **none}
     predictor = one.load()
     sizes = {name: getattr(predictor, name, getattr(one.cost, name)) for name in SIZES}
-    whole = coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment), source_bytes)
+    bits = tally.add(one.name, symbol_bits(predictor, symbols, offsets, one.segment))
+    whole = coding = _per_byte(bits, source_bytes)
     if one.level is not None and starts is not None and one.level.spec.restarts_with_window:
         restarts = one.level.spec.restarts(starts, offsets)
         coding = _per_byte(total_bits(predictor, symbols, offsets, one.segment, restarts), source_bytes)

@@ -7,10 +7,10 @@ import json
 from typing import Any, ClassVar, Literal
 
 import attrs
-from attrs.validators import and_, ge, in_, le
+from attrs.validators import and_, ge, in_, le, optional
 
 from stackc.api import MAX_ALPHABET, Cost, bits, globs
-from stackc_torch.training.config import Training
+from stackc_torch.training.config import OPERATIONS_HELP, Training, nearest_steps, training_operations
 
 
 def _installed() -> bool:
@@ -25,6 +25,9 @@ class HfTraining(Training):
     """
 
     steps: int = bits(1000, check=ge(0), help="optimiser steps; 0: code with the checkpoint as it is")
+    operations: float | None = bits(
+        None, check=optional(ge(1.0)), help=f"{OPERATIONS_HELP}; not with steps", added=True
+    )
     window_row: int = bits(32, check=ge(1), help="symbols of a window that are trained on, at most")
     recuts: int = bits(2, check=and_(ge(0), le(64)), help="times that windows are cut anew with the model so far")
     recut_symbols: int = bits(4096, check=ge(1), help="training symbols that are cut each time")
@@ -34,6 +37,12 @@ class HfTraining(Training):
     )
     accumulate: ClassVar[int] = 1
     """Parts that a step's rows are processed in."""
+
+    def total_steps(self, context: int, cost: Cost) -> int:
+        """Optimiser steps in all, of a model of this context and cost."""
+        if self.operations is None:
+            return self.steps
+        return nearest_steps(self.operations, self.batch * self.row_symbols(context), cost)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,6 +104,9 @@ class Hf:
         found = []
         if settings.row > self.context:
             found.append(f"train.row: {settings.row} is more than context = {self.context}")
+        # A recipe that is written out has all fields, so the default number of steps is not a second budget.
+        if settings.operations is not None and settings.steps != attrs.fields(HfTraining).steps.default:
+            found.append("train.operations: give either steps or operations")
         if not settings.steps and not self.checkpoint:
             found.append("train.steps: 0 leaves the model untrained; give it some, or a checkpoint")
         return found
@@ -106,20 +118,20 @@ class Hf:
         """
         row = self.context if settings is None else settings.row_symbols(self.context)
         rows = 0 if settings is None else settings.batch
-        symbols = 0 if settings is None else settings.steps * rows * row
         found = None
         if _installed():
             from stackc_torch.hf.sizes import before_training
 
             found = before_training(self, alphabet, rows, row)
+        sizes, kept = found or (Cost(parameters=0), 0)
+        known = settings is not None and (settings.operations is None or found is not None)
+        symbols = settings.total_steps(self.context, sizes) * rows * row if settings is not None and known else 0
         if found is None:
             return Cost(parameters=0, train_symbols=symbols)
-        sizes, kept = found
         return attrs.evolve(
             sizes,
             train_symbols=symbols,
-            # Forward and two products backward for each parameter that multiplies.
-            train_ops=3 * symbols * (sizes.body_ops + sizes.softmax_ops),
+            train_ops=training_operations(symbols, sizes),
             # Torch itself, weights with gradients and two moments, and what a step keeps.
             train_memory=(300 << 20) + (16 * sizes.parameters + kept if symbols else 4 * sizes.parameters),
         )

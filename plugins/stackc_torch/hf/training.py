@@ -15,6 +15,8 @@ from stackc_torch.hf.config import Hf, HfTraining
 from stackc_torch.hf.making import WEIGHTS, arrays, fill, fresh, save
 from stackc_torch.hf.predictor import HfPredictor
 from stackc_torch.hf.sampler import UNSEEN, HfSampler
+from stackc_torch.hf.sizes import sizes_of
+from stackc_torch.training.config import training_operations
 from stackc_torch.training.learner import take_step
 from stackc_torch.training.loop import STATE, Run, train
 from stackc_torch.training.ranks import of_rank_0, sum_gradients, summed
@@ -112,7 +114,10 @@ class HfRun(Run):
         self.config = config
         row = settings.row_symbols(config.context)
         sampler = HfSampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
-        super().__init__("hf", task, device, HfLearner(model, task, device), sampler, settings.steps)
+        cost = sizes_of(model)
+        total = settings.total_steps(config.context, cost)
+        operations = training_operations(total * settings.batch * row, cost)
+        super().__init__("hf", task, device, HfLearner(model, task, device), sampler, total, operations)
 
     def rate(self) -> float:
         return triangle(self.settings.learning_rate, self.step, self.total)

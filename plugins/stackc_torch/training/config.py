@@ -13,6 +13,28 @@ from stackc.api import MAX_ALPHABET, Cost, bits, speed
 FRACTION = and_(ge(0.0), le(1.0))
 """A check: 0 to 1."""
 
+OPERATIONS_HELP = "operations of the training, softmax counted: the nearest whole number of steps"
+
+
+def training_operations(symbols: int, cost: Cost) -> int:
+    """Operations of a training that sees `symbols` symbols (docs/concepts.md, "Budgets in operations").
+
+    Each symbol takes a forward pass and two products backward for each parameter that multiplies: three times the
+    operations of the body and of the softmax.
+    """
+    return 3 * symbols * (cost.body_ops + cost.softmax_ops)
+
+
+def nearest_steps(operations: float, symbols: int, cost: Cost) -> int:
+    """The number of steps, at least 1, whose operations are nearest to a budget.
+
+    Args:
+        operations: the budget.
+        symbols: of one step.
+        cost: of the model; 1 step if it multiplies nothing.
+    """
+    return max(1, math.floor(operations / max(1, training_operations(symbols, cost)) + 0.5))
+
 
 @attrs.frozen(kw_only=True)
 class Training:
@@ -38,8 +60,9 @@ class TransformerTraining(Training):
     0.1 to 5 million parameters; the larger the network, the smaller the rate.
     """
 
-    steps: int | None = bits(None, check=optional(ge(1)), help="optimiser steps; give this or symbols")
+    steps: int | None = bits(None, check=optional(ge(1)), help="optimiser steps; give this, symbols or operations")
     symbols: int | None = bits(None, check=optional(ge(1)), help="symbols to see, rounded up to whole steps")
+    operations: float | None = bits(None, check=optional(ge(1.0)), help=OPERATIONS_HELP, added=True)
     window_row: int = bits(32, check=ge(1), help="window rows are cut into pieces of at most this many symbols")
     recuts: int = bits(3, check=and_(ge(0), le(64)), help="times that windows are cut anew with the model so far")
     recut_symbols: int = bits(1 << 17, check=ge(1), help="training symbols that are cut each time")
@@ -61,17 +84,19 @@ class TransformerTraining(Training):
     )
     rounding: float = bits(0.15, check=FRACTION, help="share of the steps, at the end, trained with integer rounding")
 
-    def total_steps(self, context: int) -> int:
-        """Optimiser steps in all."""
+    def total_steps(self, context: int, cost: Cost) -> int:
+        """Optimiser steps in all, of a model of this context and cost."""
         if self.steps is not None:
             return self.steps
+        if self.operations is not None:
+            return nearest_steps(self.operations, self.batch * self.row_symbols(context), cost)
         return math.ceil((self.symbols or 0) / (self.batch * self.row_symbols(context)))
 
     def problems(self) -> list[str]:
         """What no single field can see: ``train.field: what is wrong`` lines, empty if there is no problem."""
         found = []
-        if (self.steps is None) == (self.symbols is None):
-            found.append("train.steps: give exactly one of steps and symbols")
+        if sum(budget is not None for budget in (self.steps, self.symbols, self.operations)) != 1:
+            found.append("train.steps: give exactly one of steps, symbols and operations")
         if self.batch % self.accumulate:
             found.append(f"train.accumulate: {self.accumulate} does not divide batch = {self.batch}")
         if self.decay == "rsqrt" and self.warmup == 0:
@@ -85,7 +110,7 @@ def network_problems(name: str, alphabet: int, settings: TransformerTraining | N
     if not 1 <= alphabet <= MAX_ALPHABET:
         found.append(f"backend: an alphabet of {alphabet} symbols; models take 1 to {MAX_ALPHABET}")
     if settings is None:
-        return [*found, f"train: a {name} needs a train table with steps or symbols"]
+        return [*found, f"train: a {name} needs a train table with steps, symbols or operations"]
     return [*found, *settings.problems()]
 
 
@@ -102,10 +127,9 @@ def network_cost(config: Any, alphabet: int, settings: TransformerTraining | Non
     if settings is None:
         return cost
     row = settings.row_symbols(config.context)
-    symbols = settings.total_steps(config.context) * settings.batch * row
+    symbols = settings.total_steps(config.context, cost) * settings.batch * row
     # Torch itself, weights with gradients and two moments, and the activations of the rows processed together.
     per_symbol = 4 * kept + 8 * min(alphabet, 1 << 12)
     memory = (300 << 20) + 16 * cost.parameters + settings.batch // settings.accumulate * row * per_symbol
-    # Forward and two products backward for each parameter that multiplies.
-    ops = 3 * symbols * (cost.body_ops + cost.softmax_ops)
+    ops = training_operations(symbols, cost)
     return attrs.evolve(cost, train_symbols=symbols, train_ops=ops, train_memory=memory)

@@ -56,6 +56,10 @@ def train(task: TrainingTask, done: str, run: Callable[[torch.device], Run]) -> 
 class Run:
     """A training in progress: all that the next step depends on, and the step. Subclasses know the kind of model.
 
+    Args:
+        total: steps in all.
+        operations: of the whole training, as its metrics record them.
+
     Attributes:
         held_out_share: a held-out loss is measured on no more than this part of the symbols trained on.
         step: steps done.
@@ -65,7 +69,14 @@ class Run:
     held_out_share = 400
 
     def __init__(
-        self, name: str, task: TrainingTask, device: torch.device, learner: Learner, sampler: Sampler, total: int
+        self,
+        name: str,
+        task: TrainingTask,
+        device: torch.device,
+        learner: Learner,
+        sampler: Sampler,
+        total: int,
+        operations: int,
     ) -> None:
         self.task, self.settings, self.device, self.total = task, task.settings, device, total
         if not len(task.train.symbols):
@@ -77,7 +88,7 @@ class Run:
         if (task.folder / STATE).exists():
             logged = self._restore(task.folder / STATE)
         check_same(self.step, task)
-        self._report = Report(task, total, logged)
+        self._report = Report(task, total, logged, operations)
 
     def rate(self) -> float:
         """The learning rate of the next step."""

@@ -51,7 +51,9 @@ class NetworkRun(Run):
         row = settings.row_symbols(config.context)
         sampler = Sampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
         learner = make_learner(architecture, task, device)
-        super().__init__(architecture.name, task, device, learner, sampler, settings.total_steps(config.context))
+        cost = config.cost(task.alphabet, settings)
+        total = settings.total_steps(config.context, cost)
+        super().__init__(architecture.name, task, device, learner, sampler, total, cost.train_ops)
         if settings.precision == "bf16" and device.type == "cpu" and not has_bfloat16():
             task.progress.say('precision = "bf16": this CPU has no bfloat16 products; training in float32')
 

@@ -51,11 +51,12 @@ class Report:
 
     Args:
         logged: the sums to be logged next, of steps before a restart.
+        operations: of the whole training, logged with its last step.
     """
 
-    def __init__(self, task: TrainingTask, total: int, logged: Mean) -> None:
+    def __init__(self, task: TrainingTask, total: int, logged: Mean, operations: int) -> None:
         self.progress = task.progress
-        self.total = total
+        self.total, self.operations = total, operations
         self.measure_every = max(1, math.ceil(total / HELD_OUT_TIMES))
         self.log_every = max(1, math.ceil(total / LOGGED_TIMES))
         self.held_out: dict[str, float] = {}
@@ -75,5 +76,6 @@ class Report:
             self.progress.update(step, self.total, **show, **self.held_out)
             self.shown = Mean()
         if log is not None:
-            self.progress.log(step, **log, **(self.held_out if measured else {}))
+            last = {"operations": float(self.operations)} if step == self.total else {}
+            self.progress.log(step, **log, **(self.held_out if measured else {}), **last)
             self.logged = Mean()

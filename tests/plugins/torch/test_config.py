@@ -7,6 +7,10 @@ import sys
 
 import pytest
 
+from stackc.api import Cost
+from stackc.recipe.sections import plain, settings_key
+from stackc_torch.gru.config import Gru
+from stackc_torch.hf.config import Hf
 from stackc_torch.training.config import TransformerTraining
 from stackc_torch.transformer.config import Transformer
 
@@ -41,8 +45,39 @@ def test_the_papers_m1_has_the_papers_size():
 
 def test_a_budget_in_symbols_is_rounded_up_to_whole_steps():
     settings = TransformerTraining(symbols=1001, batch=5, row=10)
-    assert settings.total_steps(context=256) == 21
-    assert TransformerTraining(steps=3).total_steps(context=256) == 3
+    assert settings.total_steps(256, Cost(parameters=0)) == 21
+    assert TransformerTraining(steps=3).total_steps(256, Cost(parameters=0)) == 3
+
+
+@pytest.mark.parametrize("config", [Transformer(layers=1, width=16, heads=2), Gru(width=16), Hf(settings="n_layer=1")])
+@pytest.mark.parametrize("wanted", [1.0, 7e8, 3e9, 12_345_678_901.5])
+def test_a_budget_in_operations_becomes_the_nearest_number_of_steps(config, wanted):
+    """Three times the forward pass, softmax counted, and what the whole steps take is recorded."""
+    if isinstance(config, Hf):
+        pytest.importorskip("transformers")
+    settings = config.train(operations=wanted, batch=4, row=20)
+    cost = config.cost(500, settings)
+    a_step = 3 * 4 * 20 * (cost.body_ops + cost.softmax_ops)
+    assert cost.softmax_ops > 0
+    assert cost.train_ops % a_step == 0
+    steps = cost.train_ops // a_step
+    assert steps == settings.total_steps(config.context, cost) == max(1, round(wanted / a_step))
+    assert steps == 1 or abs(cost.train_ops - wanted) <= a_step / 2
+    assert cost.train_symbols == steps * 80
+    assert config.cost(500, config.train(steps=steps, batch=4, row=20)) == cost
+
+
+def test_a_budget_in_operations_is_in_no_key_of_other_recipes():
+    for train in (TransformerTraining(steps=5), Hf.train(steps=5)):
+        assert "operations" not in settings_key(train)
+        assert "operations" not in plain(train)
+    assert settings_key(TransformerTraining(operations=3e12))["operations"] == 3e12
+
+
+def test_two_budgets_are_a_problem():
+    assert "train.operations: give either steps or operations" in Hf().problems(9, Hf.train(steps=5, operations=1e9))
+    found = Transformer().problems(9, TransformerTraining(symbols=5, operations=1e9))
+    assert found == ["train.steps: give exactly one of steps, symbols and operations"]
 
 
 def test_problems_name_every_field_at_once():
@@ -52,7 +87,8 @@ def test_problems_name_every_field_at_once():
     assert [line.split(":")[0] for line in found] == ["heads", "train.steps", "train.accumulate", "train.warmup"]
     assert Transformer().problems(256, TransformerTraining(steps=1)) == []
     assert Transformer().problems(256, TransformerTraining(steps=1, symbols=1)) != []
-    assert Transformer().problems(256, None) == ["train: a transformer needs a train table with steps or symbols"]
+    missing = "train: a transformer needs a train table with steps, symbols or operations"
+    assert Transformer().problems(256, None) == [missing]
 
 
 def test_importing_the_plugin_imports_neither_torch_nor_numba():
