@@ -161,15 +161,11 @@ def evaluate(
         own = _model_figures(one, symbols, offsets, starts, source_bytes, tally)
         own_body = _per_byte(own.pop("body_ops") * len(symbols), source_bytes)
         own_softmax = _per_byte(own.pop("softmax_ops") * len(symbols), source_bytes)
-        token_bits = math.log2(one.alphabet if level is None else level.token_alphabet)
         rows.append(
             LevelFigures(
                 name=one.name,
-                tokens=None if level is None else len(tokens),
-                token_bits=token_bits,
-                bytes_per_token=_per_byte(source_bytes, len(tokens)),
+                **_token_figures(one, len(tokens), source_bytes),
                 uncut_bytes_per_token=_uncut(level, symbols, offsets, source_bytes),
-                coded_bits_per_byte=None if level is None else _per_byte(len(tokens) * token_bits, source_bytes),
                 uniform_bits_per_byte=_per_byte(len(symbols) * math.log2(one.alphabet), source_bytes),
                 unigram_bits_per_byte=_per_byte(unigram_bits(one.counts, symbols), source_bytes),
                 ops_per_byte_body=None if own_body is None else own_body + body,
@@ -192,6 +188,18 @@ def evaluate(
         levels=tuple(rows),
         blocks=tally.blocks(),
     )
+
+
+def _token_figures(one: Measured, tokens: int, source_bytes: int) -> dict[str, Any]:
+    """The tokens that a level writes; those that the top model reads, which writes none."""
+    level = one.level
+    token_bits = math.log2(one.alphabet if level is None else level.token_alphabet)
+    return {
+        "tokens": None if level is None else tokens,
+        "token_bits": token_bits,
+        "bytes_per_token": _per_byte(source_bytes, tokens),
+        "coded_bits_per_byte": None if level is None else _per_byte(tokens * token_bits, source_bytes),
+    }
 
 
 def _by_position(
