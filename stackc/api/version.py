@@ -17,7 +17,8 @@ that says nothing is admitted: its package's requirement on stackc speaks for it
 and of a coder's abilities, the rule that threads share parts (`stackc.api.models`), and that a coder's flags are read
 from its configuration alone. 1.2 added ``bits(..., added=True)`` and ``speed(..., added=True)``, coders of whole
 windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.api.HashedReader`,
-`stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`). 1.3 added `stackc.api.SymbolTexts`.
+`stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`). 1.3 added `stackc.api.SymbolTexts`,
+`TrainingTask.texts`, and ``needs_texts`` of training settings (`stackc.api.ModelBackend`).
 """
 
 IMPORTED_NS = time.time_ns()

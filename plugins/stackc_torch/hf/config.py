@@ -92,9 +92,11 @@ class Hf:
     def _training_problems(self, settings: HfTraining | None) -> list[str]:
         if settings is None:
             return ["train: an hf model needs a train table (steps = 0: the checkpoint as it is)"]
-        found = []
+        found = settings.text_problems()
         if settings.row > self.context:
             found.append(f"train.row: {settings.row} is more than context = {self.context}")
+        if not settings.steps and settings.byte_aware:
+            found.append("train.byte_aware: with steps = 0 nothing is trained; remove it")
         if not settings.steps and not self.checkpoint:
             found.append("train.steps: 0 leaves the model untrained; give it some, or a checkpoint")
         return found
