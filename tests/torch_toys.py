@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stackc.api import IDLE, RESTART, Device, Text, TrainingTask
+from stackc.api import IDLE, RESTART, Device, SymbolTexts, Text, TrainingTask, offsets_of
 from stackc_torch.backend import Backend
 from stackc_torch.frozen.gemm import best_product
 from stackc_torch.frozen.predictor import FrozenPredictor
@@ -148,8 +148,14 @@ def english(count: int, seed: int = 0) -> Text:
     return Text(symbols=symbols, offsets=np.array([0, count // 3, count], np.int64), source_bytes=count)
 
 
+def some_texts(alphabet: int = 256) -> SymbolTexts:
+    """Texts of 0 to 6 bytes, several of them the same."""
+    made = [b" the and"[symbol % 7 : symbol % 7 + symbol % 5] for symbol in range(alphabet)]
+    return SymbolTexts(data=np.frombuffer(b"".join(made), np.uint8), offsets=offsets_of([len(text) for text in made]))
+
+
 def task(folder, *, cut=None, progress=None, seed: int = 1, text: Text | None = None, **settings) -> TrainingTask:
-    """A training on `english`."""
+    """A training on `english`; with byte-aware inputs, as if its bytes were symbols of `some_texts`."""
     return TrainingTask(
         alphabet=256,
         segment=1024,
@@ -161,6 +167,7 @@ def task(folder, *, cut=None, progress=None, seed: int = 1, text: Text | None = 
         device=Device(),
         progress=progress or Quiet(),
         cut=cut,
+        texts=some_texts() if settings.get("byte_aware") else None,
     )
 
 

@@ -18,11 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
 from stackc.api.arrays import Frequencies, Int64, Symbols, Uint8, Uint16
+
+if TYPE_CHECKING:  # what is imported here counts as a source of every kernel (`stackc.api.kernels`)
+    from stackc.api.texts import SymbolTexts
 
 Portability = Literal["portable", "same-build", "same-machine"]
 """Where a predictor gives the same rows: everywhere, on the same software build, or on this machine only."""
@@ -243,6 +246,8 @@ class TrainingTask:
             `ModelBackend.train` with the same task, torch's default process group connects them, and only rank 0 writes
             to `folder`.
         shard_from: models of at least this many parameters are sharded over the ranks, if the backend can.
+        texts: the bytes that each of the A symbols represents, if the settings ask for them (`needs_texts`, see
+            `ModelBackend`); else None.
     """
 
     alphabet: int
@@ -258,6 +263,7 @@ class TrainingTask:
     rank: int = 0
     ranks: int = 1
     shard_from: int = 500_000_000
+    texts: SymbolTexts | None = None
 
 
 class ModelBackend(Protocol):
@@ -267,6 +273,10 @@ class ModelBackend(Protocol):
     have ``train``, a class variable with the attrs class of ``[level.train]`` (None: such a table is an
     error), and ``bitwise: ClassVar[bool] = True`` if `load` gives a `BitwisePredictor`: ``stackc plugins check`` then
     codes with it. It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
+
+    The class of ``[level.train]`` may have ``needs_texts``, a property or class variable: the name of its field that
+    asks for `TrainingTask.texts`, or an empty text. A recipe that asks where symbols have no texts is refused, with
+    that field's path; where they have, the texts are part of the training's key.
 
     With ``on_device: ClassVar[bool] = False`` it computes without torch: opening it does not import torch to look for a
     device.

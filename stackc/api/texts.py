@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import attrs
 
 from stackc.api.arrays import Int64, Uint8
@@ -29,3 +31,9 @@ class SymbolTexts:
         if not 0 <= symbol < len(self):
             raise IndexError(f"symbol {symbol} of an alphabet of {len(self)}")
         return self.data[int(self.offsets[symbol]) : int(self.offsets[symbol + 1])].tobytes()
+
+    def sha256(self) -> str:
+        """A hash of all texts, as 64 hexadecimal digits: the same on every machine."""
+        total = hashlib.sha256(self.offsets.astype("<i8").tobytes())
+        total.update(self.data.tobytes())
+        return total.hexdigest()

@@ -18,7 +18,8 @@ and of a coder's abilities, the rule that threads share parts (`stackc.api.model
 from its configuration alone. 1.2 added ``bits(..., added=True)`` and ``speed(..., added=True)``, coders of whole
 windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.api.HashedReader`,
 `stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`). 1.3 added `stackc.api.SymbolTexts`,
-`stackc.api.PlainTokenizer`, and ``compiled`` of predictors and coders (`stackc.api.compiled`).
+`stackc.api.PlainTokenizer`, ``compiled`` of predictors and coders (`stackc.api.compiled`), `TrainingTask.texts`, and
+``needs_texts`` of training settings (`stackc.api.ModelBackend`).
 """
 
 IMPORTED_NS = time.time_ns()

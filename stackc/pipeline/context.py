@@ -12,17 +12,21 @@ import attrs
 import numpy as np
 
 from stackc.api.arrays import Int64, Symbols
+from stackc.api.errors import StackcError
 from stackc.api.models import Cut, Predictor, Progress, TrainingTask
+from stackc.api.texts import SymbolTexts
 from stackc.coding.documents import every_nth, window_starts
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
+from stackc.coding.texts import symbol_texts, why_no_texts
 from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import compiled
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import World
 from stackc.pipeline.workspace import Workspace
 from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.recipe.texts import REMEDY, asks_for_texts
 from stackc.stack.opening import open_level
 from stackc.stack.runtime import Runtime
 from stackc.stack.store import Store
@@ -41,6 +45,7 @@ class Context:
         fingerprints: of the splits of the corpus, which enter the keys of its stages.
         levels: the open levels, by name; compiled as soon as their dictionary exists.
         explained: levels for which the reason that they are not compiled was shown.
+        known_texts: of the symbols that a section reads, by its name.
     """
 
     recipe: Recipe
@@ -51,6 +56,7 @@ class Context:
     fingerprints: dict[str, str] = attrs.Factory(dict)
     levels: dict[str, Level] = attrs.Factory(dict)
     explained: set[str] = attrs.Factory(set)
+    known_texts: dict[str, SymbolTexts] = attrs.Factory(dict)
 
     @cached_property
     def reader(self) -> GuardedReader:
@@ -66,6 +72,8 @@ class Context:
     def open(self, section: LevelSection) -> Level:
         """The level, compiled if its dictionary stage is finished."""
         compiled = f"{section.name}/dictionary" in self.work.done
+        if self.ranks.rank:  # rank 0 alone runs stages, and has finished those of the levels that others open
+            compiled = (self.folder(section) / "dictionary").is_dir()
         found = self.levels.get(section.name)
         if found is None or (found.dictionary is not None) != compiled:
             segment = self.recipe.corpus.segment
@@ -91,7 +99,33 @@ class Context:
             rank=ranks.rank,
             ranks=ranks.ranks,
             shard_from=self.runtime.shard_from,
+            texts=self.texts(section),
         )
+
+    def texts(self, section: LevelSection | TopSection) -> SymbolTexts | None:
+        """The texts of the symbols that a section reads, if its training asks for them; else None.
+
+        Raises:
+            StackcError: it asks, and a level below has none after all: its model does not let it be compiled.
+        """
+        field = asks_for_texts(section.train)
+        if not field:
+            return None
+        if section.name not in self.known_texts:
+            below = [*self.recipe.levels, section]
+            levels = [self.open(level) for level in self.recipe.levels[: below.index(section)]]
+            found = symbol_texts(levels)
+            if found is None:
+                lacks = next(level for level in levels if symbol_texts([level]) is None)
+                spec = lacks.spec
+                reason = why_no_texts([spec], self.runtime.memory) or (
+                    f"{lacks.name} is not compiled: {why_not_compiled(spec, self.runtime.memory, spec.model)}"
+                )
+                raise StackcError(
+                    f"{section.name}: train.{field}: the symbols that it reads have no texts: {reason}; {REMEDY}"
+                )
+            self.known_texts[section.name] = found
+        return self.known_texts[section.name]
 
     def cutter(self, section: LevelSection | TopSection) -> Cut | None:
         """Finds where the level's encoder would restart the context, under a model that is still being trained."""

@@ -143,6 +143,8 @@ class Training(_OfSection):
             with blaming(model.who, "fingerprint"):
                 files = backend.fingerprint()
             material |= {"files": files} if files else {}
+        texts = build.texts(section)
+        material |= {"texts": texts.sha256()} if texts is not None else {}
         record: dict[str, Any] = {}
 
         def train(folder: Path, progress: Progress) -> None:

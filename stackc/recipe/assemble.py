@@ -7,6 +7,7 @@ mistyped one name should not find the next mistake only after the next run.
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from stackc.recipe import checks
 from stackc.recipe.sections import Chosen, CorpusSection, LevelSection, Recipe, TopSection
 from stackc.recipe.structure import Problems, join, table
 from stackc.recipe.tables import NameTable, RunSection, SegmentTable, StackSection, TokensTable
+from stackc.recipe.texts import Below, asks_for_texts, spec_of, texts_problem
 from stackc.recipe.wording import show, unknown_key
 
 BYTES = 256
@@ -46,9 +48,14 @@ class _Assembler:
         self.names: dict[str, str] = {}
         self.where = "corpus"  # the name of the level that is being checked
         self.segment: int | None = None
+        self.below: list[Below] = []  # the levels checked so far
+        self.memory = 0
 
     def recipe(self, data: Table, base: Path) -> Recipe | None:
         self.known_keys(data, SECTIONS, "")
+        given = data.get("run", {})
+        limits = table(RunSection, given, "run", Problems()) if isinstance(given, Mapping) else None
+        self.memory = (limits or RunSection()).memory
         stack = table(StackSection, self.section(data, "stack"), "stack", self.problems)
         corpus = self.corpus(self.section(data, "corpus"))
         levels, alphabet = self.levels(data.get("level", []))
@@ -86,12 +93,16 @@ class _Assembler:
             if not isinstance(entry, Mapping):
                 self.problems.add(path, f"expected a table, found {show(entry)}")
                 levels.append(None)
+                self.below.append(lambda: None)
                 alphabet = None
                 continue
             self.where = str(entry.get("name", f"M{at}"))
             coder = self.choose("coder", "kind", self.section(entry, "coder", path), join(path, "coder"))
             tokens = self.tokens(entry, path, coder)
-            levels.append(self.level(entry, path, f"M{at}", alphabet, coder, tokens))
+            made = self.level(entry, path, f"M{at}", alphabet, coder, tokens)
+            segment = self.segment
+            self.below.append(functools.partial(spec_of, made, segment) if made and segment else lambda: None)
+            levels.append(made)
             alphabet = tokens[0] if tokens else None
         return levels, alphabet
 
@@ -171,6 +182,10 @@ class _Assembler:
             return None, None
         if alphabet is not None:
             checks.own_problems(model, here, alphabet, settings, self.problems)
+        field = asks_for_texts(settings)
+        problem = texts_problem(self.where, self.below, self.memory) if field else None
+        if problem:
+            self.problems.add(join(path, f"train.{field}"), problem)
         return model, settings
 
     def choose(self, kind: str, selector: str, data: Table, path: str, own: tuple[str, ...] = ()) -> Chosen | None:

@@ -95,8 +95,10 @@ def losses(folder: Path) -> dict[tuple[str, int], float]:
 
 
 def test_two_ranks_have_the_losses_of_one(tmp_path: Path) -> None:
-    """Cuts, rounding and three models, and steps whose rows do not divide evenly among the ranks."""
+    """Cuts, rounding and three models, one with byte-aware inputs; steps whose rows do not divide evenly."""
     recipe = two_level().replace("batch = 4", "batch = 6\naccumulate = 2")
+    first_level, rest = recipe.split('name = "M2"')
+    recipe = first_level + 'name = "M2"' + rest.replace("[level.train]\n", "[level.train]\nbyte_aware = true\n")
     sharded = recipe.replace(*SHARDED)
     for name, ranks, recipe_of_it in (("one", 1, sharded), ("two", 2, recipe), ("sharded", 2, sharded)):
         code, said = build(tmp_path, recipe_of_it, name, ranks)

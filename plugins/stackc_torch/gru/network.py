@@ -21,6 +21,7 @@ from stackc_torch.gru.arrays import FrozenGru
 from stackc_torch.gru.config import Gru
 from stackc_torch.gru.recurrence import Recurrence
 from stackc_torch.training.architecture import initial_weights, normed
+from stackc_torch.training.inputs import TextInputs
 from stackc_torch.training.quantise import LOG2_UNITS, Factors, as_integers, best_scale, frozen_parts
 from stackc_torch.training.rows import Rows, Weights
 from stackc_torch.training.steps import AutogradStep
@@ -46,6 +47,7 @@ class GruNetwork:
     name = "gru"
     scales = GruScales
     load = staticmethod(FrozenGru.load)
+    inputs: TextInputs | None = None
 
     def __init__(self, config: Gru) -> None:
         self.config = config

@@ -101,12 +101,14 @@ class Hf:
     def _training_problems(self, settings: HfTraining | None) -> list[str]:
         if settings is None:
             return ["train: an hf model needs a train table (steps = 0: the checkpoint as it is)"]
-        found = []
+        found = settings.text_problems()
         if settings.row > self.context:
             found.append(f"train.row: {settings.row} is more than context = {self.context}")
         # A recipe that is written out has all fields, so the default number of steps is not a second budget.
         if settings.operations is not None and settings.steps != attrs.fields(HfTraining).steps.default:
             found.append("train.operations: give either steps or operations")
+        if not settings.steps and settings.byte_aware:
+            found.append("train.byte_aware: with steps = 0 nothing is trained; remove it")
         if not settings.steps and not self.checkpoint:
             found.append("train.steps: 0 leaves the model untrained; give it some, or a checkpoint")
         return found

@@ -12,11 +12,13 @@ from torch import Tensor
 from stackc.api import StackcError, TrainingTask
 from stackc_torch.frozen.rules import Array
 from stackc_torch.hf.config import Hf, HfTraining
+from stackc_torch.hf.inputs import attach, fold
 from stackc_torch.hf.making import WEIGHTS, arrays, fill, fresh, save
 from stackc_torch.hf.predictor import HfPredictor
 from stackc_torch.hf.sampler import UNSEEN, HfSampler
 from stackc_torch.hf.sizes import sizes_of
 from stackc_torch.training.config import training_operations
+from stackc_torch.training.inputs import inputs_of
 from stackc_torch.training.learner import take_step
 from stackc_torch.training.loop import STATE, Run, train
 from stackc_torch.training.ranks import of_rank_0, sum_gradients, summed
@@ -112,9 +114,11 @@ class HfRun(Run):
     def __init__(self, model: Any, config: Hf, task: TrainingTask, device: torch.device) -> None:
         settings: HfTraining = task.settings
         self.config = config
+        cost = sizes_of(model)  # without what byte-aware inputs add in training
+        self.inputs = inputs_of(task, device)
+        self.hook = attach(model, self.inputs, task.seed) if self.inputs is not None else None
         row = settings.row_symbols(config.context)
         sampler = HfSampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
-        cost = sizes_of(model)
         total = settings.total_steps(config.context, cost)
         operations = training_operations(total * settings.batch * row, cost)
         super().__init__("hf", task, device, HfLearner(model, task, device), sampler, total, operations)
@@ -143,4 +147,6 @@ class HfRun(Run):
 
     def finish(self) -> None:
         if self.task.rank == 0:
+            if self.inputs is not None:
+                fold(self.learner.model, self.inputs, self.hook)
             save(self.learner.model, self.task.folder)

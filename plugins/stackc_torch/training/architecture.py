@@ -5,6 +5,7 @@ A network is an embedding, layers that add to a stream, and a projection of the 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stackc.api import Device, Predictor
+from stackc_torch.training.inputs import NAME, TextInputs
 from stackc_torch.training.quantise import Factors, round_to
 from stackc_torch.training.rows import Rows, Weights
 
@@ -28,11 +30,13 @@ class Architecture(Protocol):
         config: has ``shapes(alphabet)``, matrices first, ``layers``, and ``context``, the symbols of a row by default.
             All arrays but ``embed`` and ``head`` belong to a layer and are named ``0.name``.
         scales: the attrs class of its 8-bit scales (tensors), with ``head_in``.
+        inputs: in a training with byte-aware inputs (`reading`), what they add to the embedding; else None.
     """
 
     name: str
     config: Any
     scales: Any
+    inputs: TextInputs | None
 
     def initial(self, alphabet: int, seed: int) -> Weights:
         """Starting weights, a function of the seed alone."""
@@ -62,6 +66,25 @@ class Architecture(Protocol):
 
     def stepper(self, weights: Weights, grads: Weights, z_loss: float, bf16: bool, device: torch.device) -> Any:
         """What computes the gradients of a step; called as `stackc_torch.training.steps.AutogradStep` is."""
+
+
+def reading(architecture: Architecture, inputs: TextInputs | None) -> Architecture:
+    """The same network with these inputs: for one training."""
+    made = copy.copy(architecture)
+    made.inputs = inputs
+    return made
+
+
+def trained_shapes(architecture: Architecture, alphabet: int) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every array in training: those of the network, then a table of byte-aware inputs."""
+    config, inputs = architecture.config, architecture.inputs
+    return {**config.shapes(alphabet), **(inputs.shapes(config.width) if inputs else {})}
+
+
+def trained_initial(architecture: Architecture, alphabet: int, seed: int) -> Weights:
+    """Starting weights of `trained_shapes`, a function of the seed alone."""
+    inputs = architecture.inputs
+    return architecture.initial(alphabet, seed) | (inputs.initial(architecture.config.width, seed) if inputs else {})
 
 
 def initial_weights(
@@ -96,9 +119,16 @@ def normed(x: Tensor, scale: Tensor | None) -> Tensor:
     return y if scale is None else round_to(y, scale)
 
 
+def embedded(architecture: Architecture, weights: Weights, inputs: Tensor) -> Tensor:
+    """What inputs [B, T] enter the stream as: [B, T, d]; the weights are in training, or those of a whole network."""
+    if architecture.inputs is not None and NAME in weights:
+        return architecture.inputs.embedded(weights, inputs)
+    return weights["embed"][inputs]
+
+
 def hidden(architecture: Architecture, weights: Weights, rows: Rows, scales: Any = None) -> Tensor:
     """The operands of the projection to symbols: [B, T, d], normed."""
-    x = weights["embed"][rows.inputs]
+    x = embedded(architecture, weights, rows.inputs)
     for number in range(architecture.config.layers):
         x = architecture.layer(weights, number, x, rows, scales)
     return normed(x, scales and scales.head_in)

@@ -10,6 +10,9 @@ from attrs.validators import and_, ge, in_, le, optional
 
 from stackc.api import MAX_ALPHABET, Cost, bits, speed
 
+TABLE = and_(ge(1), le(1 << 24))
+"""A check: rows of a table."""
+
 FRACTION = and_(ge(0.0), le(1.0))
 """A check: 0 to 1."""
 
@@ -45,11 +48,24 @@ class Training:
     window_share: float = bits(0.5, check=FRACTION, help="share of rows whose context restarts with every window")
     weight_decay: float = bits(0.01, check=ge(0.0), help="AdamW weight decay of the matrices")
     clip: float = bits(1.0, check=ge(0.0), help="largest norm of a step's gradient; 0: no clipping")
+    byte_aware: bool = bits(False, added=True, help="inputs know the bytes that their symbols represent")
+    text_rows: int = bits(4096, added=True, check=TABLE, help="with byte_aware: rows of the table of hashed texts")
     checkpoint_seconds: float = speed(60.0, check=ge(0.0), help="seconds between checkpoints; 0: every step")
+
+    @property
+    def needs_texts(self) -> str:
+        """See `stackc.api.ModelBackend`."""
+        return "byte_aware" if self.byte_aware else ""
 
     def row_symbols(self, context: int) -> int:
         """Symbols of a row for a model of this context."""
         return self.row or context
+
+    def text_problems(self) -> list[str]:
+        """As `problems`, of byte-aware inputs."""
+        if self.byte_aware or self.text_rows == attrs.fields(Training).text_rows.default:
+            return []
+        return ["train.text_rows: has no effect without byte_aware = true; add that, or remove it"]
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +110,7 @@ class TransformerTraining(Training):
 
     def problems(self) -> list[str]:
         """What no single field can see: ``train.field: what is wrong`` lines, empty if there is no problem."""
-        found = []
+        found = self.text_problems()
         if sum(budget is not None for budget in (self.steps, self.symbols, self.operations)) != 1:
             found.append("train.steps: give exactly one of steps, symbols and operations")
         if self.batch % self.accumulate:
@@ -130,6 +146,7 @@ def network_cost(config: Any, alphabet: int, settings: TransformerTraining | Non
     symbols = settings.total_steps(config.context, cost) * settings.batch * row
     # Torch itself, weights with gradients and two moments, and the activations of the rows processed together.
     per_symbol = 4 * kept + 8 * min(alphabet, 1 << 12)
-    memory = (300 << 20) + 16 * cost.parameters + settings.batch // settings.accumulate * row * per_symbol
+    texts = settings.text_rows * config.width if settings.byte_aware else 0  # trained, and folded away
+    memory = (300 << 20) + 16 * (cost.parameters + texts) + settings.batch // settings.accumulate * row * per_symbol
     ops = training_operations(symbols, cost)
     return attrs.evolve(cost, train_symbols=symbols, train_ops=ops, train_memory=memory)

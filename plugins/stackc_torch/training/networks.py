@@ -9,8 +9,9 @@ import torch
 
 from stackc.api import Predictor, TrainingTask
 from stackc_torch.frozen.rules import Array
-from stackc_torch.training.architecture import Architecture, hidden
+from stackc_torch.training.architecture import Architecture, hidden, reading, trained_shapes
 from stackc_torch.training.checkpoint import save_float, scales_from_arrays, scales_to_arrays
+from stackc_torch.training.inputs import inputs_of
 from stackc_torch.training.learner import Learner
 from stackc_torch.training.loop import Run
 from stackc_torch.training.loss import head_loss
@@ -27,7 +28,7 @@ CALIBRATION_SYMBOLS = 4096
 
 def make_learner(architecture: Architecture, task: TrainingTask, device: torch.device) -> Learner:
     """Initial weights: whole, or sharded among several ranks if the network has at least the size in the task."""
-    parameters = sum(math.prod(shape) for shape in architecture.config.shapes(task.alphabet).values())
+    parameters = sum(math.prod(shape) for shape in trained_shapes(architecture, task.alphabet).values())
     if task.ranks > 1 and parameters >= task.shard_from:
         # Imported here: torch's FSDP takes as long to import as a small training takes.
         from stackc_torch.training.sharded import Sharded
@@ -47,6 +48,7 @@ class NetworkRun(Run):
     scales: Any = None
 
     def __init__(self, architecture: Architecture, task: TrainingTask, device: torch.device) -> None:
+        architecture = reading(architecture, inputs_of(task, device))
         self.architecture, config, settings = architecture, architecture.config, task.settings
         row = settings.row_symbols(config.context)
         sampler = Sampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
@@ -62,14 +64,19 @@ class NetworkRun(Run):
 
     def before(self) -> None:
         if self.scales is None and rounds(self.settings, self.step, self.total):
-            self.scales = self.calibrated(self.learner.whole())
+            self.scales = self.calibrated(self.network())
             self.learner.round_from_now(self.scales)
 
     def cut(self, symbols: Any) -> Any:
         assert self.task.cut is not None
-        weights = self.learner.whole()
+        weights = self.network()
         scales = self.scales or self.calibrated(weights)
         return None if self.task.rank else self.task.cut(self.predictor(weights, scales), symbols)
+
+    def network(self) -> Weights:
+        """The network so far, as it would be frozen; empty on ranks other than 0 if its weights are sharded."""
+        weights, inputs = self.learner.whole(), self.architecture.inputs
+        return inputs.folded(weights) if inputs is not None and weights else weights
 
     def predictor(self, weights: Weights, scales: Any) -> Predictor:
         """The model so far, frozen."""
@@ -85,7 +92,7 @@ class NetworkRun(Run):
         return scales_of_rank_0(scales, self.architecture.scales, self.task.ranks)
 
     def held_out(self) -> float:
-        self._measured = self.learner.whole()  # by all ranks, though rank 0 alone measures
+        self._measured = self.network()  # by all ranks, though rank 0 alone measures
         return float(super().held_out())
 
     def nats(self, rows: Rows) -> float:
@@ -94,7 +101,7 @@ class NetworkRun(Run):
         return float(head_loss(y, weights["head"], rows.targets.reshape(-1), 0.0, None, 1.0)[0])
 
     def finish(self) -> None:
-        weights = self.learner.whole()
+        weights = self.network()
         scales = self.scales or self.calibrated(weights)
         if self.task.rank == 0:
             save_float(self.task.folder, weights, scales)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stackc.api import TrainingTask
 from stackc_torch.frozen.rules import Array
-from stackc_torch.training.architecture import Architecture
+from stackc_torch.training.architecture import Architecture, trained_initial, trained_shapes
 from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, take_step, taken
 from stackc_torch.training.quantise import moved, rounded_weights
 from stackc_torch.training.ranks import summed
@@ -35,9 +35,9 @@ class Replicated:
 
     def __init__(self, architecture: Architecture, task: TrainingTask, device: torch.device) -> None:
         self.architecture, self.ranks, self.settings, self.device = architecture, task.ranks, task.settings, device
-        shapes = architecture.config.shapes(task.alphabet)
+        shapes = trained_shapes(architecture, task.alphabet)
         self._weights, self._grads = Flat(shapes, device), Flat(shapes, device)
-        for name, tensor in architecture.initial(task.alphabet, task.seed).items():
+        for name, tensor in trained_initial(architecture, task.alphabet, task.seed).items():
             self._weights.named[name].copy_(tensor)
         self._matrices = sum(math.prod(shape) for name, shape in shapes.items() if is_matrix(name))
         self._optimiser = optimiser(

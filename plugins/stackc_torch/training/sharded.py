@@ -22,7 +22,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
 from stackc.api import TrainingTask
 from stackc_torch.frozen.rules import Array
-from stackc_torch.training.architecture import Architecture, normed
+from stackc_torch.training.architecture import Architecture, embedded, normed, trained_initial
 from stackc_torch.training.learner import MOMENTS, is_matrix, optimiser, shrinking, take_step, taken
 from stackc_torch.training.loss import HeadLoss
 from stackc_torch.training.products import has_bfloat16
@@ -48,15 +48,20 @@ class _Network(torch.nn.Module):
 
     def __init__(self, architecture: Architecture, weights: Weights, z_loss: float) -> None:
         super().__init__()
-        self.z_loss = z_loss
+        self.architecture, self.z_loss = architecture, z_loss
         numbers = range(architecture.config.layers)
         self.layers = torch.nn.ModuleList(_Layer(architecture, number, weights) for number in numbers)
-        self.embed = torch.nn.Parameter(weights["embed"])
-        self.head = torch.nn.Parameter(weights["head"])
+        for name in self.outside(weights):
+            setattr(self, name, torch.nn.Parameter(weights[name]))
+
+    @staticmethod
+    def outside(weights: Weights) -> list[str]:
+        """The arrays of no layer: embedding and projection, and what byte-aware inputs have."""
+        return [name for name in weights if "." not in name]
 
     def forward(self, rows: Rows, weight: float, scales: Any, bf16: bool) -> Tensor:
         """The nats of rows, each symbol weighing `weight` in the gradients; see `steps.AutogradStep`."""
-        x = self.embed[rows.inputs]
+        x = embedded(self.architecture, dict(self.named_parameters(recurse=False)), rows.inputs)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
             for layer in self.layers:
                 x = layer(x, rows, scales)
@@ -99,7 +104,7 @@ class Sharded:
         self.architecture, self.settings, self.device = architecture, task.settings, device
         self.rank, self.ranks = task.rank, task.ranks
         self.bf16 = self.settings.precision == "bf16" and (device.type != "cpu" or has_bfloat16())
-        initial = architecture.initial(task.alphabet, task.seed)
+        initial = trained_initial(architecture, task.alphabet, task.seed)
         self._network = _Network(architecture, initial, self.settings.z_loss)
         self._shard()
         self._parts = {name: self._part(name, tuple(tensor.shape)) for name, tensor in initial.items()}

@@ -9,6 +9,7 @@ import torch
 
 from stackc.api import Device, Predictor
 from stackc_torch.frozen.predictor import fastest
+from stackc_torch.training.inputs import TextInputs
 from stackc_torch.training.rows import Weights
 from stackc_torch.training.steps import AutogradStep
 from stackc_torch.transformer.arrays import Frozen
@@ -24,6 +25,7 @@ class TransformerNetwork:
     name = "transformer"
     scales = Scales
     load = staticmethod(Frozen.load)
+    inputs: TextInputs | None = None
 
     def __init__(self, config: Transformer) -> None:
         self.config = config
@@ -43,5 +45,5 @@ class TransformerNetwork:
         if device.type == "cpu":
             from stackc_torch.transformer.fused import FusedStep
 
-            return FusedStep(self.config, weights, grads, z_loss, bf16)
+            return FusedStep(self.config, weights, grads, z_loss, bf16, self.inputs)
         return AutogradStep(self, weights, grads, z_loss, bf16)

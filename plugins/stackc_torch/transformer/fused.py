@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stackc_torch.training.inputs import GAIN, NAME, TextInputs
 from stackc_torch.training.loss import LOSS_ELEMENTS
 from stackc_torch.training.products import Bfloat16Products, Float32Products, Workspace, has_bfloat16
 from stackc_torch.training.rows import Rows, Weights
@@ -41,15 +42,18 @@ class FusedStep:
     Args:
         weights, grads: by the names of `Transformer.shapes`; gradients are added to in place.
         bf16: matrix products of the layers in bfloat16, if the CPU has them.
+        inputs: what is added to the embedding, if the inputs are byte-aware.
     """
 
     def __init__(
-        self, config: Transformer, weights: Weights, grads: Weights, z_loss: float, bf16: bool = False
-    ) -> None:
+        self, config: Transformer, weights: Weights, grads: Weights, z_loss: float, bf16: bool = False,
+        inputs: TextInputs | None = None,
+    ) -> None:  # fmt: skip
         self.config = config
         self.weights = weights
         self.grads = grads
         self.z_loss = z_loss
+        self.inputs = inputs
         self.space = Workspace()
         self.products = (Bfloat16Products if bf16 and has_bfloat16() else Float32Products)(weights, grads)
 
@@ -60,7 +64,7 @@ class FusedStep:
         width = self.config.width
         self.products.begin()
         x = self.space.get("x0", len(inputs), width)
-        torch.index_select(self.weights["embed"], 0, inputs, out=x)
+        self._embed(inputs, x)
         for layer in range(self.config.layers):
             x = self._attention_forward(layer, x, blocks, scales)
             x = self._mlp_forward(layer, x, scales)
@@ -72,7 +76,19 @@ class FusedStep:
             self._mlp_backward(layer, d_x)
             self._attention_backward(layer, d_x, blocks)
         kernels.embed_backward(inputs.numpy(), d_x.numpy(), self.grads["embed"].numpy())
+        if self.inputs is not None:
+            kernels.features_backward(inputs.numpy(), *self._features(), d_x.numpy(), GAIN, self.grads[NAME].numpy())
         return loss
+
+    def _embed(self, inputs: Tensor, x: Tensor) -> None:
+        """x[N, d] of inputs [N]. Rows are added position by position: a table of sums costs more where A is large."""
+        torch.index_select(self.weights["embed"], 0, inputs, out=x)
+        if self.inputs is not None:
+            kernels.add_features(inputs.numpy(), *self._features(), self.weights[NAME].numpy(), GAIN, x.numpy())
+
+    def _features(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        assert self.inputs is not None
+        return self.inputs.features.numpy(), self.inputs.offsets.numpy()
 
     def _head(self, y: Tensor, targets: Tensor, scale: float) -> tuple[Tensor, Tensor]:
         """`network.head_loss` with its element-wise work fused: the sum of nats, and the gradient of y.

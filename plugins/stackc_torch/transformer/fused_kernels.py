@@ -190,6 +190,31 @@ def embed_backward(inputs: Array, d_x: Array, d_embed: Array) -> None:
             d_embed[row, i] += d_x[n, i]
 
 
+_I1 = numba.int64[::1]
+
+
+@kernel_of(numba.void(_I1, _I1, _I1, _F2, numba.float32, _F2))
+def add_features(inputs: Array, features: Array, offsets: Array, table: Array, gain: Any, x: Array) -> None:
+    """x[n] += gain * the sum of the table's rows ``features[offsets[i]:offsets[i + 1]]`` of i = inputs[n]."""
+    for n in range(len(inputs)):
+        symbol = max(inputs[n], 0)
+        for at in range(offsets[symbol], offsets[symbol + 1]):
+            row = features[at]
+            for i in range(x.shape[1]):
+                x[n, i] += gain * table[row, i]
+
+
+@kernel_of(numba.void(_I1, _I1, _I1, _F2, numba.float32, _F2))
+def features_backward(inputs: Array, features: Array, offsets: Array, d_x: Array, gain: Any, d_table: Array) -> None:
+    """d_table += the gradient of the table for d_x; see `add_features`."""
+    for n in range(len(inputs)):
+        symbol = max(inputs[n], 0)
+        for at in range(offsets[symbol], offsets[symbol + 1]):
+            row = features[at]
+            for i in range(d_x.shape[1]):
+                d_table[row, i] += gain * d_x[n, i]
+
+
 @kernel_of(numba.void(_F2, numba.int64[::1], _F1, numba.float32, numba.float32, _F1))
 def loss_backward(p: Array, targets: Array, logits: Array, z_loss: float, scale: float, nats: Array) -> None:
     """Probabilities p[N, A] become the gradient of the logits; nats[N] what each target costs.

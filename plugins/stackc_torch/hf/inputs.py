@@ -1,0 +1,97 @@
+"""Byte-aware inputs of a model of transformers: a table and a hook while it trains, one embedding afterwards.
+
+The hook adds to what the model's embedding gives, so a tied output (one array for both) keeps knowing nothing of texts.
+`fold` unties the two before it adds the sums, since the sums belong to the input alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+
+from stackc.api import StackcError
+from stackc_torch.hf.making import EXPLICIT
+from stackc_torch.training.inputs import NAME, TextInputs
+
+
+def attach(model: Any, inputs: TextInputs, seed: int) -> Any:
+    """Give a model byte-aware inputs: a parameter `NAME`, and a hook of its embedding, which `fold` takes.
+
+    Raises:
+        StackcError: its inputs are more than a table of rows, or it cannot have an output of its own.
+    """
+    embedding, kind = model.get_input_embeddings(), model.config.model_type
+    factor = _factor(embedding)
+    if factor is None:
+        raise StackcError(
+            f"hf: train.byte_aware: the inputs of a {kind} are more than rows of one table, to which no sums can be "
+            "added; remove it"
+        )
+    if _tied(model) and _tied(_untied(model.config)):
+        raise StackcError(f"hf: train.byte_aware: a {kind} has one array for input and output always; remove it")
+    weight = embedding.weight
+    spread = float(weight.detach().float().std())
+    table = inputs.initial(weight.shape[1], seed)[NAME] * spread
+    model.register_parameter(NAME, torch.nn.Parameter(table.to(weight)))
+
+    def add(module: Any, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
+        symbols, places = torch.unique(given[0], return_inverse=True)
+        # Copies of the model for coding share its parameters, so this table is theirs, too.
+        return found + factor * inputs.sums(model.get_parameter(NAME), symbols)[places]
+
+    return embedding.register_forward_hook(add)
+
+
+@torch.no_grad()
+def fold(model: Any, inputs: TextInputs, hook: Any) -> None:
+    """Leave the model with one embedding, which has the sums in it, and an output of its own; `hook`: from `attach`."""
+    embedding, tied = model.get_input_embeddings(), _tied(model)
+    known = len(inputs.offsets) - 1  # a checkpoint may have more tokens
+    summed = embedding.weight.clone()
+    summed[:known] += inputs.sums(model.get_parameter(NAME), torch.arange(known, device=summed.device))
+    hook.remove()
+    delattr(model, NAME)
+    if tied:
+        _untie(model.config)
+    embedding.weight = torch.nn.Parameter(summed)
+
+
+def _factor(embedding: Any) -> float | None:
+    """What an embedding multiplies the rows of its table by; None if it does anything else."""
+    weight = getattr(embedding, "weight", None)
+    if not isinstance(weight, torch.Tensor) or weight.ndim != 2:
+        return None
+    with torch.no_grad():
+        rows = weight[: min(64, len(weight))].float()
+        try:
+            found = embedding(torch.arange(len(rows), device=weight.device)[None])[0].float()
+        except (TypeError, RuntimeError, ValueError, IndexError):
+            return None
+        if found.shape != rows.shape:
+            return None
+        factor = float((found * rows).sum() / rows.square().sum().clamp(min=1e-30))
+        return factor if torch.allclose(found, rows * factor, rtol=1e-5, atol=1e-7) else None
+
+
+def _tied(model: Any) -> bool:
+    head = model.get_output_embeddings()
+    return head is not None and head.weight is model.get_input_embeddings().weight
+
+
+def _untie(config: Any) -> None:
+    config.tie_word_embeddings = False
+    inner = config.get_text_config()
+    if inner is not config:
+        inner.tie_word_embeddings = False
+
+
+def _untied(config: Any) -> Any:
+    """A model of the same configuration with an output of its own, on torch's meta device."""
+    config = copy.deepcopy(config)
+    _untie(config)
+    with torch.device("meta"):
+        return transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
