@@ -1,0 +1,24 @@
+"""The coder `phrases`: words, parts of words and phrases as pieces, with a trainer of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stackc.api import Register, hookimpl
+from stackc_phrases.config import PhrasesConfig
+
+if TYPE_CHECKING:
+    from stackc_phrases.coder import PhrasesCoder
+
+__all__ = ["PhrasesConfig"]
+
+
+def _phrases(config: PhrasesConfig) -> PhrasesCoder:
+    from stackc_phrases.coder import PhrasesCoder
+
+    return PhrasesCoder(config)
+
+
+@hookimpl
+def stackc_register_coders(register: Register) -> None:
+    register("phrases", _phrases, PhrasesConfig, "words and phrases as pieces, fitted to the training text; no model")

@@ -1,0 +1,163 @@
+"""Where words begin, compiled: 64 bytes at a time, each class of bytes as the bits of one integer.
+
+Whether a word begins at a byte follows from that byte, the one before and the one after (`stackc_phrases.words.RULE`);
+contractions, which look further, are checked one by one.
+
+The comparisons are written in LLVM's vectors, because its compiler does not find them in a loop over bytes; a machine
+without registers of that width computes in parts, with the same answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from stackc.api import inlined, kernel
+
+Row = Any
+U = np.uint64
+WIDE = 64
+_ONE, _LAST = U(1), U(63)
+
+_BYTE = ir.IntType(8)
+_BYTES = ir.VectorType(_BYTE, WIDE)
+_BITS = ir.IntType(64)
+
+
+def _vector(number: int) -> Any:
+    return ir.Constant(_BYTES, [_BYTE(number)] * WIDE)
+
+
+def _between(builder: Any, data: Any, first: int, last: int) -> Any:
+    """Lanes of first..last: one subtraction and one comparison without sign."""
+    return builder.icmp_unsigned("<=", builder.sub(data, _vector(first)), _vector(last - first))
+
+
+@intrinsic
+def classes(typing_context: Any, text: Any, place: Any) -> Any:
+    """Six uint64, one bit for each of text[place : place + WIDE] (uint8, not checked; place is unsigned).
+
+    Letters, digits, blanks, tabs, line ends, apostrophes.
+    """
+    if not (isinstance(text, types.Array) and text.dtype.bitwidth == 8 and isinstance(place, types.Integer)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = context.make_array(signature.args[0])(context, builder, arguments[0])
+        source = builder.bitcast(builder.gep(made.data, [arguments[1]]), _BYTES.as_pointer())
+        data = builder.load(source, align=1)
+        small = builder.or_(data, _vector(0x20))
+        letters = builder.or_(
+            _between(builder, small, 0x61, 0x7A), builder.icmp_signed("<", data, ir.Constant(_BYTES, [_BYTE(0)] * WIDE))
+        )
+        tabs = builder.or_(_between(builder, data, 0x09, 0x09), _between(builder, data, 0x0B, 0x0C))
+        lines = builder.or_(_between(builder, data, 0x0A, 0x0A), _between(builder, data, 0x0D, 0x0D))
+        found = [letters, _between(builder, data, 0x30, 0x39), _between(builder, data, 0x20, 0x20), tabs, lines]
+        found.append(_between(builder, data, 0x27, 0x27))
+        return context.make_tuple(
+            builder, signature.return_type, [builder.bitcast(lanes, _BITS) for lanes in found]
+        )
+
+    return types.UniTuple(types.uint64, 6)(text, types.uint64), generate
+
+
+@intrinsic
+def lowest(typing_context: Any, bits: Any) -> Any:
+    """The place of the lowest bit that is set; of 0 it is 64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_BITS, [_BITS, ir.IntType(1)]), "llvm.cttz.i64"
+        )
+        return builder.call(function, [arguments[0], ir.IntType(1)(0)])
+
+    return types.uint64(types.uint64), generate
+
+
+@kernel
+def contraction(text: Row, begin: int, at: int, end: int) -> bool:
+    """Whether text[at], a letter after an apostrophe in text[begin:end], belongs to a contraction."""
+    if at - 2 < begin:
+        return False
+    before = text[at - 2]
+    if not (before >= 0x80 or 0x30 <= before <= 0x39 or 0x61 <= (before | 0x20) <= 0x7A):
+        return False
+    small, after = text[at] | 0x20, at + 1
+    if small == 0x6C or small == 0x76 or small == 0x72:  # ll, ve, re
+        rest = 0x6C if small == 0x6C else 0x65
+        if after >= end or (text[after] | 0x20) != rest:
+            return False
+        after += 1
+    elif not (small == 0x73 or small == 0x64 or small == 0x6D or small == 0x74):  # s, d, m, t
+        return False
+    if text[at] >= 0x80:
+        return False
+    return after >= end or not (text[after] >= 0x80 or 0x61 <= (text[after] | 0x20) <= 0x7A)
+
+
+@inlined
+def _joined(mask: Any, before: Any) -> Any:
+    """The mask one place on, with the last bit of the block before."""
+    return (mask << _ONE) | (before >> _LAST)
+
+
+@kernel
+def find_borders(text: Row, begin: int, end: int, places: Row, filled: int) -> int:
+    """Write where the words of text[begin:end] begin to places[filled:], one place for each byte at most.
+
+    Returns:
+        the number of places that are filled.
+    """
+    rest = np.zeros(WIDE, np.uint8)
+    letters0, digits0, blanks0, tabs0, lines0, quotes0, alnum00 = U(0), U(0), U(0), U(0), U(0), U(0), U(0)
+    marks0 = U(0)
+    for block in range(begin, end, WIDE):
+        left = end - block
+        if left >= WIDE:
+            letters, digits, blanks, tabs, lines, quotes = classes(text, U(block))
+            valid = ~U(0)
+            following = U(0)
+            if left > WIDE:
+                byte = text[block + WIDE]
+                following = U(0) if 9 <= byte <= 13 or byte == 32 else _ONE
+        else:
+            for i in range(left):
+                rest[i] = text[block + i]
+            letters, digits, blanks, tabs, lines, quotes = classes(rest, U(0))
+            valid = (_ONE << U(left)) - _ONE
+            letters, digits, blanks, tabs, lines, quotes = (
+                letters & valid, digits & valid, blanks & valid, tabs & valid, lines & valid, quotes & valid
+            )  # fmt: skip
+            following = U(0)
+        white = blanks | tabs | lines
+        marks = valid & ~(white | letters | digits)
+        attach = _joined(blanks, blanks0)
+        space = attach | _joined(tabs, tabs0)
+        solid = letters | digits | marks
+        next_solid = (solid >> _ONE) | (following << _LAST)
+        same = letters & (_joined(letters, letters0) | attach)
+        same |= digits & (_joined(digits, digits0) | attach)
+        same |= marks & (_joined(marks, marks0) | attach)
+        same |= lines & _joined(lines, lines0)
+        same |= tabs & space
+        same |= blanks & space & ~next_solid
+        short = letters & _joined(quotes, quotes0)
+        while short:
+            place = lowest(short)
+            short &= short - _ONE
+            if contraction(text, begin, block + np.int64(place), end):
+                same |= _ONE << place
+        found = valid & ~same
+        if block == begin:
+            found |= _ONE
+        while found:
+            places[filled] = block + np.int64(lowest(found))
+            filled += 1
+            found &= found - _ONE
+        letters0, digits0, blanks0, tabs0, lines0, quotes0 = letters, digits, blanks, tabs, lines, quotes
+        marks0 = marks
+    return filled

@@ -1,0 +1,33 @@
+"""The coder `phrases` through the suite that plugin authors run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackc.parts.registry import registry
+from stackc.testing import PieceCoderContract
+from stackc_phrases import PhrasesConfig
+
+
+class OfPhrases(PieceCoderContract):
+    config = PhrasesConfig
+    fields: dict[str, Any]
+
+    def make(self, vocabulary: int) -> Any:
+        part = registry().get("coder", "phrases")
+        return part.factory(part.config(vocabulary=vocabulary, **self.fields))
+
+
+class TestLongest(OfPhrases):
+    fields = {"rounds": 4}
+
+
+class TestOptimal(OfPhrases):
+    fields = {"objective": "unigram", "parse": "optimal", "rounds": 4}
+
+
+class TestOneWord(OfPhrases):
+    fields = {"objective": "unigram", "words": 1, "rounds": 3}
+
+
+del OfPhrases
