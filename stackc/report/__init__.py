@@ -6,6 +6,8 @@ svg.py         a plot as SVG                   png.py         the same plot as a
 comparable.py  are the texts the same?         labels.py      the positions of the names of points
 page.py        the page                        browser.py     text cut into its tokens
 table.py       the table of figures            assets.py      style and script
+sweep_page.py  the page of a sweep             sweep_table.py its table on a terminal
+comparison/    stacks compared with each other (`stackc compare`)
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import no_wider, read_pieces, storage_error, write_atomically
+from stackc.pipeline.sweeps.folder import is_sweep
 from stackc.stack.outputs import check_distinct, check_folder, check_output, output_path
 
 if TYPE_CHECKING:
@@ -38,7 +41,8 @@ def write_report(
     """Write one self-contained HTML page on some stacks.
 
     Args:
-        stacks: their folders, in the order in which they are shown.
+        stacks: their folders, in the order in which they are shown; or the folder of one sweep, which has a page of its
+            own: its table, the differences of its arms, and its plots.
         out: the page; written completely or not at all.
         png: a folder for the plots as PNG images, created if it is missing; None: no images.
         text: a file to show as tokens; None: each stack's own held-out text.
@@ -70,12 +74,36 @@ def write_report(
     check_output(page, *inputs, force=force)
     if folder is not None:
         check_folder(folder, page)
+    if any(map(is_sweep, folders)):
+        return _write_sweep(folders, page, folder, text, force, tell)
     chosen = None if source is None else (source.name, _start(source, sample))
     facts = gather(folders, sample, tell, chosen)
     plots = plots_of(facts)
     tell("writing")
     _write(page, folder, html_page(facts, plots), plots, inputs, force)
     return [f"{fact.folder}: {line}" for fact in facts for line in fact.missing]
+
+
+def _write_sweep(
+    folders: list[Path],
+    page: Path,
+    folder: Path | None,
+    text: Path | str | None,
+    force: bool,
+    tell: Callable[[str], None],
+) -> list[str]:
+    """Write the page of a sweep."""
+    from stackc.report.sweep_page import sweep_page
+
+    if len(folders) > 1:
+        raise StackcError(f"{', '.join(map(str, folders))}: a report shows one sweep, or stacks; name the sweep alone")
+    if text is not None:
+        raise StackcError("--text: the page of a sweep shows no text; name a stack in its folder runs/")
+    tell("comparing")
+    content, plots, left_out = sweep_page(folders[0])
+    tell("writing")
+    _write(page, folder, content, plots, [*folders, None], force)
+    return [f"{folders[0]}: {line}" for line in left_out]
 
 
 def _write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stackc.api.messages import amount
@@ -31,7 +31,11 @@ SECTIONS = (
 def html_page(facts: list[Facts], plots: list[Plot]) -> str:
     """The whole document."""
     title = "stackc report: " + ", ".join(fact.label for fact in facts)
-    body = "".join(_sections(facts, plots))
+    return document(title, "".join(_sections(facts, plots)))
+
+
+def document(title: str, body: str) -> str:
+    """A whole document with the style and the script of all pages; `body` is HTML."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -137,14 +141,18 @@ def _cell(value: Any, form: str) -> str:
 
 
 def _figures(plots: list[Plot], starts: str) -> str:
-    chosen = [plot for plot in plots if plot.key.startswith(tuple(starts.split("|")))]
+    return figures([plot for plot in plots if plot.key.startswith(tuple(starts.split("|")))])
+
+
+def figures(plots: Sequence[Plot]) -> str:
+    """Plots with their captions, legends and notes, as HTML."""
     return "".join(
         f'<figure id="{plot.key}"><figcaption>{_text(plot.title)}</figcaption>'
         + (f'<p class="warning">{_text(plot.warning)}</p>' if plot.warning else "")
         + f"<div>{svg(plot)}{legend(plot)}</div>"
         + (f'<p class="note">{_text(plot.note)}</p>' if plot.note else "")
         + "</figure>"
-        for plot in chosen
+        for plot in plots
     )
 
 

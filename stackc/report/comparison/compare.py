@@ -1,0 +1,264 @@
+"""Compares stacks: only what differs, paired differences with intervals, mean and spread over seeds."""
+
+from __future__ import annotations
+
+import difflib
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from stackc.api.errors import StackcError
+from stackc.pipeline.sweeps.expand import written_value
+from stackc.report.comparison.entrants import Entrant, entrants_of
+from stackc.report.comparison.interval import Difference, difference, mean_bits, units_of
+from stackc.stack.blocks import Blocks
+
+By = Literal["setting", "arm"]
+
+PER_TOKEN = ("loss", "valid_loss", "bits_per_token", "bits_per_symbol", "perplexity", "nats_per_token")
+"""Figures that are never compared."""
+
+MEANS = (
+    "unigram_bits_per_byte", "bytes_per_token", "parameters", "train_operations", "operations_per_byte",
+    "softmax_operations_per_byte", "below_operations_per_byte", "bytes_seen",
+)  # fmt: skip
+"""Figures of which a comparison gives the mean over seeds."""
+
+
+@attrs.frozen(kw_only=True)
+class Compared:
+    """One arm, or one setting: all its seeds.
+
+    Attributes:
+        name: of the arm or the setting.
+        seeds: in order.
+        mean: bits per byte of the top model, over seeds.
+        spread: standard deviation over seeds; None with one seed.
+        least, most: over seeds.
+        figures: means over seeds of `MEANS`; None where a run has no such figure.
+        difference: to the baseline; None for the baseline itself, and where bits by block are missing.
+        note: why there is no difference or no interval; may be empty.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    mean: float
+    spread: float | None
+    least: float
+    most: float
+    figures: dict[str, float | None]
+    difference: Difference | None
+    note: str
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """Stacks that are compared with one baseline.
+
+    Attributes:
+        point: their values of the axes, if arms are compared at equal values; may be empty.
+        baseline: the name of the first of `rows`.
+        rows: the baseline, then the rest in their order.
+        unit: "document" or "block of 16 KiB"; None if no interval could be computed.
+        units: how many.
+    """
+
+    point: str
+    baseline: str
+    rows: tuple[Compared, ...]
+    unit: str | None
+    units: int
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes:
+        by: "setting" or "arm".
+        source_bytes: size of the test text.
+        text_sha256: of the test text.
+        differing: fields of recipes that differ, by address: their values by name of the setting ("-": no such field).
+        settings: names of all settings, in order.
+        sections: one, or one for each point of the axes.
+        entrants: the stacks.
+    """
+
+    by: By
+    source_bytes: int
+    text_sha256: str | None
+    differing: dict[str, dict[str, str]]
+    settings: tuple[str, ...]
+    sections: tuple[Section, ...]
+    entrants: tuple[Entrant, ...] = attrs.field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, without the entrants."""
+        return attrs.asdict(self, filter=lambda field, _: field.name != "entrants")
+
+
+def compare(
+    *stacks: str | Path, by: By = "setting", baseline: str | None = None, figure: str = "bits_per_byte",
+    recompute: bool = False,
+) -> Comparison:  # fmt: skip
+    """Compare stacks by bits per byte of held-out text.
+
+    Args:
+        stacks: folders of stacks, folders of sweeps, or tables of sweeps.
+        by: "setting" compares everything with one baseline; "arm" compares the arms of a sweep with each other at each
+            point of its axes.
+        baseline: the arm or the setting that the others are compared with; None: the first.
+        figure: "bits_per_byte", the only figure that stacks with different tokens can be compared by.
+        recompute: measure a stack anew that kept no bits by block, which intervals need.
+
+    Raises:
+        ArtifactError: neither a stack nor a sweep.
+        StackcError: stacks that were measured on different texts, which are named; a figure per token; an unknown
+            baseline; fewer than two to compare.
+    """
+    entrants = entrants_of([Path(stack) for stack in stacks])
+    _check_figure(figure, entrants)
+    _check_texts(entrants)
+    settings = tuple(dict.fromkeys(one.setting for one in entrants))
+    names = tuple(dict.fromkeys(_name(one, by) for one in entrants))
+    if len(names) < 2:
+        raise StackcError(f"only {names[0]!r} to compare; name another stack, or a sweep with several arms or values")
+    chosen = names[0] if baseline is None else _known(baseline, names)
+    points = tuple(dict.fromkeys(one.point for one in entrants)) if by == "arm" else ("",)
+    sections = (
+        _section([one for one in entrants if by == "setting" or one.point == point], point, by, chosen, recompute)
+        for point in points
+    )
+    first = entrants[0].figures["text"]
+    return Comparison(
+        by=by, source_bytes=int(first["bytes"]), text_sha256=first["symbols"], differing=_differing(entrants),
+        settings=settings, sections=tuple(section for section in sections if section is not None),
+        entrants=tuple(entrants),
+    )  # fmt: skip
+
+
+def _name(one: Entrant, by: By) -> str:
+    return one.arm if by == "arm" else one.setting
+
+
+def _known(baseline: str, names: Sequence[str]) -> str:
+    if baseline in names:
+        return baseline
+    near = difflib.get_close_matches(baseline, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, names))}"
+    raise StackcError(f"no {baseline!r} to compare with; {hint}")
+
+
+def _check_figure(figure: str, entrants: list[Entrant]) -> None:
+    if figure in PER_TOKEN:
+        sizes = {one.setting: one.figures["bytes_per_token"] for one in entrants}
+        listed = ", ".join(f"{name}: {size:.3f}" for name, size in sizes.items() if size is not None)
+        raise StackcError(
+            f"{figure} is per token, and tokens of different stacks hold different bytes (bytes per token: {listed}); "
+            "compare bits_per_byte"
+        )
+    if figure != "bits_per_byte":
+        raise StackcError(f"no figure named {figure!r} to compare; stacks are compared by bits_per_byte")
+
+
+def _check_texts(entrants: list[Entrant]) -> None:
+    """Refuse stacks that were measured on different texts, or not at all."""
+    without = [one.setting for one in entrants if one.figures["bits_per_byte"] is None]
+    if without:
+        raise StackcError(f"{_listed(without)}: measured on no text; give the corpus a test text and build again")
+    texts: dict[tuple[str | None, str | None], list[str]] = {}
+    for one in entrants:
+        texts.setdefault(one.text, []).append(one.setting)
+    if len(texts) > 1:
+        bytes_of = {one.text: one.figures["text"]["bytes"] for one in entrants}
+        listed = "; ".join(
+            f"{_listed(names)}: {bytes_of[text]:,} bytes, SHA-256 {(text[0] or 'unknown')[:8]}"
+            for text, names in texts.items()
+        )
+        same = len({text[0] for text in texts}) == 1
+        what = "the same bytes in different documents" if same else "different texts"
+        raise StackcError(f"measured on {what}, so they cannot be compared: {listed}; build them with one test text")
+
+
+def _section(entrants: list[Entrant], point: str, by: By, chosen: str, recompute: bool) -> Section | None:
+    """The comparison of some entrants with one of them; None if the baseline is not among them, or is alone."""
+    groups: dict[str, list[Entrant]] = {}
+    for one in entrants:
+        groups.setdefault(_name(one, by), []).append(one)
+    if chosen not in groups or len(groups) < 2:
+        return None
+    blocks = {name: [one.blocks(recompute) for one in group] for name, group in groups.items()}
+    known = next((one for found in blocks.values() for one in found if one is not None), None)
+    units = None if known is None else units_of(known)
+    order = [chosen, *(name for name in groups if name != chosen)]
+    rows = tuple(_compared(name, groups, blocks, chosen) for name in order)
+    return Section(
+        point=point, baseline=chosen, rows=rows, unit=None if units is None else units.kind,
+        units=0 if units is None else len(units.first),
+    )  # fmt: skip
+
+
+def _compared(
+    name: str, groups: dict[str, list[Entrant]], blocks: dict[str, list[Blocks | None]], chosen: str
+) -> Compared:
+    group = groups[name]
+    bits = [float(one.figures["bits_per_byte"]) for one in group]
+    found, note = None, ""
+    if name != chosen:
+        lacking = [other for other in (name, chosen) if None in blocks[other]]
+        if lacking:
+            note = f"{_listed(lacking)} kept no bits by block: --recompute measures them anew"
+        else:
+            found = _difference(groups[name], blocks[name], groups[chosen], blocks[chosen])
+            note = "" if found.low is not None else "too few units for an interval"
+    return Compared(
+        name=name, seeds=tuple(one.seed for one in group), mean=statistics.fmean(bits),
+        spread=statistics.stdev(bits) if len(bits) > 1 else None, least=min(bits), most=max(bits),
+        figures={figure: _mean([one.figures.get(figure) for one in group]) for figure in MEANS},
+        difference=found, note=note,
+    )  # fmt: skip
+
+
+def _difference(
+    own: list[Entrant], own_blocks: list[Blocks | None], base: list[Entrant], base_blocks: list[Blocks | None]
+) -> Difference:
+    means = []
+    units = None
+    for group, found in ((own, own_blocks), (base, base_blocks)):
+        whole = [one for one in found if one is not None]
+        units = units or units_of(whole[0])
+        means.append(mean_bits([units.sums(one.bits[who.top]) for who, one in zip(group, whole, strict=True)]))
+    assert units is not None
+    return difference(means[0], means[1], units.source_bytes)
+
+
+def _mean(values: list[Any]) -> float | None:
+    return None if None in values else statistics.fmean(map(float, values))
+
+
+def _differing(entrants: list[Entrant]) -> dict[str, dict[str, str]]:
+    """Fields of recipes that are not the same in all settings; the first stack of each setting speaks for it."""
+    first = {one.setting: one.fields for one in reversed(entrants) if one.fields is not None}
+    fields = {one.setting: first[one.setting] for one in entrants if one.setting in first}
+    return {
+        key: {setting: _written(own, key) for setting, own in fields.items()}
+        for key in dict.fromkeys(_keys(fields.values()))
+        if len({_written(own, key) for own in fields.values()}) > 1
+    }
+
+
+def _keys(fields: Any) -> Iterator[str]:
+    for own in fields:
+        yield from own
+
+
+def _written(fields: dict[str, Any], key: str) -> str:
+    return written_value(fields[key]) if key in fields else "-"
+
+
+def _listed(names: list[str], most: int = 4) -> str:
+    unique = list(dict.fromkeys(names))
+    return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")

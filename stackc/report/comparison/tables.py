@@ -1,0 +1,161 @@
+"""The tables of a comparison: on a terminal, and as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+from rich.console import Console
+from rich.table import Table
+
+from stackc.api.errors import StackcError
+from stackc.api.messages import amount, literal, wide
+from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
+from stackc.report.comparison.compare import Compared, Comparison, Section
+from stackc.report.comparison.curves import curves_of
+from stackc.report.comparison.interval import LEVEL, RESAMPLES
+from stackc.report.comparison.page import TextTable, tables_page
+
+HEADINGS = (
+    "", "seeds", "bits/byte", "sd", "min..max", "difference", "95 % interval", "bytes/token", "training ops",
+    "ops/byte",
+)  # fmt: skip
+
+NOTE = (
+    "Bits per byte of the top model, mean over seeds. Difference: to the first row; negative needs fewer bits. "
+    "Interval: paired bootstrap over {units} of the test text, {resamples:,} resamples, of the mean over seeds: it "
+    "does not cover other seeds, whose spread is sd and min..max."
+)
+
+
+def tables_of(comparison: Comparison) -> Iterator[TextTable]:
+    """The fields that differ, then the differences."""
+    if comparison.differing:
+        rows = tuple(
+            (field, *(values.get(name, "-") for name in comparison.settings))
+            for field, values in comparison.differing.items()
+        )
+        yield TextTable(title="What differs", headings=("field", *comparison.settings), rows=rows)
+    for section in comparison.sections:
+        where = f" at {section.point}" if section.point else ""
+        yield TextTable(
+            title=f"Compared with {section.baseline}{where}, on {comparison.source_bytes:,} bytes of text",
+            headings=HEADINGS,
+            rows=tuple(map(_cells, section.rows)),
+            note=_note(section),
+        )
+
+
+def _note(section: Section) -> str:
+    if section.unit is None:
+        return "No bits by block were kept, so there is no interval; --recompute measures the stacks anew."
+    kind, _, size = section.unit.partition(" ")
+    told = NOTE.format(units=f"{amount(section.units, kind)} {size}".rstrip(), resamples=RESAMPLES)
+    return " ".join([told, *dict.fromkeys(f"{row.name}: {row.note}." for row in section.rows if row.note)])
+
+
+def _cells(row: Compared) -> tuple[str, ...]:
+    found = row.difference
+    change = "" if found is None else f"{found.mean:+.4f} ({found.relative:+.2%})"
+    interval = ""
+    if found is not None and found.low is not None and found.relative_low is not None:
+        interval = f"{found.low:+.4f}..{found.high:+.4f} ({found.relative_low:+.2%}..{found.relative_high:+.2%})"
+    several = len(row.seeds) > 1
+    return (
+        row.name,
+        str(len(row.seeds)),
+        f"{row.mean:.4f}",
+        "" if row.spread is None else f"{row.spread:.4f}",
+        f"{row.least:.4f}..{row.most:.4f}" if several else "",
+        change,
+        interval,
+        _short(row.figures["bytes_per_token"], ".3f"),
+        _short(row.figures["train_operations"], ".3g"),
+        _short(row.figures["operations_per_byte"], ",.0f"),
+    )
+
+
+def _short(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
+    """Print the tables on a terminal."""
+    console = wide(console)
+    for one in tables_of(comparison):
+        table = Table(title=literal(one.title), title_justify="left", box=None, pad_edge=False)
+        for number, heading in enumerate(one.headings):
+            table.add_column(literal(heading), justify="right" if number and one.headings == HEADINGS else "left")
+        for row in one.rows:
+            table.add_row(*map(literal, row))
+        console.print(table)
+        if one.note:
+            console.print(literal(one.note), soft_wrap=True)
+        console.print()
+
+
+def written(comparison: Comparison, path: Path) -> str:
+    """The comparison in the format of a file's suffix. Raises `StackcError` for an unknown suffix."""
+    check_format(path)
+    return FORMATS[path.suffix](comparison)
+
+
+def check_format(path: Path) -> None:
+    """Raise `StackcError` for a suffix that is not one of `FORMATS`."""
+    if path.suffix not in FORMATS:
+        raise StackcError(f"{path}: unknown format; name a file that ends in {', '.join(FORMATS)}")
+
+
+def _markdown(comparison: Comparison) -> str:
+    return "\n".join(
+        f"**{one.title}**\n\n{as_markdown(one.headings, one.rows)}" + (f"\n{one.note}\n" if one.note else "")
+        for one in tables_of(comparison)
+    )
+
+
+def _latex(comparison: Comparison) -> str:
+    return "\n".join(
+        f"% {one.title}\n{as_latex(one.headings, one.rows)}" + (f"% {one.note}\n" if one.note else "")
+        for one in tables_of(comparison)
+    )
+
+
+def _csv(comparison: Comparison) -> str:
+    """One line per row of every section, with full precision."""
+    names = [
+        "point", "baseline", "name", "seeds", "bits_per_byte", "spread", "least", "most", "difference", "low", "high",
+        "relative", "relative_low", "relative_high", "unit", "units",
+    ]  # fmt: skip
+    first = next((row for section in comparison.sections for row in section.rows), None)
+    figures = [] if first is None else list(first.figures)
+    lines = [[*names, *figures]]
+    for section in comparison.sections:
+        for row in section.rows:
+            gap = [None] * 6 if row.difference is None else list(attrs.astuple(row.difference))
+            seeds = " ".join(map(str, row.seeds))
+            values = [
+                section.point, section.baseline, row.name, seeds, row.mean, row.spread, row.least, row.most, *gap,
+                section.unit, section.units, *(row.figures[name] for name in figures),
+            ]  # fmt: skip
+            lines.append(["" if value is None else str(value) for value in values])
+    return as_csv(lines)
+
+
+def _json(comparison: Comparison) -> str:
+    return json.dumps({**comparison.to_dict(), "level": LEVEL, "resamples": RESAMPLES}, indent=1) + "\n"
+
+
+def _page(comparison: Comparison) -> str:
+    return tables_page("stackc compare", list(tables_of(comparison)), curves_of(comparison.entrants))
+
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {
+    ".md": _markdown,
+    ".csv": _csv,
+    ".tex": _latex,
+    ".json": _json,
+    ".html": _page,
+}
+"""By the suffixes of files."""

@@ -1,0 +1,50 @@
+"""The page of a sweep: its table, the differences of its arms, and its plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stackc.api.errors import StackcError
+from stackc.pipeline.sweeps.columns import cells, headings
+from stackc.pipeline.sweeps.folder import SweepFolder
+from stackc.report.comparison.compare import compare
+from stackc.report.comparison.curves import curves_of
+from stackc.report.comparison.entrants import entrants_of
+from stackc.report.comparison.page import TextTable, tables_page
+from stackc.report.comparison.tables import tables_of
+from stackc.report.plots import Plot
+
+NOTE = (
+    "Bits per byte of the top model on held-out text. Operations include those of softmax and of the levels below that "
+    "must run, which are also given apart. Seconds and memory are those of the processes that finished its stages."
+)
+
+
+def sweep_page(folder: Path) -> tuple[str, list[Plot], list[str]]:
+    """The page, its plots, and a line for everything that was left out.
+
+    Raises:
+        StackcError: no run is finished.
+    """
+    place, left_out = SweepFolder(folder), []
+    rows, axes = place.rows(), place.axes
+    entrants = entrants_of([folder])
+    plots = curves_of(entrants)
+    tables = [
+        TextTable(
+            title="Runs", headings=tuple(headings(axes)), rows=tuple(tuple(cells(row, axes)) for row in rows), note=NOTE
+        )
+    ]
+    try:
+        tables += tables_of(compare(folder, by="arm" if len({one.arm for one in entrants}) > 1 else "setting"))
+    except StackcError as error:
+        left_out.append(f"no differences: {error}")
+    left_out += _unfinished(rows)
+    return tables_page(f"stackc sweep: {place.name}", tables, plots, left_out), plots, left_out
+
+
+def _unfinished(rows: list[dict[str, object]]) -> Iterator[str]:
+    for row in rows:
+        if row["status"] != "done":
+            yield f"{row['label']}, seed {row['seed']}: {row['status']}, {row['reason']}"
