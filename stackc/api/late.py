@@ -29,7 +29,7 @@ HOMES = {
     "readers": ("HashedReader", "Reader"),
     "register": ("Register",),
     "unpacking": ("unpacked",),
-    "windowings": ("Window", "Windowing"),
+    "windowings": ("CUT", "Window", "Windowing"),
 }  # fmt: skip
 """Names of each module of `stackc.api` that are imported when they are first asked for."""
 

@@ -104,7 +104,7 @@ class Context:
         def cut(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
             opened = open_level(section, self.folder(section), self.recipe.corpus.segment, self.runtime, compiled=False)
             spec = opened.spec.changed(load_predictor=lambda: predictor)
-            if spec.code_bits is None and windowing.cuts is None:
+            if spec.code_bits is None and windowing.cuts is None and windowing.table is None:
                 bounds = np.array([0, len(symbols)]) if offsets is None else offsets
                 return window_starts(bounds, spec.segment, spec.window.symbols, None)
             return _in_training(spec, len(symbols), self.runtime.memory).encode(symbols, offsets).starts

@@ -40,11 +40,12 @@ from stackc.testing.driving import (
     sample_text,
 )
 from stackc.testing.sharing import Job, check_shared
+from stackc.testing.tables import MaskingTests
 
 Case = tuple[Window, str]
 
 
-class CoderContract:
+class CoderContract(MaskingTests):
     """The tests. Tier 1 is the measure of the others; tests of abilities that a coder does not have are skipped.
 
     Attributes:
