@@ -220,8 +220,9 @@ class CoderFlags(Protocol):
 
     Optional: ``masks: ClassVar[bool] = True`` says that the coder obeys `Window.table`: a symbol that the table cuts,
     except a window's first, gets no code and is refused like one that does not fit; a window whose table cuts before
-    every symbol is complete, like one at its symbol budget, whatever the argument `full` of `close` and `used` says; the dictionary has no
-    text that is cut. Without it the encoder cuts there all the same, and the codes of such texts are never written.
+    every symbol is complete, like one at its symbol budget, whatever the argument `full` of `close` and `used` says;
+    the dictionary has no text that is cut. Without it the encoder cuts there all the same, and the codes of such texts
+    are never written.
     """
 
     budget: ClassVar[bool]
