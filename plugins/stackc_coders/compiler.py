@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from stackc.api import RESTART, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import kernels
+from stackc_coders.slot_kernels import NO_TABLE
 
 MAX_BITS = 20
 """The largest W compiled: 2^20 texts."""
@@ -31,6 +32,7 @@ class _Chunk:
         state: the model's state of the texts without their last symbols; None: restart it.
         lanes: int64[K], which lane of it is each text's.
         lows, ranges: int64[K], each text's code, and how many codes it and its extensions have.
+        places: int64[K], the states of the windowing's table of cuts after each.
         length: symbols in the texts.
     """
 
@@ -38,6 +40,7 @@ class _Chunk:
     lanes: Int64
     lows: Int64
     ranges: Int64
+    places: Int64
     length: int
 
 
@@ -45,7 +48,8 @@ def compile_dictionary(predictor: Predictor, window: Window, lanes: int) -> tupl
     """The texts of all codes: (parent int32[2^W], symbol int32[2^W]), indexed by code.
 
     Entry c is the text of code c: the text of code `parent[c]` and `symbol[c]`. Entry 0, the empty text, has -1
-    in both. A text that reached the symbol budget owns all codes of its range; they have the same entries.
+    in both. A text that reached the symbol budget, or that the window's table cuts before every symbol, owns all codes
+    of its range; they have the same entries.
 
     Args:
         predictor: restarts with every window; without `take`, texts are stepped again from their start.
@@ -57,20 +61,27 @@ def compile_dictionary(predictor: Predictor, window: Window, lanes: int) -> tupl
     size = 1 << window.bits
     parent, symbol = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
     empty = np.zeros(1, np.int64)
-    stack = [_Chunk(state=None, lanes=empty, lows=empty, ranges=empty + size, length=0)]
+    table = NO_TABLE if window.table is None else np.require(window.table, requirements=["C", "W"])
+    stack = [_Chunk(state=None, lanes=empty, lows=empty, ranges=empty + size, places=empty, length=0)]
     while stack:
         chunk = stack.pop()
         kept = (chunk.state, chunk.lanes) if chunk.length else None
         state, freqs = advance(predictor, kept, chunk.lows, chunk.length, parent, symbol, window.alphabet)
         bound = int(chunk.ranges.sum()) // 2  # of two texts listed, neither has less than two codes
-        owners, lows, ranges = (np.empty(bound, np.int64) for _ in range(3))
+        owners, lows, ranges, places = found = tuple(np.empty(bound, np.int64) for _ in range(4))
         first, full = chunk.length == 0, chunk.length + 1 == window.symbols
-        count = kernels.spread(freqs, chunk.lows, chunk.ranges, first, full, parent, symbol, owners, lows, ranges)
+        texts = (chunk.lows, chunk.ranges, chunk.places)
+        count = kernels.spread(freqs, *texts, table, first, full, parent, symbol, *found)
         order = np.argsort(-ranges[:count], kind="stable")
         for piece in np.array_split(order, -(-count // lanes)) if count else []:
             stack.append(
                 _Chunk(
-                    state=state, lanes=owners[piece], lows=lows[piece], ranges=ranges[piece], length=chunk.length + 1
+                    state=state,
+                    lanes=owners[piece],
+                    lows=lows[piece],
+                    ranges=ranges[piece],
+                    places=places[piece],
+                    length=chunk.length + 1,
                 )
             )
     return parent, symbol

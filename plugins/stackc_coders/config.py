@@ -20,6 +20,7 @@ class ArithmeticConfig:
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
     takes_bitwise: ClassVar[bool] = True
+    masks: ClassVar[bool] = True
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +32,7 @@ class StaticUnigramConfig:
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = False
+    masks: ClassVar[bool] = True
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +44,7 @@ class TunstallConfig:
     ends: ClassVar[bool] = True
     total: ClassVar[bool] = True
     needs_model: ClassVar[bool] = True
+    masks: ClassVar[bool] = True
 
     vocabulary: int = bits(
         65_536,

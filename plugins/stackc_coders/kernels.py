@@ -16,19 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import PRECISION, TOTAL, kernel
-from stackc_coders.twin import MIN_RANGE, REFILL_BITS, START_BITS
+from stackc.api import CUT, TOTAL, kernel
+from stackc_coders.slot_kernels import edge, ended, masked, refill_bits, shares, slots_of, symbol_at, weight
+from stackc_coders.twin import REFILL_BITS, START_BITS
 
 UNBOUNDED = 1 << 62
 """The `bits` of windows without a bit budget."""
 
-LOW, RANGE, RESOLVED, COUNT = 0, 1, 2, 3
-"""Columns of a lane's state: low (the tail; mod 2^38 when decoding), range, n, symbols in the window."""
+LOW, RANGE, RESOLVED, COUNT, PLACE = 0, 1, 2, 3, 4
+"""Columns of a lane's state: low (the tail; mod 2^38 when decoding), range, n, symbols in the window, and the state of
+the table of cuts."""
 
-ABOVE, START, END = 4, 5, 6
+ABOVE, START, END = 5, 6, 7
 """Further columns when decoding: code - low; the bits where the window starts and where zeros begin."""
 
-ENCODER_COLUMNS, DECODER_COLUMNS = 4, 7
+ENCODER_COLUMNS, DECODER_COLUMNS = 5, 8
 
 TAIL_BYTES = 6
 """Bytes that hold any tail."""
@@ -37,82 +39,6 @@ _LOW_MASK = (1 << START_BITS) - 1
 
 Int = Any  # an int64
 Row = Any  # an array, or a row of one: uint32[A], or a lane's int64 state
-
-
-# --------------------------------------------------------------------------------------------------
-# The rule
-
-
-@kernel
-def refill_bits(span: Int, resolved: Int, bits: Int) -> Int:
-    """The number of bits to resolve next, at a range of span + 1; 0 if there are no more."""
-    return 0 if span + 1 >= MIN_RANGE else min(REFILL_BITS, bits - resolved)
-
-
-@kernel
-def shares(freqs: Row, span: Int, first: bool) -> tuple[Int, Int, Int]:
-    """How `span` slots are shared: (least frequency in reach, the only symbol or -1, sum of the frequencies)."""
-    if first or span >= TOTAL // 2 or span == 0:
-        return 0, -1, TOTAL
-    least = (TOTAL + 2 * span - 1) // (2 * span)
-    total, best = np.int64(0), 0
-    for s in range(len(freqs)):
-        if freqs[s] >= least:
-            total += freqs[s]
-        if freqs[s] > freqs[best]:
-            best = s
-    if total == 0:
-        return 0, best, np.int64(freqs[best])
-    return least, -1, total
-
-
-@kernel
-def weight(freqs: Row, s: Int, least: Int, only: Int) -> Int:
-    """The frequency of symbol s if it is in reach, else 0."""
-    if only >= 0:
-        return np.int64(freqs[s]) if s == only else 0
-    return np.int64(freqs[s]) if freqs[s] >= least else 0
-
-
-@kernel
-def edge(cumulative: Int, s: Int, span: Int, total: Int, alphabet: Int, first: bool) -> Int:
-    """Where the slots of symbol s begin, given the sum of the frequencies before it."""
-    if first:
-        return s + (cumulative * (span - alphabet) >> PRECISION)
-    return cumulative * span // total
-
-
-@kernel
-def slots_of(freqs: Row, symbol: Int, span: Int, first: bool) -> tuple[Int, Int]:
-    """(start, end) of a symbol's slots; equal if it does not fit."""
-    least, only, total = shares(freqs, span, first)
-    before = np.int64(0)
-    for s in range(symbol):
-        before += weight(freqs, s, least, only)
-    after = before + weight(freqs, symbol, least, only)
-    alphabet = len(freqs)
-    return edge(before, symbol, span, total, alphabet, first), edge(after, symbol + 1, span, total, alphabet, first)
-
-
-@kernel
-def symbol_at(freqs: Row, slot: Int, span: Int, first: bool) -> tuple[Int, Int, Int]:
-    """(symbol, start, end): whose slots hold `slot`, 0 <= slot < span."""
-    least, only, total = shares(freqs, span, first)
-    alphabet = len(freqs)
-    before, symbol = np.int64(0), 0
-    after = weight(freqs, 0, least, only)
-    if first:
-        while symbol < alphabet - 1 and edge(after, symbol + 1, span, total, alphabet, first) <= slot:
-            symbol += 1
-            before = after
-            after += weight(freqs, symbol, least, only)
-    else:  # the same comparison without a division for every symbol
-        while symbol < alphabet - 1 and after * span < (slot + 1) * total:
-            symbol += 1
-            before = after
-            after += weight(freqs, symbol, least, only)
-    start = edge(before, symbol, span, total, alphabet, first)
-    return symbol, start, edge(after, symbol + 1, span, total, alphabet, first)
 
 
 @kernel
@@ -187,28 +113,35 @@ def start_window(state: Row, bits: Int) -> None:
     state[LOW] = 0
     state[RESOLVED] = min(bits, START_BITS)
     state[RANGE] = np.int64(1) << state[RESOLVED]
-    state[COUNT] = 0
+    state[COUNT] = state[PLACE] = 0
 
 
 @kernel
-def add_symbol(state: Row, digits: Row, freqs: Row, symbol: Int, bits: Int) -> bool:
-    """Code one symbol; False, and the same interval, if it does not fit."""
+def add_symbol(state: Row, digits: Row, freqs: Row, symbol: Int, bits: Int, table: Row, scratch: Row) -> bool:
+    """Code one symbol; False, and the same interval, if it does not fit. `scratch`: uint32[A], for a masked row."""
+    row, whole, first = freqs, np.int64(TOTAL), state[COUNT] == 0
+    if len(table) and not first:
+        if table[state[PLACE], symbol] == CUT:
+            return False
+        row, whole = scratch, masked(freqs, table, state[PLACE], scratch)
     refill(state, digits, bits)
-    start, end = slots_of(freqs, symbol, state[RANGE] - 1, state[COUNT] == 0)
+    start, end = slots_of(row, whole, symbol, state[RANGE] - 1, first)
     if start == end:
         return False
     raise_low(state, digits, 1 + start)
     state[RANGE] = end - start
     state[COUNT] += 1
+    if len(table):
+        state[PLACE] = table[state[PLACE], symbol]
     return True
 
 
 @kernel
-def close_window(state: Row, digits: Row, full: bool, bits: Int, token_bits: Int, out: Row, at: Int) -> Int:
+def close_window(state: Row, digits: Row, full: bool, bits: Int, token_bits: Int, table: Row, out: Row, at: Int) -> Int:
     """Write the window's tokens to out[at:end], start a new window, and return `end`."""
     if bits < UNBOUNDED:
         m = bits
-    elif full:
+    elif full or ended(table, state[PLACE]):
         m, up = full_bits(state[LOW], state[RANGE] - 1, state[RESOLVED], token_bits)
         raise_low(state, digits, up)
     else:
@@ -229,22 +162,23 @@ def close_window(state: Row, digits: Row, full: bool, bits: Int, token_bits: Int
 
 
 @kernel
-def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: Int, fits: Row) -> None:
+def add_lanes(state: Row, digits: Row, freqs: Row, symbols: Row, bits: Int, table: Row, fits: Row) -> None:
     """One symbol in every lane that has one (>= 0). freqs: uint32[L, A], or one row for all lanes."""
+    scratch = np.empty(table.shape[1], np.uint32)
     for lane in range(len(symbols)):
         if symbols[lane] >= 0:
             row = freqs[lane if len(freqs) > 1 else 0]
-            fits[lane] = add_symbol(state[lane], digits[lane], row, symbols[lane], bits)
+            fits[lane] = add_symbol(state[lane], digits[lane], row, symbols[lane], bits, table, scratch)
 
 
 @kernel
 def close_lanes(
-    state: Row, digits: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row, counts: Row
+    state: Row, digits: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, table: Row, out: Row, counts: Row
 ) -> Int:
     """Close the windows of K lanes: all tokens into `out`, their numbers into `counts`. Returns the number of all."""
     at = 0
     for i in range(len(lanes)):
-        end = close_window(state[lanes[i]], digits[lanes[i]], full[i], bits, token_bits, out, at)
+        end = close_window(state[lanes[i]], digits[lanes[i]], full[i], bits, token_bits, table, out, at)
         counts[i] = end - at
         at = end
     return at
@@ -253,22 +187,23 @@ def close_lanes(
 @kernel
 def run_lane(
     state: Row, digits: Row, freqs: Row, symbols: Row, cuts: Row, budget: Int, bits: Int, token_bits: Int,
-    out: Row, lengths: Row,
+    table: Row, out: Row, lengths: Row,
 ) -> tuple[Int, Int]:  # fmt: skip
     """Code symbols one after another in one lane, closing windows as they fill: (tokens, windows) written."""
     at = windows = 0
+    scratch = np.empty(table.shape[1], np.uint32)
     for i in range(len(symbols)):
         row = freqs[i if len(freqs) > 1 else 0]
         length = state[COUNT]
-        if (cuts[i] and length > 0) or not add_symbol(state, digits, row, symbols[i], bits):
+        if (cuts[i] and length > 0) or not add_symbol(state, digits, row, symbols[i], bits, table, scratch):
             lengths[windows] = length
             windows += 1
-            at = close_window(state, digits, False, bits, token_bits, out, at)
-            add_symbol(state, digits, row, symbols[i], bits)
+            at = close_window(state, digits, False, bits, token_bits, table, out, at)
+            add_symbol(state, digits, row, symbols[i], bits, table, scratch)
         if state[COUNT] == budget:
             lengths[windows] = budget
             windows += 1
-            at = close_window(state, digits, True, bits, token_bits, out, at)
+            at = close_window(state, digits, True, bits, token_bits, table, out, at)
     return at, windows
 
 
@@ -293,8 +228,13 @@ def open_lanes(state: Row, tokens: Row, lanes: Row, starts: Row, ends: Row, bits
 
 
 @kernel
-def next_symbol(state: Row, tokens: Row, freqs: Row, bits: Int, token_bits: Int) -> Int:
-    """The next symbol of one lane, -1 if its window ends here."""
+def next_symbol(state: Row, tokens: Row, freqs: Row, bits: Int, token_bits: Int, table: Row, scratch: Row) -> Int:
+    """The next symbol of one lane, -1 if its window ends here. `scratch`: uint32[A], for a masked row."""
+    row, whole, first = freqs, np.int64(TOTAL), state[COUNT] == 0
+    if len(table) and not first:
+        row, whole = scratch, masked(freqs, table, state[PLACE], scratch)
+        if whole == 0:
+            return -1  # the table cuts before every symbol
     count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
     while count > 0:
         if bits == UNBOUNDED and state[RESOLVED] + count > state[END] - state[START] + START_BITS:
@@ -307,26 +247,31 @@ def next_symbol(state: Row, tokens: Row, freqs: Row, bits: Int, token_bits: Int)
         count = refill_bits(state[RANGE] - 1, state[RESOLVED], bits)
     if state[ABOVE] == 0:
         return -1
-    symbol, start, end = symbol_at(freqs, state[ABOVE] - 1, state[RANGE] - 1, state[COUNT] == 0)
+    symbol, start, end = symbol_at(row, whole, state[ABOVE] - 1, state[RANGE] - 1, first)
     state[ABOVE] -= 1 + start
     state[LOW] = (state[LOW] + 1 + start) & _LOW_MASK
     state[RANGE] = end - start
     state[COUNT] += 1
+    if len(table):
+        state[PLACE] = table[state[PLACE], symbol]
     return symbol
 
 
 @kernel
-def next_lanes(state: Row, tokens: Row, freqs: Row, active: Row, bits: Int, token_bits: Int, out: Row) -> None:
+def next_lanes(
+    state: Row, tokens: Row, freqs: Row, active: Row, bits: Int, token_bits: Int, table: Row, out: Row
+) -> None:
     """The next symbol of every active lane. freqs: uint32[L, A], or one row for all lanes."""
+    scratch = np.empty(table.shape[1], np.uint32)
     for lane in range(len(active)):
         if active[lane]:
             row = freqs[lane if len(freqs) > 1 else 0]
-            out[lane] = next_symbol(state[lane], tokens, row, bits, token_bits)
+            out[lane] = next_symbol(state[lane], tokens, row, bits, token_bits, table, scratch)
 
 
 @kernel
 def used_tokens(state: Row, full: bool, bits: Int, token_bits: Int) -> Int:
-    """The number of tokens in the window of one lane; never more than there are."""
+    """The number of tokens in the window of one lane; never more than there are. `full`: its end needs no mark."""
     m = state[RESOLVED] if bits == UNBOUNDED else bits
     if bits == UNBOUNDED and full:
         m, _ = full_bits(state[LOW], state[RANGE] - 1, state[RESOLVED], token_bits)
@@ -334,10 +279,11 @@ def used_tokens(state: Row, full: bool, bits: Int, token_bits: Int) -> Int:
 
 
 @kernel
-def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, out: Row) -> None:
+def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, table: Row, out: Row) -> None:
     """The number of tokens in the windows of K lanes."""
     for i in range(len(lanes)):
-        out[i] = used_tokens(state[lanes[i]], full[i], bits, token_bits)
+        lane = state[lanes[i]]
+        out[i] = used_tokens(lane, full[i] or ended(table, lane[PLACE]), bits, token_bits)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -346,26 +292,31 @@ def used_lanes(state: Row, lanes: Row, full: Row, bits: Int, token_bits: Int, ou
 
 @kernel
 def spread(
-    freqs: Row, lows: Row, ranges: Row, first: bool, full: bool, parent: Row, symbol: Row,
-    lanes: Row, child_lows: Row, child_ranges: Row,
+    freqs: Row, lows: Row, ranges: Row, places: Row, table: Row, first: bool, full: bool, parent: Row, symbol: Row,
+    lanes: Row, child_lows: Row, child_ranges: Row, child_places: Row,
 ) -> Int:  # fmt: skip
     """Write the children of K texts into the dictionary; list those that have children of their own.
 
     Args:
         freqs: uint32[K, A], each text's next symbols.
         lows: int64[K], the texts' codes; ranges: int64[K], how many codes each and its extensions have.
+        places: int64[K], the states of the table of cuts after each.
         first: the texts are empty. full: their children reach the symbol budget.
         parent, symbol: int32[2^W], the dictionary.
-        lanes, child_lows, child_ranges: int64, filled: whose child, its code, its range.
+        lanes, child_lows, child_ranges, child_places: int64, filled: whose child, its code, its range, its state.
 
     Returns:
         How many are listed.
     """
     count = 0
+    scratch = np.empty(table.shape[1], np.uint32)
     for i in range(len(lows)):
-        row = freqs[i if len(freqs) > 1 else 0]
+        row, whole = freqs[i if len(freqs) > 1 else 0], np.int64(TOTAL)
+        if len(table) and not first:
+            whole = masked(row, table, places[i], scratch)
+            row = scratch
         span = ranges[i] - 1
-        least, only, total = shares(row, span, first)
+        least, only, total = shares(row, whole, span, first)
         before = np.int64(0)
         start = 0
         for s in range(len(row)):
@@ -374,14 +325,17 @@ def spread(
             if end == start:
                 continue
             low = lows[i] + 1 + start
-            # What is left of a full text's range names that text too.
-            for code in range(low, low + (end - start if full else 1)):
+            place = np.int64(table[places[i], s]) if len(table) else np.int64(0)
+            complete = full or ended(table, place)
+            # What is left of a complete text's range names that text too.
+            for code in range(low, low + (end - start if complete else 1)):
                 parent[code] = lows[i]
                 symbol[code] = s
-            if end - start > 1 and not full:
+            if end - start > 1 and not complete:
                 lanes[count] = i
                 child_lows[count] = low
                 child_ranges[count] = end - start
+                child_places[count] = place
                 count += 1
             start = end
     return count

@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import CodingError, Frequencies, Int64, Mask, Tokens, Window
+from stackc.api import CodingError, Frequencies, Int32, Int64, Mask, Tokens, Window
 from stackc_coders import kernels
 from stackc_coders.kernels import DECODER_COLUMNS, ENCODER_COLUMNS, RESOLVED, TAIL_BYTES, UNBOUNDED
+from stackc_coders.slot_kernels import NO_TABLE
 from stackc_coders.twin import START_BITS
 
 SYMBOL_BYTES = 4
 """Digits that one symbol can add: it divides the range by less than 2^25, and bytes make up for it."""
+
+
+def table_of(window: Window) -> Int32:
+    """The table of cuts in the one form that kernels are compiled for; without one, of no states."""
+    return NO_TABLE if window.table is None else np.require(window.table, requirements=["C", "W"])
 
 
 class _Lanes:
@@ -27,6 +33,7 @@ class _Lanes:
         self._lanes = lanes
         self._bits = UNBOUNDED if window.bits is None else window.bits
         self._constant = None if constant is None else constant.reshape(1, -1)
+        self._table = table_of(window)
 
     def _rows(self, freqs: Frequencies | None, rows: int) -> Frequencies:
         """uint32[rows, A], or [1, A] if one row serves all."""
@@ -62,14 +69,14 @@ class SlotLaneEncoder(_Lanes):
         self._check(symbols, (self._lanes,))
         self._make_room(1)
         fits = np.zeros(self._lanes, np.bool_)
-        kernels.add_lanes(self._state, self._digits, rows, symbols, self._bits, fits)
+        kernels.add_lanes(self._state, self._digits, rows, symbols, self._bits, self._table, fits)
         return fits
 
     def close(self, lanes: Int64, full: Mask) -> tuple[Tokens, Int64]:
         self._make_room(1)
         out = np.empty(self._tokens_bound(self._state[lanes, RESOLVED]), np.uint32)
         counts = np.zeros(len(lanes), np.int64)
-        args = (self._bits, self._window.token_bits, out, counts)
+        args = (self._bits, self._window.token_bits, self._table, out, counts)
         total = kernels.close_lanes(self._state, self._digits, lanes, full, *args)
         return out[:total], counts
 
@@ -84,7 +91,7 @@ class SlotLaneEncoder(_Lanes):
         bits[0] = self._state[lane, RESOLVED] + 8 * SYMBOL_BYTES
         out = np.empty(self._tokens_bound(bits), np.uint32)
         lengths = np.empty(len(symbols) + 1, np.int64)
-        args = (self._window.symbols, self._bits, self._window.token_bits, out, lengths)
+        args = (self._window.symbols, self._bits, self._window.token_bits, self._table, out, lengths)
         state, digits = self._state[lane], self._digits[lane]
         tokens, windows = kernels.run_lane(state, digits, rows, symbols, cuts, *args)
         return out[:tokens], lengths[:windows]
@@ -144,10 +151,11 @@ class SlotLaneDecoder(_Lanes):
     def next(self, freqs: Frequencies | None, active: Mask) -> Int64:
         rows = self._rows(freqs, self._lanes)
         out = np.full(self._lanes, -1, np.int64)
-        kernels.next_lanes(self._state, self._tokens, rows, active, self._bits, self._window.token_bits, out)
+        args = (self._bits, self._window.token_bits, self._table, out)
+        kernels.next_lanes(self._state, self._tokens, rows, active, *args)
         return out
 
     def used(self, lanes: Int64, full: Mask) -> Int64:
         out = np.empty(len(lanes), np.int64)
-        kernels.used_lanes(self._state, lanes, full, self._bits, self._window.token_bits, out)
+        kernels.used_lanes(self._state, lanes, full, self._bits, self._window.token_bits, self._table, out)
         return out

@@ -6,7 +6,9 @@ is only its dictionary: a window is the longest text in it.
 The probability of a text is an integer, 2^38 for the empty one: p(text s) = floor(p(text) * f[s] / 2^24) under the
 frequencies f after the text. Code 0 is the empty text and every symbol has a code; the others go to the V - 1 - A
 most probable longer texts with p > 0, if equal, to the lexicographically smaller one. A text is at most as probable as
-its prefixes, and larger, so the set is prefix-closed. `twin_texts` is the same rule in plain Python.
+its prefixes, and larger, so the set is prefix-closed. A text that the windowing's table cuts is left out; p is not
+scaled up for that, because the model gives the share of texts that end there to the symbols that are cut.
+`twin_texts` is the same rule in plain Python.
 
 Legend: K texts of a chunk, A alphabet.
 """
@@ -21,7 +23,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api import PRECISION, CodingError, Frequencies, Int32, Int64, Predictor, Window
+from stackc.api import CUT, PRECISION, CodingError, Frequencies, Int32, Int64, Predictor, Window
 from stackc_coders import tunstall_kernels as kernels
 from stackc_coders.compiler import advance
 
@@ -96,34 +98,38 @@ class _Search:
         self.lanes = max(1, min(lanes, _ROW_ELEMENTS // window.alphabet))
         self.parent, self.symbol = [np.full(1, -1, np.int64)], [np.full(1, -1, np.int64)]
         self.weight = [np.full(1, ONE, np.int64)]
+        table = np.zeros((0, 0), np.int32) if window.table is None else window.table
+        self.table, self.place = np.require(table, requirements=["C", "W"]), [np.zeros(1, np.int64)]
         self.longer = np.empty(0, np.int64)
         self.bound = 1
         self.queue: list[tuple[int, int, _Chunk]] = []
         self.states: deque[_State] = deque()
-        self._flat: tuple[Int64, Int64, Int64] | None = None
+        self._flat: tuple[Int64, Int64, Int64, Int64] | None = None
 
     def run(self) -> tuple[Int32, Int32]:
         zero = np.zeros(1, np.int64)
         self._expand(_Chunk(state=_State(None), lanes=zero, texts=zero, length=0))
         while self.queue:
             _, _, chunk = heapq.heappop(self.queue)
-            _, _, weight = self._texts()
+            _, _, weight, _ = self._texts()
             some = weight[chunk.texts] >= self.bound
             if some.any():
                 self._expand(attrs.evolve(chunk, lanes=chunk.lanes[some], texts=chunk.texts[some]))
-        parent, symbol, weight = self._texts()
+        parent, symbol, weight, _ = self._texts()
         return _chosen(parent, symbol, weight, self.window.alphabet, self.wanted)
 
     def _expand(self, chunk: _Chunk) -> None:
         """Find the texts one symbol longer than the chunk's."""
-        parent, symbol, weight = self._texts()
+        parent, symbol, weight, place = self._texts()
         kept = (chunk.state.value, chunk.lanes) if chunk.state.value is not None else None
         alphabet = self.window.alphabet
         state, freqs = advance(self.predictor, kept, chunk.texts, chunk.length, parent, symbol, alphabet)
         least = 0 if chunk.length == 0 else self.bound  # every symbol has a code, however rare
-        owners, symbols, weights = kernels.extensions(freqs, weight[chunk.texts], least)
+        places = place[chunk.texts]
+        owners, symbols, weights = kernels.extensions(freqs, weight[chunk.texts], self.table, places, least)
         numbers = len(weight) + np.arange(len(owners))
         self.parent.append(chunk.texts[owners])
+        self.place.append(self.table[places[owners], symbols].astype(np.int64) if len(self.table) else 0 * symbols)
         self.symbol.append(symbols)
         self.weight.append(weights)
         self._flat = None
@@ -149,11 +155,12 @@ class _Search:
             self.longer = np.partition(self.longer, place)[place:]
             self.bound = max(1, int(self.longer[0]))
 
-    def _texts(self) -> tuple[Int64, Int64, Int64]:
-        """(parent, last symbol, p) of all texts found."""
+    def _texts(self) -> tuple[Int64, Int64, Int64, Int64]:
+        """(parent, last symbol, p, state of the table of cuts) of all texts found."""
         if self._flat is None:
-            self._flat = np.concatenate(self.parent), np.concatenate(self.symbol), np.concatenate(self.weight)
-            self.parent, self.symbol, self.weight = ([array] for array in self._flat)
+            parent, symbol, weight, place = map(np.concatenate, (self.parent, self.symbol, self.weight, self.place))
+            self.parent, self.symbol, self.weight, self.place = [parent], [symbol], [weight], [place]
+            self._flat = parent, symbol, weight, place
         return self._flat
 
 
@@ -181,21 +188,34 @@ def _chosen(parent: Int64, symbol: Int64, weight: Int64, alphabet: int, wanted: 
 
 
 def twin_texts(
-    row: Callable[[tuple[int, ...]], Frequencies], alphabet: int, vocabulary: int, longest: int
+    row: Callable[[tuple[int, ...]], Frequencies],
+    alphabet: int,
+    vocabulary: int,
+    longest: int,
+    table: Int32 | None = None,
 ) -> list[tuple[int, ...]]:
     """The dictionary's texts by code, in plain Python: the oracle of `TunstallCoder.dictionary`.
 
     Args:
         row: the model's frequencies after a text.
         longest: symbols in a text at most.
+        table: the windowing's table of cuts.
     """
     singles = [(symbol,) for symbol in range(alphabet)]
     heap: list[tuple[int, tuple[int, ...]]] = []
 
+    def cut(text: tuple[int, ...]) -> bool:
+        place = 0
+        for symbol in text:
+            place = place if table is None else int(table[place, symbol])
+            if place == CUT:
+                return True
+        return False
+
     def extend(text: tuple[int, ...], p: int) -> None:
         if len(text) < longest:
             for symbol, f in enumerate(row(text).tolist()):
-                if longer := p * f >> PRECISION:
+                if (longer := p * f >> PRECISION) and not cut((*text, symbol)):
                     heapq.heappush(heap, (-longer, (*text, symbol)))
 
     for symbol, f in enumerate(row(()).tolist()):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import PRECISION, kernel
+from stackc.api import CUT, PRECISION, kernel
 
 ONE_BITS = 38
 """p of the empty text is 2^38: with 24 bits of frequency a product stays below 2^62."""
@@ -18,23 +18,26 @@ Row = Any
 
 
 @kernel
-def extensions(freqs: Row, weights: Row, least: int) -> tuple[Row, Row, Row]:
+def extensions(freqs: Row, weights: Row, table: Row, places: Row, least: int) -> tuple[Row, Row, Row]:
     """The texts one symbol longer than K texts, of p at least `least`: (whose, last symbol, p), int64.
 
     Args:
         freqs: uint32[K, A], what follows each text.
         weights: int64[K], p of each text.
+        table: int32[S, A], the windowing's table of cuts; no rows if it has none.
+        places: int64[K], the table's state after each text.
     """
-    count = 0
+    count, cuts = 0, len(table) > 0
     for i in range(len(weights)):
         for s in range(freqs.shape[1]):
-            count += (weights[i] * np.int64(freqs[i, s])) >> PRECISION >= least
+            if not (cuts and table[places[i], s] == CUT):
+                count += (weights[i] * np.int64(freqs[i, s])) >> PRECISION >= least
     owners, symbols, longer = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
     at = 0
     for i in range(len(weights)):
         for s in range(freqs.shape[1]):
             p = (weights[i] * np.int64(freqs[i, s])) >> PRECISION
-            if p >= least:
+            if p >= least and not (cuts and table[places[i], s] == CUT):
                 owners[at], symbols[at], longer[at] = i, s, p
                 at += 1
     return owners, symbols, longer

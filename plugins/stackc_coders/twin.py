@@ -8,8 +8,13 @@ among the symbols that may follow:
      | end |  symbol 0  |  symbol 1  |          ...             | symbol A-1 |
            ^ low + 1 + edge(0)       ^ low + 1 + edge(2)        low + 1 + edge(A) ^
 
-so that codes are in preorder: the texts that extend a text are the codes [low, low + range) below it. The rule
-is described in docs/concepts.md.
+so that codes are in preorder: the texts that extend a text are the codes [low, low + range) below it.
+
+If the windowing has a table of cuts (`stackc.api.Windowing.table`), a symbol that would be cut has no slots, except at
+the window's first symbol: its frequency counts as 0 before anything else is computed. A state that cuts before every
+symbol is an *end*: the window is complete there, as at its symbol budget, and all its codes are the text's.
+
+The rule is described in docs/concepts.md.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stackc.api import PRECISION, TOTAL, BitSource, Frequencies, Int64, Window, offsets_of
+from stackc.api import CUT, PRECISION, TOTAL, BitSource, Frequencies, Int64, Window, offsets_of
 
 START_BITS = 38
 """Bits resolved when a window starts. 38 + 24 = 62: every product fits a signed 64-bit integer."""
@@ -45,6 +50,13 @@ class SlotWindow:
         self.low = 0
         self.range = 1 << self.resolved
         self.first = True
+        self.table = window.table
+        self.state = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the table cuts before every symbol."""
+        return self.table is not None and int(self.table[self.state].max()) == CUT
 
     def refill_bits(self) -> int:
         """The number of bits to resolve next; 0 if there are no more."""
@@ -61,20 +73,25 @@ class SlotWindow:
         """edge(s), s = 0..A: symbol s has the slots edge(s) .. edge(s + 1) - 1 of those after the first."""
         f: Counts = freqs.astype(np.int64)
         span = self.range - 1
-        if not self.first and span < TOTAL // 2:
-            f = in_reach(f, span)
+        if self.table is not None and not self.first:
+            f[self.table[self.state] == CUT] = 0
+        total = int(f.sum())
+        if not self.first and 2 * span < total:
+            f = in_reach(f, span, total)
         cumulative = offsets_of(f)
         if self.first:  # every symbol must fit: a slot for each, and the rest by frequency
             spare = span - len(f)
             return lambda s: s + (int(cumulative[s]) * spare >> PRECISION)
-        total = int(cumulative[-1])
-        return lambda s: int(cumulative[s]) * span // total
+        shared = int(cumulative[-1])
+        return lambda s: int(cumulative[s]) * span // shared
 
-    def take(self, start: int, end: int) -> None:
+    def take(self, symbol: int, start: int, end: int) -> None:
         """Continue with the text that has these slots."""
         self.low += 1 + start
         self.range = end - start
         self.first = False
+        if self.table is not None:
+            self.state = int(self.table[self.state, symbol])
 
     def full_code(self) -> tuple[int, int]:
         """(value, bits) of a full window without a bit budget: the fewest whole tokens that are unambiguous."""
@@ -88,13 +105,13 @@ class SlotWindow:
         return self.low << (bits - self.resolved), bits
 
 
-def in_reach(f: Counts, span: int) -> Counts:
+def in_reach(f: Counts, span: int, total: int = TOTAL) -> Counts:
     """The frequencies of the symbols that a span of slots can still tell apart, 0 for the others.
 
-    A symbol is in reach if its share is at least half a slot. If no symbol is, the most frequent one is (the lowest
-    of equals).
+    A symbol is in reach if its share of `total`, the sum of `f`, is at least half a slot. If no symbol is, the most
+    frequent one is (the lowest of equals).
     """
-    g = np.where(2 * f * span >= TOTAL, f, 0)
+    g = np.where(2 * f * span >= total, f, 0)
     if not g.any():
         g[f.argmax()] = f.max()
     return g
@@ -110,14 +127,14 @@ class SlotEncoder:
         found = self._slots(freqs, symbol, symbol)
         if found is None:
             return False
-        self._at.take(*found)
+        self._at.take(symbol, *found)
         return True
 
     def close(self, full: bool) -> tuple[int, int]:
         at = self._at
         if at.bits is not None:
             return at.low << (at.bits - at.resolved), at.bits
-        if full:
+        if full or at.ended:
             return at.full_code()
         self._refill()
         return at.low, at.resolved
@@ -137,6 +154,8 @@ class SlotEncoder:
     def _slots(self, freqs: Frequencies | None, first: int, last: int) -> tuple[int, int] | None:
         freqs = freqs if self._constant is None else self._constant
         assert freqs is not None, "an arithmetic coder codes under frequencies"
+        if self._at.ended:
+            return None
         self._refill()
         edge = self._at.edges(freqs)
         start, end = edge(first), edge(last + 1)
@@ -159,6 +178,8 @@ class SlotDecoder:
         freqs = freqs if self._constant is None else self._constant
         assert freqs is not None, "an arithmetic coder codes under frequencies"
         at = self._at
+        if at.ended:
+            return None
         while count := at.refill_bits():
             if at.bits is None and self._source.left - count < -START_BITS:
                 return None  # no encoder wrote these tokens: the text has run into the zeros after them
@@ -170,11 +191,11 @@ class SlotDecoder:
         edge = at.edges(freqs)
         # Edges ascend: the last edge at or before the slot is the symbol's.
         symbol = bisect.bisect_right(range(len(freqs) + 1), slot - 1, key=edge) - 1
-        at.take(edge(symbol), edge(symbol + 1))
+        at.take(symbol, edge(symbol), edge(symbol + 1))
         return symbol
 
     def used(self, full: bool) -> int:
         at = self._at
         if at.bits is not None:
             return at.bits
-        return at.full_code()[1] if full else at.resolved
+        return at.full_code()[1] if full or at.ended else at.resolved

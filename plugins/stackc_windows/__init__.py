@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import attrs
-from attrs.validators import and_, ge, in_, le
+from attrs.validators import and_, ge, in_, le, optional
 
 from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
 from stackc.api import bits as affects_bits  # a field below is itself called `bits`
@@ -63,6 +63,27 @@ class Aligned:
 
 
 @attrs.frozen(kw_only=True)
+class Words:
+    """Windows that are words, or parts of words: no code is spent on texts that no word can be."""
+
+    bits_version: ClassVar[int] = 1
+
+    bits: int | None = affects_bits(
+        None,
+        check=optional(_BITS),
+        help="W, the bits of every window's code, as in equal-info; none with a coder that sets its own vocabulary",
+    )
+    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+
+    def problems(self, alphabet: int, settings: None) -> list[str]:
+        """A level that does not read bytes."""
+        if alphabet == BYTES:
+            return []
+        return [f"kind: 'words' finds words in bytes, and this level reads {alphabet} symbols; use 'equal-info' here"]
+
+
+@attrs.frozen(kw_only=True)
 class FixedToken:
     """Windows of a fixed number of symbols, in as many bits as they take."""
 
@@ -102,6 +123,20 @@ def _aligned(config: Aligned) -> Windowing:
     return Windowing(bits=config.bits, symbols=config.symbols, restart=config.context, cuts=Cuts(config.words))
 
 
+def _words(config: Words) -> Windowing:
+    from stackc_windows.look_ahead import LookAhead
+    from stackc_windows.words import RULE, word_table
+
+    return Windowing(
+        bits=config.bits,
+        symbols=config.symbols,
+        restart=config.context,
+        cuts=LookAhead(),
+        table=word_table(),
+        rule=RULE,
+    )
+
+
 def _fixed_token(config: FixedToken) -> Windowing:
     return Windowing(bits=None, symbols=config.symbols, restart=config.context)
 
@@ -118,6 +153,7 @@ def _whole(config: Whole) -> Windowing:
 def stackc_register_windowings(register: Register) -> None:
     register("equal-info", _equal_info, EqualInfo, "windows that all compress to the same number of bits")
     register("aligned", _aligned, Aligned, "equal-info windows that also end where a word starts")
+    register("words", _words, Words, "windows of one word, a blank with the word that follows it")
     register("fixed-token", _fixed_token, FixedToken, "windows of a fixed number of symbols")
     register("longest", _longest, Longest, "windows of the longest text that a dictionary coder holds")
     register("whole", _whole, Whole, "one window per segment")

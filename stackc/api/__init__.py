@@ -83,10 +83,10 @@ if TYPE_CHECKING:
     from stackc.api.register import Register
     from stackc.api.texts import SymbolTexts
     from stackc.api.unpacking import unpacked
-    from stackc.api.windowings import Window, Windowing
+    from stackc.api.windowings import CUT, Window, Windowing
 
 __all__ = [
-    "CODER_STATE", "CONTRACT", "IDLE", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS",
+    "CODER_STATE", "CONTRACT", "CUT", "IDLE", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS",
     "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource",
     "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CompiledLanes", "CompiledStep", "CorpusError", "Cost",
     "Cut", "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64",

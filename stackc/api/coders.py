@@ -220,6 +220,12 @@ class CoderFlags(Protocol):
     Optional: ``takes_bitwise: ClassVar[bool] = True`` hands whole segments over to a model that codes bit by bit
     (`stackc.api.BitwisePredictor`): its own arithmetic coding takes the coder's place where a window is a segment and a
     token a byte. Without it such a model gives rows, which is slow.
+
+    Optional: ``masks: ClassVar[bool] = True`` says that the coder obeys `Window.table`: a symbol that the table cuts,
+    except a window's first, gets no code and is refused like one that does not fit; a window whose table cuts before
+    every symbol is complete, like one at its symbol budget, whatever the argument `full` of `close` and `used` says;
+    the dictionary has no text that is cut. Without it the encoder cuts there all the same, and the codes of such texts
+    are never written.
     """
 
     budget: ClassVar[bool]

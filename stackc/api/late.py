@@ -32,7 +32,7 @@ HOMES = {
     "register": ("Register",),
     "texts": ("SymbolTexts",),
     "unpacking": ("unpacked",),
-    "windowings": ("Window", "Windowing"),
+    "windowings": ("CUT", "Window", "Windowing"),
 }  # fmt: skip
 """Names of each module of `stackc.api` that are imported when they are first asked for."""
 

@@ -6,18 +6,48 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import attrs
+import numpy as np
 from attrs.validators import and_, ge, in_, instance_of, is_callable, optional
 
-from stackc.api.arrays import Mask, Symbols
+from stackc.api.arrays import Int32, Mask, Symbols
 
 _WHOLE: Any = optional(instance_of(int))
+
+CUT = -1
+"""In a table: the symbol is not in the window."""
+
+MAX_STATES = 1 << 12
+"""States that a table may have."""
+
+
+def table_problem(table: object) -> str | None:
+    """Why an array is not a table of cuts (`Windowing.table`); None if it is one."""
+    if not isinstance(table, np.ndarray) or table.dtype != np.int32 or table.ndim != 2 or not table.size:
+        return "a table of cuts is int32[states, alphabet]"
+    if len(table) > MAX_STATES:
+        return f"a table of cuts has at most {MAX_STATES:,} states, not {len(table):,}"
+    if int(table.min()) < CUT or int(table.max()) >= len(table):
+        return f"an entry of a table of cuts is a state, 0 .. {len(table) - 1}, or {CUT}"
+    if int(table[0].min()) < 0:
+        return "state 0 of a table of cuts is a window's start, and cuts before no symbol"
+    return None
+
+
+def _check_table(instance: object, attribute: object, table: object) -> None:
+    problem = None if table is None else table_problem(table)
+    if problem:
+        raise ValueError(problem)
+
+
+_CHECKED: Any = _check_table
+_COMPARED: Any = attrs.cmp_using(eq=np.array_equal)
 
 
 @attrs.frozen(kw_only=True)
 class Windowing:
     """Where windows end. Windowings are data, so that the level can choose the fastest route.
 
-    A window closes when its next symbol does not fit in `bits`, at `symbols` symbols, where `cuts` says
+    A window closes when its next symbol does not fit in `bits`, at `symbols` symbols, where `cuts` or `table` says
     that a window starts, and at the segment's end, whichever comes first.
 
     Attributes:
@@ -28,6 +58,12 @@ class Windowing:
             With 2, the context is emptied before every other window.
         cuts: forced cuts, computed from a segment's symbols by the encoder only: bool[n], True where a
             window starts.
+        table: forced cuts that follow from the window's own symbols, so that the decoder knows them too: int32[S, A],
+            the state after a symbol in a state, or `CUT` if a window starts at that symbol. A window begins in state 0,
+            which cuts before no symbol. A coder whose flag `masks` is True gives no code to a text that the table
+            cuts; others are cut by the encoder only.
+        rule: a regular expression that says the same as `cuts` and `table`: its matches in a segment of bytes, read as
+            the characters U+0000 to U+00FF, are the windows that nothing else ends. None if there is none.
     """
 
     bits: int | None = attrs.field(default=None, validator=_WHOLE)
@@ -35,6 +71,8 @@ class Windowing:
     restart: Literal["window", "segment"] = attrs.field(default="window", validator=in_(("window", "segment")))
     context_windows: int = attrs.field(default=1, validator=and_(instance_of(int), ge(1)))
     cuts: Callable[[Symbols], Mask] | None = attrs.field(default=None, validator=optional(is_callable()))
+    table: Int32 | None = attrs.field(default=None, validator=_CHECKED, eq=_COMPARED, hash=False)
+    rule: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
 
 
 @attrs.frozen(kw_only=True)
@@ -46,9 +84,11 @@ class Window:
         bits: W, or None without a bit budget.
         symbols: the symbol budget; a window with this many symbols is *full*.
         token_bits: the bits of a token; codes are padded to whole tokens.
+        table: `Windowing.table`, for a coder that declares `masks`; None for any other, and if there is none.
     """
 
     alphabet: int
     bits: int | None
     symbols: int
     token_bits: int
+    table: Int32 | None = attrs.field(default=None, validator=_CHECKED, eq=_COMPARED, hash=False)

@@ -39,8 +39,14 @@ _lock = threading.Lock()
 
 
 def compiled_lanes(spec: LevelSpec) -> CompiledRoute | None:
-    """The compiled loops of a level; None if its model or its coder offers no kernels, or the model is not portable."""
-    if not compiles_lanes(spec.coder) or not spec.flags.ends:
+    """The compiled loops of a level.
+
+    None if its model or its coder offers no kernels, if the model is not portable, if windows share the model's
+    context, or if the encoder alone knows a table of cuts.
+    """
+    if not compiles_lanes(spec.coder) or not spec.flags.ends or spec.windowing.context_windows > 1:
+        return None
+    if spec.windowing.table is not None and not spec.masks:
         return None
     model = spec.model
     if model is not None and not (compiles_step(model) and model.portability == "portable"):

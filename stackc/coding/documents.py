@@ -116,9 +116,14 @@ def check_inside(values: Symbols, alphabet: int, who: str, what: str) -> None:
         raise CodingError(f"{who}: a {what} outside its alphabet of {alphabet}")
 
 
+def segment_starts(offsets: Int64, segment: int) -> Int64:
+    """Where the segments of the documents start: int64[s]."""
+    return _steps(offsets[:-1], np.diff(offsets), segment)
+
+
 def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) -> Int64:
     """The starts of windows that end after `budget` symbols, before every cut and with their segment: int64[w]."""
-    edges = _steps(offsets[:-1], np.diff(offsets), segment)
+    edges = segment_starts(offsets, segment)
     if cuts is not None:
         forced = offsets[0] + np.flatnonzero(cuts[offsets[0] : offsets[-1]])
         edges = np.union1d(edges, forced)

@@ -107,7 +107,8 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     loops = compiled_lanes(spec)
     if loops is not None:
         return Stepped(spec, lambda spec, *text: loops.encode(*text), loops.decode)
-    if model is not None and not spec.restarts_with_window and hasattr(model, "score"):
+    scores = model is not None and not spec.restarts_with_window and hasattr(model, "score")
+    if scores and (spec.windowing.table is None or spec.masks):
         return Stepped(spec, encode_scored)
     return Stepped(spec)
 
@@ -146,6 +147,8 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
         return "the model's context does not restart with every window"
     if not lists_texts(spec.coder):
         return f"its coder ({type(spec.coder).__name__}) has no compiled form"
+    if spec.windowing.table is not None and not spec.masks:
+        return f"its coder ({type(spec.coder).__name__}) does not obey a table of cuts"
     needed = compiling_bytes(1 << bits, spec.alphabet, spec.lanes)
     if needed > memory * 1_000_000:
         return (
@@ -171,6 +174,9 @@ class Texts:
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
         spec, per = self._spec, self._spec.window_tokens or 1
+        if isinstance(self.texts, PieceTable):  # a dictionary has no text that the windowing's table cuts
+            check_inside(symbols, spec.alphabet, spec.name, "symbol")
+            cuts = spec.window_cuts(symbols, bounds, cuts)
         codes, code_offsets = self.texts.encode(
             symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name
         )
@@ -224,6 +230,7 @@ class Whole:
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
         spec = self._spec
         check_inside(symbols, spec.alphabet, spec.name, "symbol")
+        cuts = spec.window_cuts(symbols, bounds, cuts)
         starts = window_starts(bounds, spec.segment, spec.window.symbols, cuts)
         tokens, counts = self._windows.encode(symbols, np.append(starts, bounds[-1]))
         return Encoding(

@@ -13,8 +13,10 @@ from stackc.api.coders import AnyCoder, CoderFlags
 from stackc.api.errors import CodingError
 from stackc.api.models import Predictor
 from stackc.api.windowings import Window, Windowing
+from stackc.coding.borders import table_starts
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import every_nth, segments
+from stackc.coding.documents import every_nth, segment_starts, segments
+from stackc.parts.abilities import cuts_pieces
 from stackc.parts.checked import cuts_of, lanes_of
 
 
@@ -61,6 +63,14 @@ class LevelSpec:
     windowing_name: str = attrs.Factory(lambda self: f"{self.name}: its windowing", takes_self=True)
 
     def __attrs_post_init__(self) -> None:
+        table = self.windowing.table
+        if table is not None and table.shape[1] != self.alphabet:
+            raise CodingError(
+                f"{self.name}: its windowing has a table of cuts for {table.shape[1]} symbols, and the level reads "
+                f"{self.alphabet}"
+            )
+        if table is not None and self.lists_only and not self.masks:
+            raise CodingError(f"{self.name}: its coder lists texts, and does not declare that it obeys a table of cuts")
         bits = self.windowing.bits
         if bits is None:
             return
@@ -75,7 +85,23 @@ class LevelSpec:
     def window(self) -> Window:
         """The sizes that the coder receives for every window."""
         budget = self.segment if self.windowing.symbols is None else self.windowing.symbols
-        return Window(alphabet=self.alphabet, bits=self.windowing.bits, symbols=budget, token_bits=self.token_bits)
+        return Window(
+            alphabet=self.alphabet,
+            bits=self.windowing.bits,
+            symbols=budget,
+            token_bits=self.token_bits,
+            table=self.windowing.table if self.masks else None,
+        )
+
+    @property
+    def lists_only(self) -> bool:
+        """Whether the coder is a dictionary coder, whose level is its dictionary."""
+        return self.vocabulary is not None and not cuts_pieces(self.coder)
+
+    @property
+    def masks(self) -> bool:
+        """Whether the coder itself obeys a table of cuts."""
+        return getattr(self.flags, "masks", False)
 
     @property
     def token_alphabet(self) -> int:
@@ -117,7 +143,8 @@ class LevelSpec:
     def one_window(self) -> bool:
         """Whether every segment is one window."""
         windowing = self.windowing
-        return windowing.bits is None and self.window.symbols >= self.segment and windowing.cuts is None
+        endless = windowing.bits is None and self.window.symbols >= self.segment
+        return endless and windowing.cuts is None and windowing.table is None
 
     @property
     def codes_runs(self) -> bool:
@@ -148,10 +175,22 @@ class LevelSpec:
         return lanes_of(self.model, self.lanes)
 
     def cuts(self, symbols: Symbols, bounds: Int64) -> Mask | None:
-        """The windowing's forced cuts, computed segment by segment: bool[n]; None if it forces none."""
+        """The windowing's `cuts`, computed segment by segment: bool[n]; None if it has none. Its table is not asked."""
         if self.windowing.cuts is None:
             return None
         cuts = np.zeros(len(symbols), np.bool_)
         for start, end in segments(bounds, self.segment):
             cuts[start:end] = cuts_of(self.windowing, symbols[start:end], self.windowing_name)
         return cuts
+
+    def window_cuts(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Mask | None:
+        """Where windows start that only budgets, cuts and the windowing's table end: bool[n]; None if nothing cuts.
+
+        Args:
+            cuts: what `cuts` gave.
+        """
+        table = self.windowing.table
+        if table is None:
+            return cuts
+        edges = np.append(segment_starts(bounds, self.segment), bounds[-1])
+        return table_starts(symbols, edges, table, cuts, self.window.symbols)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.offsets import offsets_of
+from stackc.coding.borders import Places
 from stackc.coding.documents import Encoding, check_room, segments
 from stackc.coding.jobs import InOrder
 from stackc.coding.spec import LevelSpec
@@ -63,7 +64,7 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
     size = np.zeros(lanes, np.int64)  # symbols in the open window
     closed = np.zeros(lanes, np.int64)  # windows of the segment so far
     empties, every = np.bool_(predictor and spec.restarts_with_window), spec.windowing.context_windows
-    inputs = np.full(lanes, RESTART, np.int64)
+    inputs, places = np.full(lanes, RESTART, np.int64), Places(spec.windowing.table, lanes)
 
     def close(which: Mask, full: Mask) -> None:
         chosen = np.flatnonzero(which)
@@ -72,6 +73,7 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
         starts.add(job[chosen], at[chosen] - size[chosen], job)
         size[chosen] = 0
         closed[chosen] += 1
+        places.restart(which)
 
     while live.any():
         freqs = predictor.step(state, inputs) if predictor else None
@@ -87,13 +89,14 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
                 # The context continues, so the same row codes the symbol as the first of the next window.
                 fits |= coder.add(freqs, np.where(same, offered, IDLE))
         added = live & fits
+        places.move(added, offered)
         at += added
         size += added
         full = added & (size == budget)
         ended = added & (at == end)
-        ends = full | ended
-        if cuts is not None:
-            ends |= added & cuts[np.minimum(at, len(symbols) - 1)]
+        upcoming = np.minimum(at, len(symbols) - 1)
+        ends = full | ended | places.cut(added & ~ended, symbols[upcoming])
+        ends |= False if cuts is None else added & cuts[upcoming]
         if ends.any():
             close(ends, full)
         inputs = np.where(added, offered, np.where(live, RESTART, IDLE))

@@ -79,7 +79,7 @@ class LevelLaneEncoder:
         self, inner: LaneEncoder, window: Window, lanes: int, who: str = "the coder", run: Run | None = None
     ) -> None:
         self._inner, self._budget, self._who, self._run = inner, window.symbols, who, run
-        self._boundless = window.bits is None
+        self._boundless = window.bits is None and window.table is None
         self._sizes = np.zeros(lanes, np.int64)
 
     def add(self, freqs: Frequencies | None, symbols: Int64) -> Mask:

@@ -139,7 +139,7 @@ class Context:
             opened = open_level(section, self.folder(section), self.recipe.corpus.segment, self.runtime, compiled=False)
             spec = opened.spec.changed(load_predictor=lambda: predictor)
             bounds = np.array([0, len(symbols)]) if offsets is None else offsets
-            if spec.code_bits is None and windowing.cuts is None:
+            if spec.code_bits is None and windowing.cuts is None and windowing.table is None:
                 starts = window_starts(bounds, spec.segment, spec.window.symbols, None)
                 return every_nth(starts, bounds, spec.segment, windowing.context_windows)
             coded = _in_training(spec, len(symbols), self.runtime.memory).encode(symbols, offsets)

@@ -212,8 +212,8 @@ def _by_position(
 
 
 def _uncut(level: Level | None, symbols: Symbols, offsets: Int64, source_bytes: int) -> float | None:
-    """Bytes per token if no cut is forced; None if the windowing forces none."""
-    if level is None or level.spec.windowing.cuts is None:
+    """Bytes per token if no cut is forced; None if the windowing forces none, or its table makes other codes."""
+    if level is None or level.spec.windowing.cuts is None or level.spec.windowing.table is not None:
         return None
     return _per_byte(source_bytes, len(level.without_cuts().encode(symbols, offsets).tokens))
 

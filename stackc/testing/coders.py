@@ -41,11 +41,12 @@ from stackc.testing.driving import (
     sample_text,
 )
 from stackc.testing.sharing import Job, check_shared
+from stackc.testing.tables import MaskingTests
 
 Case = tuple[Window, str]
 
 
-class CoderContract(CompiledLanesTests):
+class CoderContract(MaskingTests, CompiledLanesTests):
     """The tests. Tier 1 is the measure of the others; tests of abilities that a coder does not have are skipped.
 
     Attributes:

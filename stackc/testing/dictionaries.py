@@ -12,12 +12,15 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
+import attrs
 import numpy as np
+import pytest
 
 from stackc.api.windowings import Window
 from stackc.coding.dictionary.dictionary import Dictionary
-from stackc.testing.driving import STYLES, TablePredictor, declared, random_table, sample_text
+from stackc.testing.driving import STYLES, TablePredictor, declared, random_cuts, random_table, sample_text
 from stackc.testing.sharing import Job, check_shared
+from stackc.testing.tables import cut_place
 
 
 class DictionaryCoderContract:
@@ -67,6 +70,26 @@ class DictionaryCoderContract:
             assert texts == sorted(set(texts)), "no text twice, each before what extends it"
             assert {(s,) for s in range(window.alphabet)} <= set(texts), "every symbol is kept"
             assert max(map(len, texts)) <= window.symbols
+
+    def test_no_text_is_one_that_a_table_cuts(self) -> None:
+        """A coder that declares `masks`: what it lists without a table, but for what is cut, it may list with one."""
+        if not getattr(declared(self.config, self.make(300)), "masks", False):
+            pytest.skip("does not obey a table of cuts")
+        for number, (window, predictor, vocabulary, coder) in enumerate(self.cases()):
+            cuts = random_cuts(np.random.default_rng([self.seed, 2, number]), window.alphabet)
+            window = attrs.evolve(window, table=cuts)
+            parent, symbol = coder.dictionary(predictor, window, 16)
+            assert window.alphabet < len(parent) <= vocabulary
+            texts: list[tuple[int, ...]] = [()]
+            for code in range(1, len(parent)):
+                texts.append((*texts[parent[code]], int(symbol[code])))
+                assert cut_place(cuts, texts[-1]) is None
+            assert texts == sorted(set(texts))
+            assert {(s,) for s in range(window.alphabet)} <= set(texts)
+            assert all(
+                np.array_equal(*pair)
+                for pair in zip(coder.dictionary(predictor, window, 3), (parent, symbol), strict=True)
+            )
 
     def test_lanes_change_nothing(self) -> None:
         for window, predictor, _, coder in self.cases():

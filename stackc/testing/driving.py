@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64
+from stackc.api.arrays import IDLE, RESTART, Frequencies, Int32, Int64
 from stackc.api.coders import CoderFlags, LaneDecoder, LaneEncoder
 from stackc.api.models import Portability
-from stackc.api.windowings import Window
+from stackc.api.windowings import CUT, Window
 
 STYLES = ("random", "sharp", "certain", "flat")
 
@@ -35,6 +35,15 @@ def random_table(rng: np.random.Generator, alphabet: int, style: str, rows: int 
         return normalise(counts)
     weights = np.exp((12.0 if style == "sharp" else 2.0) * rng.normal(size=(rows, alphabet)))
     return normalise((weights / weights.max(axis=1, keepdims=True) * 2.0**30).astype(np.int64))
+
+
+def random_cuts(rng: np.random.Generator, alphabet: int, states: int = 4, share: float = 0.3) -> Int32:
+    """A table of cuts (`stackc.api.Windowing.table`): int32[states, A]; the last state cuts before every symbol."""
+    table = rng.integers(0, states, (states, alphabet)).astype(np.int32)
+    table[rng.random((states, alphabet)) < share] = CUT
+    table[0] = rng.integers(0, states, alphabet)
+    table[1:][states - 2 :] = CUT
+    return table
 
 
 def sample_text(rng: np.random.Generator, table: Frequencies, length: int, surprises: float = 0.1) -> list[int]:

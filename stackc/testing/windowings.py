@@ -10,7 +10,9 @@ class TestMyWindowing(WindowingContract):
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -18,10 +20,15 @@ import numpy as np
 from stackc.api.arrays import Frequencies, Symbols
 from stackc.api.coders import BitSource
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
-from stackc.api.windowings import Window, Windowing
+from stackc.api.windowings import Window, Windowing, table_problem
+from stackc.coding.borders import table_starts
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.testing.sharing import Job, check_shared
+from stackc.testing.tables import cut_place
+
+RULE_BYTES = np.frombuffer(b"   ''sSlLevTx19\n\r\t\x0c!.\x00\x80\xc3\xff", np.uint8)
+"""Bytes that rules about words, blanks and line ends tell apart."""
 
 
 class WindowingContract:
@@ -63,6 +70,7 @@ class WindowingContract:
         assert isinstance(made.context_windows, int)
         assert made.context_windows >= 1
         assert made.cuts is None or callable(made.cuts)
+        assert made.rule is None or re.compile(made.rule)
 
     def test_it_is_made_alike_twice(self) -> None:
         one, two = self.make(), self.make()
@@ -82,6 +90,42 @@ class WindowingContract:
             assert forced.dtype == np.bool_
             assert forced.shape == segment.shape
             assert forced.tolist() == cuts(segment).tolist()
+
+    def test_its_table_is_one_for_the_alphabet(self) -> None:
+        table = self.make().table
+        if table is not None:
+            assert table_problem(table) is None
+            assert table.shape[1] == self.alphabet
+
+    def test_its_table_cuts_in_every_context(self) -> None:
+        """Whatever else ends windows, none continues past a symbol that the table cuts."""
+        made = self.make()
+        if made.table is None:
+            return
+        rng = np.random.default_rng([self.seed, 1])
+        for segment in self.segments():
+            for budget in (1, 3, made.symbols or self.segment):
+                cuts = rng.random(len(segment)) < rng.choice([0.0, 0.3])
+                starts = np.flatnonzero(table_starts(segment, np.array([0, len(segment)]), made.table, cuts, budget))
+                for start, end in itertools.pairwise([*starts.tolist(), len(segment)]):
+                    window = segment[start:end].tolist()
+                    assert cut_place(made.table, window) is None
+                    ends = end == len(segment) or end - start == budget or bool(cuts[end])
+                    assert ends or cut_place(made.table, [*window, int(segment[end])]) is not None
+
+    def test_its_rule_says_the_same(self) -> None:
+        """The windows that nothing else ends are the matches of its regular expression."""
+        made = self.make()
+        if made.rule is None:
+            return
+        rng = np.random.default_rng([self.seed, 2])
+        for segment in [*self.segments(), *(rng.choice(RULE_BYTES, 40) for _ in range(300))]:
+            edges, forced = np.array([0, len(segment)]), None if made.cuts is None else made.cuts(segment)
+            assert made.table is not None
+            starts = np.flatnonzero(table_starts(segment, edges, made.table, forced, len(segment)))
+            matches = list(re.finditer(made.rule, bytes(segment.tolist()).decode("latin-1")))
+            assert [match.start() for match in matches] == starts.tolist()
+            assert sum(len(match[0]) for match in matches) == len(segment)
 
     def test_it_may_be_shared_by_threads(self) -> None:
         def jobs() -> list[Job]:
@@ -115,6 +159,9 @@ class WindowingContract:
             assert (np.diff(ends) > 0).all(), "no window is empty"
             assert (np.diff(ends) <= (made.symbols or self.segment)).all()
             assert set(range(0, len(symbols), self.segment)) <= set(ends.tolist()), "windows end with their segment"
+            for start, end in itertools.pairwise(ends.tolist()) if made.table is not None else ():
+                assert made.table is not None
+                assert cut_place(made.table, symbols[start:end].tolist()) is None
             for start in range(0, len(symbols), self.segment) if made.cuts is not None else ():
                 forced = made.cuts(symbols[start : start + self.segment]) if made.cuts else ()
                 assert set((start + np.flatnonzero(forced)).tolist()) <= set(ends.tolist())

@@ -37,7 +37,7 @@ Bytes = npt.NDArray[np.uint8]
 class Windows:
     """Windows of 16 bits: one token each."""
 
-    bits, symbols, restart, cuts = 16, None, "window", None
+    bits, symbols, restart, cuts, table = 16, None, "window", None, None
 
 
 def counted_dictionary(text: Bytes, size: int) -> Dictionary:

@@ -204,7 +204,7 @@ def test_the_largest_level_that_compiles() -> None:
 class EqualInfo:
     """Windows of 20 bits."""
 
-    bits, symbols, restart, cuts = 20, None, "window", None
+    bits, symbols, restart, cuts, table = 20, None, "window", None, None
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

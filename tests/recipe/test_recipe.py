@@ -334,7 +334,8 @@ def test_integer_is_accepted_for_a_number(load: Any) -> None:
 def test_coder_and_windowing(problems: Any) -> None:
     assert problems("level.1.coder.kind=gzip", "level.1.model={}", "level.1.train={}") == [
         "level.1: coder 'gzip' cannot keep to the 16 bits that windowing 'equal-info' gives a window; "
-        "with 'equal-info' work: arithmetic, static-unigram; with 'gzip' work: blank, fixed-token, longest, whole"
+        "with 'equal-info' work: arithmetic, static-unigram; "
+        "with 'gzip' work: blank, fixed-token, longest, whole, words"
     ]
 
 
@@ -350,7 +351,7 @@ def test_a_dictionary_coder_hands_on_its_vocabulary(load: Any) -> None:
 def test_a_dictionary_coder_with_what_it_cannot_use(problems: Any) -> None:
     assert problems(*TUNSTALL) == [
         "level.1: coder 'tunstall' ends a window with the longest text that its dictionary holds, and restarts the "
-        "context there; with it work: blank, fixed-token, longest"
+        "context there; with it work: blank, fixed-token, longest, words"
     ]
     given = ("level.1.tokens.bits=16", "level.1.windowing={kind='longest'}")
     assert problems("level.1.coder={kind='tunstall', vocabulary=200}", *given) == [

@@ -113,8 +113,8 @@ class Dictionary:
         flat = self._narrowed(symbols, self.alphabet, "symbol", f"the alphabet of {self.alphabet}", who)
         bounds = np.ascontiguousarray(offsets, np.int64)
         segment = min(segment, max(len(flat), 1))
-        forced = np.zeros(0, np.bool_) if cuts is None else np.ascontiguousarray(cuts)
-        limit = 0 if cuts is None and budget >= self.longest else budget
+        forced = None if cuts is None else np.ascontiguousarray(cuts)
+        limit = 0 if budget >= self.longest else budget
         code_offsets = np.zeros(len(bounds), np.int64)
         shares = segment_shares(bounds, segment, threads)
 

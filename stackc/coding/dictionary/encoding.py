@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Int32, Int64, Mask
+from stackc.api.arrays import Int32, Int64
 from stackc.api.kernels import inlined, kernel
 
 Array = npt.NDArray[Any]
 UInt64 = npt.NDArray[np.uint64]
-Bools = Mask
 Index = Any  # an integer. Signed and unsigned ones must not meet unconverted: numba makes floats of them.
+
+Cuts = Any  # None, or bool: True where a window is forced to start. Numba compiles the kernels for each of the two.
 
 U = np.uint64  # in the kernels: unsigned indices need no check for negative ones, which count from the end
 SYMBOL_BITS, CODE_BITS = 18, 21
@@ -116,6 +117,14 @@ def fill(parent: Int32, symbol: Int32, canonical: Int32, base: Int32, table: UIn
 
 
 @kernel
+def _cut(cuts: Cuts, i: Index) -> np.uint64:
+    """1 if a window is forced to start at symbol i, else 0."""
+    if cuts is None:
+        return U(0)
+    return U(cuts[i])
+
+
+@kernel
 def find(first: Int32, children: Int32, symbol: Int32, code: Index, wanted: Index) -> Index:
     """The extension of text `code` by `wanted`, by bisection; 0 if no text extends it so."""
     low, high = np.int64(first[code]), np.int64(first[code + 1])
@@ -133,7 +142,7 @@ def find(first: Int32, children: Int32, symbol: Int32, code: Index, wanted: Inde
 @kernel
 def search(
     symbols: Array, offsets: Int64, low: Index, high: Index, document: Index, segment: Index, budget: Index,
-    cuts: Bools, first: Int32, children: Int32, symbol: Int32, roots: UInt64, out: Array, code_offsets: Int64,
+    cuts: Cuts, first: Int32, children: Int32, symbol: Int32, roots: UInt64, out: Array, code_offsets: Int64,
 ) -> Index:  # fmt: skip
     """Same as `walk`, for a trie that does not fit into a double array: a step bisects a text's extensions."""
     count = 0
@@ -142,7 +151,7 @@ def search(
         code: Index = np.int64(0)
         size = 0
         for i in range(max(begin, low), min(offsets[document + 1], high)):
-            ends = size == budget or (i - begin) % segment == 0 or (len(cuts) and cuts[i])
+            ends = size == budget or (i - begin) % segment == 0 or _cut(cuts, i) == ONE
             longer = 0 if ends or code == 0 else find(first, children, symbol, code, symbols[i])
             if longer:
                 code = longer
@@ -168,7 +177,7 @@ def walk_one(
     begin: Index,
     stop: Index,
     budget: Index,
-    cuts: Bools,
+    cuts: Cuts,
     table: UInt64,
     roots: UInt64,
     out: Array,
@@ -181,7 +190,7 @@ def walk_one(
     for i in range(U(begin + 1), U(stop)):
         last = U(symbols[i])
         longer = table[(entry >> _TO_BASE) + last]
-        if (longer & _SYMBOL) == last and size < budget and not (len(cuts) and cuts[i]):
+        if (longer & _SYMBOL) == last and size < budget and _cut(cuts, i) != ONE:
             entry = longer
             size += 1
         else:
@@ -194,14 +203,16 @@ def walk_one(
 
 
 @kernel
-def _step(table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """The entry after one more symbol, and 1 if that symbol starts a new text.
+def _step(
+    table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64, cut: np.uint64
+) -> tuple[np.uint64, np.uint64]:
+    """The entry after one more symbol, and 1 if that symbol starts a new text, as it must if `cut` is 1.
 
     Without a branch, and written so that no compiler makes one of it: its direction cannot be predicted, and a wrong
     prediction costs more than the step. `stays` is all ones if the symbols agree, else 0.
     """
     longer = table[(entry >> _TO_BASE) + last]
-    stays = U(np.int64(((longer ^ last) & _SYMBOL) - ONE) >> 63)
+    stays = U(np.int64(((longer ^ last) & _SYMBOL) - ONE) >> 63) & (cut - ONE)
     fresh = roots[last]
     return fresh ^ ((fresh ^ longer) & stays), ONE + stays
 
@@ -216,6 +227,7 @@ def _abreast(
     table: UInt64,
     roots: UInt64,
     out: Array,
+    cuts: Cuts,
 ) -> None:
     """Move all lanes by `steps` symbols. A code is written at each step, and overwritten until its text has ended."""
     p0, p1, p2, p3, p4, p5 = places[0], places[1], places[2], places[3], places[4], places[5]
@@ -223,22 +235,22 @@ def _abreast(
     o0, o1, o2, o3, o4, o5 = outs[0], outs[1], outs[2], outs[3], outs[4], outs[5]
     for i in range(U(steps)):
         out[o0] = (e0 >> _TO_CODE) & _CODE
-        e0, ended = _step(table, roots, e0, U(symbols[p0 + i]))
+        e0, ended = _step(table, roots, e0, U(symbols[p0 + i]), _cut(cuts, p0 + i))
         o0 += ended
         out[o1] = (e1 >> _TO_CODE) & _CODE
-        e1, ended = _step(table, roots, e1, U(symbols[p1 + i]))
+        e1, ended = _step(table, roots, e1, U(symbols[p1 + i]), _cut(cuts, p1 + i))
         o1 += ended
         out[o2] = (e2 >> _TO_CODE) & _CODE
-        e2, ended = _step(table, roots, e2, U(symbols[p2 + i]))
+        e2, ended = _step(table, roots, e2, U(symbols[p2 + i]), _cut(cuts, p2 + i))
         o2 += ended
         out[o3] = (e3 >> _TO_CODE) & _CODE
-        e3, ended = _step(table, roots, e3, U(symbols[p3 + i]))
+        e3, ended = _step(table, roots, e3, U(symbols[p3 + i]), _cut(cuts, p3 + i))
         o3 += ended
         out[o4] = (e4 >> _TO_CODE) & _CODE
-        e4, ended = _step(table, roots, e4, U(symbols[p4 + i]))
+        e4, ended = _step(table, roots, e4, U(symbols[p4 + i]), _cut(cuts, p4 + i))
         o4 += ended
         out[o5] = (e5 >> _TO_CODE) & _CODE
-        e5, ended = _step(table, roots, e5, U(symbols[p5 + i]))
+        e5, ended = _step(table, roots, e5, U(symbols[p5 + i]), _cut(cuts, p5 + i))
         o5 += ended
     places += U(steps)
     entries[0], entries[1], entries[2], entries[3], entries[4], entries[5] = e0, e1, e2, e3, e4, e5
@@ -248,12 +260,12 @@ def _abreast(
 @kernel
 def _alone(
     symbols: Array, steps: Index, place: np.uint64, entry: np.uint64, at: np.uint64, table: UInt64, roots: UInt64,
-    out: Array,
+    out: Array, cuts: Cuts,
 ) -> np.uint64:  # fmt: skip
     """Move one lane to its end. Returns the place of its last code."""
     for i in range(U(steps)):
         out[at] = (entry >> _TO_CODE) & _CODE
-        entry, ended = _step(table, roots, entry, U(symbols[place + i]))
+        entry, ended = _step(table, roots, entry, U(symbols[place + i]), _cut(cuts, place + i))
         at += ended
     out[at] = (entry >> _TO_CODE) & _CODE
     return at
@@ -262,7 +274,7 @@ def _alone(
 @kernel
 def _walk_group(
     symbols: Array, count: Index, begins: Int64, stops: Int64, froms: Int64, counts: Int64, table: UInt64,
-    roots: UInt64, out: Array, cuts: Bools,
+    roots: UInt64, out: Array, cuts: Cuts,
 ) -> None:  # fmt: skip
     """Walk `count` segments, the long ones in lanes that are refilled; segment k's codes start at out[froms[k]]."""
     places, entries, outs = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
@@ -291,23 +303,23 @@ def _walk_group(
                 places[lane], entries[lane], outs[lane] = U(begin + 1), roots[symbols[begin]], U(froms[k])
         if idle == 0:
             steps = left.min()
-            _abreast(symbols, steps, places, entries, outs, table, roots, out)
+            _abreast(symbols, steps, places, entries, outs, table, roots, out, cuts)
             left -= steps
     for lane in range(LANES):
         if owner[lane] >= 0:
-            at = _alone(symbols, left[lane], places[lane], entries[lane], outs[lane], table, roots, out)
+            at = _alone(symbols, left[lane], places[lane], entries[lane], outs[lane], table, roots, out, cuts)
             counts[owner[lane]] = np.int64(at) + 1 - froms[owner[lane]]
 
 
 @kernel
 def walk(
     symbols: Array, offsets: Int64, low: Index, high: Index, document: Index, segment: Index, budget: Index,
-    cuts: Bools, table: UInt64, roots: UInt64, scratch: Array, out: Array, code_offsets: Int64,
+    cuts: Cuts, table: UInt64, roots: UInt64, scratch: Array, out: Array, code_offsets: Int64,
 ) -> Index:  # fmt: skip
     """Walk symbols[low:high], which start and end with segments. `document` is the first that ends after `low`.
 
-    Windows end with `budget` symbols and before every cut; if neither can happen (`budget` 0, no cuts), segments
-    are walked in lanes, in groups that fill `scratch`.
+    Windows end with `budget` symbols and before every cut. Unless there is a budget (it is not 0), segments are walked
+    in lanes, in groups that fill `scratch`.
 
     Returns:
         the number of codes in `out`; code_offsets[d + 1] counts them up to the end of each document that ends here.

@@ -1,7 +1,7 @@
 """The slot rule once more, written from its description alone and differently: exact fractions of the unit interval.
 
 A text owns the interval [left, left + width) of [0, 1), cut into slots of 2^-n. All of a text's slots are listed;
-no cumulative search, no carries, no moving of digits.
+no cumulative search, no carries, no moving of digits. A table of cuts is asked with the whole text each time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ import pytest
 
 from stackc.api import RESTART, Frequencies, Window
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
-from stackc.testing.driving import STYLES, Coded, decode_lanes, encode_lanes, random_table, row_after, sample_text
+from stackc.testing.driving import (
+    STYLES,
+    Coded,
+    decode_lanes,
+    encode_lanes,
+    random_cuts,
+    random_table,
+    row_after,
+    sample_text,
+)
 from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
@@ -41,8 +50,11 @@ class Node:
             node = attrs.evolve(node, resolved=node.resolved + more)
         return node
 
-    def children(self, row: list[int]) -> Iterator[Node]:
+    def children(self, row: list[int], window: Window) -> Iterator[Node]:
         """The texts one symbol longer that own a slot at least. The node must be refined."""
+        row = row if not self.text else [0 if cut(window, (*self.text, s)) else f for s, f in enumerate(row)]
+        if not any(row):
+            return
         slot = Fraction(1, 2**self.resolved)
         places = int(self.width / slot) - 1
         if not self.text:
@@ -52,7 +64,8 @@ class Node:
                 sums = np.cumsum(np.array(row, object)).tolist()
                 ends = [s + 1 + sums[s] * (places - len(row)) // T for s in range(len(row))]
         else:
-            weights = [f if Fraction(f * places, T) >= Fraction(1, 2) else 0 for f in row] if 2 * places < T else row
+            left = sum(row)
+            weights = [f if Fraction(f * places, left) >= Fraction(1, 2) else 0 for f in row]
             if not any(weights):
                 weights = [f if s == row.index(max(row)) else 0 for s, f in enumerate(row)]
             ends, so_far, total = [], 0, sum(weights)
@@ -62,6 +75,22 @@ class Node:
         for s, (start, end) in enumerate(pairwise([0, *ends])):
             if end > start:
                 yield Node(self.left + (1 + start) * slot, (end - start) * slot, self.resolved, (*self.text, s))
+
+
+def cut(window: Window, text: tuple[int, ...]) -> bool:
+    """Whether the window's table cuts somewhere inside a text."""
+    state = 0
+    for symbol in text:
+        state = 0 if window.table is None else int(window.table[state, symbol])
+        if state < 0:
+            return True
+    return False
+
+
+def complete(window: Window, node: Node) -> bool:
+    """Whether nothing can follow: the symbol budget, or a table that cuts before every symbol."""
+    ended = bool(node.text) and all(cut(window, (*node.text, s)) for s in range(window.alphabet))
+    return ended or len(node.text) == window.symbols
 
 
 def root(window: Window) -> Node:
@@ -90,7 +119,7 @@ def encode(window: Window, table: Frequencies, text: list[int]) -> Coded:
     def close() -> None:
         if window.bits is not None:
             value, bits = node.left * 2**window.bits, window.bits
-        elif len(node.text) == window.symbols:
+        elif complete(window, node):
             value, bits = inside(node, window.token_bits)
         else:
             bits = node.refined(window).resolved
@@ -103,11 +132,11 @@ def encode(window: Window, table: Frequencies, text: list[int]) -> Coded:
         made.sizes.append(count)
 
     while at < len(text):
-        children = node.refined(window).children(row_of(table, node))
+        children = node.refined(window).children(row_of(table, node), window)
         found = next((child for child in children if child.text[-1] == text[at]), None)
         if found is not None:
             node, at = found, at + 1
-        if found is None or len(node.text) == window.symbols:
+        if found is None or complete(window, node):
             close()
             node = root(window)
     if node.text:
@@ -122,7 +151,7 @@ def decode(window: Window, table: Frequencies, tokens: list[int]) -> Coded:
         ahead = tokens[at : at + (window.bits or 10**9) // size]
         value = sum(Fraction(token, 2 ** (size * (i + 1))) for i, token in enumerate(ahead))
         left, node, cut = size * len(ahead), root(window), False
-        while len(node.text) < window.symbols:
+        while not complete(window, node):
             fine = node.refined(window)
             if window.bits is None and fine.resolved > left + 38:
                 # resolve as far as allowed, eight bits at a time
@@ -133,8 +162,8 @@ def decode(window: Window, table: Frequencies, tokens: list[int]) -> Coded:
             node = fine
             if value < node.left + Fraction(1, 2**node.resolved):
                 break
-            node = next(n for n in node.children(row_of(table, node)) if n.left <= value < n.left + n.width)
-        full = len(node.text) == window.symbols
+            node = next(n for n in node.children(row_of(table, node), window) if n.left <= value < n.left + n.width)
+        full = complete(window, node)
         bits = window.bits or (inside(node, size)[1] if full else node.resolved)
         assert not (cut and full)
         made.windows.append(list(node.text))
@@ -158,7 +187,8 @@ def settings(count: int, seed: int) -> Iterator[tuple[Window, Frequencies, list[
             token_bits = int(rng.integers(1, 25))
         else:
             token_bits = int(rng.choice([size for size in range(1, 33) if bits % size == 0]))
-        window = Window(alphabet=alphabet, bits=bits, symbols=symbols, token_bits=token_bits)
+        cuts = None if number % 3 else random_cuts(rng, alphabet)
+        window = Window(alphabet=alphabet, bits=bits, symbols=symbols, token_bits=token_bits, table=cuts)
         table = random_table(rng, alphabet, STYLES[int(rng.integers(4))])
         yield window, table, sample_text(rng, table, int(rng.integers(1, 60)), surprises=0.2), rng
 

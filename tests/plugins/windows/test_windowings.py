@@ -38,6 +38,16 @@ class TestAlignedEveryThirdWord(WindowingContract):
         return made("aligned", bits=64, words=3, symbols=9, context="segment")
 
 
+class TestWords(WindowingContract):
+    def make(self) -> Windowing:
+        return made("words", bits=48)
+
+
+class TestWordsWithoutABudget(WindowingContract):
+    def make(self) -> Windowing:
+        return made("words", symbols=9)
+
+
 class TestFixedToken(WindowingContract):
     def make(self) -> Windowing:
         return made("fixed-token", symbols=7)
