@@ -112,7 +112,7 @@ class HfRun(Run):
     def __init__(self, model: Any, config: Hf, task: TrainingTask, device: torch.device) -> None:
         settings: HfTraining = task.settings
         self.config = config
-        self.inputs = inputs_of(task, device)
+        self.inputs = inputs_of(task, device, gain=1.0)
         self.hook = attach(model, self.inputs, task.seed) if self.inputs is not None else None
         row = settings.row_symbols(config.context)
         sampler = HfSampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)
