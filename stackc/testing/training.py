@@ -12,6 +12,8 @@ import numpy as np
 from stackc.api.arrays import RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Device, Predictor, Text, TrainingTask
+from stackc.api.offsets import offsets_of
+from stackc.api.texts import SymbolTexts
 
 SEGMENT = 96
 """Symbols in a segment of the text that backends are trained on."""
@@ -53,8 +55,14 @@ def sample_text(alphabet: int, length: int = 3 * SEGMENT + 5, seed: int = 0) -> 
     return Text(symbols=symbols, offsets=np.array([0, length // 3, length]), source_bytes=length)
 
 
+def sample_texts(alphabet: int) -> SymbolTexts:
+    """Texts of 0 to 4 bytes for an alphabet; some symbols have the same."""
+    texts = [b" ab cd ef"[symbol % 6 : symbol % 6 + symbol % 5] for symbol in range(alphabet)]
+    return SymbolTexts(data=np.frombuffer(b"".join(texts), np.uint8), offsets=offsets_of([len(t) for t in texts]))
+
+
 def training_task(alphabet: int, settings: Any, folder: Path, **changes: Any) -> TrainingTask:
-    """A small `TrainingTask`; `changes` replace its fields."""
+    """A small `TrainingTask`, with texts where the settings ask for them; `changes` replace its fields."""
     folder.mkdir(parents=True, exist_ok=True)
     fields: dict[str, Any] = {
         "alphabet": alphabet,
@@ -66,6 +74,7 @@ def training_task(alphabet: int, settings: Any, folder: Path, **changes: Any) ->
         "folder": folder,
         "device": Device(),
         "progress": Reports(),
+        "texts": sample_texts(alphabet) if getattr(settings, "needs_texts", "") else None,
     }
     return TrainingTask(**{**fields, **changes})
 

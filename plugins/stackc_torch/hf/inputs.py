@@ -7,6 +7,7 @@ The hook adds to what the model's embedding gives, so a tied output (one array f
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from stackc.api import StackcError
 from stackc_torch.hf.making import EXPLICIT
-from stackc_torch.training.inputs import NAME, TextInputs
+from stackc_torch.training.inputs import NAME, SPREAD, TextInputs
 
 
 def attach(model: Any, inputs: TextInputs, seed: int) -> Any:
@@ -34,8 +35,8 @@ def attach(model: Any, inputs: TextInputs, seed: int) -> Any:
     if _tied(model) and _tied(_untied(model.config)):
         raise StackcError(f"hf: train.byte_aware: a {kind} has one array for input and output always; remove it")
     weight = embedding.weight
-    spread = float(weight.detach().float().std())
-    table = inputs.initial(weight.shape[1], seed)[NAME] * spread
+    # The sum of eleven rows is as large as the row that it is added to, whatever scale the model has.
+    table = inputs.table(weight.shape[1], seed) * (float(weight.detach().float().std()) / SPREAD / math.sqrt(11))
     model.register_parameter(NAME, torch.nn.Parameter(table.to(weight)))
 
     def add(module: Any, given: tuple[Tensor, ...], found: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ class HfRun(Run):
         settings: HfTraining = task.settings
         self.config = config
         cost = sizes_of(model)  # without what byte-aware inputs add in training
-        self.inputs = inputs_of(task, device)
+        self.inputs = inputs_of(task, device, gain=1.0)
         self.hook = attach(model, self.inputs, task.seed) if self.inputs is not None else None
         row = settings.row_symbols(config.context)
         sampler = HfSampler(task.train, task.alphabet, task.seed, row, settings, task.cut is not None)

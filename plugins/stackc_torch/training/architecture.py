@@ -83,8 +83,8 @@ def trained_shapes(architecture: Architecture, alphabet: int) -> dict[str, tuple
 
 def trained_initial(architecture: Architecture, alphabet: int, seed: int) -> Weights:
     """Starting weights of `trained_shapes`, a function of the seed alone."""
-    inputs = architecture.inputs
-    return architecture.initial(alphabet, seed) | (inputs.initial(architecture.config.width, seed) if inputs else {})
+    weights, inputs = architecture.initial(alphabet, seed), architecture.inputs
+    return weights if inputs is None else inputs.initial(weights, seed)
 
 
 def initial_weights(

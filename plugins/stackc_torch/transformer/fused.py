@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stackc_torch.training.inputs import GAIN, NAME, TextInputs
+from stackc_torch.training.inputs import NAME, TextInputs
 from stackc_torch.training.loss import LOSS_ELEMENTS
 from stackc_torch.training.products import Bfloat16Products, Float32Products, Workspace, has_bfloat16
 from stackc_torch.training.rows import Rows, Weights
@@ -77,18 +77,18 @@ class FusedStep:
             self._attention_backward(layer, d_x, blocks)
         kernels.embed_backward(inputs.numpy(), d_x.numpy(), self.grads["embed"].numpy())
         if self.inputs is not None:
-            kernels.features_backward(inputs.numpy(), *self._features(), d_x.numpy(), GAIN, self.grads[NAME].numpy())
+            kernels.features_backward(inputs.numpy(), *self._features(), d_x.numpy(), self.grads[NAME].numpy())
         return loss
 
     def _embed(self, inputs: Tensor, x: Tensor) -> None:
         """x[N, d] of inputs [N]. Rows are added position by position: a table of sums costs more where A is large."""
         torch.index_select(self.weights["embed"], 0, inputs, out=x)
         if self.inputs is not None:
-            kernels.add_features(inputs.numpy(), *self._features(), self.weights[NAME].numpy(), GAIN, x.numpy())
+            kernels.add_features(inputs.numpy(), *self._features(), self.weights[NAME].numpy(), x.numpy())
 
-    def _features(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _features(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], np.float32]:
         assert self.inputs is not None
-        return self.inputs.features.numpy(), self.inputs.offsets.numpy()
+        return self.inputs.features.numpy(), self.inputs.offsets.numpy(), np.float32(self.inputs.gain)
 
     def _head(self, y: Tensor, targets: Tensor, scale: float) -> tuple[Tensor, Tensor]:
         """`network.head_loss` with its element-wise work fused: the sum of nats, and the gradient of y.

@@ -193,8 +193,8 @@ def embed_backward(inputs: Array, d_x: Array, d_embed: Array) -> None:
 _I1 = numba.int64[::1]
 
 
-@kernel_of(numba.void(_I1, _I1, _I1, _F2, numba.float32, _F2))
-def add_features(inputs: Array, features: Array, offsets: Array, table: Array, gain: Any, x: Array) -> None:
+@kernel_of(numba.void(_I1, _I1, _I1, numba.float32, _F2, _F2))
+def add_features(inputs: Array, features: Array, offsets: Array, gain: Any, table: Array, x: Array) -> None:
     """x[n] += gain * the sum of the table's rows ``features[offsets[i]:offsets[i + 1]]`` of i = inputs[n]."""
     for n in range(len(inputs)):
         symbol = max(inputs[n], 0)
@@ -204,8 +204,8 @@ def add_features(inputs: Array, features: Array, offsets: Array, table: Array, g
                 x[n, i] += gain * table[row, i]
 
 
-@kernel_of(numba.void(_I1, _I1, _I1, _F2, numba.float32, _F2))
-def features_backward(inputs: Array, features: Array, offsets: Array, d_x: Array, gain: Any, d_table: Array) -> None:
+@kernel_of(numba.void(_I1, _I1, _I1, numba.float32, _F2, _F2))
+def features_backward(inputs: Array, features: Array, offsets: Array, gain: Any, d_x: Array, d_table: Array) -> None:
     """d_table += the gradient of the table for d_x; see `add_features`."""
     for n in range(len(inputs)):
         symbol = max(inputs[n], 0)

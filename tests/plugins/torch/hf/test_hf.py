@@ -12,15 +12,26 @@ import pytest
 import torch
 import transformers
 
-from stackc.api import RESTART, ArtifactError, CodingError, Device, StackcError, read_tensors, write_tensors
+from stackc.api import (
+    RESTART,
+    ArtifactError,
+    CodingError,
+    Device,
+    StackcError,
+    SymbolTexts,
+    read_tensors,
+    write_tensors,
+)
 from stackc.testing.models import ModelContract
 from stackc.testing.training import SEGMENT, Killed, Reports, every_five, sample_text, step_rows, training_task
 from stackc_torch.hf.backend import HfBackend
 from stackc_torch.hf.config import Hf, HfTraining
-from stackc_torch.hf.making import arrays, fill, fresh, named
+from stackc_torch.hf.inputs import attach, fold
+from stackc_torch.hf.making import arrays, fill, fresh, load, named, save
 from stackc_torch.hf.predictor import HfPredictor
 from stackc_torch.hf.sampler import UNSEEN, HfSampler
 from stackc_torch.hf.training import HfRun
+from stackc_torch.training.inputs import TextInputs
 from stackc_torch.training.sampler import Windows
 
 GPT2 = "n_layer=1 n_embd=16 n_head=2 n_positions=32"
@@ -482,3 +493,82 @@ def test_bf16_rounds_products_in_training_alone(tmp_path):
     first = run.held_out()
     run.settings = run.learner.settings = HfTraining(batch=2, precision="float32")
     assert run.held_out() == first, "a held-out loss is that of the model that codes"
+
+
+# -- byte-aware inputs
+
+AWARE = attrs.evolve(TRAINING, byte_aware=True, text_rows=30)
+TEXTS = SymbolTexts(data=np.frombuffer(b" the cat the", np.uint8), offsets=np.array([0, 4, 8, 8, 12, 12]))
+
+
+def aware_task(folder, settings=AWARE, **changes):
+    return training_task(5, settings, folder, texts=TEXTS, **changes)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Hf(settings=GPT2, context=24),  # tied
+        Hf(model_type="llama", settings=LLAMA, context=24),  # not tied
+        Hf(model_type="llama", settings=LLAMA + " tie_word_embeddings=true", context=24),
+        Hf(model_type="gemma", settings=f"{LLAMA} head_dim=8 num_key_value_heads=1", context=24),  # embedding scaled
+    ],
+    ids=["gpt2", "llama", "tied llama", "gemma"],
+)
+def test_folding_gives_the_outputs_of_training_and_leaves_one_embedding(config, tmp_path):
+    torch.manual_seed(1)
+    model = fresh(config, 5)
+    before = arrays(model)
+    inputs = TextInputs(TEXTS, 30, torch.device("cpu"), gain=1.0)
+    tokens = torch.tensor([[5, 0, 1, 2, 3, 4, 1, 0]])
+    with torch.no_grad():
+        plain = model(input_ids=tokens, use_cache=False).logits
+        hook = attach(model, inputs, 7)
+        trained = model(input_ids=tokens, use_cache=False).logits
+        fold(model, inputs, hook)
+        folded = model(input_ids=tokens, use_cache=False).logits
+    assert not torch.allclose(trained, plain, atol=1e-3)
+    assert torch.allclose(folded, trained, atol=1e-4)
+    save(model, tmp_path)
+    again = load(tmp_path, 5, 24)
+    with torch.no_grad():
+        assert torch.equal(again(input_ids=tokens, use_cache=False).logits, folded)
+    head, embedding = again.get_output_embeddings().weight, again.get_input_embeddings().weight
+    assert head is not embedding
+    tied = "lm_head.weight" not in before
+    old = before[next(name for name in before if name.endswith(("wte.weight", "embed_tokens.weight")))]
+    assert np.array_equal(head.detach().numpy(), old if tied else before["lm_head.weight"])
+    assert np.array_equal(embedding.detach().numpy()[[2, 4, 5]], old[[2, 4, 5]]), "these have no text"
+
+
+def test_a_killed_byte_aware_training_ends_in_the_same_bytes(tmp_path):
+    """With windows that are cut by the model so far, which has the sums in it."""
+    backend = HfBackend(Hf(settings=GPT2, context=24))
+    whole = aware_task(tmp_path / "whole", cut=every_five)
+    backend.train(whole)
+    for stop in (2, 5):
+        with pytest.raises(Killed):
+            backend.train(aware_task(tmp_path / "parts", cut=every_five, progress=Reports(kill_at=stop)))
+    backend.train(aware_task(tmp_path / "parts", cut=every_five))
+    for name in ("float.safetensors", "model.json"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    backend.freeze(tmp_path / "whole", tmp_path / "frozen", 5)
+    predictor = backend.load(tmp_path / "frozen", 5, Device())
+    assert step_rows(predictor, np.array([0, 1, 2])).sum(1).tolist() == [1 << 24] * 3
+
+
+def test_models_whose_inputs_take_no_sums_are_refused(gpt2):
+    class Doubled(torch.nn.Embedding):
+        def forward(self, ids):
+            return super().forward(ids) + super().forward(ids * 0)
+
+    inputs = TextInputs(TEXTS, 30, torch.device("cpu"), gain=1.0)
+    gpt2.set_input_embeddings(Doubled(6, 16))
+    with pytest.raises(StackcError, match="byte_aware: the inputs of a gpt2 are more than rows of one table"):
+        attach(gpt2, inputs, 1)
+
+
+def test_byte_aware_without_training_is_refused():
+    settings = attrs.evolve(AWARE, steps=0)
+    problems = Hf(checkpoint="somewhere", context=24).problems(5, settings)
+    assert problems == ["train.byte_aware: with steps = 0 nothing is trained; remove it"]
