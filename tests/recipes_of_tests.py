@@ -114,6 +114,16 @@ def bpe(vocabulary: int = 300) -> str:
     )
 
 
+def words_of(coder: str) -> str:
+    """A level of single words: a dictionary of counts (`tunstall`), or pieces (`bpe`)."""
+    model = '[level.model]\nbackend = "counted"\n' if coder == "tunstall" else ""
+    return (
+        HEAD.format(name="words", segment=30_000)
+        + f'[[level]]\nname = "M1"\n{model}[level.windowing]\nkind = "words"\n[level.coder]\nkind = "{coder}"\n'
+        + 'vocabulary = 400\n[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+    )
+
+
 def mixing() -> str:
     """A mixing model of bytes with tiny tables, and no level: what a compressor has, in a moment."""
     return HEAD.format(name="mixing", segment=300) + (

@@ -130,8 +130,8 @@ class PieceCoder(Protocol):
     takes no model and no ``[level.tokens]``, and any windowing without a bit budget. Its flags are budget False, ends
     True, total True, needs_model False. It is a `FittedCoder` too.
 
-    Optional, found by `hasattr`: ``plain() -> PlainTokenizer`` says how it chooses pieces, so that its level can be
-    written as a ``tokenizer.json``.
+    Optional, found by `hasattr`: ``plain() -> PlainTokenizer | None`` says how it chooses pieces, so that its level can
+    be written as a ``tokenizer.json``; None if its settings have no such form.
     """
 
     def pieces(self) -> tuple[Symbols, Int64]:

@@ -101,7 +101,8 @@ def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_E
     """
     tokenizers = need("tokenizers", "hf", "export a tokenizer.json")
     one = _only_level(stack, level)
-    made = _assembled(tokenizers, one, _plain(one), extras)
+    plain, rules = _plain(one)
+    made = _assembled(tokenizers, one, plain, rules, extras)
     compared = 0
     for text in _own_texts(stack, one.spec.segment):
         _compare(made, stack, one.name, text)
@@ -127,22 +128,19 @@ def _only_level(stack: Stack, level: str | None) -> Level:
     return levels[0]
 
 
-def _plain(level: Level) -> PlainTokenizer:
-    """How the level chooses its tokens."""
-    windowing = level.spec.windowing
-    pattern = getattr(windowing, "pattern", None)
-    whole = windowing.cuts is None and windowing.bits is None and level.spec.one_window
-    if hasattr(level.spec.coder, "plain"):
-        plain: PlainTokenizer = level.spec.coder.plain()
-        if pattern is not None:
-            if plain.pattern is not None:
-                raise StackcError(f"{level.name}: cut by its windowing and by its coder; a tokenizer.json has one rule")
-            return attrs.evolve(plain, pattern=pattern)
-        if whole:
-            return plain
-    if isinstance(level.texts, Dictionary) and level.window_tokens == 1 and pattern is not None:
-        return PlainTokenizer(model="longest", pattern=pattern)
-    if isinstance(level.texts, Dictionary):
+def _plain(level: Level) -> tuple[PlainTokenizer, list[str]]:
+    """How the level chooses its tokens, and the patterns that cut the text first, one after another."""
+    spec = level.spec
+    rule = spec.windowing.rule
+    cuts_otherwise = rule is None and not (spec.windowing.cuts is None and spec.windowing.table is None)
+    rules = [] if rule is None else [rule]
+    if hasattr(spec.coder, "plain") and spec.windowing.bits is None and (rules or spec.one_window):
+        plain: PlainTokenizer | None = spec.coder.plain()
+        if plain is not None and not cuts_otherwise:
+            return plain, rules + ([] if plain.pattern is None else [plain.pattern])
+    elif isinstance(level.texts, Dictionary) and level.window_tokens == 1:
+        if rules:
+            return PlainTokenizer(model="longest"), rules
         raise StackcError(
             f"{level.name}: its windows are not words, and a tokenizer.json would have to match a whole text, which "
             "takes quadratic time there; use windows of one word, or StackTokenizer"
@@ -152,7 +150,7 @@ def _plain(level: Level) -> PlainTokenizer:
     )
 
 
-def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, extras: Extras) -> Any:
+def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list[str], extras: Extras) -> Any:
     """The library's tokenizer."""
     models, pre, decoders = tokenizers.models, tokenizers.pre_tokenizers, tokenizers.decoders
     names = _names(level, extras.added)
@@ -170,7 +168,7 @@ def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, extras: Ext
         )
     made = tokenizers.Tokenizer(model)
     letters = pre.ByteLevel(add_prefix_space=False, use_regex=False, trim_offsets=False)
-    words = [] if plain.pattern is None else [pre.Split(tokenizers.Regex(over_characters(plain.pattern)), "isolated")]
+    words = [pre.Split(tokenizers.Regex(over_characters(rule)), "isolated") for rule in rules]
     made.pre_tokenizer = pre.Sequence([*words, letters])
     made.decoder = decoders.ByteLevel()
     for number, (content, options) in sorted(extras.added.items()):

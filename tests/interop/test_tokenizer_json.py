@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stackc
-from recipes_of_tests import bpe, corpus, counting, counting_twice
+from recipes_of_tests import bpe, corpus, counting, counting_twice, words_of
 from stackc.cli import main
 from stackc.interop import tokenizer_json as module
 from stackc.interop.tokenizer_json import Extras, over_characters, tokenizer_json, why_not
@@ -74,6 +74,24 @@ def test_odd_texts_that_differ_are_said(stack: Path, monkeypatch: pytest.MonkeyP
     made = tokenizer_json(stackc.load(stack))
     assert made.compared == 0
     assert any(remark.startswith("ids differ on '") for remark in made.remarks)
+
+
+@pytest.mark.parametrize("coder", ["tunstall", "bpe"])
+def test_windows_of_one_word(tmp_path: Path, coder: str) -> None:
+    corpus(tmp_path)
+    (tmp_path / "recipe.toml").write_text(words_of(coder))
+    stackc.build(tmp_path / "recipe.toml", tmp_path / "stack")
+    opened = stackc.load(tmp_path / "stack")
+    written = tokenizer_json(opened)
+    assert len(written.remarks) == 1  # none of the odd texts differs
+    made = tokenizers.Tokenizer.from_str(written.text)
+
+    @settings(deadline=None, derandomize=True, max_examples=200)
+    @given(st.text(max_size=40) | st.text("abelLs' \t\n\r.,1é東\x7f\x80\xa0\x0b", max_size=40))
+    def check(text: str) -> None:
+        assert made.encode(text, add_special_tokens=False).ids == opened.encode(text.encode()).tolist()
+
+    check()
 
 
 @pytest.mark.parametrize(("recipe", "said"), [(counting, "its windows are not words"), (counting_twice, "first level")])
