@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stackc.parts.blame import blaming
 from stackc.parts.part import Part
 from stackc.parts.registry import Registry
 from stackc.recipe import checks
@@ -182,7 +183,8 @@ class _Assembler:
             return None, None
         if alphabet is not None:
             checks.own_problems(model, here, alphabet, settings, self.problems)
-        field = asks_for_texts(settings)
+        with blaming(model.who, "needs_texts"):
+            field = asks_for_texts(settings)
         problem = texts_problem(self.where, self.below, self.memory) if field else None
         if problem:
             self.problems.add(join(path, f"train.{field}"), problem)

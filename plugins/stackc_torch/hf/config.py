@@ -124,7 +124,8 @@ class Hf:
         if _installed():
             from stackc_torch.hf.sizes import before_training
 
-            found = before_training(self, alphabet, rows, row)
+            aware = settings is not None and settings.byte_aware
+            found = before_training(self, alphabet, rows, row, aware)
         sizes, kept = found or (Cost(parameters=0), 0)
         known = settings is not None and (settings.operations is None or found is not None)
         symbols = settings.total_steps(self.context, sizes) * rows * row if settings is not None and known else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import torch
 
 from stackc.api import Cost, StackcError
@@ -31,10 +32,15 @@ def sizes_of(model: Any) -> Cost:
     )
 
 
-def before_training(config: Described, alphabet: int, rows: int, row: int) -> tuple[Cost, int] | None:
+def before_training(
+    config: Described, alphabet: int, rows: int, row: int, byte_aware: bool = False
+) -> tuple[Cost, int] | None:
     """A model's sizes, and the bytes that a step of `rows` rows of `row` symbols keeps for its backward pass.
 
     The model is made on torch's meta device, where arrays have shapes and no numbers.
+
+    Args:
+        byte_aware: the model gets an output of its own in the end, if it has one array for input and output.
 
     Returns:
         None if that is impossible: no such model, or its checkpoint is missing.
@@ -43,7 +49,10 @@ def before_training(config: Described, alphabet: int, rows: int, row: int) -> tu
         model = unmade(config, alphabet)
     except (StackcError, *REFUSALS):
         return None
-    return sizes_of(model), _kept(model, rows, row)
+    sizes, head = sizes_of(model), model.get_output_embeddings()
+    if byte_aware and head is not None and head.weight is model.get_input_embeddings().weight:
+        sizes = attrs.evolve(sizes, parameters=sizes.parameters + head.weight.numel())
+    return sizes, _kept(model, rows, row)
 
 
 def _kept(model: Any, rows: int, row: int) -> int:

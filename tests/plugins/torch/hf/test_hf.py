@@ -555,6 +555,8 @@ def test_a_killed_byte_aware_training_ends_in_the_same_bytes(tmp_path):
     backend.freeze(tmp_path / "whole", tmp_path / "frozen", 5)
     predictor = backend.load(tmp_path / "frozen", 5, Device())
     assert step_rows(predictor, np.array([0, 1, 2])).sum(1).tolist() == [1 << 24] * 3
+    assert backend.config.cost(5, AWARE).parameters == predictor.parameters
+    assert backend.config.cost(5, TRAINING).parameters == predictor.parameters - 6 * 16
 
 
 def test_models_whose_inputs_take_no_sums_are_refused(gpt2):
