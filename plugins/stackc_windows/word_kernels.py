@@ -1,4 +1,9 @@
-"""Word starts that need a look ahead, compiled. The rule is in `stackc_windows.words`."""
+"""Word starts that follow from symbols outside the window, compiled. The rule is in `stackc_windows.words`.
+
+Two passes. The first is written without tables and branches, so that the compiler makes vectors of it: it marks blanks
+that belong to a word, and letters after an apostrophe. The second visits the marks, which are few, and takes those of
+contractions away.
+"""
 
 from __future__ import annotations
 
@@ -7,58 +12,84 @@ from typing import Any
 import numpy as np
 
 from stackc.api import kernel
-from stackc_windows.words import APOSTROPHE, BLANK, BYTES, DIGITS, LETTERS, LINE_ENDS, SHORT, TABS
-
-IS_BLANK, IS_TAB, IS_LINE_END, IS_LETTER, IS_DIGIT, IS_APOSTROPHE, OPENS_SHORT = (1 << i for i in range(7))
-
-
-def _kinds() -> Any:
-    """What each byte is: uint8[256]."""
-    kinds = np.zeros(BYTES, np.uint8)
-    sets = [BLANK, TABS, LINE_ENDS, LETTERS, DIGITS, APOSTROPHE, b"".join(SHORT) + b"".join(SHORT).upper()]
-    for i, symbols in enumerate(sets):
-        kinds[sorted(symbols)] |= 1 << i
-    return kinds
-
-
-def _rests() -> Any:
-    """What must follow the first letter of a contraction, in small letters; 0: nothing. uint8[256]."""
-    rests = np.zeros(BYTES, np.uint8)
-    for first, rest in SHORT.items():
-        rests[list(first + first.upper())] = ord(rest) if rest else 0
-    return rests
-
-
-KINDS, RESTS = _kinds(), _rests()
-SPACE = IS_BLANK | IS_TAB | IS_LINE_END
-TO_SMALL = 0x20
-"""The bit in which a capital of ASCII differs from its small letter."""
+from stackc_windows.words import BYTES, DIGITS, LETTERS, SHORT
 
 Row = Any  # an array
 
+BLANK, APOSTROPHE, TAB, LINE_FEED, RETURN, SMALL_A, SMALL_Z = map(ord, " '\t\n\raz")
+TO_SMALL = 0x20
+"""The bit in which a capital of ASCII differs from its small letter."""
+
+NONE = 0xFF
+"""In `RESTS`: not a letter of a contraction."""
+
+
+def _rests() -> Any:
+    """What must follow the first letter of a contraction, both in small letters; 0: nothing. uint8[256]."""
+    rests = np.full(BYTES, NONE, np.uint8)
+    for first, rest in SHORT.items():
+        rests[ord(first)] = ord(rest) if rest else 0
+    return rests
+
+
+def _members(symbols: frozenset[int]) -> Any:
+    return np.isin(np.arange(BYTES), sorted(symbols))
+
+
+RESTS, IS_LETTER, IS_WORD = _rests(), _members(LETTERS), _members(LETTERS | DIGITS)
+
 
 @kernel
-def _is_short(segment: Row, i: int) -> bool:
-    """Whether segment[i], after an apostrophe, makes a contraction of it."""
-    if i < 2 or not KINDS[segment[i - 2]] & (IS_LETTER | IS_DIGIT):
+def _is_short(symbols: Row, begin: int, end: int, i: int) -> bool:
+    """Whether the letter symbols[i], after an apostrophe, makes a contraction of it, in the segment begin .. end."""
+    if i - 2 < begin or not IS_WORD[symbols[i - 2]]:
         return False
-    rest = np.int64(RESTS[segment[i]])
+    rest = np.int64(RESTS[symbols[i] | TO_SMALL])
     after = i + 1
+    if rest == NONE:
+        return False
     if rest:
-        if after == len(segment) or (np.int64(segment[after]) | TO_SMALL) != rest:
+        if after == end or (np.int64(symbols[after]) | TO_SMALL) != rest:
             return False
         after += 1
-    return after == len(segment) or not KINDS[segment[after]] & IS_LETTER
+    return after == end or not IS_LETTER[symbols[after]]
 
 
 @kernel
-def look_ahead(segment: Row, cuts: Row) -> None:
-    """cuts[i] = True where a word starts that the table of cuts would not end the window for."""
-    before = np.int64(0)
-    for i in range(len(segment)):
-        kind = np.int64(KINDS[segment[i]])
-        if kind & IS_BLANK and before & (IS_BLANK | IS_TAB):
-            cuts[i] = i + 1 < len(segment) and not KINDS[segment[i + 1]] & SPACE
-        elif kind & OPENS_SHORT and before & IS_APOSTROPHE:
-            cuts[i] = not _is_short(segment, i)
-        before = kind
+def _mark(symbols: Row, cuts: Row) -> None:
+    """The first pass, without the first and the last symbol."""
+    for i in range(1, len(symbols) - 1):
+        before, here, after = symbols[i - 1], symbols[i], symbols[i + 1]
+        space = (before == BLANK) | ((before >= TAB) & (before < RETURN) & (before != LINE_FEED))
+        word = (after != BLANK) & ((after < TAB) | (after > RETURN))
+        small = here | TO_SMALL
+        letter = (small >= SMALL_A) & (small <= SMALL_Z)
+        cuts[i] = ((here == BLANK) & space & word) | ((before == APOSTROPHE) & letter)
+
+
+@kernel
+def look_ahead(symbols: Row, edges: Row, cuts: Row, words: Row) -> None:
+    """cuts[i] = True where a word starts that the table of cuts would not end the window for.
+
+    Args:
+        symbols: bytes [n], in any integer type.
+        edges: int64[s + 1], where the segments start and end; they are contiguous and not empty.
+        cuts: bool[n] of zeros.
+        words: uint64, the memory of `cuts` and up to seven bytes more.
+    """
+    _mark(symbols, cuts)
+    for k in range(len(edges) - 1):  # what crosses the border of a segment is not seen
+        begin, last = edges[k], edges[k + 1] - 1
+        letter = SMALL_A <= symbols[last] | TO_SMALL <= SMALL_Z
+        cuts[last] = last > begin and symbols[last - 1] == APOSTROPHE and letter
+        cuts[begin] = False
+    k = 0
+    for place in range(len(words)):
+        if words[place] == 0:
+            continue
+        for i in range(8 * place, min(8 * place + 8, len(cuts))):
+            if not cuts[i] or symbols[i - 1] != APOSTROPHE:
+                continue
+            while edges[k + 1] <= i:
+                k += 1
+            cuts[i] = not _is_short(symbols, edges[k], edges[k + 1], i)

@@ -57,7 +57,8 @@ class Windowing:
         context_windows: with `restart` "window": consecutive windows of a segment that share one context, 1 or more.
             With 2, the context is emptied before every other window.
         cuts: forced cuts, computed from a segment's symbols by the encoder only: bool[n], True where a
-            window starts.
+            window starts. It may have a method ``of_segments(symbols, edges)`` that gives the same for contiguous
+            segments in one call (edges: int64[s + 1], their bounds; none of them is empty).
         table: forced cuts that follow from the window's own symbols, so that the decoder knows them too: int32[S, A],
             the state after a symbol in a state, or `CUT` if a window starts at that symbol. A window begins in state 0,
             which cuts before no symbol. A coder whose flag `masks` is True gives no code to a text that the table

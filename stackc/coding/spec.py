@@ -17,7 +17,7 @@ from stackc.coding.borders import table_starts
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import every_nth, segment_starts, segments
 from stackc.parts.abilities import cuts_pieces
-from stackc.parts.checked import cuts_of, lanes_of
+from stackc.parts.checked import cuts_of, cuts_of_segments, lanes_of
 
 
 @attrs.frozen(kw_only=True, slots=False, eq=False)
@@ -178,6 +178,9 @@ class LevelSpec:
         """The windowing's `cuts`, computed segment by segment: bool[n]; None if it has none. Its table is not asked."""
         if self.windowing.cuts is None:
             return None
+        if hasattr(self.windowing.cuts, "of_segments"):
+            edges = np.append(segment_starts(bounds, self.segment), bounds[-1])
+            return cuts_of_segments(self.windowing, symbols, edges, self.windowing_name)
         cuts = np.zeros(len(symbols), np.bool_)
         for start, end in segments(bounds, self.segment):
             cuts[start:end] = cuts_of(self.windowing, symbols[start:end], self.windowing_name)

@@ -215,6 +215,30 @@ def cuts_of(windowing: Windowing, segment: Symbols, who: str, twice: bool = Fals
     return answers[0]
 
 
+def cuts_of_segments(windowing: Windowing, symbols: Symbols, edges: Int64, who: str) -> Mask:
+    """The same in all segments by one call: bool[n]. The `cuts` of the windowing must have a method `of_segments`.
+
+    Args:
+        edges: int64[s + 1], the bounds of the segments, which are contiguous and not empty.
+
+    Raises:
+        PartError: a result of the wrong type or shape.
+    """
+    cuts: Any = windowing.cuts
+    inside = symbols[edges[0] : edges[-1]].view()
+    inside.flags.writeable = False
+    with blaming(who, "cuts.of_segments"):
+        forced = cuts.of_segments(inside, edges - edges[0])
+    if not isinstance(forced, np.ndarray) or forced.dtype != np.bool_ or forced.shape != inside.shape:
+        said = f"{forced.dtype}{list(forced.shape)}" if isinstance(forced, np.ndarray) else type(forced).__name__
+        raise PartError(f"{who}: cuts.of_segments of {len(inside)} symbols are {said}, not bool[n]")
+    if len(inside) == len(symbols):
+        return forced
+    made = np.zeros(len(symbols), np.bool_)
+    made[edges[0] : edges[-1]] = forced
+    return made
+
+
 class GuardedReader:
     """A reader whose documents and fingerprints are checked.
 

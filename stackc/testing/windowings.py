@@ -127,6 +127,17 @@ class WindowingContract:
             assert [match.start() for match in matches] == starts.tolist()
             assert sum(len(match[0]) for match in matches) == len(segment)
 
+    def test_cuts_of_many_segments_are_those_of_each(self) -> None:
+        cuts = self.make().cuts
+        if not hasattr(cuts, "of_segments"):
+            return
+        rng = np.random.default_rng([self.seed, 3])
+        texts = [*self.segments(), *(rng.choice(RULE_BYTES, 60).astype(np.int64) % self.alphabet for _ in range(100))]
+        for symbols in texts:
+            edges = np.unique(np.append(rng.integers(0, len(symbols) + 1, 9), [0, len(symbols)]))
+            alone = [cuts(symbols[first:last]) for first, last in itertools.pairwise(edges)]  # type: ignore[misc]
+            assert cuts.of_segments(symbols, edges).tolist() == np.concatenate(alone).tolist()  # type: ignore[union-attr]
+
     def test_it_may_be_shared_by_threads(self) -> None:
         def jobs() -> list[Job]:
             made = self.make()

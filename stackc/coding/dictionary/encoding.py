@@ -204,15 +204,17 @@ def walk_one(
 
 @kernel
 def _step(
-    table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64, cut: np.uint64
+    table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64, cuts: Cuts, i: Index
 ) -> tuple[np.uint64, np.uint64]:
-    """The entry after one more symbol, and 1 if that symbol starts a new text, as it must if `cut` is 1.
+    """The entry after one more symbol, and 1 if that symbol, number i, starts a new text.
 
     Without a branch, and written so that no compiler makes one of it: its direction cannot be predicted, and a wrong
     prediction costs more than the step. `stays` is all ones if the symbols agree, else 0.
     """
     longer = table[(entry >> _TO_BASE) + last]
-    stays = U(np.int64(((longer ^ last) & _SYMBOL) - ONE) >> 63) & (cut - ONE)
+    stays = U(np.int64(((longer ^ last) & _SYMBOL) - ONE) >> 63)
+    if cuts is not None:
+        stays &= U(cuts[i]) - ONE
     fresh = roots[last]
     return fresh ^ ((fresh ^ longer) & stays), ONE + stays
 
@@ -235,22 +237,22 @@ def _abreast(
     o0, o1, o2, o3, o4, o5 = outs[0], outs[1], outs[2], outs[3], outs[4], outs[5]
     for i in range(U(steps)):
         out[o0] = (e0 >> _TO_CODE) & _CODE
-        e0, ended = _step(table, roots, e0, U(symbols[p0 + i]), _cut(cuts, p0 + i))
+        e0, ended = _step(table, roots, e0, U(symbols[p0 + i]), cuts, p0 + i)
         o0 += ended
         out[o1] = (e1 >> _TO_CODE) & _CODE
-        e1, ended = _step(table, roots, e1, U(symbols[p1 + i]), _cut(cuts, p1 + i))
+        e1, ended = _step(table, roots, e1, U(symbols[p1 + i]), cuts, p1 + i)
         o1 += ended
         out[o2] = (e2 >> _TO_CODE) & _CODE
-        e2, ended = _step(table, roots, e2, U(symbols[p2 + i]), _cut(cuts, p2 + i))
+        e2, ended = _step(table, roots, e2, U(symbols[p2 + i]), cuts, p2 + i)
         o2 += ended
         out[o3] = (e3 >> _TO_CODE) & _CODE
-        e3, ended = _step(table, roots, e3, U(symbols[p3 + i]), _cut(cuts, p3 + i))
+        e3, ended = _step(table, roots, e3, U(symbols[p3 + i]), cuts, p3 + i)
         o3 += ended
         out[o4] = (e4 >> _TO_CODE) & _CODE
-        e4, ended = _step(table, roots, e4, U(symbols[p4 + i]), _cut(cuts, p4 + i))
+        e4, ended = _step(table, roots, e4, U(symbols[p4 + i]), cuts, p4 + i)
         o4 += ended
         out[o5] = (e5 >> _TO_CODE) & _CODE
-        e5, ended = _step(table, roots, e5, U(symbols[p5 + i]), _cut(cuts, p5 + i))
+        e5, ended = _step(table, roots, e5, U(symbols[p5 + i]), cuts, p5 + i)
         o5 += ended
     places += U(steps)
     entries[0], entries[1], entries[2], entries[3], entries[4], entries[5] = e0, e1, e2, e3, e4, e5
@@ -265,7 +267,7 @@ def _alone(
     """Move one lane to its end. Returns the place of its last code."""
     for i in range(U(steps)):
         out[at] = (entry >> _TO_CODE) & _CODE
-        entry, ended = _step(table, roots, entry, U(symbols[place + i]), _cut(cuts, place + i))
+        entry, ended = _step(table, roots, entry, U(symbols[place + i]), cuts, place + i)
         at += ended
     out[at] = (entry >> _TO_CODE) & _CODE
     return at
