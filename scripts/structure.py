@@ -90,6 +90,25 @@ def upward(edges: dict[str, set[str]]) -> list[str]:
     return found
 
 
+def nested(edges: dict[str, set[str]]) -> list[str]:
+    """Folders that import a folder inside them and are imported by it, each with such an import upward.
+
+    Of the package itself only the order of its folders counts, `ORDER`.
+    """
+    packages = {name.rpartition(".")[0] for name in edges}
+    down: set[tuple[str, str]] = set()
+    up: dict[tuple[str, str], str] = {}
+    for name, targets in edges.items():
+        inner = name if name in packages else name.rpartition(".")[0]
+        for target in sorted(targets):
+            outer = target if target in packages else target.rpartition(".")[0]
+            if FACE not in (inner, outer) and outer.startswith(f"{inner}."):
+                down.add((inner, outer))
+            elif FACE not in (inner, outer) and inner.startswith(f"{outer}."):
+                up[outer, inner] = f"{name} imports {target}"
+    return [up[pair] for pair in sorted(down & set(up))]
+
+
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     """Groups of modules that import each other in a loop (Tarjan 1972: strongly connected components)."""
     index: dict[str, int] = {}

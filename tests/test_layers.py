@@ -51,6 +51,19 @@ def test_no_modules_import_each_other() -> None:
     assert circles == []
 
 
+def test_no_folder_and_one_inside_it_import_each_other() -> None:
+    """Either the outer folder builds on the inner one, or the inner one on the outer."""
+    assert structure.nested(EDGES) == []
+
+
+def test_a_circle_between_a_folder_and_one_inside_it_is_seen(tmp_path: Path) -> None:
+    _copy(tmp_path)
+    with (tmp_path / "stackc/coding/dictionary/twin.py").open("a") as file:
+        file.write("\ndef late() -> None:\n    from stackc.coding.documents import segments\n")
+    found = structure.nested(structure.graph(tmp_path))
+    assert found == ["stackc.coding.dictionary.twin imports stackc.coding.documents"]
+
+
 def test_the_face_is_imported_by_nothing_inside() -> None:
     assert [name for name, targets in EDGES.items() if "stackc" in targets and name.startswith("stackc.")] == []
 

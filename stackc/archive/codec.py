@@ -17,13 +17,13 @@ from stackc.api.models import Portability
 from stackc.api.offsets import offsets_of
 from stackc.archive.format import MAX_BLOCK, PORTABILITIES, SMALL_BLOCK
 from stackc.coding.level import Level
-from stackc.coding.routes import Bitwise, runs_of
+from stackc.coding.routes import Route
 
 BLOCK_SIZE = 1 << 16
 """Source bytes in a block by default: longer blocks compress better, shorter ones make ranges faster to read."""
 
-BITWISE_BLOCK_SIZE = 1 << 22
-"""The same if the top model codes bit by bit: it learns from its block."""
+LEARNED_BLOCK_SIZE = 1 << 22
+"""The same if the top model learns from the block that it codes."""
 
 
 class BlockCodec:
@@ -44,29 +44,28 @@ class BlockCodec:
         return max((one.portability for one in self.levels), key=PORTABILITIES.index)
 
     @property
-    def _runs(self) -> Bitwise | None:
-        """The route of the top model, if it codes bit by bit: a block is then one run."""
-        return runs_of(self.levels[-1].route)
+    def _top(self) -> Route:
+        return self.levels[-1].route
 
     @property
     def block_size(self) -> int:
         """Source bytes in a block by default."""
-        return BLOCK_SIZE if self._runs is None else BITWISE_BLOCK_SIZE
+        return LEARNED_BLOCK_SIZE if self._top.learns else BLOCK_SIZE
 
     @property
     def max_block(self) -> int:
         """The most source bytes in a block."""
-        return SMALL_BLOCK if self._runs is None else MAX_BLOCK
+        return MAX_BLOCK if self._top.learns else SMALL_BLOCK
 
     @property
     def threads(self) -> int:
         """The threads that code blocks of one batch; 1 if they are coded side by side in lanes."""
-        return 1 if self._runs is None else self._runs.threads
+        return self._top.threads
 
     @property
     def verifies_beside(self) -> bool:
         """Whether one batch can be decoded in a thread while the next is encoded: only then is something gained."""
-        return self._runs is not None and self._runs.copies > 1
+        return self._top.copies > 1
 
     def encode(self, blocks: list[bytes], verify: bool = True) -> list[bytes | None]:
         """The payload of every block; None for one that the stack cannot code in fewer bytes than it has.

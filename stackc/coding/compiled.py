@@ -18,13 +18,13 @@ from stackc.api.arrays import RESTART, Int64, Mask, Symbols
 from stackc.api.compiled import CompiledLanes, CompiledStep
 from stackc.api.errors import CodingError, PartError
 from stackc.api.frequencies import check_frequencies
-from stackc.coding.documents import check_room
 from stackc.coding.jobs import InOrder
 from stackc.coding.spec import LevelSpec
 from stackc.parts.abilities import compiles_lanes, compiles_step
 from stackc.parts.blame import blaming
 from stackc.parts.compiled import checked_lanes, checked_state, checked_step
 from stackc.parts.lanes import first_symbol, not_there, outside_alphabet, turned_away
+from stackc.parts.symbols import check_room
 
 ROOM = 1 << 16
 """Tokens or symbols that a loop writes before it returns, unless one window has more."""

@@ -76,12 +76,6 @@ def row_of_integers(values: object, who: str, what: str) -> npt.NDArray[np.integ
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def check_room(name: str, symbols: int, most: int | None) -> None:
-    """Raise `CodingError` if tokens of level `name` decode to more than `most` symbols."""
-    if most is not None and symbols > most:
-        raise CodingError(f"{name}: tokens that decode to more than the expected {most} symbols")
-
-
 def segments(offsets: Int64, segment: int) -> list[tuple[int, int]]:
     """(start, end) of every segment of the documents; an empty document has none."""
     return [
@@ -93,27 +87,6 @@ def segments(offsets: Int64, segment: int) -> list[tuple[int, int]]:
 
 def bounds_of(values: npt.NDArray[np.integer], offsets: Int64 | None) -> Int64:
     return np.array([0, len(values)], np.int64) if offsets is None else np.asarray(offsets, np.int64)
-
-
-def symbol_dtype(alphabet: int) -> np.dtype[Any]:
-    """The smallest little-endian unsigned type that holds every symbol of the alphabet."""
-    return np.dtype("<u1" if alphabet <= 1 << 8 else "<u2" if alphabet <= 1 << 16 else "<u4")
-
-
-def outside(values: Symbols, alphabet: int) -> int | None:
-    """A value that is not a symbol of the alphabet, or None. Values whose type excludes it are not read."""
-    if not len(values) or (values.dtype.kind == "u" and 1 << 8 * values.itemsize <= alphabet):
-        return None
-    if values.dtype.kind != "u" and int(values.min()) < 0:
-        return int(values.min())
-    largest = int(values.max())
-    return largest if largest >= alphabet else None
-
-
-def check_inside(values: Symbols, alphabet: int, who: str, what: str) -> None:
-    """Raise `CodingError` at a value outside the alphabet. `what`: "symbol" or "token", for the message."""
-    if outside(values, alphabet) is not None:
-        raise CodingError(f"{who}: a {what} outside its alphabet of {alphabet}")
 
 
 def segment_starts(offsets: Int64, segment: int) -> Int64:

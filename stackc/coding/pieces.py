@@ -15,8 +15,9 @@ from stackc.api.errors import ArtifactError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import check_inside, check_room, symbol_dtype, window_starts
+from stackc.coding.documents import window_starts
 from stackc.parts.blame import blaming
+from stackc.parts.symbols import check_inside, check_room, symbol_dtype
 
 BLOCK = 1 << 15
 """Tokens that are decoded at a time, so that the memory besides the symbols stays small."""

@@ -27,20 +27,13 @@ from stackc.api.errors import CodingError, PartError
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
 from stackc.coding.compiled import compiled_lanes
-from stackc.coding.documents import (
-    Decoding,
-    Encoding,
-    check_inside,
-    outside,
-    segments,
-    symbol_dtype,
-    window_starts,
-)  # fmt: skip
+from stackc.coding.documents import Decoding, Encoding, segments, window_starts
 from stackc.coding.pieces import PieceTable
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Decode, Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
 from stackc.parts.abilities import codes_whole_windows, cuts_pieces, lists_texts
+from stackc.parts.symbols import check_inside, outside, symbol_dtype
 from stackc.parts.whole import GuardedWindows
 
 if TYPE_CHECKING:  # numba takes a second to import, and not every use of a stack compiles
@@ -67,6 +60,22 @@ class Route(Protocol):
     @property
     def windows_decode_alone(self) -> bool:
         """Whether a window decodes without the windows before it, and every window has the same number of tokens."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it learns from the document that it codes, and long documents take fewer bits for it."""
+
+    @property
+    def threads(self) -> int:
+        """Documents that one call codes at once, in threads; 1 if they are coded side by side, or one by one."""
+
+    @property
+    def copies(self) -> int:
+        """Documents that all calls code at once: if 1, a second call waits for the first."""
+
+    @property
+    def not_generated(self) -> str | None:
+        """Why no text can be generated through the level, as the end of a message; None if its coder decides that."""
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
         """Tokens of documents. Raises `CodingError` at a symbol outside the alphabet.
@@ -162,7 +171,15 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
     return None
 
 
-class Texts:
+class _Answers:
+    """What routes without a model that codes whole documents answer."""
+
+    learns = False
+    threads = copies = 1
+    not_generated: str | None = None
+
+
+class Texts(_Answers):
     """Look-ups in a table of texts. No model runs, so the tokens are the same on every machine."""
 
     runs_model = False
@@ -216,7 +233,7 @@ class Texts:
         return codes
 
 
-class Whole:
+class Whole(_Answers):
     """Whole windows, all in one call of the coder. No model runs, so the tokens are the same on every machine."""
 
     texts = None
@@ -249,7 +266,7 @@ class Whole:
         )
 
 
-class Stepped:
+class Stepped(_Answers):
     """Model and coder in step, in many lanes side by side.
 
     Args:
@@ -312,8 +329,9 @@ class Bitwise:
     """
 
     texts = None
-    runs_model = True
+    runs_model = learns = True
     windows_decode_alone = False
+    not_generated: str | None = "its model codes whole segments bit by bit"
 
     def __init__(self, spec: LevelSpec, model: BitwisePredictor) -> None:
         if spec.memory is not None and model.state_bytes > spec.memory:
@@ -345,15 +363,16 @@ class Verified:
     runs_model = True
 
     def __init__(self, inner: Stepped | Bitwise, spec: LevelSpec) -> None:
-        self.inner, self._spec = inner, spec
-        self.portability = inner.portability
-        self.windows_decode_alone = inner.windows_decode_alone
+        self._inner, self._spec = inner, spec
+        self.portability, self.windows_decode_alone = inner.portability, inner.windows_decode_alone
+        self.learns, self.threads, self.copies = inner.learns, inner.threads, inner.copies
+        self.not_generated = inner.not_generated
 
     def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
-        return self.inner.decode(tokens, bounds, most)
+        return self._inner.decode(tokens, bounds, most)
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
-        coded = self.inner.encode(symbols, bounds, cuts)
+        coded = self._inner.encode(symbols, bounds, cuts)
         if not verify:
             return coded
         back = self.decode(coded.tokens, coded.offsets, None)
@@ -363,12 +382,6 @@ class Verified:
                 "kept"
             )
         return coded
-
-
-def runs_of(route: Route) -> Bitwise | None:
-    """The route that codes whole runs, verified or not; None if it is of another kind."""
-    inner = route.inner if isinstance(route, Verified) else route
-    return inner if isinstance(inner, Bitwise) else None
 
 
 def whole_codes(bounds: Int64, per: int) -> tuple[Int64, Int64, int]:

@@ -26,8 +26,9 @@ from stackc.api.arrays import Int64, Symbols, Uint8
 from stackc.api.errors import CodingError
 from stackc.api.models import BitwisePredictor
 from stackc.api.offsets import offsets_of
-from stackc.coding.documents import Decoding, check_room, segments
+from stackc.coding.documents import Decoding, segments
 from stackc.parts.bitwise import bitwise_dtype, decisions
+from stackc.parts.symbols import check_room
 
 MOST_SYMBOLS = (1 << 32) - 1
 """The most symbols of a run that is not a segment."""

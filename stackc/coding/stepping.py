@@ -19,11 +19,12 @@ import numpy.typing as npt
 from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.offsets import offsets_of
 from stackc.coding.borders import Places
-from stackc.coding.documents import Encoding, check_room, segments
+from stackc.coding.documents import Encoding, segments
 from stackc.coding.jobs import InOrder
 from stackc.coding.spec import LevelSpec
 from stackc.parts.blame import blaming
 from stackc.parts.lanes import first_symbol, lane_decoder, lane_encoder, not_there, outside_alphabet, turned_away
+from stackc.parts.symbols import check_room
 
 SCORED = 1 << 16
 """Symbols scored in one pass, unless one segment is longer: short segments share the fixed cost of a pass."""

@@ -15,7 +15,7 @@ from stackc.api.arrays import Int64, Symbols, Uint8
 from stackc.api.errors import CodingError
 from stackc.api.offsets import offsets_of
 from stackc.api.texts import SymbolTexts
-from stackc.coding.documents import check_room
+from stackc.parts.symbols import check_room
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec

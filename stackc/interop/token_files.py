@@ -21,7 +21,7 @@ from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import Inherited, is_special
 from stackc.api.messages import amount
 from stackc.api.streams import binary_input, read_up_to, write_all
-from stackc.coding.documents import symbol_dtype
+from stackc.parts.symbols import symbol_dtype
 from stackc.stack.outputs import open_output
 
 SUFFIXES = (".npy", ".bin", ".txt")

@@ -26,11 +26,12 @@ from stackc.api.models import Predictor
 from stackc.api.windowings import Windowing
 from stackc.archive.format import MAX_HOST, Header
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import outside, row_of_integers
+from stackc.coding.documents import row_of_integers
 from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
+from stackc.parts.symbols import outside
 from stackc.recipe import Recipe, recipe_from_dict
 from stackc.stack.evaluate import Evaluation, evaluate
 from stackc.stack.generation.generate import generate

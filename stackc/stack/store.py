@@ -36,7 +36,7 @@ from stackc.api.files import (
 from stackc.api.limits import MAX_ALPHABET
 from stackc.api.models import Text
 from stackc.api.offsets import offsets_of
-from stackc.coding.documents import symbol_dtype
+from stackc.parts.symbols import symbol_dtype
 
 FORMAT = 1
 CHUNK_SYMBOLS = 1 << 22

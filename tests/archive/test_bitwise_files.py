@@ -16,7 +16,7 @@ from registered import coder
 from stackc.api import Windowing
 from stackc.api.errors import CodingError, ContainerError, StackcError
 from stackc.archive import writer
-from stackc.archive.codec import BITWISE_BLOCK_SIZE, BLOCK_SIZE, BlockCodec
+from stackc.archive.codec import BLOCK_SIZE, LEARNED_BLOCK_SIZE, BlockCodec
 from stackc.archive.decoder import decompress_blocks, decompress_range
 from stackc.archive.format import MAX_BLOCK, SMALL_BLOCK, Header, check, unpack_header
 from stackc.archive.reader import Index, read_header
@@ -68,7 +68,7 @@ def test_a_block_is_one_run_whatever_the_segment() -> None:
 
 def test_the_default_block_is_larger_and_old_sizes_stay() -> None:
     made = codec(Packed())
-    assert (made.block_size, made.max_block) == (BITWISE_BLOCK_SIZE, MAX_BLOCK) == (1 << 22, 1 << 26)
+    assert (made.block_size, made.max_block) == (LEARNED_BLOCK_SIZE, MAX_BLOCK) == (1 << 22, 1 << 26)
     assert BLOCK_SIZE == 1 << 16
     file = packed(made, text(100))
     assert read_header(io.BytesIO(file)).block_size == 1 << 22

@@ -23,7 +23,7 @@ from stackc_coders import GzipConfig
 from stackc_coders.gzip_coder import GzipCoder
 
 DOCS = Path(__file__).parents[2] / "docs"
-SIZES, TOKEN_BITS = (64, 250, 1000, 10_240), (8, 16)
+SIZES, TOKEN_BITS = (64, 250, 1000, 10_240), (8, 12, 13, 16)
 BYTES, ROUNDS = 400_000, 7
 
 

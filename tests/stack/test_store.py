@@ -7,7 +7,7 @@ import pytest
 
 import stackc.stack.store
 from stackc.api import ArtifactError
-from stackc.coding.documents import symbol_dtype
+from stackc.parts.symbols import symbol_dtype
 from stackc.stack.store import Chunk, Store, StoreWriter, bytes_chunk, documents_to_chunks
 
 

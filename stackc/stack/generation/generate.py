@@ -10,9 +10,7 @@ from stackc.api.errors import CodingError, StackcError
 from stackc.api.models import Predictor
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
-from stackc.coding.routes import runs_of
 from stackc.stack.generation.constraint import Constraint, Cursor, PiecesOf, TokensOf, exactly
-from stackc.stack.streaming import decode_stream
 
 
 def generate(
@@ -47,10 +45,8 @@ def generate(
             raise CodingError(
                 f"{level.name}: its coder decodes only tokens that it encoded, so nothing can be generated through it"
             )
-        if runs_of(level.route) is not None:
-            raise CodingError(
-                f"{level.name}: its model codes whole segments bit by bit, so nothing can be generated through it"
-            )
+        if (reason := level.route.not_generated) is not None:
+            raise CodingError(f"{level.name}: {reason}, so nothing can be generated through it")
     written, constraint = prompt_tokens(levels, prompt)
     rng = np.random.default_rng(seed)
     sampler = _Sampler(top, segment)
@@ -65,11 +61,19 @@ def generate(
             sampler.feed(token)
             written.append(token)
             drawn += 1
-        text = b"".join(decode_stream(levels, [np.array(written, np.int64)], []))
+        text = _text(levels, written)
         if text.startswith(prompt):
             return text
         # The end of the prompt is in a code of a lower level that is still incomplete.
         tokens = drawn + per
+
+
+def _text(levels: list[Level], tokens: list[int]) -> bytes:
+    """What the last level's tokens decode to; those of incomplete last codes are left out, as in `Stack.decode`."""
+    symbols: npt.NDArray[np.integer] = np.array(tokens, np.int64)
+    for level in reversed(levels):
+        symbols = level.decode(symbols).symbols
+    return symbols.astype(np.uint8).tobytes()
 
 
 def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constraint | None]:
