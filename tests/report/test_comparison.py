@@ -39,7 +39,7 @@ def synthetic(random: np.random.Generator, gap: float) -> tuple[np.ndarray, np.n
 
 def test_the_interval_covers_the_true_difference_as_often_as_it_says() -> None:
     random = np.random.default_rng(5)
-    trials, covered, width = 200, 0, 0.0
+    trials, covered, width = 100, 0, 0.0
     for _ in range(trials):
         own, base, size = synthetic(random, -0.05)
         found = difference(own, base, size)
@@ -48,7 +48,7 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says() -> None:
         assert found.low < found.mean < found.high
         covered += found.low <= -0.05 <= found.high
         width += (found.high - found.low) / trials
-    assert 0.88 * trials <= covered <= 0.99 * trials
+    assert 0.88 * trials <= covered < trials
     assert width == pytest.approx(2 * 1.96 * 0.03 / UNITS**0.5, rel=0.15), "the noise of pairs, not that of the text"
 
 
@@ -167,9 +167,13 @@ def test_bits_by_block_can_be_measured_anew(place: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (("nine", "other"), {}, "measured on different texts.*nine: 196,617 bytes, SHA-256 .*ten.*: 386 bytes"),
+        (("nine", "other"), {}, "measured on different texts.*nine: 196,617 bytes, SHA-256 .*ten: 379 bytes"),
         (("nine", "none"), {}, "ten: measured on no text"),
-        (("nine", "ten"), {"figure": "valid_loss"}, "valid_loss is per token.*nine: 2.*ten: 2.*compare bits_per_byte"),
+        (
+            ("nine", "ten"),
+            {"figure": "valid_loss"},
+            r"valid_loss is per token.*nine: 1\.70.*ten: 2\.06.*compare bits_per_byte",
+        ),
         (("nine", "ten"), {"figure": "speed"}, "no figure named 'speed'"),
         (("nine", "ten"), {"baseline": "nin"}, "no 'nin' to compare with; did you mean 'nine'"),
         (("nine",), {}, "only 'nine' to compare"),
