@@ -8,6 +8,7 @@ the first value that is not a table.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -257,14 +258,12 @@ def _lists(data: Mapping[str, Any], where: str, problems: Problems) -> Iterator[
         elif not values:
             problems.add(here, "no values")
         else:
-            twice = any(_equal(value, other) for i, value in enumerate(values) for other in values[:i])
+            twice = len(values) - len({json.dumps(value, sort_keys=True, default=str) for value in values})
             if twice and where.endswith("grid"):
                 problems.add(here, f"a value is given twice in {show(values)}")
+            if twice and twice == len(values) - 1 and where.endswith("zip"):
+                problems.add(here, f"has no effect: all its values are {show(values[0])}; put it into set")
             yield address, values
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and one == other
 
 
 def _seeds(seeds: int | tuple[int, ...] | None, where: str, problems: Problems) -> tuple[int, ...] | None:

@@ -40,7 +40,7 @@ class Compared:
         least, most: over seeds.
         figures: means over seeds of `MEANS`; None where a run has no such figure.
         difference: to the baseline; None for the baseline itself, and where bits by block are missing.
-        note: why there is no difference or no interval; may be empty.
+        note: why there is no difference; may be empty.
     """
 
     name: str
@@ -213,7 +213,6 @@ def _compared(
             note = f"{_listed(lacking)} kept no bits by block: --recompute measures them anew"
         else:
             found = _difference(groups[name], blocks[name], groups[chosen], blocks[chosen])
-            note = "" if found.low is not None else "too few units for an interval"
     return Compared(
         name=name, seeds=tuple(one.seed for one in group), mean=statistics.fmean(bits),
         spread=statistics.stdev(bits) if len(bits) > 1 else None, least=min(bits), most=max(bits),

@@ -17,8 +17,8 @@ from stackc.report.facts import labels_of
 from stackc.stack.blocks import Blocks, load_blocks
 from stackc.stack.manifest import manifest_alone
 
-IGNORED = ("stack.name", "stack.seed", "run.", "corpus.train", "corpus.valid", "corpus.test")
-"""Beginnings of fields that are not differences: names, speed, and names of files, whose content counts."""
+IGNORED = ("stack.seed", "run.", "corpus.train", "corpus.valid", "corpus.test")
+"""Beginnings of fields that are not differences: seeds, speed, and names of files, whose content counts."""
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +104,8 @@ def flat_fields(data: Any, before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _fields(manifest: dict[str, Any]) -> dict[str, Any]:
-    own = {key: value for key, value in flat_fields(manifest["recipe"]) if not key.startswith(IGNORED)}
+    fields = flat_fields(manifest["recipe"])
+    own = {key: value for key, value in fields if not key.startswith(IGNORED) and not key.endswith(".name")}
     part = manifest["parts"].get("corpus/train/symbols.bin")
     return own | ({"text of corpus.train": f"SHA-256 {part['sha256'][:8]}"} if part else {})
 

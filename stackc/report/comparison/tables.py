@@ -15,18 +15,18 @@ from stackc.api.messages import amount, literal, wide
 from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
 from stackc.report.comparison.compare import Compared, Comparison, Section
 from stackc.report.comparison.curves import curves_of
-from stackc.report.comparison.interval import LEVEL, RESAMPLES
+from stackc.report.comparison.interval import FEW_UNITS, LEVEL, RESAMPLES
 from stackc.report.comparison.page import TextTable, tables_page
 
 HEADINGS = (
-    "", "seeds", "bits/byte", "sd", "min..max", "difference", "95 % interval", "bytes/token", "training ops",
+    "", "seeds", "bits/byte", "sd", "difference", "95 % interval", "relative", "bytes/token", "training ops",
     "ops/byte",
 )  # fmt: skip
 
 NOTE = (
     "Bits per byte of the top model, mean over seeds. Difference: to the first row; negative needs fewer bits. "
     "Interval: paired bootstrap over {units} of the test text, {resamples:,} resamples, of the mean over seeds: it "
-    "does not cover other seeds, whose spread is sd and min..max."
+    "does not cover other seeds, whose standard deviation is sd."
 )
 
 
@@ -52,25 +52,25 @@ def _note(section: Section) -> str:
     if section.unit is None:
         return "No bits by block were kept, so there is no interval; --recompute measures the stacks anew."
     kind, _, size = section.unit.partition(" ")
-    told = NOTE.format(units=f"{amount(section.units, kind)} {size}".rstrip(), resamples=RESAMPLES)
-    return " ".join([told, *dict.fromkeys(f"{row.name}: {row.note}." for row in section.rows if row.note)])
+    units = f"{amount(section.units, kind)} {size}".rstrip()
+    notes = dict.fromkeys(f"{row.name}: {row.note}." for row in section.rows if row.note)
+    if section.units < FEW_UNITS:
+        few = f"The test text has {units}, too few for an interval: {FEW_UNITS} are needed."
+        return " ".join([NOTE.partition(" Interval")[0], few, *notes])
+    return " ".join([NOTE.format(units=units, resamples=RESAMPLES), *notes])
 
 
 def _cells(row: Compared) -> tuple[str, ...]:
     found = row.difference
-    change = "" if found is None else f"{found.mean:+.4f} ({found.relative:+.2%})"
-    interval = ""
-    if found is not None and found.low is not None and found.relative_low is not None:
-        interval = f"{found.low:+.4f}..{found.high:+.4f} ({found.relative_low:+.2%}..{found.relative_high:+.2%})"
-    several = len(row.seeds) > 1
+    whole = found is not None and found.low is not None
     return (
         row.name,
         str(len(row.seeds)),
         f"{row.mean:.4f}",
         "" if row.spread is None else f"{row.spread:.4f}",
-        f"{row.least:.4f}..{row.most:.4f}" if several else "",
-        change,
-        interval,
+        "" if found is None else f"{found.mean:+.4f}",
+        f"{found.low:+.4f}..{found.high:+.4f}" if found is not None and whole else "",
+        "" if found is None else f"{found.relative:+.2%}",
         _short(row.figures["bytes_per_token"], ".3f"),
         _short(row.figures["train_operations"], ".3g"),
         _short(row.figures["operations_per_byte"], ",.0f"),
@@ -87,7 +87,8 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     for one in tables_of(comparison):
         table = Table(title=literal(one.title), title_justify="left", box=None, pad_edge=False)
         for number, heading in enumerate(one.headings):
-            table.add_column(literal(heading), justify="right" if number and one.headings == HEADINGS else "left")
+            figure = bool(number) and one.headings == HEADINGS
+            table.add_column(literal(heading), justify="right" if figure else "left", no_wrap=figure)
         for row in one.rows:
             table.add_row(*map(literal, row))
         console.print(table)

@@ -1,0 +1,256 @@
+"""Comparisons: intervals with a known answer, refusals, and the same numbers in every format."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stackc
+from recipes_of_tests import HEAD, TEXT, corpus, level
+from stackc.api.errors import ArtifactError, StackcError
+from stackc.report import write_report
+from stackc.report.comparison.entrants import flat_fields
+from stackc.report.comparison.interval import FEW_UNITS, Units, difference, mean_bits, units_of
+from stackc.report.comparison.outputs import Outputs
+from stackc.report.comparison.tables import written
+from stackc.stack.blocks import BLOCK, Blocks, load_blocks
+from sweeps_of_tests import QUICK
+
+UNITS = 60
+"""Of synthetic texts."""
+
+
+def synthetic(random: np.random.Generator, gap: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bits of two stacks on `UNITS` blocks that differ in difficulty by far more than the stacks: own, base, bytes."""
+    size = random.integers(BLOCK // 2, BLOCK, UNITS).astype(float)
+    rate = 2 + random.normal(0, 0.4, UNITS)
+    noise = random.normal(gap, 0.03, UNITS)
+    return size * (rate + noise), size * rate, size
+
+
+# -- intervals
+
+
+def test_the_interval_covers_the_true_difference_as_often_as_it_says() -> None:
+    random = np.random.default_rng(5)
+    trials, covered, width = 100, 0, 0.0
+    for _ in range(trials):
+        own, base, size = synthetic(random, -0.05)
+        found = difference(own, base, size)
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < found.mean < found.high
+        covered += found.low <= -0.05 <= found.high
+        width += (found.high - found.low) / trials
+    assert 0.88 * trials <= covered < trials
+    assert width == pytest.approx(2 * 1.96 * 0.03 / UNITS**0.5, rel=0.15), "the noise of pairs, not that of the text"
+
+
+def test_a_difference_is_relative_to_the_baseline() -> None:
+    own, base, size = synthetic(np.random.default_rng(1), 0.1)
+    found, back = difference(own, base, size), difference(base, own, size)
+    assert found.mean == pytest.approx(own.sum() / size.sum() - base.sum() / size.sum())
+    assert found.relative == pytest.approx(own.sum() / base.sum() - 1)
+    assert (back.mean, back.low, back.high) == pytest.approx((-found.mean, -(found.high or 0), -(found.low or 0)))
+    assert difference(base, base, size).high == 0.0
+    assert found == difference(own, base, size), "the same random numbers every time"
+
+
+def test_too_few_units_have_a_difference_and_no_interval() -> None:
+    one = np.ones(FEW_UNITS - 1)
+    found = difference(2 * one, one, 8 * one)
+    assert (found.mean, found.low, found.high, found.relative) == (0.125, None, None, 1.0)
+
+
+def blocks_of(documents: list[int]) -> Blocks:
+    """Blocks of documents of these sizes."""
+    sizes = [[min(BLOCK, size - at) for at in range(0, size, BLOCK)] for size in documents]
+    owner = np.repeat(np.arange(len(sizes)), [len(one) for one in sizes])
+    source = np.array([size for one in sizes for size in one], np.int64)
+    return Blocks(document=owner, source_bytes=source, bits={"M1": source * 2.0})
+
+
+@pytest.mark.parametrize(
+    ("documents", "kind", "count"),
+    [
+        ([BLOCK * 10 + 1], "block of 16 KiB", 11),
+        ([100] * 31, "block of 16 KiB", 31),
+        ([100, BLOCK * 3] * 16, "document", 32),
+        ([5] * 10_000, "document", 4096),
+    ],
+)
+def test_units_are_documents_if_there_are_enough_and_blocks_otherwise(
+    documents: list[int], kind: str, count: int
+) -> None:
+    found = units_of(blocks := blocks_of(documents))
+    assert (found.kind, len(found.first)) == (kind, count)
+    assert found.source_bytes.sum() == sum(documents)
+    assert found.sums(blocks.bits["M1"]) == pytest.approx(found.source_bytes * 2)
+
+
+def test_seeds_are_averaged_before_the_units_are_drawn() -> None:
+    units = Units(kind="document", first=np.array([0, 2]), source_bytes=np.ones(2))
+    runs = [units.sums(np.array(bits)) for bits in ([1.0, 2, 3, 4], [3.0, 4, 5, 6])]
+    assert mean_bits(runs).tolist() == [5.0, 9.0]
+
+
+# -- stacks
+
+
+def recipe(name: str, bits: int, seed: int = 3) -> str:
+    head = HEAD.format(name=name, segment=300).replace("seed = 3", f"seed = {seed}")
+    coder = level("M1", f'kind = "equal-info"\nbits = {bits}', "static-unigram", bits)
+    return f'{head}{coder}[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two stacks on a text of 12 blocks and a rest, one on another text, and one on none."""
+    folder = tmp_path_factory.mktemp("compared")
+    corpus(folder)
+    words = TEXT.split()
+    random = np.random.default_rng(2)
+    (folder / "test.txt").write_text(
+        " ".join(words[i] for i in random.integers(0, len(words), 40_000))[: 12 * BLOCK + 9]
+    )
+    for name, bits in (("nine", 9), ("ten", 10)):
+        (folder / f"{name}.toml").write_text(recipe(name, bits))
+        stackc.build(folder / f"{name}.toml", folder / name)
+    (folder / "other.txt").write_text(TEXT)
+    stackc.build(folder / "ten.toml", folder / "other", overrides=(f"corpus.test={folder / 'other.txt'}",))
+    none = ("corpus.test=[]", "corpus.valid=[]")
+    stackc.build(folder / "ten.toml", folder / "none", overrides=none)
+    return folder
+
+
+def test_two_stacks_differ_by_what_they_were_measured_to_differ(place: Path) -> None:
+    found = stackc.compare(place / "nine", place / "ten")
+    assert found.differing == {
+        "level.1.windowing.bits": {"nine": "9", "ten": "10"},
+        "level.1.tokens.bits": {"nine": "9", "ten": "10"},
+    }
+    (section,) = found.sections
+    assert (section.unit, section.units, section.baseline) == ("block of 16 KiB", 13, "nine")
+    base, own = section.rows
+    assert base.difference is None
+    assert own.difference is not None
+    assert own.difference.mean == pytest.approx(own.mean - base.mean, abs=1e-9)
+    assert own.difference.low is not None
+    assert own.difference.high is not None
+    assert own.difference.low < own.difference.mean < own.difference.high
+    report = json.loads((place / "ten" / "report" / "report.json").read_text())
+    assert own.mean == report["levels"][-1]["model_bits_per_byte"]
+    turned = stackc.compare(place / "nine", place / "ten", baseline="ten").sections[0].rows[1]
+    assert turned.difference is not None
+    assert turned.difference.mean == pytest.approx(-own.difference.mean)
+
+
+def test_bits_by_block_can_be_measured_anew(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "nine", tmp_path / "nine")
+    (tmp_path / "nine" / "report" / "blocks.safetensors").unlink()
+    found = stackc.compare(tmp_path / "nine", place / "ten").sections[0].rows[1]
+    assert found.difference is None
+    assert "--recompute" in found.note
+    again = stackc.compare(tmp_path / "nine", place / "ten", recompute=True).sections[0].rows[1]
+    assert again.difference == stackc.compare(place / "nine", place / "ten").sections[0].rows[1].difference
+    (tmp_path / "nine" / "report" / "blocks.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match="not a readable safetensors file"):
+        load_blocks(tmp_path / "nine" / "report")
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        (("nine", "other"), {}, "measured on different texts.*nine: 196,617 bytes, SHA-256 .*ten: 379 bytes"),
+        (("nine", "none"), {}, "ten: measured on no text"),
+        (
+            ("nine", "ten"),
+            {"figure": "valid_loss"},
+            r"valid_loss is per token.*nine: 1\.70.*ten: 2\.06.*compare bits_per_byte",
+        ),
+        (("nine", "ten"), {"figure": "speed"}, "no figure named 'speed'"),
+        (("nine", "ten"), {"baseline": "nin"}, "no 'nin' to compare with; did you mean 'nine'"),
+        (("nine",), {}, "only 'nine' to compare"),
+        (("nine/logs",), {}, "not a stack"),
+        (("nine.toml", "ten"), {}, "is a file"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_by_name(
+    place: Path, names: tuple[str, ...], options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(StackcError, match=message):
+        stackc.compare(*(place / name for name in names), **options)  # type: ignore[arg-type]
+
+
+def test_logs_of_losses_are_refused(place: Path) -> None:
+    (place / "metrics.jsonl").write_text('{"loss": 1}\n')
+    with pytest.raises(StackcError, match="holds losses per token"):
+        stackc.compare(place / "metrics.jsonl", place / "ten")
+
+
+def test_every_format_has_the_same_numbers(place: Path, tmp_path: Path) -> None:
+    found = stackc.compare(place / "nine", place / "ten")
+    own = found.sections[0].rows[1]
+    assert own.difference is not None
+    texts = {suffix: written(found, Path(f"c{suffix}")) for suffix in (".md", ".csv", ".tex", ".json", ".html")}
+    shown = f"{own.difference.mean:+.4f}"
+    assert all(shown in texts[suffix] for suffix in (".md", ".tex", ".html"))
+    line = list(csv.DictReader(texts[".csv"].splitlines()))[1]
+    assert (line["name"], line["difference"]) == ("ten", str(own.difference.mean))
+    assert json.loads(texts[".json"])["sections"][0]["rows"][1]["difference"]["low"] == own.difference.low
+    assert "paired bootstrap over 13 blocks of 16 KiB" in texts[".md"]
+    outputs = Outputs([tmp_path / "c.md"], tmp_path / "png", [place / "nine"], force=False)
+    outputs.write(found)
+    assert (tmp_path / "c.md").read_text() == texts[".md"]
+    with pytest.raises(StackcError, match="exists already"):
+        Outputs([tmp_path / "c.md"], None, [], force=False)
+    with pytest.raises(StackcError, match="unknown format"):
+        Outputs([tmp_path / "c.txt"], None, [], force=False)
+    with pytest.raises(StackcError, match="would replace a part of the stack"):
+        Outputs([place / "nine" / "report" / "report.json"], None, [place / "nine"], force=True)
+
+
+# -- sweeps
+
+
+@pytest.fixture(scope="module")
+def swept(place: Path) -> Path:
+    """Two arms at two points of an axis, two seeds."""
+    (place / "base.toml").write_text(recipe("base", 9))
+    arms = '[[arm]]\nname = "one"\n[[arm]]\nname = "two"\nset.top.model.backend = "uniform"\n'
+    quick = QUICK.replace("[9, 10, 11, 12]", "[9, 10]").replace('set."top.train" = {}\n', "seeds = 2\n")
+    (place / "sweep.toml").write_text(quick.replace('set."top.model" = {backend = "unigram"}\n', "") + arms)
+    return stackc.sweep(place / "sweep.toml", place / "sweep").folder
+
+
+def test_arms_are_compared_at_equal_points(swept: Path) -> None:
+    found = stackc.compare(swept, by="arm", baseline="two")
+    assert [section.point for section in found.sections] == ["9", "10"]
+    for section in found.sections:
+        assert [(row.name, row.seeds) for row in section.rows] == [("two", (1, 2)), ("one", (1, 2))]
+        assert section.rows[1].spread == 0.0, "counts do not depend on the seed"
+    settings = stackc.compare(swept / "table.jsonl").sections[0]
+    assert [row.name for row in settings.rows] == ["one, bits=9", "one, bits=10", "two, bits=9", "two, bits=10"]
+
+
+def test_the_page_of_a_sweep_has_its_table_its_differences_and_no_foreign_address(swept: Path, tmp_path: Path) -> None:
+    missing = write_report([swept], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert missing == []
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", page)
+    assert len([name for name, _ in rows if name in ("one", "two")]) == 8 + 4
+    assert "95 % interval" in page
+    assert not re.findall(r"(?:src|href)=\"(?!#)", page)
+    with pytest.raises(StackcError, match="name the sweep alone"):
+        write_report([swept, swept], tmp_path / "two.html")
+
+
+def test_fields_are_numbered_from_one() -> None:
+    data = {"level": [{"a": 1}, {"a": [2, 3]}], "b": {}}
+    assert dict(flat_fields(data)) == {"level.1.a": 1, "level.2.a": [2, 3]}
