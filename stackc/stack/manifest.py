@@ -128,13 +128,13 @@ def stack_sha256(manifest: dict[str, Any]) -> str:
     """
     try:
         text = json.dumps(_meaning(manifest), sort_keys=True, separators=(",", ":"))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"the recipe in the manifest is incomplete ({error}); build the stack again") from error
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _meaning(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The data that `stack_sha256` hashes. Raises `KeyError`, `TypeError` or `ValueError` for an invalid recipe."""
+    """The data that `stack_sha256` hashes. An invalid recipe raises what Python raises for missing keys and types."""
     recipe, parts = manifest["recipe"], manifest["parts"]
     needed = sorted(coding_parts(manifest))
     return {

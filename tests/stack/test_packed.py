@@ -241,6 +241,17 @@ def test_too_many_parts_are_refused_before_they_are_compared(small: bytes) -> No
     assert "more levels or parts" in refused(changed(small, lambda made: made["parts"].update(many)))
 
 
+@pytest.mark.parametrize("table", ["text", None, [], 1.5, {"name": "M1"}])
+def test_tables_of_the_recipe_that_are_none(small: bytes, table: object) -> None:
+    """Found by random mutations: a level that is a text has no `items`."""
+    for change in (
+        lambda made: made["recipe"].update(top=table),
+        lambda made: made["recipe"].update(level=[table]),
+        lambda made: made["recipe"].update(corpus=table),
+    ):
+        refused(changed(small, change))
+
+
 def test_another_stack_than_it_names(small: bytes) -> None:
     other = bytearray(changed(small, lambda made: made["recipe"]["top"]["model"].update(size=20)))
     other[24:56] = bytes(32)
