@@ -43,7 +43,8 @@ def test_it_decodes_other_files_and_those_that_carry_their_stack(stack: Callable
     """Through two levels, in blocks of several sizes, some of them longer than a segment at the top."""
     data = (TEXT * 9).encode()[:3000] + bytes(range(256))
     for name, block_size, size, carried in (
-        ("counting", 4000, 3256, True), ("counting", 700, 1500, False), ("twice", 700, 1500, True), ("twice", 1, 20, False),
+        ("counting", 4000, 3256, True), ("counting", 700, 1500, False), ("twice", 700, 1500, True),
+        ("twice", 1, 20, False),
     ):  # fmt: skip
         opened, out = stack(name), io.BytesIO()
         embedded = opened.embeddable() if carried else None
