@@ -82,4 +82,6 @@ class Mixing:
             train_ops=2 * operations * settings.sample,
             train_memory=copy + settings.sample * (1 if alphabet <= 256 else 2),
             copy_memory=copy,
+            symbol_memory=1 if alphabet <= 256 else 2,
+            kept_symbols=min(self.window, settings.sample),
         )

@@ -320,14 +320,18 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_JSON + 1)
-        if len(text) > MAX_JSON:
-            raise ValueError(f"more than {MAX_JSON} bytes")
-        data = json.loads(text.decode())
+            return json_object(file.read(MAX_JSON + 1))
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not a readable {what} ({error}); build the stack again") from error
+
+
+def json_object(text: bytes) -> dict[str, Any]:
+    """The object that JSON text from anywhere holds. Raises `ValueError` or `RecursionError` if it does not."""
+    if len(text) > MAX_JSON:
+        raise ValueError(f"more than {MAX_JSON} bytes")
+    data = json.loads(text.decode())
     if not isinstance(data, dict):
-        raise ArtifactError(f"{path}: not a readable {what} (no JSON object); build the stack again")
+        raise ValueError("no JSON object")
     return data
 
 

@@ -161,6 +161,10 @@ class Cost:
         train_memory: bytes, estimated peak of training.
         copy_memory: bytes of a working copy of a model that codes bit by bit (`BitwisePredictor.state_bytes`); each
             thread has one.
+        symbol_memory: bytes of `train_memory` for each of `train_symbols`, if the model reads its training text once at
+            most, so that a shorter text costs less; 0: `train_symbols` do not depend on the text's length.
+        kept_symbols: symbols of the training text, at most, that the model's files hold as they are: whoever has the
+            stack can read them.
     """
 
     parameters: int
@@ -170,6 +174,21 @@ class Cost:
     train_ops: int = 0
     train_memory: int = 0
     copy_memory: int = 0
+    symbol_memory: int = 0
+    kept_symbols: int = 0
+
+    def of_text(self, symbols: int) -> Cost:
+        """The same for a training text of `symbols` symbols, if that is less than the model would read."""
+        spared = self.train_symbols - symbols
+        if not self.symbol_memory or spared <= 0:
+            return self
+        return attrs.evolve(
+            self,
+            train_symbols=symbols,
+            train_ops=self.train_ops * symbols // self.train_symbols,
+            train_memory=self.train_memory - spared * self.symbol_memory,
+            kept_symbols=min(self.kept_symbols, symbols),
+        )
 
 
 class Progress(Protocol):

@@ -2,6 +2,8 @@
 
     header | block header, payload | block header, payload | … | index | trailer
 
+A file of format 3 has the stack itself after the header (`pack_embedded`).
+
 All integers are little-endian. A *check* is the first eight bytes of the SHA-256 of some bytes. Everything read is
 untrusted: every size is checked against its bound before memory of that size is allocated.
 """
@@ -18,9 +20,9 @@ import attrs
 from stackc.api.errors import ContainerError
 from stackc.api.models import Portability
 
-FORMAT = 2
-"""The highest version that is read. Version 2 has larger blocks and is otherwise version 1; it is written only for
-them, so that files that need no more are the same as before."""
+FORMAT = 3
+"""The highest version that is read. Version 2 has larger blocks and is otherwise version 1, version 3 carries a stack
+and is otherwise version 2. Each is written only for files that need it, so that all others are the same as before."""
 
 MAGIC = b"\x89STK\r\n\x1a\n"
 """As in PNG: not ASCII, and damaged by any program that changes line ends or strips the high bit."""
@@ -31,6 +33,9 @@ MAX_BLOCK = 1 << 26
 SMALL_BLOCK = 1 << 20
 """The same in a file of version 1, and wherever the top model does not code bit by bit: others take many times a
 block's size in memory."""
+
+MAX_EMBEDDED = 1 << 24
+"""The most bytes of a packed stack in a file: a reader holds it in memory, of pipes too."""
 
 MAX_HOST = 512
 MAX_BLOCKS = (1 << 32) - 1
@@ -45,14 +50,17 @@ MAX_TIME = (1 << 63) - 1
 PORTABILITIES: tuple[Portability, ...] = ("portable", "same-build", "same-machine")
 
 BLOCK_MARKER, INDEX_MARKER, TRAILER_MARKER = b"\xf7BK", b"\xf7IX\x00", b"\xf7EN\x00"
+EMBEDDED_MARKER = b"\xf7SK\x00"
 
 _HEADER = struct.Struct("<8sHHI8s32sqBBH")
 _BLOCK = struct.Struct("<3sB8sIQII8s8s")
+_EMBEDDED = struct.Struct("<4s8sI8s")
 _INDEX = struct.Struct("<4s8sI")
 _TRAILER = struct.Struct("<4s8sIQ32s8s")
 CHECK_SIZE = 8
 
 BLOCK_HEADER_SIZE = _BLOCK.size + CHECK_SIZE
+EMBEDDED_HEAD_SIZE = _EMBEDDED.size + CHECK_SIZE
 INDEX_HEAD_SIZE = _INDEX.size
 TRAILER_SIZE = _TRAILER.size + CHECK_SIZE
 HEADER_SIZE = _HEADER.size + CHECK_SIZE
@@ -77,6 +85,7 @@ class Header:
         portability: on which machines the models' predictions are the same.
         coder: the `bits_version` of the coder ``arithmetic``, 0 .. 255.
         host: the machine that wrote the file, see `stackc.coding.host.host`; "" for portable files.
+        embedded: the packed stack that follows the header; b"" where only the header was read; None: none follows.
     """
 
     block_size: int
@@ -86,10 +95,13 @@ class Header:
     portability: Portability
     coder: int
     host: str
+    embedded: bytes | None = attrs.field(default=None, repr=False)
 
     @property
     def format(self) -> int:
-        """The version of the file: the lowest that allows its blocks."""
+        """The version of the file: the lowest that allows its blocks, and the stack in it."""
+        if self.embedded is not None:
+            return 3
         return 1 if self.block_size <= SMALL_BLOCK else 2
 
     @property
@@ -132,7 +144,39 @@ def unpack_header(data: bytes) -> Header:
     if not 1 <= block_size <= most or portability >= len(PORTABILITIES) or host_size != len(host):
         raise ContainerError("the header is damaged")
     time = None if modified == NO_TIME else modified
-    return Header(block_size, file_id, stack, time, PORTABILITIES[portability], coder, host.decode(errors="replace"))
+    name = host.decode(errors="replace")
+    embedded = b"" if version == 3 else None
+    return Header(block_size, file_id, stack, time, PORTABILITIES[portability], coder, name, embedded)
+
+
+def pack_embedded(file_id: bytes, pack: bytes) -> bytes:
+    """The packed stack of a file, as it follows the header."""
+    body = _EMBEDDED.pack(EMBEDDED_MARKER, file_id, len(pack), check(pack))
+    return body + check(body) + pack
+
+
+@attrs.frozen
+class Embedded:
+    """Precedes a packed stack; the fields in the order of the layout.
+
+    Attributes:
+        file_id: the same as in the file's header.
+        size: bytes of the pack, 1 .. 2^24.
+        check: of the pack.
+    """
+
+    file_id: bytes
+    size: int
+    check: bytes
+
+
+def unpack_embedded_head(data: bytes) -> Embedded:
+    """What `data` (`EMBEDDED_HEAD_SIZE` bytes) says of the packed stack. Raises `ContainerError` if it is damaged."""
+    marker, *fields = _checked(_EMBEDDED, data, "the head of the stack in the file")
+    found = Embedded(*fields)
+    if marker != EMBEDDED_MARKER or not 1 <= found.size <= MAX_EMBEDDED:
+        raise ContainerError("the head of the stack in the file is damaged")
+    return found
 
 
 @attrs.frozen

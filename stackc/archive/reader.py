@@ -36,7 +36,27 @@ class Block:
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """The header, starting at the file's first byte. Raises `ContainerError` if it is missing or damaged."""
+    """The header, starting at the file's first byte, with the packed stack that may follow it.
+
+    Raises:
+        ContainerError: either is missing or damaged.
+    """
+    header = read_bare_header(file)
+    if header.embedded is None:
+        return header
+    head = layout.unpack_embedded_head(read_up_to(file, layout.EMBEDDED_HEAD_SIZE))
+    pack = read_up_to(file, head.size)
+    if head.file_id != header.file_id:
+        raise ContainerError("the stack in it belongs to another file")
+    if len(pack) < head.size:
+        raise ContainerError("cut off inside the stack in it")
+    if check(pack) != head.check:
+        raise ContainerError("the stack in it is damaged")
+    return attrs.evolve(header, embedded=pack)
+
+
+def read_bare_header(file: IO[bytes]) -> Header:
+    """The header alone: `embedded` is b"" if a packed stack follows. Raises `ContainerError` as `read_header` does."""
     start = read_up_to(file, layout.HEADER_SIZE)
     return layout.unpack_header(start + read_up_to(file, layout.header_rest(start)))
 

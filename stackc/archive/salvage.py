@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import mmap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 import attrs
 
-from stackc.api.errors import ContainerError
+from stackc.api.errors import ContainerError, StackcError
 from stackc.api.streams import write_all
 from stackc.archive import format as layout
 from stackc.archive.codec import BlockCodec
@@ -62,6 +62,7 @@ def salvage(
     opener: Opener,
     fallback: BlockCodec | None = None,
     report: Report = lambda done: None,
+    unpack: Callable[[bytes], BlockCodec] | None = None,
 ) -> Salvaged:
     """Write every undamaged block of `source` to its place in `target`.
 
@@ -71,6 +72,7 @@ def salvage(
         opener: returns the codec for an undamaged header.
         fallback: the codec to use if the header is damaged; None: coded blocks are lost then.
         report: receives the bytes of the file that were scanned.
+        unpack: returns the codec of a packed stack; used where the header is damaged and the stack after it is not.
 
     Raises:
         ContainerError: no block was found.
@@ -82,9 +84,10 @@ def salvage(
     with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
         problems: list[str] = []
         header = _header(data, problems)
+        pack = _embedded(data, header, problems)
         trailer = _trailer(data, problems)
         file_id = header.file_id if header else trailer.file_id if trailer else _likely_id(data)
-        codec = opener(header) if header else fallback
+        codec = _opened(opener, header, pack) if header else fallback or _unpacked(unpack, pack, problems)
         places = _Places()
         found = _belonging(_scan(data, problems, report), file_id, header, problems)
         for batch in batches(_decodable(found, codec, problems), codec):
@@ -150,6 +153,48 @@ def _header(data: mmap.mmap, problems: list[str]) -> Header | None:
     except ContainerError as error:
         problems.append(str(error))
         return None
+
+
+def _opened(opener: Opener, header: Header, pack: bytes | None) -> BlockCodec:
+    """The codec for an undamaged header; the stack may be found elsewhere if that in the file is damaged."""
+    try:
+        return opener(attrs.evolve(header, embedded=pack))
+    except StackcError as error:
+        if header.embedded is None or pack is not None:
+            raise
+        raise ContainerError(f"the stack in it is damaged, and it was {error}") from error
+
+
+def _unpacked(
+    unpack: Callable[[bytes], BlockCodec] | None, pack: bytes | None, problems: list[str]
+) -> BlockCodec | None:
+    """The codec of the stack in the file. If it cannot be opened, blocks that are stored as they are still count."""
+    if unpack is None or pack is None:
+        return None
+    try:
+        return unpack(pack)
+    except StackcError as error:
+        problems.append(str(error))
+        return None
+
+
+def _embedded(data: mmap.mmap, header: Header | None, problems: list[str]) -> bytes | None:
+    """The packed stack after the header, if there is one and it is whole."""
+    if header is not None and header.embedded is None:
+        return None
+    at = data.find(layout.EMBEDDED_MARKER, 0, layout.HEADER_SIZE + layout.MAX_HOST + len(layout.EMBEDDED_MARKER))
+    try:
+        head = layout.unpack_embedded_head(data[at : at + layout.EMBEDDED_HEAD_SIZE] if at >= 0 else b"")
+    except ContainerError as error:
+        if header is not None:
+            problems.append(str(error))
+        return None
+    begin = at + layout.EMBEDDED_HEAD_SIZE
+    pack = data[begin : begin + head.size]
+    if check(pack) == head.check and (header is None or header.file_id == head.file_id):
+        return pack
+    problems.append("the stack in it is damaged")
+    return None
 
 
 def _trailer(data: mmap.mmap, problems: list[str]) -> Trailer | None:

@@ -19,7 +19,7 @@ import numpy as np
 from stackc.api.errors import PartError, StackcError
 from stackc.api.streams import read_up_to, write_all
 from stackc.archive.codec import BlockCodec
-from stackc.archive.format import MAX_BLOCKS, BlockHeader, Header, Report, Trailer, check, pack_index
+from stackc.archive.format import MAX_BLOCKS, BlockHeader, Header, Report, Trailer, check, pack_embedded, pack_index
 from stackc.coding.host import host
 
 BATCH_BYTES = 1 << 21
@@ -65,6 +65,7 @@ def compress(
     block_size: int | None = None,
     verify: bool = True,
     modified: int | None = None,
+    embedded: bytes | None = None,
     report: Report = lambda done: None,
 ) -> Written:
     """Read `source` to its end and write it to `target` as a `.stk` file. Neither needs to be seekable.
@@ -76,6 +77,7 @@ def compress(
         block_size: source bytes in a block, 1 .. `BlockCodec.max_block`; None: `BlockCodec.block_size`.
         verify: decode every batch and compare, before it is written; blocks that differ are stored uncoded.
         modified: nanoseconds since 1970, kept in the header.
+        embedded: the packed stack to put into the file, 1 .. 2^24 bytes; None: the file only names its stack.
         report: receives the source bytes processed.
 
     Raises:
@@ -85,7 +87,7 @@ def compress(
     if not 1 <= block_size <= codec.max_block:
         raise StackcError(f"a block size of {block_size} bytes; with this stack it must be 1 to {codec.max_block}")
     portability = codec.portability
-    bare = Header(block_size, bytes(8), stack, modified, portability, coder_version, host(portability))
+    bare = Header(block_size, bytes(8), stack, modified, portability, coder_version, host(portability), embedded)
     begin = read_up_to(source, ID_BYTES)
     frame = _Frame(target, attrs.evolve(bare, file_id=check(bare.pack() + begin)))
     failed = 0
@@ -103,6 +105,8 @@ class _Frame:
     def __init__(self, target: IO[bytes], header: Header) -> None:
         self._target, self._file_id = target, header.file_id
         self._written = write_all(target, header.pack())
+        if header.embedded is not None:
+            self._written += write_all(target, pack_embedded(header.file_id, header.embedded))
         self._sizes = array("I")  # four bytes per block, and not a list: there may be 2^32 of them
         self._sha256 = hashlib.sha256()
         self._done = self._raw = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import base64
 import importlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,29 @@ class StackCodec(Codec):
         return self._stack.decode(encoded, self._level)
 
 
+class StkFile(Codec):
+    """The stack's own compressed files: whole ones, with header, index and checks, as `stackc compress --no-verify`
+    writes them."""
+
+    def __init__(self, folder: str, threads: int) -> None:
+        import attrs
+
+        from stackc.stack.stack import Stack
+
+        self._stack = Stack(Path(folder))
+        self._stack.runtime = attrs.evolve(self._stack.runtime, threads=threads)  # models are opened later
+
+    def encode(self, prepared: bytes) -> bytes:
+        out = io.BytesIO()
+        self._stack.compress(io.BytesIO(prepared), out, verify=False)
+        return out.getvalue()
+
+    def decode(self, encoded: bytes) -> bytes:
+        out = io.BytesIO()
+        self._stack.decompress(io.BytesIO(encoded), out)
+        return out.getvalue()
+
+
 class Compressor(Codec):
     """A module with functions `compress` and `decompress`.
 
@@ -109,6 +133,18 @@ class Compressor(Codec):
 
     def decode(self, encoded: bytes) -> Any:
         return self._library.decompress(encoded, **self._decoding)
+
+
+class Zpaq(Compressor):
+    """zpaq, one block for as long as a block may be by default."""
+
+    block = 1 << 26
+    """Bytes of a block by default, a few thousand of which are the library's own."""
+
+    def reach(self, size: int) -> None:
+        if size > self.block - 4096:  # a block's size is part of the method's name, which takes the level's place
+            level = self._settings.pop("level")
+            self._settings["method"] = f"{level}{min(11, (size + 4095 >> 20).bit_length())}"
 
 
 class Ppmd(Codec):

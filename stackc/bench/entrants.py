@@ -11,7 +11,8 @@ import attrs
 
 from stackc.api.errors import StackcError
 
-Kind = Literal["stack", "tokenizer", "compressor"]
+Kind = Literal["stack", "file", "tokenizer", "compressor"]
+"""``stack``: a level's tokens; ``file``: the stack's `.stk` files."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,12 +110,13 @@ def _compressor(
     *packages: str,
     also: tuple[str, ...] = (),
     slow: tuple[str, ...] = (),
+    codec: str = "Compressor",
     **others: Any,
 ) -> Peer:
     return Peer(
         name=name,
         kind="compressor",
-        codec=f"{CODECS}:Compressor",
+        codec=f"{CODECS}:{codec}",
         settings={"module": module, "parameter": parameter, **others},
         packages=packages,
         variants=tuple(map(str, levels)),
@@ -150,7 +152,16 @@ PEERS: dict[str, Peer] = {
         ),
         # By default it cuts the file into as many blocks as there are cores, and compresses less.
         _compressor(
-            "zpaq", "zpaq", "level", range(1, 6), 5, "zpaq", slow=("4", "5"), threads=1, decoding={"threads": 1}
+            "zpaq",
+            "zpaq",
+            "level",
+            range(1, 6),
+            5,
+            "zpaq",
+            slow=("4", "5"),
+            codec="Zpaq",
+            threads=1,
+            decoding={"threads": 1},
         ),
     )
 }

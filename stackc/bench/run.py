@@ -71,6 +71,8 @@ def benchmark(
     training = Training(
         store=folder / "corpus" / "train", limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report
     )
+    if any(peer.kind == "compressor" for _, peer, _ in peers):
+        own += _own_files(folder, threads, slow_bytes)
     entrants = [*own, *(_entrant(training, slow_bytes, *peer) for peer in peers)]
     tallies = measure(entrants, path.resolve(), repeats=repeats, timeout=timeout, report=report, primer=primed_by)
     return {
@@ -109,6 +111,19 @@ def _own(folder: Path, level: str | None, threads: int) -> tuple[list[Entrant], 
     return entrants, made.get("token_alphabet", 256), made.get("name")
 
 
+def _own_files(folder: Path, threads: int, slow_bytes: int) -> list[Entrant]:
+    """The rows of the stack's `.stk` files, next to those of other compressors."""
+    stack = Stack(folder)
+    # Networks take minutes for a megabyte, as the slowest peers do.
+    limit = None if getattr(stack.recipe.top.model.config, "bitwise", False) else slow_bytes
+    entrants = []
+    for count in sorted({1, threads}):
+        row = f"{stack.name} .stk" if count == 1 else f"{stack.name} .stk, {count} threads"
+        settings = {"folder": str(folder.resolve()), "threads": count}
+        entrants.append(Entrant(name=row, kind="file", codec=f"{CODECS}:StkFile", settings=settings, limit=limit))
+    return entrants
+
+
 def _entrant(training: Training, slow_bytes: int, name: str, peer: Peer, variant: str | None) -> Entrant:
     """A peer, trained if it needs to be."""
     settings, absent = dict(peer.settings), None
@@ -134,7 +149,7 @@ def _row(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str, An
 def _figures(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str, Any]:
     assert tally.size is not None
     assert tally.bytes is not None
-    tokens, compressed = (None, tally.size) if tally.entrant.kind == "compressor" else (tally.size, None)
+    tokens, compressed = (None, tally.size) if tally.entrant.kind in ("file", "compressor") else (tally.size, None)
     alphabet = tally.vocabulary if tokens is not None else None
     bits = 8 * tally.size if alphabet is None else tally.size * math.log2(alphabet)
     coded, primed, steps = tally.bytes, tally.primed, (tally.encode, tally.decode)

@@ -37,7 +37,8 @@ NOTE = (
 
 PRIMED = (
     "Sizes cold, and primed by {file} ({amount}): by how many bytes the compressed primer grows if the file is coded "
-    "behind it. Each compressor looks back as far as it does by itself; only kanzi is given a block that holds both."
+    "behind it. Each compressor looks back as far as it does by itself; only kanzi and zpaq are given blocks that hold "
+    "both."
 )
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "decompress": "Decompress files.",
     "export": "Write tokens or a tokenizer for other programs.",
     "verify": "Check compressed files.",
+    "pack": "Write a stack as one file, to hand it on.",
     "inspect": "Show what a stack or a compressed file contains.",
     "report": "Write a web page on one or several stacks, or on a sweep.",
     "compare": "Compare stacks, or the runs of a sweep.",
@@ -140,6 +141,8 @@ def run() -> NoReturn:
             with contextlib.suppress(OSError):
                 sys.stdout.flush()
                 sys.stderr.flush()
+            if "stackc.api.lasting" in sys.modules:
+                sys.modules["stackc.api.lasting"].remove_lasting()
             os._exit(code)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all work is done: the exit code must not change any more
         raise

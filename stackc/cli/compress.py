@@ -19,7 +19,7 @@ from stackc.cli.progress import bar, size_of
 @click.option(
     "--stack",
     type=options.STACK,
-    help="The stack's folder.  [default: general-1, which is built in: it learns from each file alone]",
+    help="The stack's folder or pack.  [default: general-1, which is built in: it learns from each file alone]",
 )
 @click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
 @options.number(
@@ -28,6 +28,10 @@ from stackc.cli.progress import bar, size_of
     "better; smaller ones can be read faster on their own.  [default: 65536; 4194304 if the top model codes bit by "
     "bit]",
 )  # fmt: skip
+@options.flag(
+    "--embed-stack",
+    help="Put the stack into FILE.stk, which then needs no other file. Packed, it may have 16777216 bytes at most.",
+)
 @options.force_bytes
 @options.flag("--no-verify", help="Do not decode and compare the blocks that were written. Faster.")
 @options.quiet
@@ -36,6 +40,7 @@ def command(
     stack: Path | None,
     output: str | None,
     block_size: int | None,
+    embed_stack: bool,
     force: bool,
     no_verify: bool,
     quiet: bool,
@@ -52,13 +57,17 @@ def command(
     from stackc.stack.stk_files import compress_file, compressed_name
 
     opened = Stack(stack_folder(stack))
+    embedded = opened.embeddable() if embed_stack else None
     used = "" if stack else f", with the built-in stack {GENERAL}"
+    if embedded is not None:
+        used += f"; {amount(len(embedded), 'byte')} of it are the stack"
 
     def work(file: str, path: Path | None, out: Path | None) -> int:
         with bar(file, size_of(path), quiet) as report:
             made = compress_file(
-                path, out, opened, force=force, verify=not no_verify, block_size=block_size, report=report
-            )
+                path, out, opened,
+                force=force, verify=not no_verify, block_size=block_size, embedded=embedded, report=report,
+            )  # fmt: skip
         if not quiet:
             stored = f"; {made.raw:,} of {amount(made.blocks, 'block')} stored uncompressed" if made.raw else ""
             say(f"{out or OUTPUT}: {compressed_size(made.size, made.written)}{stored}{used}")

@@ -53,7 +53,8 @@ compressed_files = click.argument("files", nargs=-1, required=True, metavar="FIL
 found_stack = click.option(
     "--stack",
     type=STACK,
-    help="The stack's folder.  [default: the one whose hash the file names, in STACKC_PATH, in ./runs or built in]",
+    help="The stack's folder or pack.  [default: the one in the file, or the one whose hash the file names, in "
+    "STACKC_PATH, in ./runs or built in]",
 )
 force = flag("--force", help="Overwrite existing files.")
 force_bytes = flag("--force", help="Overwrite existing files; allow binary output to a terminal.")

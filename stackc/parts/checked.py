@@ -59,7 +59,12 @@ class GuardedPredictor:
 
     Raises:
         PartError: it is not a predictor, or has another alphabet or an unknown portability.
+
+    Attributes:
+        kept: what must last as long as the predictor, such as the folder of the files that it reads.
     """
+
+    kept: object = None
 
     def __init__(self, inner: Predictor, alphabet: int, who: str) -> None:
         check_loaded(inner, ("start", "step"), alphabet, who)

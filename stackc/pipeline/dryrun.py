@@ -37,11 +37,14 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
     total, unknown, copies = Cost(parameters=0), [], []
     sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
-    for section in sections:
-        if section.model is None:
+    costs = [one.model.cost(one.alphabet, one.train, recipe.base) if one.model else None for one in sections]
+    length = _text_length(recipe, max((one.train_symbols for one in costs if one and one.symbol_memory), default=0))
+    for section, cost in zip(sections, costs, strict=True):
+        if section.model is None or cost is None:
             table.add_row(literal(section.name), f"{section.alphabet:,}", "none", *["-"] * 7)
             continue
-        cost = section.model.cost(section.alphabet, section.train, recipe.base)
+        # Above the first level this is a bound: tokens are fewer than bytes wherever a level is of use.
+        cost = cost if length is None else cost.of_text(length)
         total = Cost(
             parameters=total.parameters + cost.parameters,
             train_ops=total.train_ops + cost.train_ops,
@@ -85,6 +88,21 @@ def _missing_text(recipe: Recipe) -> Iterator[str]:
             next(iter(reader.documents(split)), None)
         except CorpusError as error:
             yield str(error)
+
+
+def _text_length(recipe: Recipe, most: int) -> int | None:
+    """Bytes of the training text if they are fewer than `most`, else None: no more of it is read."""
+    if not most:
+        return None
+    reader, length = GuardedReader(recipe.corpus.reader.make(recipe.base), recipe.corpus.reader.who), 0
+    try:
+        for document in reader.documents("train"):
+            length += len(document)
+            if length >= most:
+                return None
+    except CorpusError:  # `_missing_text` says so
+        return None
+    return length
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,9 @@ from stackc.api.fields import bits, speed
 MAX_TOKEN_BITS = 20
 """Frequencies allow alphabets of at most 2^20."""
 
+MAX_LINE = 1000
+"""Characters of what a recipe says in words, at most."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
@@ -22,12 +25,21 @@ def check_name(_instance: Any, _field: Any, value: str) -> None:
         raise ValueError("a name starts with a letter and holds at most 64 of A-Z a-z 0-9 . _ -")
 
 
+def _check_line(_instance: Any, _field: Any, value: str | None) -> None:
+    if value is not None and not (value.isprintable() and 0 < len(value) <= MAX_LINE):
+        raise ValueError(f"a line of 1 to {MAX_LINE} printable characters")
+
+
 @attrs.frozen(kw_only=True)
 class StackSection:
     """``[stack]``"""
 
     name: str = speed(check=check_name, help="the name of the stack; it is built in runs/NAME")
     seed: int = bits(0, check=[ge(0), le(2**63 - 1)], help="every random choice is a function of the seed and the step")
+    text: str | None = speed(
+        None, check=_check_line, help="what text it is built from, in words; a stack that is handed on says so"
+    )
+    licence: str | None = speed(None, check=_check_line, help="the licence of that text, for those who get the stack")
 
 
 @attrs.frozen(kw_only=True)

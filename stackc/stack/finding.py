@@ -1,12 +1,14 @@
 """Finds the stack that a `.stk` file was written with, by the hash in its header.
 
 By hash and not by a path or name: a file and its stack stay together wherever they are moved, and no option of
-`compress` has to be repeated.
+`compress` has to be repeated. A stack in the file itself comes first, so that such a file needs nothing else; one of
+the same hash that is found elsewhere decodes equally.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from stackc.api.names import expanded
 from stackc.archive.codec import BlockCodec
 from stackc.archive.format import Header
 from stackc.stack.manifest import MANIFEST, manifest_alone, stack_sha256
+from stackc.stack.packed import SUFFIX, Unpacked, is_pack, manifest_of
 from stackc.stack.stack import PATH_VARIABLE, Stack
 
 _SHIPPED = Path(__file__).parent / "builtin"
@@ -43,24 +46,24 @@ def places() -> list[Path]:
     return [*(expanded(name) for name in named if name), Path("runs")]
 
 
-def stacks(folders: list[Path], problems: list[str]) -> Iterator[Path]:
-    """The stacks among `folders` and directly inside them.
+def stacks(places: list[Path], problems: list[str]) -> Iterator[Path]:
+    """The stacks among `places` and directly inside them: folders, and packs whose names end in ``.stack``.
 
     Args:
         problems: receives a line for each folder that cannot be read.
     """
-    for folder in folders:
+    for place in places:
         try:
-            if (folder / MANIFEST).is_file():
-                yield folder
+            if (place / MANIFEST).is_file() or is_pack(place):
+                yield place
                 continue
-            inside = sorted(Path(entry.path) for entry in os.scandir(folder))
+            inside = sorted(Path(entry.path) for entry in os.scandir(place))
         except OSError as error:
-            problems.append(f"{folder}: {error.strerror or error}")
+            problems.append(f"{place}: {error.strerror or error}")
             continue
         for one in inside:
             with contextlib.suppress(OSError):
-                if (one / MANIFEST).is_file():
+                if (one / MANIFEST).is_file() or (one.suffix == SUFFIX and is_pack(one)):
                     yield one
 
 
@@ -68,7 +71,7 @@ def copies(header: Header) -> Iterator[Path]:
     """The stacks of the header's hash in STACKC_PATH, in ./runs and among those that ship, in this order.
 
     Raises:
-        ContainerError: at the end, if there was none. Names the folders that could not be read.
+        ContainerError: at the end, if there was none, and none in the file. Names the folders that could not be read.
     """
     wanted = header.stack.hex()
     searched, found = 0, False
@@ -76,7 +79,7 @@ def copies(header: Header) -> Iterator[Path]:
     for folder in stacks(places(), problems):
         searched += 1
         try:
-            right = stack_sha256(manifest_alone(folder)) == wanted
+            right = stack_sha256(manifest_of(folder)) == wanted
         except (ArtifactError, OSError) as error:  # a broken stack must not hide the right one
             problems.append(str(error))
             continue
@@ -87,12 +90,37 @@ def copies(header: Header) -> Iterator[Path]:
     for folder in shipped:
         found = True
         yield folder
-    if not found:
+    if not found and header.embedded is None:
         seen = f" ({'; '.join(problems)})" if problems else ""
         raise ContainerError(
             f"written with the stack {wanted[:16]}…, not found among the {searched} in {PATH_VARIABLE} and ./runs: "
             f"name its folder with --stack{seen}"
         )
+
+
+def carried(pack: bytes, wanted: str | None = None) -> Stack:
+    """The stack in a file, unpacked into a temporary folder.
+
+    Args:
+        pack: any bytes, see `stackc.stack.packed`.
+        wanted: its SHA-256 as the file's header states it; None: any.
+
+    Raises:
+        StackcError: damage, another stack than the header names, or one that cannot be opened here.
+    """
+    stack = Stack(Unpacked(pack, "the stack in it"))
+    if wanted is not None and stack.sha256 != wanted:
+        raise ContainerError(f"the stack in it is {stack.sha256[:16]}…, but it was written with {wanted[:16]}…")
+    return stack
+
+
+def _openers(header: Header) -> Iterator[tuple[str, Callable[[], Stack]]]:
+    """What to try, and its name: the stack in the file, then the copies elsewhere."""
+    if header.embedded is not None:
+        pack, wanted = header.embedded, header.stack.hex()
+        yield "the stack in it", lambda: carried(pack, wanted)
+    for place in copies(header):
+        yield str(place), functools.partial(Stack, place)
 
 
 Warn = Callable[[str], None]
@@ -104,12 +132,19 @@ def warned(text: str) -> None:
     warnings.warn(text, stacklevel=2)
 
 
-def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, whole: bool = False) -> Stack:
+Known = dict[bytes, Stack]
+"""Stacks that were opened for other files, by their SHA-256."""
+
+
+def find_stack(
+    header: Header, given: Stack | None = None, warn: Warn = warned, whole: bool = False, known: Known | None = None
+) -> Stack:
     """The stack whose hash the header names: the first copy that can be opened.
 
     Args:
         given: use this stack and search for none.
         whole: also open all parts that decoding needs.
+        known: taken from, and added to.
 
     Raises:
         ContainerError: no such stack.
@@ -117,24 +152,38 @@ def find_stack(header: Header, given: Stack | None = None, warn: Warn = warned, 
     """
     if given is not None:
         return given
+    if known is not None and header.stack in known:
+        return known[header.stack]
     failed: list[StackcError] = []
-    for folder in copies(header):
+    for name, opener in _openers(header):
         try:
-            stack = Stack(folder)
+            stack = opener()
             if whole:
                 _ = stack.codec.portability  # opens every model that must run
         except StackcError as error:
             failed.append(error)
             continue
         except OSError as error:
-            failed.append(StackcError(f"{error.filename or folder}: cannot read ({error.strerror or error})"))
+            failed.append(StackcError(f"{error.filename or name}: cannot read ({error.strerror or error})"))
             continue
         for why in failed:
-            warn(f"{why}; the copy in {folder} is used")
+            warn(f"{why}; the copy in {name} is used")
+        if known is not None:
+            known[header.stack] = stack
         return stack
     raise failed[0]
 
 
-def open_codec(header: Header, given: Stack | None = None, warn: Warn = warned) -> BlockCodec:
+def located(header: Header) -> Path | None:
+    """Where a stack of the header's hash is, apart from the file itself; it is not opened. None: nowhere."""
+    try:
+        return next(copies(header), None)
+    except ContainerError:
+        return None
+
+
+def open_codec(
+    header: Header, given: Stack | None = None, warn: Warn = warned, known: Known | None = None
+) -> BlockCodec:
     """The codec for a file. Arguments and errors: see `find_stack` and `Stack.codec_for`."""
-    return find_stack(header, given, warn, whole=True).codec_for(header)
+    return find_stack(header, given, warn, whole=True, known=known).codec_for(header)

@@ -12,6 +12,7 @@ from typing import Any
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_json, read_pieces, sha256_file, storage_error, write_atomically
 from stackc.stack.manifest import MANIFEST, coding_parts, is_manifest, read_manifest
+from stackc.stack.packed import is_pack, manifest_of
 from stackc.stack.stack import Stack
 
 SUBFOLDER = "stack"
@@ -30,10 +31,11 @@ def open_levels(folder: Path, level: str | None) -> Stack:
     Raises:
         StackcError: no stack, a damaged stack, no such level, or a level whose model is not portable.
     """
-    if folder.is_file():
-        raise ArtifactError(f"{folder}: is a file; a stack is a folder, as written by `stackc build`")
-    if level is None and (folder / MANIFEST).is_file():
-        made = read_json(folder / MANIFEST, "manifest").get("levels")
+    if folder.is_file() and not is_pack(folder):
+        raise ArtifactError(f"{folder}: is a file; a stack is a folder, as written by `stackc build`, or a pack")
+    if level is None and (folder.is_file() or (folder / MANIFEST).is_file()):
+        manifest = manifest_of(folder) if folder.is_file() else read_json(folder / MANIFEST, "manifest")
+        made = manifest.get("levels")
         if isinstance(made, list) and made and isinstance(made[-1], dict) and isinstance(made[-1].get("name"), str):
             level = made[-1]["name"]
     try:

@@ -58,15 +58,27 @@ def manifest_alone(folder: Path) -> dict[str, Any]:
         begun = (folder / "corpus").is_dir()
         hint = "its build has not finished; run it again" if begun else "build one with `stackc build`"
         raise ArtifactError(f"{folder}: not a stack (no {MANIFEST}); {hint}")
-    manifest = read_json(path, "manifest")
+    return checked_manifest(read_json(path, "manifest"), path, "build the stack again")
+
+
+def checked_manifest(manifest: dict[str, Any], where: object, remedy: str) -> dict[str, Any]:
+    """The manifest itself, if all of its values have the types that they must have.
+
+    Args:
+        where: what it was read from, for the message; `remedy`: what to do if it is damaged.
+
+    Raises:
+        ArtifactError: a manifest that is damaged or of a newer format.
+    """
     version = manifest.get("format")
     if type(version) is not int or version > FORMAT:
         raise ArtifactError(
-            f"{path}: a stack of format {version!r:.40}; this stackc reads up to {FORMAT}: pip install --upgrade stackc"
+            f"{where}: a stack of format {version!r:.40}; this stackc reads up to {FORMAT}: "
+            "pip install --upgrade stackc"
         )
     for key, fits in _KINDS.items():
         if not fits(manifest.get(key)):
-            raise ArtifactError(f"{path}: not a readable manifest (at {key!r}); build the stack again")
+            raise ArtifactError(f"{where}: not a readable manifest (at {key!r}); {remedy}")
     return manifest
 
 
@@ -116,13 +128,13 @@ def stack_sha256(manifest: dict[str, Any]) -> str:
     """
     try:
         text = json.dumps(_meaning(manifest), sort_keys=True, separators=(",", ":"))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"the recipe in the manifest is incomplete ({error}); build the stack again") from error
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _meaning(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The data that `stack_sha256` hashes. Raises `KeyError`, `TypeError` or `ValueError` for an invalid recipe."""
+    """The data that `stack_sha256` hashes. An invalid recipe raises what Python raises for missing keys and types."""
     recipe, parts = manifest["recipe"], manifest["parts"]
     needed = sorted(coding_parts(manifest))
     return {

@@ -40,6 +40,7 @@ def open_level(
     written_on: str = "",
     check: Callable[[], None] = lambda: None,
     again: Callable[[], Level] | None = None,
+    kept: object = None,
 ) -> Level:
     """A level from its section of the recipe and its parts in `folder`.
 
@@ -48,6 +49,7 @@ def open_level(
         written_on: the machine that wrote its tokens, if its model is not portable.
         check: called before the model is loaded; a compiled level loads it only for measuring.
         again: see `Level`.
+        kept: see `open_predictor`.
     """
     coder = section.coder.make()
     if has_tables(coder):
@@ -63,7 +65,7 @@ def open_level(
 
     def load_predictor() -> Predictor:
         check()
-        predictor = open_predictor(section, folder, runtime)
+        predictor = open_predictor(section, folder, runtime, kept)
         here = host(predictor.portability)
         if written_on and here != written_on:
             raise ArtifactError(
@@ -101,8 +103,10 @@ def level_spec(
     )
 
 
-def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Runtime) -> GuardedPredictor:
-    """The frozen model of a section."""
+def open_predictor(
+    section: LevelSection | TopSection, folder: Path, runtime: Runtime, kept: object = None
+) -> GuardedPredictor:
+    """The frozen model of a section. `kept` lasts as long as the model, which may read its files later."""
     if section.model is None:
         raise ArtifactError(f"{section.name}: this level has no model")
     backend, who = section.model.make(), section.model.who
@@ -110,7 +114,9 @@ def open_predictor(section: LevelSection | TopSection, folder: Path, runtime: Ru
         loaded = backend.load(folder / "frozen", section.alphabet, runtime.device_of(section.model.config))
     if codes_bitwise(loaded):
         loaded = BitwiseRows(GuardedBitwise(loaded, section.alphabet, who))
-    return GuardedPredictor(loaded, section.alphabet, who)
+    guarded = GuardedPredictor(loaded, section.alphabet, who)
+    guarded.kept = kept
+    return guarded
 
 
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:

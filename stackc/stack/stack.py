@@ -21,10 +21,10 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.errors import ArtifactError, CodingError, ContainerError, PluginError, StackcError
+from stackc.api.errors import ArtifactError, CodingError, ContainerError, PluginError, RecipeError, StackcError
 from stackc.api.models import Predictor
 from stackc.api.windowings import Windowing
-from stackc.archive.format import MAX_HOST, Header
+from stackc.archive.format import MAX_EMBEDDED, MAX_HOST, Header
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import row_of_integers
 from stackc.coding.host import host
@@ -37,6 +37,7 @@ from stackc.stack.evaluate import Evaluation, evaluate
 from stackc.stack.generation.generate import generate
 from stackc.stack.manifest import check_parts, read_manifest, stack_sha256
 from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
+from stackc.stack.packed import Unpacked, is_pack, packed
 from stackc.stack.runtime import Runtime
 from stackc.stack.streaming import Encode, decode_stream, encode_here, encode_stream
 
@@ -56,28 +57,47 @@ class Stack:
     """A finished stack, opened for coding. Models are loaded when they are first needed.
 
     Args:
-        folder: the stack's folder.
+        folder: the stack's folder, or a file that `stackc pack` wrote: it is unpacked into a temporary folder.
         runtime: device, threads, lanes and memory; None: the settings of the recipe's ``[run]``.
         upto: the last level to open; the files of higher levels may be missing. None: all levels.
 
     Raises:
         ArtifactError: no stack, a damaged stack, or a newer format.
         RecipeError, PluginError: a part that is not installed.
+
+    Attributes:
+        place: the folder, or the file, that it was opened from, absolute.
+        folder: where its parts are.
     """
 
-    def __init__(self, folder: Path | str, runtime: Runtime | None = None, upto: str | None = None) -> None:
-        self.manifest = read_manifest(Path(folder), upto)
-        self.folder = Path(folder).absolute()  # models are read later, when the process may have changed its own
-        _check_plugins(self.folder, self.manifest)
-        self.recipe: Recipe = recipe_from_dict(self.manifest["recipe"], self.folder)
-        _check_levels(self.folder, self.manifest, self.recipe)
+    def __init__(self, folder: Path | str | Unpacked, runtime: Runtime | None = None, upto: str | None = None) -> None:
+        if not isinstance(folder, Unpacked):
+            folder = Unpacked(Path(folder)) if is_pack(Path(folder)) else Path(folder)
+        self._unpacked = folder if isinstance(folder, Unpacked) else None  # its folder is there as long as it is
+        where = folder.folder if isinstance(folder, Unpacked) else folder
+        self.manifest = read_manifest(where, upto)
+        self.folder = where.absolute()  # models are read later, when the process may have changed its own
+        self.place = folder.place or self.folder if isinstance(folder, Unpacked) else self.folder
+        named = self.place if self._unpacked is None else Path(self._unpacked.where)
+        _check_plugins(named, self.manifest)
+        self.recipe: Recipe = self._recipe(named)
+        _check_levels(named, self.manifest, self.recipe)
         self._upto = upto
         self._opened = self.level_index(upto)
         self.runtime = runtime or Runtime.of(self.recipe.run)
 
+    def _recipe(self, named: Path) -> Recipe:
+        """The recipe in the manifest. What is wrong with that of a packed stack is one line, as all of its errors."""
+        try:
+            return recipe_from_dict(self.manifest["recipe"], self.folder)
+        except RecipeError as error:
+            if self._unpacked is None:
+                raise
+            raise ArtifactError(f"{named}: its recipe: {'; '.join(error.problems)}") from error
+
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickled stack is a folder and a hash: another process opens the same stack, and refuses a changed one."""
-        return _reopened, (type(self), self.folder, self.runtime, self._upto, self.sha256)
+        return _reopened, (type(self), self.place, self.runtime, self._upto, self.sha256)
 
     @property
     def name(self) -> str:
@@ -103,7 +123,8 @@ class Stack:
                 compiled=made["compiled"],
                 written_on=made["host"],
                 check=functools.partial(check_parts, self.folder, self.manifest, section.name, "frozen"),
-                again=functools.partial(_level_again, self.folder, self.runtime, section.name, self.sha256),
+                again=functools.partial(_level_again, self.place, self.runtime, section.name, self.sha256),
+                kept=self._unpacked,
             )
             for section, made in zip(self.recipe.levels[: self._opened], made_levels, strict=True)
         ]
@@ -112,7 +133,7 @@ class Stack:
     def top(self) -> Predictor:
         """The frozen top model. Raises `ArtifactError` if a part does not match the manifest."""
         check_parts(self.folder, self.manifest, self.recipe.top.name, "frozen")
-        return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime)
+        return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime, self._unpacked)
 
     @property
     def coder_version(self) -> int:
@@ -150,11 +171,19 @@ class Stack:
         Args:
             source: a binary stream, also a pipe, a raw file or a non-blocking one.
             target: a binary stream. It is not flushed.
-            options: see `stackc.archive.writer.compress`: block_size, verify, modified, report.
+            options: see `stackc.archive.writer.compress`: block_size, verify, modified, embedded, report.
         """
         from stackc.archive.writer import compress
 
         return compress(self.codec, bytes.fromhex(self.sha256), self.coder_version, source, target, **options)
+
+    def embeddable(self) -> bytes:
+        """The stack as one file may carry it: `compress(…, embedded=stack.embeddable())`.
+
+        Raises:
+            StackcError: packed, it has more than 2^24 bytes.
+        """
+        return packed(self.folder, MAX_EMBEDDED)
 
     def decompress(self, source: IO[bytes], target: IO[bytes]) -> None:
         """Write the original of the `.stk` file `source` to `target`. See `stackc.decompress` for ranges.
@@ -175,7 +204,7 @@ class Stack:
         wanted = header.stack.hex()
         if self.sha256 != wanted:
             raise ContainerError(
-                f"written with the stack {wanted[:16]}…; {self.folder} is {self.sha256[:16]}…: give the stack that "
+                f"written with the stack {wanted[:16]}…; {self.place} is {self.sha256[:16]}…: give the stack that "
                 f"wrote it, or omit --stack to search {PATH_VARIABLE} and ./runs"
             )
         if header.coder != self.coder_version:
@@ -199,7 +228,7 @@ class Stack:
         if name is None:
             return len(names)
         if name not in names:
-            raise StackcError(f"{self.folder}: no level {name!r}; its levels are {', '.join(names)}")
+            raise StackcError(f"{self.place}: no level {name!r}; its levels are {', '.join(names)}")
         return names.index(name) + 1
 
     def token_alphabet(self, level: str | None = None) -> int:
@@ -255,13 +284,13 @@ class Stack:
     def decode_counting(self, tokens: npt.NDArray[np.integer], level: str | None = None) -> tuple[bytes, int]:
         """Same as `decode`, with the number of tokens of incomplete last codes that were ignored, at all levels."""
         levels = self.levels[: self.level_index(level)]
-        symbols = row_of_integers(tokens, str(self.folder), "tokens")
+        symbols = row_of_integers(tokens, str(self.place), "tokens")
         ignored = 0
         for one in reversed(levels):
             back = one.decode(symbols)
             symbols, ignored = back.symbols, ignored + back.ignored
         if not levels and (strange := outside(symbols, 256)) is not None:
-            raise CodingError(f"{self.folder}: {strange} is not a byte, and without levels tokens are bytes")
+            raise CodingError(f"{self.place}: {strange} is not a byte, and without levels tokens are bytes")
         return symbols.astype(np.uint8, copy=False).tobytes(), ignored
 
     def generate(self, prompt: bytes, *, tokens: int = 64, temperature: float = 1.0, seed: int = 0) -> bytes:
@@ -277,6 +306,9 @@ class Stack:
 
 def load(folder: str | Path) -> Stack:
     """Open a finished stack.
+
+    Args:
+        folder: its folder, or a file that `stackc pack` wrote.
 
     Raises:
         ArtifactError: no stack, a damaged stack, or a newer format.

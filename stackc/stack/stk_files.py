@@ -20,16 +20,17 @@ from typing import IO, Any
 
 import numpy as np
 
-from stackc.api.errors import ContainerError, StackcError
+from stackc.api.errors import ArtifactError, ContainerError, StackcError
 from stackc.api.files import Inherited, is_special, reading, temporary
 from stackc.api.streams import binary_input, read_some
 from stackc.archive.decoder import check_blocks, decompress_blocks, decompress_range
-from stackc.archive.format import BLOCK_HEADER_SIZE, Report
+from stackc.archive.format import BLOCK_HEADER_SIZE, Header, Report
 from stackc.archive.reader import Index
 from stackc.archive.salvage import Salvaged, salvage
 from stackc.archive.writer import Written
-from stackc.stack.finding import Warn, find_stack, open_codec, stack_folder, warned
+from stackc.stack.finding import Known, Warn, carried, located, open_codec, stack_folder, warned
 from stackc.stack.outputs import check_target, open_output, output_path
+from stackc.stack.packed import check_pack
 from stackc.stack.stack import Stack
 
 SUFFIX = ".stk"
@@ -46,6 +47,7 @@ def compress(
     stack: str | Path | Stack | None = None,
     block_size: int | None = None,
     verify: bool = True,
+    embed_stack: bool = False,
     force: bool = False,
 ) -> Path:
     """Compress a file; for streams see `Stack.compress`.
@@ -53,11 +55,12 @@ def compress(
     Args:
         source: any file; it is kept.
         out: the `.stk` file; None: next to the source.
-        stack: a stack, its folder, or the name of one that is built in; None: `general-1`, which learns from each file
-            alone.
+        stack: a stack, its folder or pack, or the name of one that is built in; None: `general-1`, which learns from
+            each file alone.
         block_size: source bytes in a block, 1 .. 2^20, or 2^26 if the top model codes bit by bit; None: 2^16, or 2^22
             with such a model.
         verify: decode the output and compare, before it is kept.
+        embed_stack: put the stack into the file, which then decodes wherever stackc is; 2^24 bytes at most.
         force: overwrite.
 
     Returns:
@@ -69,7 +72,8 @@ def compress(
     path = Path(source)
     name = compressed_name(path, None if out is None else output_path(out)) or path
     opened = stack if isinstance(stack, Stack) else Stack(stack_folder(stack))
-    compress_file(path, name, opened, force=force, verify=verify, block_size=block_size)
+    embedded = opened.embeddable() if embed_stack else None
+    compress_file(path, name, opened, force=force, verify=verify, block_size=block_size, embedded=embedded)
     return name
 
 
@@ -86,7 +90,8 @@ def decompress(
     Args:
         source: the `.stk` file.
         out: the output; None: the source's name without ``.stk``.
-        stack: the stack that wrote it; None: found by its hash in the folders of STACKC_PATH and in ``runs``.
+        stack: the stack that wrote it; None: the one in the file, or found by its hash in the folders of STACKC_PATH
+            and in ``runs``.
         span: (start, end): only these bytes of the original; None for start or end: from the beginning, to the end.
         force: overwrite.
 
@@ -130,6 +135,7 @@ def compress_file(
     force: bool = False,
     verify: bool = True,
     block_size: int | None = None,
+    embedded: bytes | None = None,
     report: Report = quiet,
 ) -> Written:
     """Compress one file.
@@ -138,7 +144,7 @@ def compress_file(
         path: any file; None: standard input.
         out: the `.stk` file; None: standard output.
         force: overwrite `out`.
-        verify, block_size, report: see `stackc.archive.writer.compress`.
+        verify, block_size, embedded, report: see `stackc.archive.writer.compress`.
 
     Raises:
         StackcError: a file that cannot be read or written, exists already, or changed while it was read.
@@ -147,7 +153,9 @@ def compress_file(
         before = os.fstat(source.fileno()) if path is not None else None
         regular = before is not None and stat.S_ISREG(before.st_mode)
         modified = inherited.modified = before.st_mtime_ns if before and regular else None
-        written = stack.compress(source, target, block_size=block_size, verify=verify, modified=modified, report=report)
+        written = stack.compress(
+            source, target, block_size=block_size, verify=verify, modified=modified, embedded=embedded, report=report
+        )
         if before and regular and _changed(before, os.fstat(source.fileno()), written.size):
             raise StackcError(f"{path}: changed while it was read; nothing was kept, compress it again")
     return written
@@ -205,7 +213,7 @@ def salvage_file(
     fallback = stack.codec if stack is not None else None
     opener = functools.partial(open_codec, given=stack, warn=warn)
     with _transfer(path, out, force, stack) as (source, target, inherited):
-        found = salvage(_on_disk(path, source), target, opener, fallback, report)
+        found = salvage(_on_disk(path, source), target, opener, fallback, report, lambda pack: carried(pack).codec)
         inherited.modified = found.modified
     return found
 
@@ -217,17 +225,33 @@ def verify_file(
     quick: bool = False,
     report: Report = quiet,
     warn: Warn = warned,
+    known: Known | None = None,
 ) -> None:
     """Check a file: all its checksums and, unless `quick`, that it decodes to bytes of the original's SHA-256.
+
+    A stack in the file is checked as well, whichever stack decodes it.
 
     Raises:
         StackcError: damage, with the block; no such stack (not if `quick`).
     """
     with _source(path) as source:
         if quick:
-            check_blocks(source, report)
+            _check_carried(check_blocks(source, report))
         else:
-            decompress_blocks(source, _Nowhere(), functools.partial(open_codec, given=stack, warn=warn), report)
+            opener = functools.partial(open_codec, given=stack, warn=warn, known=known)
+            _check_carried(decompress_blocks(source, _Nowhere(), opener, report))
+
+
+def _check_carried(header: Header) -> None:
+    """Raise `StackcError` if the stack in the file is damaged, or is not the one that the header names."""
+    if header.embedded is None:
+        return
+    try:
+        found = check_pack(header.embedded, "the stack in it").sha256
+    except ArtifactError as error:
+        raise ContainerError(str(error)) from error
+    if found != header.stack.hex():
+        raise ContainerError(f"the stack in it is {found[:16]}…, but it was written with {header.stack.hex()[:16]}…")
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -239,10 +263,7 @@ def describe_file(path: Path) -> dict[str, Any]:
         if trailer.blocks:
             lengths[-1] = trailer.size - (trailer.blocks - 1) * header.block_size
         sizes = np.diff(index.positions) - BLOCK_HEADER_SIZE
-        try:
-            stack: str | None = str(find_stack(header, warn=quiet).folder)
-        except StackcError:
-            stack = None
+        stack = located(header)
         return {
             "format": header.format,
             "size": trailer.size,
@@ -254,7 +275,8 @@ def describe_file(path: Path) -> dict[str, Any]:
             "raw_blocks": int((sizes == lengths).sum()),
             "payload_bytes": int(sizes.sum()),
             "stack_sha256": header.stack.hex(),
-            "stack": stack,
+            "stack": None if stack is None else str(stack),
+            "embedded_bytes": None if header.embedded is None else len(header.embedded),
             "portability": header.portability,
             "host": header.host,
             "coder_version": header.coder,
@@ -320,7 +342,7 @@ def _transfer(
     """The source and the target of one command, and what the target inherits: nothing from standard input."""
     with _source(path) as source:
         inherited = Inherited(() if path is None else (os.fstat(source.fileno()),), whole=path is not None)
-        check_target(out, path, stack.folder if stack is not None else None, force=force)
+        check_target(out, path, stack.place if stack is not None else None, force=force)
         with open_output(out, force, inherited) as target:
             yield source, target, inherited
 

@@ -140,9 +140,9 @@ def test_trailers(blocks: int, share: float, values: tuple[bytes, ...]) -> None:
 
 def test_a_newer_format_is_refused_with_what_to_do() -> None:
     file = bytearray((GOLDEN / "counting.stk").read_bytes())
-    file[8] = 3
+    file[8] = 4
     with pytest.raises(
-        ContainerError, match=r"a \.stk file of format 3; this stackc reads up to 2: pip install --upgrade"
+        ContainerError, match=r"a \.stk file of format 4; this stackc reads up to 3: pip install --upgrade"
     ):
         read_header(io.BytesIO(file))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ import stackc
 import stackc.bench
 from recipes_of_tests import HEAD, TEXT, corpus, level
 from stackc.bench import benchmark
-from stackc.bench.codecs import Codec, TextCodec
+from stackc.bench.codecs import Codec, TextCodec, Zpaq
 from stackc.bench.entrants import PEERS, Entrant, Peer, Trainer, chosen
 from stackc.bench.rounds import measure, ratio
 from stackc.bench.sample import sample
@@ -92,7 +94,8 @@ def row(figures: dict[str, Any], name: str) -> dict[str, Any]:
 def test_rows_are_who_was_asked_for_the_stack_first(figures: dict[str, Any]) -> None:
     names = [one["name"] for one in figures["rows"]]
     assert names[:2] == ["pair M1", "pair M1, 2 threads"]
-    assert names[2:] == [*FAKES, "gzip:9"]
+    assert names[2:4] == ["pair .stk", "pair .stk, 2 threads"]
+    assert names[4:] == [*FAKES, "gzip:9"]
     assert len({frozenset(one) for one in figures["rows"]}) == 1, "every row has the same keys"
     assert json.loads(json.dumps(figures)) == figures, "plain data"
 
@@ -183,6 +186,30 @@ def test_what_a_peer_does_is_a_line(figures: dict[str, Any], name: str, reason: 
 
 def test_a_refused_training_leaves_nothing_behind(figures: dict[str, Any]) -> None:
     assert not [path for path in cache_folder().iterdir() if not path.name.startswith("trained-")]
+
+
+def test_a_primer_and_the_file_are_one_block_of_zpaq() -> None:
+    """Of blocks of 64 MB, the file's own would have seen only the end of a long primer."""
+    (_, peer, _), asked = chosen(["zpaq"])[0], []
+    codec = Zpaq(**{**peer.settings, "module": "zlib", "variant": "5"})
+    codec._library = SimpleNamespace(compress=lambda data, **settings: asked.append(settings) or data)
+    for size in (1000, (1 << 26) - 4096, (1 << 26) - 4095, 1 << 27, 140_000_000, 1 << 40):
+        fresh = copy.deepcopy(codec._settings)
+        codec.reach(size)
+        codec.encode(b"")
+        codec._settings = fresh
+    level = {"level": 5, "threads": 1}
+    assert asked == [level, level, *({"method": f"5{block}", "threads": 1} for block in (7, 8, 8, 11))]
+
+
+def test_the_stacks_own_files_are_whole_ones(place: Path, figures: dict[str, Any], tmp_path: Path) -> None:
+    own = row(figures, "pair .stk")
+    made = stackc.compress(place / "text", tmp_path / "text.stk", stack=place / "pair").stat().st_size
+    assert (own["kind"], own["restored"], own["compressed_bytes"]) == ("file", True, made)
+    assert own["bits_per_byte"] == pytest.approx(8 * made / figures["bytes"])
+    assert own["primed_bytes"] is None, "it is primed by its own training"
+    assert own["encode_cpu_s"]["median"] > 0 < own["decode_cpu_s"]["median"]
+    assert row(figures, "pair .stk, 2 threads")["compressed_bytes"] == made
 
 
 def test_a_peer_that_loses_something_is_marked(figures: dict[str, Any]) -> None:
@@ -431,7 +458,7 @@ def test_the_command_is_a_call_of_the_function(place: Path) -> None:
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
-    assert [one["name"] for one in json.loads(result.stdout)["rows"]] == ["pair M2", "gzip"]
+    assert [one["name"] for one in json.loads(result.stdout)["rows"]] == ["pair M2", "pair .stk", "gzip"]
 
 
 def test_the_command_passes_its_options_on(figures: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

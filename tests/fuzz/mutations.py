@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import random
@@ -13,16 +14,21 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from stackc.api.errors import StackcError
 from stackc.archive.format import (
     BLOCK_HEADER_SIZE,
     BLOCK_MARKER,
     CHECK_SIZE,
+    EMBEDDED_HEAD_SIZE,
+    EMBEDDED_MARKER,
     HEADER_SIZE,
     INDEX_HEAD_SIZE,
     INDEX_MARKER,
     TRAILER_SIZE,
     check,
 )
+from stackc.stack.manifest import stack_sha256
+from stackc.stack.packed import HEAD_SIZE as PACK_HEAD_SIZE
 
 NUMBERS = [
     0,
@@ -183,6 +189,14 @@ def reseal(file: bytes) -> bytes:
         return file
     _seal(out, 0, size)
     at = size
+    if out[at : at + 4] == EMBEDDED_MARKER and at + EMBEDDED_HEAD_SIZE <= len(out):
+        (length,) = struct.unpack_from("<I", out, at + 12)
+        begin = at + EMBEDDED_HEAD_SIZE
+        pack = reseal_pack(bytes(out[begin : begin + length]))
+        out[begin : begin + length] = pack
+        out[at + 16 : at + 24] = check(pack)
+        _seal(out, at, EMBEDDED_HEAD_SIZE)
+        at = begin + length
     while out[at : at + 3] == BLOCK_MARKER and at + BLOCK_HEADER_SIZE <= len(out):
         (payload,) = struct.unpack_from("<I", out, at + 28)
         begin = at + BLOCK_HEADER_SIZE
@@ -194,6 +208,37 @@ def reseal(file: bytes) -> bytes:
         out[end + 56 : end + 64] = check(bytes(out[at:end]))
     _seal(out, end, TRAILER_SIZE)
     return bytes(out)
+
+
+def reseal_pack(pack: bytes) -> bytes:
+    """Make the checks of a packed stack right: of its first bytes, its manifest, and the stack's own hash."""
+    out = bytearray(pack)
+    if len(out) < PACK_HEAD_SIZE:
+        return pack
+    (length,) = struct.unpack_from("<I", out, 12)
+    end = PACK_HEAD_SIZE + length
+    text = bytes(out[PACK_HEAD_SIZE:end])
+    with contextlib.suppress(ValueError, RecursionError, StackcError, AttributeError, KeyError, TypeError):
+        out[24:56] = bytes.fromhex(stack_sha256(json.loads(text)))
+    _seal(out, 0, PACK_HEAD_SIZE)
+    if end + CHECK_SIZE <= len(out):
+        out[end : end + CHECK_SIZE] = check(text)
+    return bytes(out)
+
+
+def mutate_pack(pack: bytes, rng: random.Random) -> bytes:
+    """Damage a packed stack: its bytes, or its manifest, whose sizes and checks are then right."""
+    (length,) = struct.unpack_from("<I", pack, 12)
+    end = PACK_HEAD_SIZE + length
+    if len(pack) < end or rng.random() < 0.4:
+        return mutate_bytes(pack, rng)
+    text = mutate_json(pack[PACK_HEAD_SIZE:end], rng)
+    with contextlib.suppress(ValueError, RecursionError):
+        if rng.random() < 0.8:
+            text = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")).encode()
+    parts = pack[end + CHECK_SIZE :]
+    size = PACK_HEAD_SIZE + len(text) + CHECK_SIZE + len(parts)
+    return pack[:12] + struct.pack("<IQ", len(text), size) + pack[24:PACK_HEAD_SIZE] + text + bytes(8) + parts
 
 
 def _seal(out: bytearray, at: int, size: int) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fuzz.targets import TARGETS, fuzz
+from fuzz.doors import DOORS
+from fuzz.targets import fuzz
 
 LIMIT_S = 20
 
@@ -26,13 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--executions", type=int, default=10_000, help="of every target")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--target", action="append", choices=[target.name for target in TARGETS])
+    parser.add_argument("--target", action="append", choices=[target.name for target in DOORS])
     parser.add_argument("--bugs", type=int, default=5, help="stop a target after so many")
     arguments = parser.parse_args()
     warnings.simplefilter("error")
     signal.signal(signal.SIGALRM, _too_long)
     total = bugs = 0
-    for target in TARGETS:
+    for target in DOORS:
         if arguments.target and target.name not in arguments.target:
             continue
         with tempfile.TemporaryDirectory(prefix="stackc-fuzz-", dir="/dev/shm") as folder:

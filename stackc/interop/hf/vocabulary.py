@@ -96,7 +96,7 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         module = folder / f"{MODULE}.py"
         if module.is_file() and b"stackc.hf" not in read_bytes(module):
             raise ArtifactError(f"{module}: exists already and is not stackc's; move it, or save to another folder")
-        made = copy_levels(self._opened.folder, self._opened.name, folder / SUBFOLDER)
+        made = copy_levels(self._opened.stack.folder, self._opened.name, folder / SUBFOLDER)
         with write_atomically(module) as file:
             file.write(b'from stackc.hf import StackTokenizer\n\n__all__ = ["StackTokenizer"]\n')
         return (*map(str, made), str(module))

@@ -21,7 +21,7 @@ from stackc.stack.streaming import Encode, Symbols, encode_here
 
 @attrs.frozen(kw_only=True)
 class RunEncoder:
-    """Encodes runs of whole segments with one level of the stack in `folder`, opened once per process."""
+    """Encodes runs of whole segments with one level of the stack at `folder`, opened once per process."""
 
     folder: str
     level: int
@@ -47,7 +47,7 @@ def encoding_on(name: str, stack: Stack, say: Callable[[str], None]) -> Encode:
             yield from encode_here(level, runs)
             return
         number = stack.level_index(level.name) - 1
-        work = RunEncoder(folder=str(stack.folder.absolute()), level=number, runtime=run)
+        work = RunEncoder(folder=str(stack.place), level=number, runtime=run)
         first = next(runs, None)
         if first is not None:  # no cluster is started for a file that cannot be read or is empty
             yield from tasks().map(work, itertools.chain([first], runs))

@@ -1,0 +1,127 @@
+"""What `stackc inspect` shows of a stack: its levels, models, plugins, sizes and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.filesize import decimal
+
+from stackc.api.errors import ArtifactError, StackcError
+from stackc.api.files import sha256_file
+from stackc.api.messages import amount
+from stackc.api.models import Cost
+from stackc.cli.command import console, show, show_json
+from stackc.recipe import LevelSection, TopSection, recipe_from_dict
+from stackc.stack.manifest import read_manifest, stack_sha256
+from stackc.stack.packed import Unpacked, read_head
+
+
+def show_pack(path: Path, as_json: bool, verify: bool) -> None:
+    """The stack in a pack. Raises `StackcError` if it is damaged."""
+    if verify:
+        Unpacked(path)
+    head = read_head(path)
+    if as_json:
+        show_json(head.manifest, sort_keys=True)
+        return
+    _show_manifest(head.manifest, None)
+    what = "every SHA-256 matches the manifest" if verify else "not verified: --verify"
+    show(f"packed: {amount(head.size, 'byte')}, {amount(len(head.names), 'part')}; {what}")
+
+
+def show_stack(path: Path, as_json: bool, verify: bool) -> None:
+    """The stack in a folder. Raises `StackcError` if it is damaged."""
+    from stackc.report.table import print_report
+
+    manifest = read_manifest(path)
+    if verify:
+        for name, part in manifest["parts"].items():
+            if sha256_file(path / name) != part["sha256"]:
+                raise ArtifactError(f"{path / name}: SHA-256 does not match the manifest; build the stack again")
+    if as_json:
+        show_json(manifest, sort_keys=True)
+        return
+    _show_manifest(manifest, path)
+    if verify:
+        show(f"verified: {amount(len(manifest['parts']), 'file')}, all SHA-256 match the manifest")
+    show()
+    print_report(path, console())
+
+
+def _show_manifest(manifest: dict[str, Any], folder: Path | None) -> None:
+    """Everything but the figures. `folder`: None if the stack is packed."""
+    recipe = manifest["recipe"]
+    show(f"{manifest['name']}: {amount(len(manifest['levels']), 'level')}, built by stackc {manifest['stackc']}")
+    show(f"sha256: {stack_sha256(manifest)}")
+    show(f"text: {_text(recipe)}")
+    costs = _costs(manifest)
+    for made, section in zip(manifest["levels"], recipe["level"], strict=True):
+        show(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
+        for table in ("model", "windowing", "coder"):
+            if table in section:
+                show(f"  {table:10} {_setting(section[table])}")
+        route = "stepping its model" if "model" in section else "its coder alone"
+        show(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
+        _show_sizes(manifest, made["name"], folder, costs.get(made["name"]))
+    top = recipe["top"]
+    show(f"\n{top['name']} (top): {_setting(top['model'])}")
+    _show_sizes(manifest, top["name"], folder, costs.get(top["name"]))
+    trained = manifest["trained"].items()
+    where = (f"{name} on {one['device']}, {amount(one['threads'], 'thread')}" for name, one in trained)
+    show(f"\ntrained: {'; '.join(where)}")
+    plugins = manifest["plugins"].items()
+    show("parts: " + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in plugins))
+
+
+def _text(recipe: dict[str, Any]) -> str:
+    """What the stack was built from: in the recipe's words, its licence, and the files."""
+    stack, corpus = recipe.get("stack", {}), recipe.get("corpus", {})
+    files = ", ".join(str(corpus[split]) for split in ("train",) if corpus.get(split))
+    said = stack.get("text") or "not described in its recipe ([stack] text)"
+    licence = stack.get("licence") or "not stated ([stack] licence)"
+    return f"{said}; licence: {licence}" + (f"; read from {files}" if files else "")
+
+
+def _costs(manifest: dict[str, Any]) -> dict[str, Cost]:
+    """What each model costs, by level; nothing if a plugin is missing: what else is known is shown nevertheless."""
+    try:
+        recipe = recipe_from_dict(manifest["recipe"], Path())
+        sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
+        return {one.name: one.model.cost(one.alphabet, one.train) for one in sections if one.model}
+    except StackcError:
+        return {}
+
+
+def _show_sizes(manifest: dict[str, Any], name: str, folder: Path | None, cost: Cost | None) -> None:
+    if cost is not None:
+        copies = f"; each thread codes with {decimal(cost.copy_memory)} of memory" if cost.copy_memory else ""
+        show(f"  {'model of':10} {amount(cost.parameters, 'parameter')}{copies}")
+        if cost.kept_symbols:
+            kept = f"up to {amount(cost.kept_symbols, 'symbol')} of the training text, as they are"
+            show(f"  {'holds':10} {kept}: whoever gets the stack can read them")
+    show(f"  {'on disk':10} {_disk_size(manifest, name, folder)}")
+
+
+def _setting(table: dict[str, object]) -> str:
+    """A part's name and its fields."""
+    name = next(table[selector] for selector in ("kind", "backend") if selector in table)
+    return " ".join([str(name), *(f"{key}={value}" for key, value in table.items() if value != name)])
+
+
+def _disk_size(manifest: dict[str, Any], name: str, folder: Path | None) -> str:
+    """Bytes of a level's files. A file that has two names, trained and frozen, takes its place once."""
+    total, seen = {True: 0, False: 0}, set()
+    for path, part in manifest["parts"].items():
+        if not path.startswith(f"{name}/"):
+            continue
+        if folder is not None:
+            try:
+                found = (folder / path).stat()
+            except OSError:  # not needed for coding, and left out
+                continue
+            if (found.st_dev, found.st_ino) in seen:
+                continue
+            seen.add((found.st_dev, found.st_ino))
+        total["/tokens/" in path] += part["bytes"]
+    return f"{amount(total[False], 'byte')} of model and tables, {total[True]:,} of tokens"
