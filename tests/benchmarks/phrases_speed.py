@@ -92,10 +92,8 @@ def coding(fit: Text, code: Text, vocabulary: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         levels = {
-            "longest": level_of("phrases", fit, folder / "a", vocabulary=vocabulary),
-            "optimal": level_of(
-                "phrases", fit, folder / "b", vocabulary=vocabulary, objective="unigram", parse="optimal"
-            ),
+            "longest": level_of("phrases", fit, folder / "a", vocabulary=vocabulary, parse="longest"),
+            "optimal": level_of("phrases", fit, folder / "b", vocabulary=vocabulary),
         }
         giga = gigatoken_of(fit, vocabulary, folder)
     data = code.symbols.tobytes()
@@ -122,9 +120,9 @@ def training(fit: Text, vocabulary: int) -> None:
         small = Text(symbols=fit.symbols[: 1 << 16], offsets=np.array([0, 1 << 16]), source_bytes=1 << 16)
         for kind, fields in {
             "sentencepiece": {"model": "unigram"},
-            "phrases": {"objective": "unigram", "parse": "optimal"},
-            "phrases, longest": {},
-            "phrases, one word": {"objective": "unigram", "parse": "optimal", "words": 1},
+            "phrases": {},
+            "phrases, longest": {"objective": "use", "parse": "longest"},
+            "phrases, one word": {"words": 1},
         }.items():
             part = registry().get("coder", kind.split(",")[0])
             if kind.startswith("phrases"):  # compiled once for all processes, so not counted
