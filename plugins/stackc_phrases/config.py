@@ -36,15 +36,23 @@ class PhrasesConfig:
         4, check=and_(ge(1), le(MOST_WORDS)), help="most words in a phrase, 1 to 16; 1: no token holds more than a word"
     )
     objective: Literal["use", "unigram"] = bits(
-        "use",
+        "unigram",
         check=in_(("use", "unigram")),
         help="which pieces stay: those used most often, or those whose loss would cost most bits under their own "
         "frequencies",
     )
     parse: Literal["longest", "optimal"] = bits(
-        "longest",
+        "optimal",
         check=in_(("longest", "optimal")),
         help="how text is cut: the longest piece first, or the pieces that cost fewest bits together",
+    )
+    share: float = bits(
+        0.1, check=and_(ge(0.0), le(1.0)), help="share of the vocabulary that phrases have at most, 0 to 1"
+    )
+    surcharge: int = bits(
+        3,
+        check=and_(ge(0), le(64)),
+        help="bits that every token costs beyond its own in an optimal parse, 0 to 64: more of them make fewer tokens",
     )
     rounds: int = bits(
         10, check=and_(ge(1), le(100)), help="times that the text is cut and the least useful pieces dropped, 1 to 100"

@@ -50,14 +50,14 @@ def log2_fixed(number: int) -> int:
 
 
 @kernel
-def costs_of(uses: Row, out: Row) -> None:
-    """-log2 of each piece's share of all uses, 1 at least. What is not used counts as if it were once."""
+def costs_of(uses: Row, surcharge: int, out: Row) -> None:
+    """-log2 of each piece's share of all uses, 1 at least, and the surcharge. What is not used counts as used once."""
     total = 1
     for use in uses:
         total += use
     every = log2_fixed(total)
     for i in range(len(uses)):
-        out[i] = max(1, every - log2_fixed(max(uses[i], 1)))
+        out[i] = max(1, every - log2_fixed(max(uses[i], 1))) + surcharge
 
 
 @kernel
@@ -151,7 +151,7 @@ class Trainer:
     def _cost(self) -> None:
         uses = np.concatenate([self.parts.uses, self.several.uses])
         costs = np.empty(len(uses), np.int64)
-        costs_of(uses, costs)
+        costs_of(uses, self.config.surcharge << COST_BITS, costs)
         self.parts.costs, self.several.costs = costs[: len(self.parts.uses)], costs[len(self.parts.uses) :]
 
     def _link(self) -> tuple[Any, Any, Any]:
@@ -187,15 +187,17 @@ class Trainer:
         self._cost()
 
     def drop(self, wanted: int) -> None:
-        """Keep the `wanted` most useful pieces, and all bytes."""
+        """Keep the `wanted` most useful pieces, all bytes, and no more phrases than their share."""
         kinds = self.parts, self.several
-        worth = np.concatenate([self._losses() if self.by_loss else np.concatenate([kind.uses for kind in kinds])])
+        worth = self._losses() if self.by_loss else np.concatenate([kind.uses for kind in kinds])
         used = np.concatenate([kind.alive & (kind.uses > 0) for kind in kinds])
-        worth[~used] = -parsing.FAR
         worth[:BYTES], used[:BYTES] = parsing.FAR, True
+        order = np.argsort(-worth, kind="stable")
+        order = order[used[order]]
+        several = order >= len(self.begins)
+        several &= np.cumsum(several) > int(self.config.share * wanted)  # those beyond the share
         kept = np.zeros(len(worth), np.bool_)
-        kept[np.argsort(-worth, kind="stable")[:wanted]] = True
-        kept &= used
+        kept[order[~several][:wanted]] = True
         self.parts.alive, self.several.alive = kept[: len(self.begins)], kept[len(self.begins) :]
 
     def _losses(self) -> Int64:

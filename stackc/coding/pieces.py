@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Int64, Mask, Symbols
+from stackc.api.arrays import Int32, Int64, Mask, Symbols, Uint8
 from stackc.api.errors import ArtifactError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import window_starts
 from stackc.parts.blame import blaming
-from stackc.parts.symbols import check_inside, check_room, symbol_dtype
-
-BLOCK = 1 << 15
-"""Tokens that are decoded at a time, so that the memory besides the symbols stays small."""
+from stackc.parts.symbols import check_inside, symbol_dtype
 
 
 class PieceTable:
@@ -88,15 +85,33 @@ class PieceTable:
         Arguments and errors: see `Dictionary.decode`.
         """
         check_inside(codes, len(self), who, "token")
-        ends = offsets_of(self.length[codes])
-        check_room(who, int(ends[-1]), most)
-        out = np.empty(int(ends[-1]), self._symbols.dtype)
-        for first in range(0, len(codes), BLOCK):
-            block = codes[first : first + BLOCK]
-            low, high = int(ends[first]), int(ends[first + len(block)])
-            shifts = self._from[block] - (ends[first : first + len(block)] - low)
-            out[low:high] = self._symbols[np.repeat(shifts, self.length[block]) + np.arange(high - low)]
-        return out, ends[offsets]
+        from stackc.coding.dictionary import decoding, joining  # and numba with them
+
+        flat = np.require(codes, joining.code_type(len(self)), ["C", "A"]).view(np.ndarray)
+        flat.flags.writeable = False
+
+        def spell(low: int, high: int, out: Symbols, at: int) -> None:
+            decoding.spell(flat, low, high, self._spans, self._texts, out.view(np.uint8), at * out.itemsize)
+
+        bounds = np.ascontiguousarray(offsets, np.int64)
+        return joining.join(flat, bounds, self._lengths, self._symbols.dtype, spell, threads, who, most)
+
+    @once
+    def _lengths(self) -> Int32:
+        return self.length.astype(np.int32)
+
+    @once
+    def _spans(self) -> Int64:
+        """Where each token's piece stands in `_texts`, and its length, as `decoding.spell` reads them."""
+        width = self._symbols.itemsize
+        return self._from * width << 20 | self.length * width
+
+    @once
+    def _texts(self) -> Uint8:
+        """The pieces as bytes, and room behind them for copies that run over."""
+        from stackc.coding.dictionary.decoding import WIDE
+
+        return np.concatenate([self._symbols.view(np.uint8), np.zeros(WIDE * self._symbols.itemsize, np.uint8)])
 
     @once
     def ordered(self) -> tuple[list[tuple[int, ...]], list[int]]:

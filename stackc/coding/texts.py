@@ -15,10 +15,10 @@ from stackc.api.arrays import Int64, Symbols, Uint8
 from stackc.api.errors import CodingError
 from stackc.api.offsets import offsets_of
 from stackc.api.texts import SymbolTexts
-from stackc.parts.symbols import check_room
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
+from stackc.parts.symbols import check_room
 
 MOST_BYTES = 1 << 28
 """Bytes, and symbols of one level's table, that all texts of an alphabet may have together."""

@@ -25,8 +25,9 @@ from stackc.api.files import read_tensors, tensor, write_tensors
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary import decoding, encoding, preorder
-from stackc.coding.dictionary.threads import even_shares, once, segment_shares, shared
-from stackc.parts.symbols import check_room, outside, symbol_dtype
+from stackc.coding.dictionary.joining import code_type, join
+from stackc.coding.dictionary.threads import once, segment_shares, shared
+from stackc.parts.symbols import outside, symbol_dtype
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -160,28 +161,14 @@ class Dictionary:
         flat = self._narrowed(codes, len(self), "code", f"the dictionary of {len(self)} texts", who)
         bounds = np.ascontiguousarray(offsets, np.int64)
         spans, texts = self._texts
-        shares = even_shares(len(flat), threads)
-        sizes = shared(lambda low, high: int(decoding.measure(flat, low, high, self.length)), shares, threads)
-        starts = offsets_of(np.array(sizes, np.int64))
-        check_room(who, int(starts[-1]), most)
-        out = np.empty(int(starts[-1]), symbol_dtype(self.alphabet))
-        ends = np.zeros(len(bounds), np.int64)
-        start_of = dict(zip(shares, starts.tolist(), strict=False))
 
-        def one(low: int, high: int) -> None:
-            at = start_of[low, high]
+        def spell(low: int, high: int, out: Symbols, at: int) -> None:
             if texts is None:
                 decoding.climb(flat, low, high, self.length, self.parent, self.symbol, out, at)
             else:
                 decoding.spell(flat, low, high, spans, texts, out.view(np.uint8), at * out.itemsize)
-            first = int(np.searchsorted(bounds, low, "right"))
-            if len(bounds) > 2 or bounds[-1] != len(flat):
-                decoding.ends_of(flat, low, high, self.length, at, bounds, first, ends)
 
-        shared(one, shares, threads)
-        if len(bounds) == 2 and bounds[-1] == len(flat):
-            ends[1] = len(out)
-        return out, ends
+        return join(flat, bounds, self.length, symbol_dtype(self.alphabet), spell, threads, who, most)
 
     def starts(self, codes: Codes) -> Int64:
         """int64[w], where each code's text starts when they stand end to end."""
@@ -219,7 +206,7 @@ class Dictionary:
 
     @property
     def _code_type(self) -> np.dtype[Any]:
-        return np.dtype(np.uint16 if len(self) <= 1 << 16 else np.uint32)
+        return code_type(len(self))
 
     def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
         """The trie as a double array, None where it does not fit into one; and the entries of one-symbol texts."""

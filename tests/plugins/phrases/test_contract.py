@@ -19,15 +19,15 @@ class OfPhrases(PieceCoderContract):
 
 
 class TestLongest(OfPhrases):
-    fields = {"rounds": 4}
+    fields = {"objective": "use", "parse": "longest", "share": 0.5, "rounds": 4}
 
 
 class TestOptimal(OfPhrases):
-    fields = {"objective": "unigram", "parse": "optimal", "rounds": 4}
+    fields = {"rounds": 4}
 
 
 class TestOneWord(OfPhrases):
-    fields = {"objective": "unigram", "words": 1, "rounds": 3}
+    fields = {"parse": "longest", "words": 1, "rounds": 3}
 
 
 del OfPhrases

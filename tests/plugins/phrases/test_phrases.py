@@ -25,9 +25,9 @@ from stackc_phrases.pieces import FILE, LONGEST, PHRASE_WORD, Pieces
 from stackc_phrases.words import RULE, words_of, words_of_piece
 
 CONFIGS = {
-    "longest": PhrasesConfig(vocabulary=600, rounds=4),
-    "optimal": PhrasesConfig(vocabulary=600, objective="unigram", parse="optimal", rounds=4),
-    "words": PhrasesConfig(vocabulary=500, objective="unigram", words=1, rounds=3),
+    "longest": PhrasesConfig(vocabulary=600, objective="use", parse="longest", share=0.4, rounds=4),
+    "optimal": PhrasesConfig(vocabulary=600, share=0.4, surcharge=0, rounds=4),
+    "words": PhrasesConfig(vocabulary=500, parse="longest", words=1, rounds=3),
 }
 
 
