@@ -11,8 +11,8 @@ from stackc.api.models import Predictor
 from stackc.coding.documents import segments
 from stackc.coding.scoring import rows
 
-MOST_FREQUENCIES, MOST_STEPS = 1 << 24, 1 << 10
-"""Of all rows that are looked at, so that wide alphabets are sampled less; and symbols, if a model only steps."""
+MOST_TOKENS, MOST_FREQUENCIES, MOST_STEPS = 1 << 16, 1 << 24, 1 << 10
+"""Tokens that are looked at; frequencies in their rows, so fewer of wide alphabets; tokens if a model only steps."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +43,7 @@ def by_position(
         per: tokens of a window of the level below.
     """
     whole = predictor.portability == "portable" and hasattr(predictor, "score")
-    room = max(per, MOST_FREQUENCIES // predictor.alphabet) if whole else MOST_STEPS
+    room = max(per, min(MOST_TOKENS, MOST_FREQUENCIES // predictor.alphabet)) if whole else MOST_STEPS
     seen, right, bits = np.zeros(per, np.int64), np.zeros(per, np.int64), np.zeros(per)
     for first, last in segments(offsets, segment):
         last = min(last, first + room)
