@@ -12,7 +12,7 @@ from stackc.api.arrays import Int32, Int64, Symbols
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary import decoding
 from stackc.coding.dictionary.threads import even_shares, shared
-from stackc.coding.documents import check_room
+from stackc.parts.symbols import check_room
 
 
 def code_type(size: int) -> np.dtype[Any]:
