@@ -10,7 +10,7 @@ from pathlib import Path
 from stackc.pipeline.compiling import check_vocabularies
 from stackc.pipeline.context import Context
 from stackc.pipeline.display import Display, Show
-from stackc.pipeline.ending import write_manifest
+from stackc.pipeline.ending import log_summary, write_manifest
 from stackc.pipeline.plan import SPLITS, plan, stage_folders
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import world
@@ -109,3 +109,4 @@ def _run_stages(build: Context) -> None:
     for stage in plan(recipe, build.runtime):
         stage.run(build)
     write_manifest(build)
+    log_summary(build)

@@ -11,13 +11,14 @@ import numpy as np
 
 from stackc.api.arrays import Symbols
 from stackc.api.errors import PartError
-from stackc.api.files import write_atomically
+from stackc.api.files import read_json, write_atomically
 from stackc.api.models import Progress
 from stackc.api.version import stackc_version
 from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.verify import not_restored
 from stackc.pipeline.context import Context
+from stackc.pipeline.logs import write_summary
 from stackc.pipeline.second_process import SAMPLE, check_second_process
 from stackc.stack.evaluate import evaluate
 from stackc.stack.manifest import FORMAT, MANIFEST
@@ -105,6 +106,34 @@ def write_manifest(build: Context) -> None:
     check_second_process(work.folder, manifest, recipe, build.runtime, sample)
     with write_atomically(work.folder / MANIFEST) as file:
         file.write(json.dumps(manifest, indent=1, sort_keys=True).encode())
+
+
+FIGURES = {
+    "name": "", "bytes_per_token": "bytes/token", "coded_bits_per_byte": "coded, bits/byte",
+    "model_bits_per_byte": "model, bits/byte", "unigram_bits_per_byte": "unigram, bits/byte",
+    "uniform_bits_per_byte": "uniform, bits/byte", "parameters": "parameters",
+}  # fmt: skip
+"""Columns of the summary."""
+
+
+def log_summary(build: Context) -> None:
+    """Write the recipe and the figures as texts of TensorBoard, for stacks without a learning curve too."""
+    if build.work.display.logs is None:
+        return
+    recipe = json.dumps(build.recipe.to_dict(), indent=1)
+    texts = {"recipe": f"```json\n{recipe}\n```"}
+    report = build.work.folder / "report" / "report.json"
+    if report.is_file():
+        rows = [[_shown(row.get(field)) for field in FIGURES] for row in read_json(report, "report")["levels"]]
+        lines = [list(FIGURES.values()), ["---"] * len(FIGURES), *rows]
+        texts["figures"] = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    write_summary(build.work.display.logs, texts)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _described(level: Level) -> dict[str, Any]:

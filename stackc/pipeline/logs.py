@@ -23,6 +23,19 @@ from stackc.api.files import kept_in, write_atomically
 
 METRICS = "metrics.jsonl"
 
+TAGS = {
+    "loss": ("loss/bits_per_symbol", "Cross-entropy of the training text, bits per symbol: mean since the last point."),
+    "bits_per_byte": ("loss/bits_per_byte", "The same per byte of the source text: comparable between tokenizers."),
+    "valid_loss": ("valid/bits_per_symbol", "Cross-entropy of held-out text, bits per symbol, float model."),
+    "valid_bits_per_byte": ("valid/bits_per_byte", "The same per byte of the source text."),
+    "symbols_per_second": ("speed/symbols_per_second", "Symbols trained on per second since the last point."),
+    "learning_rate": ("optimiser/learning_rate", "Learning rate of the step."),
+    "gradient_norm": ("optimiser/gradient_norm", "Norm of the step's gradients before they are clipped."),
+    "bytes_seen": ("progress/bytes_seen", "Bytes of source text that were trained on, repeats counted."),
+    "operations": ("progress/operations", "Operations of the whole training, softmax counted."),
+}
+"""The tag of each scalar in TensorBoard, with its unit, and its description; any other scalar keeps its name."""
+
 
 class StageLog:
     """The curve of one stage.
@@ -89,6 +102,25 @@ def adopt(source: Path, folder: Path, stage: str) -> None:
                 file.write(b"".join(own))
 
 
+def write_summary(folder: Path, texts: dict[str, str]) -> None:
+    """Texts by tag as the TensorBoard run ``summary``, in place of those of an earlier build.
+
+    Args:
+        folder: the folder of the logs.
+        texts: Markdown.
+    """
+    if not importlib.util.find_spec("tensorboard"):
+        return
+    with kept_in(folder):
+        run = folder / "tensorboard" / "summary"
+        for old in run.glob("events.out.tfevents.*"):
+            old.unlink()
+        events = _Events(run)
+        for tag, text in texts.items():
+            events.text(tag, text)
+        events.close()
+
+
 def _is_of(line: bytes, stage: str, step: int | None) -> bool:
     """Whether a line belongs to the stage, at the step or later."""
     try:
@@ -144,10 +176,20 @@ class _Events:
         self._write(file_version="brain.Event:2")
 
     def add(self, step: int, scalars: dict[str, float]) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
+        values = []
+        for name, value in scalars.items():
+            tag, description = TAGS.get(name, (name, ""))
+            metadata = SummaryMetadata(summary_description=description, display_name=tag)
+            values.append(Summary.Value(tag=tag, simple_value=value, metadata=metadata))
         self._write(step=step, summary=Summary(value=values))
+
+    def text(self, tag: str, markdown: str) -> None:
+        """A text, as TensorBoard's text page shows it."""
+        from tensorboard.plugins.text.summary_v2 import text_pb
+
+        self._write(step=0, summary=text_pb(tag, markdown))
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # a failed write was reported when it happened

@@ -9,7 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import stackc
-from recipes_of_tests import corpus, two_level
+from recipes_of_tests import corpus, counting, two_level
 from stackc.pipeline.display import Display
 from stackc.pipeline.logs import METRICS
 
@@ -44,9 +44,37 @@ def test_steps_since_the_checkpoint_are_logged_once(tmp_path: Path) -> None:
     assert [(step, loss) for stage, step, loss in lines(tmp_path) if stage == "M1/model"] == wanted
     assert events(tmp_path, "M1/model") == wanted
     shown = EventAccumulator(str(tmp_path / "tensorboard" / "M1-model")).Reload()
-    assert shown.Tensors("loss") if "loss" in shown.Tags()["tensors"] else shown.Scalars("loss")
+    assert "loss/bits_per_symbol" in [*shown.Tags()["tensors"], *shown.Tags()["scalars"]]
+    assert "bits per symbol" in shown.SummaryMetadata("loss/bits_per_symbol").summary_description
     assert [step for stage, step, _ in lines(tmp_path) if stage == "M2/model"] == [1, 2, 3]
     assert events(tmp_path, "M2/model") == [(1, 3.0), (2, 3.0), (3, 3.0)]
+
+
+def test_a_stack_of_counts_has_its_recipe_and_figures_in_tensorboard(tmp_path: Path) -> None:
+    corpus(tmp_path)
+    (tmp_path / "recipe.toml").write_text(counting())
+    for _ in range(2):  # the second build finds everything done
+        stackc.build(tmp_path / "recipe.toml", tmp_path / "stack")
+        shown = EventAccumulator(str(tmp_path / "stack" / "logs" / "tensorboard" / "summary")).Reload()
+        texts = {tag: shown.Tensors(tag)[0].tensor_proto.string_val[0].decode() for tag in shown.Tags()["tensors"]}
+        assert '"name": "counting"' in texts["recipe"]
+        assert [line.split("|")[1].strip() for line in texts["figures"].splitlines()] == ["", "---", "M1", "M2"]
+
+
+def test_a_training_logs_what_its_curve_is_made_of(tmp_path: Path) -> None:
+    corpus(tmp_path)
+    (tmp_path / "recipe.toml").write_text(two_level(4))
+    stackc.build(tmp_path / "recipe.toml", tmp_path / "stack")
+    entries = [json.loads(line) for line in (tmp_path / "stack" / "logs" / METRICS).read_text().splitlines()]
+    sizes = [sum(path.stat().st_size for path in tmp_path.glob("train-*.txt"))]
+    for stage in ("M1/model", "M2/model", "M3/model"):
+        last = [entry for entry in entries if entry["stage"] == stage][-1]
+        assert {"bits_per_byte", "valid_bits_per_byte", "learning_rate", "gradient_norm", "bytes_seen"} <= last.keys()
+        per_byte = last["bits_per_byte"] / last["loss"]
+        assert per_byte == pytest.approx(last["valid_bits_per_byte"] / last["valid_loss"])
+        assert last["bytes_seen"] == pytest.approx(4 * 4 * 24 / per_byte)
+        if stage == "M1/model":
+            assert per_byte == pytest.approx(1.0), sizes
 
 
 def test_a_stage_that_goes_on_and_logs_nothing_keeps_its_curve(tmp_path: Path) -> None:

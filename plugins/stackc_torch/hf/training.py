@@ -22,6 +22,7 @@ from stackc_torch.training.inputs import inputs_of
 from stackc_torch.training.learner import take_step
 from stackc_torch.training.loop import STATE, Run, train
 from stackc_torch.training.ranks import of_rank_0, sum_gradients, summed
+from stackc_torch.training.report import StepTaken
 from stackc_torch.training.rows import Rows, Weights
 from stackc_torch.training.schedule import triangle
 
@@ -81,10 +82,12 @@ class HfLearner:
             logits.flatten(0, 1).float(), rows.targets.flatten(), ignore_index=UNSEEN, reduction="sum"
         )
 
-    def update(self, rate: float) -> None:
+    def update(self, rate: float) -> Tensor | None:
+        norm = None
         if self.settings.clip:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         take_step(self.optimiser, rate)
+        return norm
 
     def state(self) -> dict[str, Array]:
         found = {f"model.{name}": array for name, array in arrays(self.model).items()}
@@ -126,11 +129,11 @@ class HfRun(Run):
     def rate(self) -> float:
         return triangle(self.settings.learning_rate, self.step, self.total)
 
-    def one_step(self) -> tuple[Tensor, int]:
-        nats, symbols = super().one_step()
-        if not math.isfinite(float(nats)):
+    def one_step(self) -> StepTaken:
+        taken = super().one_step()
+        if not math.isfinite(float(taken.nats)):
             raise StackcError(f"hf: the loss of step {self.step} is not finite; lower train.learning_rate")
-        return nats, symbols
+        return taken
 
     def cut(self, symbols: Any) -> Any:
         """On the CPU, where the model codes."""

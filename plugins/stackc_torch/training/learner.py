@@ -45,8 +45,12 @@ class Learner(Protocol):
             The nats of all ranks' rows: a float64 scalar.
         """
 
-    def update(self, rate: float) -> None:
-        """Clip the gradients and take the step, with this learning rate."""
+    def update(self, rate: float) -> Tensor | None:
+        """Clip the gradients and take the step, with this learning rate.
+
+        Returns:
+            The norm of all gradients before they were clipped; None if they are not clipped.
+        """
 
     def state(self) -> dict[str, Array]:
         """Weights and moments, the same arrays for both kinds; empty on ranks other than 0 if they are sharded.

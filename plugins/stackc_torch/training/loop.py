@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from stackc.api import ArtifactError, CorpusError, TrainingTask, read_tensors, write_tensors
 from stackc_torch.frozen.numerics import training_mode
 from stackc_torch.frozen.rules import Array
 from stackc_torch.training.learner import Learner
 from stackc_torch.training.ranks import check_same, of_rank_0, told_by_rank_0
-from stackc_torch.training.report import Mean, Report
+from stackc_torch.training.report import Mean, Report, StepTaken
 from stackc_torch.training.rows import Rows
 from stackc_torch.training.sampler import Sampler, Windows
 from stackc_torch.training.schedule import cuts_due
@@ -116,17 +115,17 @@ class Run:
         """Every step that is left, with checkpoints."""
         saved = time.monotonic()
         while self.step < self.total:
-            nats, symbols = self.one_step()
+            taken = self.one_step()
             self.step += 1
-            self._report.add(self.step, nats, symbols, self.held_out)
+            self._report.add(self.step, taken, self.held_out)
             due = time.monotonic() - saved >= self.settings.checkpoint_seconds and self.step < self.total
             # Rank 0's clock decides: saving gathers from all ranks, and their clocks differ.
             if told_by_rank_0(due, self.task.ranks):
                 self.save()
                 saved = time.monotonic()
 
-    def one_step(self) -> tuple[Tensor, int]:
-        """One optimiser step: (nats summed over its symbols, symbols)."""
+    def one_step(self) -> StepTaken:
+        """One optimiser step."""
         due = cuts_due(self.settings, self.step, self.total)
         if self.sampler.share and self.windows.cuts < due:
             symbols, starts = self.sampler.sample(due)
@@ -139,8 +138,8 @@ class Run:
         parts = self.sampler.step(self.step, self.windows, self.task.rank, self.task.ranks, self.learner.sharded)
         count = self.sampler.symbols(self.step, self.windows)
         nats = self.learner.gradients(parts, count)
-        self.learner.update(self.rate())
-        return nats, count
+        rate = self.rate()
+        return StepTaken(nats, count, rate, self.learner.update(rate))
 
     @torch.no_grad()
     def held_out(self) -> float:

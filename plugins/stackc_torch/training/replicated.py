@@ -79,11 +79,13 @@ class Replicated:
         summed(self._grads.all, self.ranks)
         return summed(nats, self.ranks)
 
-    def update(self, rate: float) -> None:
+    def update(self, rate: float) -> Tensor | None:
         """See `Learner.update`."""
-        if self.settings.clip:
-            self._grads.all.mul_(shrinking(torch.linalg.vector_norm(self._grads.all), self.settings.clip))
+        norm = torch.linalg.vector_norm(self._grads.all) if self.settings.clip else None
+        if norm is not None:
+            self._grads.all.mul_(shrinking(norm, self.settings.clip))
         take_step(self._optimiser, rate)
+        return norm
 
     def state(self) -> dict[str, Array]:
         """See `Learner.state`."""

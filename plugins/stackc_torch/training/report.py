@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -43,6 +43,22 @@ class Mean:
         }
 
 
+class StepTaken(NamedTuple):
+    """One optimiser step.
+
+    Attributes:
+        nats: summed over its symbols.
+        symbols: of all its rows.
+        rate: the learning rate.
+        norm: of the gradients before they were clipped; None if they are not clipped.
+    """
+
+    nats: Tensor
+    symbols: int
+    rate: float
+    norm: Tensor | None
+
+
 class Report:
     """Reports to `task.progress` how training goes; nothing here changes a weight.
 
@@ -55,17 +71,17 @@ class Report:
     """
 
     def __init__(self, task: TrainingTask, total: int, logged: Mean, operations: int) -> None:
-        self.progress = task.progress
+        self.progress, self._text = task.progress, task.train
         self.total, self.operations = total, operations
         self.measure_every = max(1, math.ceil(total / HELD_OUT_TIMES))
         self.log_every = max(1, math.ceil(total / LOGGED_TIMES))
         self.held_out: dict[str, float] = {}
         self.shown, self.logged = Mean(), logged
 
-    def add(self, step: int, nats: Tensor, symbols: int, held_out: Any) -> None:
+    def add(self, step: int, taken: StepTaken, held_out: Any) -> None:
         """Note one step; show and log now and then."""
-        self.shown.add(nats, symbols)
-        self.logged.add(nats, symbols)
+        self.shown.add(taken.nats, taken.symbols)
+        self.logged.add(taken.nats, taken.symbols)
         measured = step % self.measure_every == 0 or step == self.total
         log = self.logged.figures() if measured or step % self.log_every == 0 else None
         late = time.monotonic() - self.shown.since >= REPORT_SECONDS
@@ -77,5 +93,18 @@ class Report:
             self.shown = Mean()
         if log is not None:
             last = {"operations": float(self.operations)} if step == self.total else {}
-            self.progress.log(step, **log, **(self.held_out if measured else {}), **last)
+            valid = self.held_out if measured else {}
+            self.progress.log(step, **log, **valid, **self._of_the_step(step, taken, log | valid), **last)
             self.logged = Mean()
+
+    def _of_the_step(self, step: int, taken: StepTaken, losses: dict[str, float]) -> dict[str, float]:
+        """What else is logged: losses per byte of the text, and how the step was taken."""
+        found = {"learning_rate": taken.rate}
+        if taken.norm is not None:
+            found["gradient_norm"] = float(taken.norm)
+        if self._text.source_bytes:
+            per_byte = len(self._text.symbols) / self._text.source_bytes
+            found["bytes_seen"] = step * taken.symbols / per_byte
+            names = {"loss": "bits_per_byte", "valid_loss": "valid_bits_per_byte"}
+            found |= {name: losses[key] * per_byte for key, name in names.items() if key in losses}
+        return found

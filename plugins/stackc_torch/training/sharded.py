@@ -171,15 +171,18 @@ class Sharded:
             part.weights.grad = part.parameter.grad.to_local()
         return summed(total, self.ranks)
 
-    def update(self, rate: float) -> None:
+    def update(self, rate: float) -> Tensor | None:
         """See `Learner.update`."""
         gradients = [part.weights.grad for part in self._parts.values()]
+        norm = None
         if self.settings.clip:
             squares = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
-            factor = shrinking(summed(squares, self.ranks).sqrt(), self.settings.clip)
+            norm = summed(squares, self.ranks).sqrt()
+            factor = shrinking(norm, self.settings.clip)
             for gradient in gradients:
                 gradient.mul_(factor)
         take_step(self._optimiser, rate)
+        return norm
 
     def state(self) -> dict[str, Array]:
         """See `Learner.state`. Gathered an array at a time, so that no rank but 0 holds more than one whole."""
