@@ -15,7 +15,7 @@ import transformers
 from torch import Tensor
 
 from stackc.api import StackcError
-from stackc_torch.hf.making import EXPLICIT
+from stackc_torch.hf.making import EXPLICIT, REFUSALS
 from stackc_torch.training.inputs import NAME, SPREAD, TextInputs
 
 
@@ -32,7 +32,7 @@ def attach(model: Any, inputs: TextInputs, seed: int) -> Any:
             f"hf: train.byte_aware: the inputs of a {kind} are more than rows of one table, to which no sums can be "
             "added; remove it"
         )
-    if _tied(model) and _tied(_untied(model.config)):
+    if _tied(model) and not _can_be_untied(model.config):
         raise StackcError(f"hf: train.byte_aware: a {kind} has one array for input and output always; remove it")
     weight = embedding.weight
     # The sum of eleven rows is as large as the row that it is added to, whatever scale the model has.
@@ -70,7 +70,7 @@ def _factor(embedding: Any) -> float | None:
         rows = weight[: min(64, len(weight))].float()
         try:
             found = embedding(torch.arange(len(rows), device=weight.device)[None])[0].float()
-        except (TypeError, RuntimeError, ValueError, IndexError):
+        except REFUSALS:
             return None
         if found.shape != rows.shape:
             return None
@@ -90,9 +90,12 @@ def _untie(config: Any) -> None:
         inner.tie_word_embeddings = False
 
 
-def _untied(config: Any) -> Any:
-    """A model of the same configuration with an output of its own, on torch's meta device."""
+def _can_be_untied(config: Any) -> bool:
+    """Whether transformers makes a model of the same configuration with an output of its own."""
     config = copy.deepcopy(config)
     _untie(config)
-    with torch.device("meta"):
-        return transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
+    try:
+        with torch.device("meta"):
+            return not _tied(transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT))
+    except REFUSALS:
+        return False

@@ -570,6 +570,12 @@ def test_models_whose_inputs_take_no_sums_are_refused(gpt2):
         attach(gpt2, inputs, 1)
 
 
+def test_a_model_that_is_always_tied_is_refused(gpt2, monkeypatch):
+    monkeypatch.setattr("stackc_torch.hf.inputs._untie", lambda config: None)
+    with pytest.raises(StackcError, match="byte_aware: a gpt2 has one array for input and output always"):
+        attach(gpt2, TextInputs(TEXTS, 30, torch.device("cpu"), gain=1.0), 1)
+
+
 def test_byte_aware_without_training_is_refused():
     settings = attrs.evolve(AWARE, steps=0)
     problems = Hf(checkpoint="somewhere", context=24).problems(5, settings)
