@@ -25,6 +25,9 @@ REST_SECONDS = 2.0
 
 POLL_SECONDS = 0.5
 
+LONG_SECONDS = 60.0
+"""After a run of this length its worker is replaced: memory that it still holds would count as the next run's."""
+
 
 @attrs.frozen(kw_only=True)
 class SweepResult:
@@ -96,7 +99,7 @@ class _Running:
         self.rest: dict[str, float] = {}  # until when a run that another process holds is left alone
         self.active: dict[int, Run] = {}
         self.begun: dict[str, float] = {}
-        self.trainings: dict[str, dict[str, str]] = {}  # identities of trainings of active runs that are not done
+        self.trainings: dict[str, dict[str, str]] = {}  # identities of trainings that are not done, by their stages
 
     def to_the_end(self) -> None:
         ended = self.folder.ended()
@@ -115,6 +118,8 @@ class _Running:
                 if answer is not None:
                     back = self.heard(answer.worker, answer.content)
                     pending += [back] if back is not None else []
+                    if answer.content["event"] in ENDS and answer.seconds >= LONG_SECONDS:
+                        pool.retire(answer.worker)
 
     def choose(self, pending: list[Run]) -> Run | None:
         """The first run that need not wait: neither for another process nor for a training that an active run does."""
@@ -127,12 +132,13 @@ class _Running:
                 self.say(f"{self.name(run)}: finished by another process")
                 pending.remove(run)
                 continue
-            if not self.active or not busy & set(_trainings(run).values()):
+            if run.id not in self.trainings:
+                self.trainings[run.id] = _trainings(run)
+            if not self.active or not busy & set(self.trainings[run.id].values()):
                 return run
         return None
 
     def start(self, pool: Pool, run: Run) -> None:
-        self.trainings[run.id] = _trainings(run)
         self.begun[run.id] = time.monotonic()
         job = {
             "id": run.id,
