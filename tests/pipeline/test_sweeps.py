@@ -377,6 +377,11 @@ def test_cells_are_escaped() -> None:
     assert r"50 \% \& \$\_\{x\} \\" in as_latex(["h", "k"], rows)
 
 
+@pytest.mark.parametrize("path", sorted((shipped_recipes()["smoke"].parent / "sweeps").glob("*.toml")))
+def test_sweeps_that_ship_with_stackc_can_be_read(path: Path) -> None:
+    assert len(load_sweep(path).runs) > 1
+
+
 def test_the_base_may_be_a_recipe_that_ships_with_stackc(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text('base = "smoke"\ngrid.top.train.symbols = [1000, 2000]\n')
     runs = load_sweep(tmp_path / "s.toml").runs
