@@ -26,9 +26,10 @@ from stackc.cli.progress import status
 def command(
     stacks: tuple[Path, ...], output: Path, png: Path | None, text: Path | None, sample: int, force: bool
 ) -> None:
-    """Write one self-contained HTML page on one or several STACKs.
+    """Write one self-contained HTML page on one or several STACKs, or on a sweep.
 
-    It shows figures, learning curves, window lengths, bits by position, and held-out text cut into its tokens.
+    It shows figures, learning curves, window lengths, bits by position, and held-out text cut into its tokens; of a
+    sweep, its table, the differences of its arms, and bits per byte by operations.
     """
     from stackc.report import write_report
 

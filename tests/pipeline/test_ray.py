@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ from stackc.pipeline import encoding
 from stackc.pipeline.engines.base import STARTS_OVER
 from stackc.pipeline.engines.choose import engine
 from stackc.pipeline.engines.remote import encoding_on
+from sweeps_of_tests import QUICK, table, write
 
 SPLIT = "M1/tokens/train"
 
@@ -85,6 +87,19 @@ def swap(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     import ray_toys
 
     monkeypatch.setattr(encoding, "ShardEncoder", getattr(ray_toys, name))
+
+
+def test_a_sweep_on_a_cluster_fills_the_table_of_one_machine(cluster: Path, tmp_path: Path) -> None:
+    """And an arm that fails stops no other."""
+    arms = '[[arm]]\nname = "all"\n[[arm]]\nname = "broken"\nset.run.memory = 1\ngrid = {}\n'
+    broken = 'set."level.1" = {coder = {kind = "tunstall", vocabulary = 100_000}, windowing = {kind = "longest"}, '
+    write(tmp_path, quick=QUICK + arms + broken + 'model = {backend = "unigram"}}\n')
+    done = stackc.sweep(tmp_path / "quick.toml", tmp_path / "ray", engine="ray")
+    here = stackc.sweep(tmp_path / "quick.toml", tmp_path / "here")
+    assert [row["status"] for row in done.rows] == ["done"] * 4 + ["failed"]
+    key = operator.itemgetter("run")
+    assert sorted(table(tmp_path / "ray"), key=key) == sorted(table(tmp_path / "here"), key=key)
+    assert [row["run"] for row in done.rows] == [row["run"] for row in here.rows]
 
 
 def test_a_killed_worker_costs_only_its_shard(

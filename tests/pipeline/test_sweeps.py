@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import stackc
@@ -140,6 +141,29 @@ def test_a_killed_sweep_ends_in_the_same_table(made: SweepResult, place: Path, t
     again = stackc.sweep(place / "toy.toml", out)
     assert table(out) == table(made.folder)
     assert [row["run"] for row in again.rows] == [row["run"] for row in made.rows]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sweep_that_is_killed_again_and_again_ends_in_the_same_table(
+    made: SweepResult, place: Path, tmp_path: Path, seed: int
+) -> None:
+    """At random moments, each a little later than the last one could be, so that it ends at last."""
+    random = np.random.default_rng(seed)
+    kills, most = 0, 2.0
+    while True:
+        running = command(place / "toy.toml", "--out", tmp_path / "killed", "--quiet", "--jobs", 2)
+        try:
+            running.communicate(timeout=random.uniform(0.2, most))
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.communicate()
+            kills, most = kills + 1, most * 1.3
+            continue
+        break
+    assert kills >= 3
+    last = {row["run"]: row for row in table(tmp_path / "killed")}
+    assert last == {row["run"]: row for row in table(made.folder)}
 
 
 def test_finished_runs_are_skipped_and_failed_ones_tried_again(place: Path) -> None:
@@ -375,6 +399,11 @@ def test_cells_are_escaped() -> None:
     assert as_markdown(["h", "k"], rows).splitlines()[2] == "| a\\|b | 1 2 |"
     assert list(csv.reader(as_csv([["h", "k"], *rows]).splitlines()))[2] == rows[1]
     assert r"50 \% \& \$\_\{x\} \\" in as_latex(["h", "k"], rows)
+
+
+@pytest.mark.parametrize("path", sorted((shipped_recipes()["smoke"].parent / "sweeps").glob("*.toml")))
+def test_sweeps_that_ship_with_stackc_can_be_read(path: Path) -> None:
+    assert len(load_sweep(path).runs) > 1
 
 
 def test_the_base_may_be_a_recipe_that_ships_with_stackc(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def short_names(addresses: Iterable[str]) -> dict[str, str]:
 def written_value(value: Any) -> str:
     """A value of an axis in few characters."""
     if isinstance(value, float):
-        return f"{value:g}".replace("e+", "e")
+        return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:g}")
     return value if isinstance(value, str) else show(value)
 
 

@@ -49,7 +49,7 @@ class Axes:
     """
 
     base: str | None = speed(None, help="the recipe that is changed: a file, relative to this one, or a shipped recipe")
-    seeds: int | tuple[int, ...] | None = speed(None, help="how many seeds, from 1 on, or a list of seeds")
+    seeds: int | tuple[int, ...] | None = speed(None, help="how many seeds, the first is 1, or a list of seeds")
     set: dict[str, Any] = attrs.field(factory=dict)
     grid: dict[str, Any] | None = attrs.field(default=None)
     zip: dict[str, Any] | None = attrs.field(default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from rich.console import Console
@@ -12,11 +12,16 @@ from rich.console import Console
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount, literal
 from stackc.pipeline.display import Show
+from stackc.pipeline.engines.choose import ENGINES
 from stackc.pipeline.sweeps.expand import Run, Sweep, load_sweep
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.pipeline.sweeps.pool import ENDS, Pool
 from stackc.pipeline.sweeps.predict import predicted
 from stackc.stack.manifest import MANIFEST
+from stackc.stack.runtime import Runtime
+
+if TYPE_CHECKING:
+    from stackc.pipeline.sweeps.cluster import Cluster
 
 MAX_JOBS = 1024
 
@@ -24,6 +29,9 @@ REST_SECONDS = 2.0
 """Before a run that another process holds is tried again."""
 
 POLL_SECONDS = 0.5
+
+LONG_SECONDS = 60.0
+"""After a run of this length its worker is replaced: memory that it still holds would count as the next run's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +53,13 @@ class SweepResult:
 
 
 def sweep(
-    file: str | Path, out: str | Path | None = None, *, jobs: int = 1, device: str | None = None, show: Show = "quiet"
+    file: str | Path,
+    out: str | Path | None = None,
+    *,
+    jobs: int | None = None,
+    device: str | None = None,
+    engine: str = "local",
+    show: Show = "quiet",
 ) -> SweepResult:
     """Build every stack that a sweep's file describes, and write one table of their figures.
 
@@ -55,7 +69,8 @@ def sweep(
     Args:
         file: the sweep's TOML file (docs/how-to/sweep.md).
         out: its folder; None: ``runs/<sweep name>``.
-        jobs: how many runs at a time, each in a process of its own.
+        jobs: how many runs at a time, each in a process of its own; None: 1, or one per processor of a Ray cluster.
+        engine: where runs are run: "local", or "ray" for tasks of a Ray cluster whose machines share the folder.
         device: "auto", "cpu" or "cuda"; None: the setting of each recipe. Speed only.
         show: "quiet" prints nothing; otherwise lines on standard error.
 
@@ -64,12 +79,16 @@ def sweep(
         ArtifactError: the folder cannot be written, or holds something else.
         StackcError: invalid `jobs`.
     """
-    if not 1 <= jobs <= MAX_JOBS:
+    if jobs is not None and not 1 <= jobs <= MAX_JOBS:
         raise StackcError(f"jobs: {jobs} is not in 1 .. {MAX_JOBS}")
+    if engine not in ENGINES:
+        raise StackcError(f"no engine named {engine!r}; the engines are {' and '.join(ENGINES)}")
     made = load_sweep(file)
     folder = sweep_folder(made, out)
     folder.describe(made)
-    _Running(made, folder, jobs, device, show).to_the_end()
+    running = _Running(made, folder, device, show)
+    with running.workers(jobs, engine) as workers:
+        running.to_the_end(workers)
     folder.derive()
     return SweepResult(folder=folder.folder, rows=tuple(folder.rows()))
 
@@ -88,33 +107,47 @@ def is_finished(run: Run, folder: SweepFolder, ended: dict[str, dict[str, Any]])
 class _Running:
     """A sweep that runs."""
 
-    def __init__(self, made: Sweep, folder: SweepFolder, jobs: int, device: str | None, show: Show) -> None:
-        self.made, self.folder, self.jobs, self.device = made, folder, jobs, device
+    def __init__(self, made: Sweep, folder: SweepFolder, device: str | None, show: Show) -> None:
+        self.made, self.folder, self.device = made, folder, device
         self.console = Console(stderr=True, highlight=False, quiet=show == "quiet")
         self.numbers = {run.id: number for number, run in enumerate(made.runs, 1)}
+        self.numbered = False  # whether lines of runs are mixed
         self.seeds = len({run.seed for run in made.runs}) > 1
         self.rest: dict[str, float] = {}  # until when a run that another process holds is left alone
         self.active: dict[int, Run] = {}
         self.begun: dict[str, float] = {}
-        self.trainings: dict[str, dict[str, str]] = {}  # identities of trainings of active runs that are not done
+        self.trainings: dict[str, dict[str, str]] = {}  # identities of trainings that are not done, by their stages
 
-    def to_the_end(self) -> None:
+    def workers(self, jobs: int | None, engine: str) -> Pool | Cluster:
+        """Those that run the runs."""
+        if engine == "ray":
+            from stackc.pipeline.sweeps.cluster import Cluster
+
+            gpu = self.device != "cpu" and Runtime(device=self.device or "auto").resolve().name == "cuda"
+            return Cluster(jobs, gpu, self.say)
+        return Pool(min(jobs or 1, len(self.made.runs)))
+
+    def to_the_end(self, workers: Pool | Cluster) -> None:
+        """Every run that is not finished."""
         ended = self.folder.ended()
         pending = [run for run in self.made.runs if not is_finished(run, self.folder, ended)]
-        done = len(self.made.runs) - len(pending)
+        done, together = len(self.made.runs) - len(pending), len(workers.idle)
         self.say(
-            f"{self.made.name}: {amount(len(self.made.runs), 'run')}, {done} finished, {self.jobs} at a time, in "
+            f"{self.made.name}: {amount(len(self.made.runs), 'run')}, {done} finished, {together} at a time, in "
             f"{self.folder.folder}"
         )
-        with Pool(min(self.jobs, max(1, len(pending)))) as pool:
-            while pending or self.active:
-                while pool.idle and (run := self.choose(pending)) is not None:
-                    pending.remove(run)
-                    self.start(pool, run)
-                answer = pool.answer(POLL_SECONDS)
-                if answer is not None:
-                    back = self.heard(answer.worker, answer.content)
-                    pending += [back] if back is not None else []
+        self.numbered = together > 1
+        while pending or self.active:
+            while workers.idle and (run := self.choose(pending)) is not None:
+                pending.remove(run)
+                self.start(workers, run)
+            answer = workers.answer(POLL_SECONDS)
+            if answer is None:
+                continue
+            back = self.heard(answer.worker, answer.content)
+            pending += [back] if back is not None else []
+            if answer.content["event"] in ENDS and answer.seconds >= LONG_SECONDS:
+                workers.retire(answer.worker)
 
     def choose(self, pending: list[Run]) -> Run | None:
         """The first run that need not wait: neither for another process nor for a training that an active run does."""
@@ -127,12 +160,13 @@ class _Running:
                 self.say(f"{self.name(run)}: finished by another process")
                 pending.remove(run)
                 continue
-            if not self.active or not busy & set(_trainings(run).values()):
+            if run.id not in self.trainings:
+                self.trainings[run.id] = _trainings(run)
+            if not self.active or not busy & set(self.trainings[run.id].values()):
                 return run
         return None
 
-    def start(self, pool: Pool, run: Run) -> None:
-        self.trainings[run.id] = _trainings(run)
+    def start(self, workers: Pool | Cluster, run: Run) -> None:
         self.begun[run.id] = time.monotonic()
         job = {
             "id": run.id,
@@ -142,7 +176,7 @@ class _Running:
             "stages": str(self.folder.stages),
             "device": self.device,
         }
-        self.active[pool.start(job)] = run
+        self.active[workers.start(job)] = run
         if run.id not in self.rest:
             self.say(f"{self.name(run)}: started, run {run.id}")
 
@@ -150,7 +184,7 @@ class _Running:
         """Act on an answer; returns the run if it has to be tried again."""
         run = self.active[worker]
         if content["event"] == "line":
-            which = f"[{self.numbers[run.id]}] " if self.jobs > 1 else ""
+            which = f"[{self.numbers[run.id]}] " if self.numbered else ""
             self.say(f"  {which}{content['text'].strip() if which else content['text']}")
         elif content["event"] == "stage":
             self.trainings[run.id].pop(content["name"], None)
