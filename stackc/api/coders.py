@@ -129,6 +129,9 @@ class PieceCoder(Protocol):
     Its configuration has ``vocabulary: int`` (V) and ``pieces: ClassVar[bool] = True``. Its level is not compiled,
     takes no model and no ``[level.tokens]``, and any windowing without a bit budget. Its flags are budget False, ends
     True, total True, needs_model False. It is a `FittedCoder` too.
+
+    Optional, found by `hasattr`: ``decode(tokens uint32[m]) -> symbols int[n]``, the pieces of any tokens below V
+    joined, if it does that faster than stackc, which looks the pieces up in a table of all of them.
     """
 
     def pieces(self) -> tuple[Symbols, Int64]:

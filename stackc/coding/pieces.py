@@ -1,6 +1,7 @@
 """Levels of a piece coder: every token represents one run of symbols, its *piece*, in any context.
 
-The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder.
+The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder, unless it has a
+`decode` of its own.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Mask, Symbols
-from stackc.api.errors import ArtifactError
+from stackc.api.errors import ArtifactError, PartError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import window_starts
+from stackc.parts.abilities import joins_pieces
 from stackc.parts.blame import blaming
-from stackc.parts.symbols import check_inside, check_room, symbol_dtype
+from stackc.parts.symbols import check_inside, check_room, outside, symbol_dtype
 
 BLOCK = 1 << 15
 """Tokens that are decoded at a time, so that the memory besides the symbols stays small."""
@@ -90,6 +92,8 @@ class PieceTable:
         check_inside(codes, len(self), who, "token")
         ends = offsets_of(self.length[codes])
         check_room(who, int(ends[-1]), most)
+        if joins_pieces(self._coder):
+            return self._joined(codes, int(ends[-1])), ends[offsets]
         out = np.empty(int(ends[-1]), self._symbols.dtype)
         for first in range(0, len(codes), BLOCK):
             block = codes[first : first + BLOCK]
@@ -97,6 +101,17 @@ class PieceTable:
             shifts = self._from[block] - (ends[first : first + len(block)] - low)
             out[low:high] = self._symbols[np.repeat(shifts, self.length[block]) + np.arange(high - low)]
         return out, ends[offsets]
+
+    def _joined(self, codes: npt.NDArray[np.integer], count: int) -> Symbols:
+        """The coder's own decoding, to `count` symbols. Raises `PartError` if they are not what its pieces say."""
+        with blaming(self._who, "decode"):
+            found = self._coder.decode(codes.astype(np.uint32))
+        if not isinstance(found, np.ndarray) or found.dtype.kind not in "iu" or found.shape != (count,):
+            said = f"{found.dtype}{list(found.shape)}" if isinstance(found, np.ndarray) else type(found).__name__
+            raise PartError(f"{self._who}: decode gave {said}; the pieces of these tokens have {count} symbols")
+        if (wrong := outside(found, self._alphabet)) is not None:
+            raise PartError(f"{self._who}: decode gave symbol {wrong}, outside the alphabet of {self._alphabet}")
+        return found.astype(self._symbols.dtype, copy=False)
 
     @once
     def ordered(self) -> tuple[list[tuple[int, ...]], list[int]]:

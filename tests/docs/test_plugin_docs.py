@@ -16,7 +16,7 @@ import pytest
 from fresh import Environment
 from stackc.api import hooks as hookspecs
 from stackc.parts.registry import HOOKS
-from stackc.scaffold import files, write
+from stackc.scaffold import VARIANTS, files, write
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "how-to" / "write-a-plugin.md").read_text()
@@ -97,6 +97,11 @@ def test_the_loop_of_a_bitwise_model_is_the_scaffold_s() -> None:
     assert all(block in files("my-bits", "model", "bitwise")["my_bits_loops.py"] for block in shown)
     assert "--kind model --variant bitwise" in PAGE
     assert "BitwiseContract" in PAGE
+
+
+@pytest.mark.parametrize(("variant", "kind"), VARIANTS.items())
+def test_every_variant_has_its_scaffold_there(variant: str, kind: str) -> None:
+    assert f"--kind {kind} --variant {variant}" in PAGE
 
 
 @pytest.mark.parametrize("kind", list(HOOKS))
