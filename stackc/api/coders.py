@@ -86,7 +86,8 @@ class Coder(Protocol):
 
     These two methods are all that it needs. What else it can do is a protocol of its own, and the level uses what it
     finds: `LaneCoder` (tier 2), `DictionaryCoder` (tier 3, the level compiled), `FittedCoder` (tables of its own),
-    and, on the encoder, `Intervals` (to generate from a prompt).
+    ``compiled(window) -> CompiledLanes`` (its kernels, `stackc.api.compiled`), and, on the encoder, `Intervals` (to
+    generate from a prompt).
 
     What a recipe must know of a coder before it is made stands on its configuration class: `CoderFlags`.
     """

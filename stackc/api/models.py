@@ -47,6 +47,8 @@ class Predictor(Protocol):
       follows. For measurements, if that is faster than whole rows.
     - ``max_lanes: int``, 1 or more: the most lanes that a state can have. stackc never starts or takes more, however
       many ``run.lanes`` allows. Without it, any number of lanes can be asked for.
+    - ``compiled() -> CompiledStep``: the same rows by kernels, which stackc puts into one compiled loop with those of
+      the coder (`stackc.api.compiled`). For portable predictors: then a symbol costs no call of Python.
     - ``parameters: int``, ``body_ops: int``, ``softmax_ops: int``: as in `Cost`, if they cannot be
       known from the configuration alone.
     """
@@ -265,8 +267,9 @@ class ModelBackend(Protocol):
 
     Built by its plugin's factory from the structured ``[level.model]`` table. Its configuration class may
     have ``train``, a class variable with the attrs class of ``[level.train]`` (None: such a table is an
-    error), and ``bitwise: ClassVar[bool] = True`` if `load` gives a `BitwisePredictor`: ``stackc plugins check`` then
-    codes with it. It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
+    error). It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``. It says ``bitwise: ClassVar[bool] =
+    True`` if `load` gives a `BitwisePredictor`, and ``compiled: ClassVar[bool] = True`` if its predictor offers kernels:
+    ``stackc plugins check`` then tries them.
 
     With ``on_device: ClassVar[bool] = False`` it computes without torch: opening it does not import torch to look for a
     device.
