@@ -17,6 +17,7 @@ class UniformConfig:
     bits_version: ClassVar[int] = 1
     train: ClassVar[None] = None
     on_device: ClassVar[bool] = False
+    compiled: ClassVar[bool] = True
 
     def cost(self, alphabet: int, settings: None) -> Cost:
         return Cost(parameters=0)
@@ -29,6 +30,7 @@ class UnigramConfig:
     bits_version: ClassVar[int] = 1
     train: ClassVar[None] = None
     on_device: ClassVar[bool] = False
+    compiled: ClassVar[bool] = True
 
     def cost(self, alphabet: int, settings: None) -> Cost:
         return Cost(parameters=alphabet)
@@ -72,6 +74,7 @@ class Counted:
     bits_version: ClassVar[int] = 1
     train: ClassVar[type] = CountedTraining
     on_device: ClassVar[bool] = False
+    compiled: ClassVar[bool] = True
 
     order: int = bits(4, check=and_(ge(0), le(32)), help="symbols of the longest fall-back context")
     length: int = bits(32, check=and_(ge(1), le(255)), help="longest text that is counted from a window's start")

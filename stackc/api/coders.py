@@ -86,7 +86,8 @@ class Coder(Protocol):
 
     These two methods are all that it needs. What else it can do is a protocol of its own, and the level uses what it
     finds: `LaneCoder` (tier 2), `DictionaryCoder` (tier 3, the level compiled), `FittedCoder` (tables of its own),
-    and, on the encoder, `Intervals` (to generate from a prompt).
+    ``compiled(window) -> CompiledLanes`` (its kernels, `stackc.api.compiled`), and, on the encoder, `Intervals` (to
+    generate from a prompt).
 
     What a recipe must know of a coder before it is made stands on its configuration class: `CoderFlags`.
     """
@@ -130,8 +131,10 @@ class PieceCoder(Protocol):
     takes no model and no ``[level.tokens]``, and any windowing without a bit budget. Its flags are budget False, ends
     True, total True, needs_model False. It is a `FittedCoder` too.
 
-    Optional, found by `hasattr`: ``plain() -> PlainTokenizer | None`` says how it chooses pieces, so that its level can
-    be written as a ``tokenizer.json``; None if its settings have no such form.
+    Optional, found by `hasattr`: ``decode(tokens uint32[m]) -> symbols int[n]``, the pieces of any tokens below V
+    joined, if it does that faster than stackc, which looks the pieces up in a table of all of them; and
+    ``plain() -> PlainTokenizer | None``, which says how it chooses pieces, so that its level can be written as a
+    ``tokenizer.json`` (None if its settings have no such form).
     """
 
     def pieces(self) -> tuple[Symbols, Int64]:

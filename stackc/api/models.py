@@ -50,6 +50,8 @@ class Predictor(Protocol):
       follows. For measurements, if that is faster than whole rows.
     - ``max_lanes: int``, 1 or more: the most lanes that a state can have. stackc never starts or takes more, however
       many ``run.lanes`` allows. Without it, any number of lanes can be asked for.
+    - ``compiled() -> CompiledStep``: the same rows by kernels, which stackc puts into one compiled loop with those of
+      the coder (`stackc.api.compiled`). For portable predictors: then a symbol costs no call of Python.
     - ``parameters: int``, ``body_ops: int``, ``softmax_ops: int``: as in `Cost`, if they cannot be
       known from the configuration alone.
     """
@@ -290,8 +292,9 @@ class ModelBackend(Protocol):
 
     Built by its plugin's factory from the structured ``[level.model]`` table. Its configuration class may
     have ``train``, a class variable with the attrs class of ``[level.train]`` (None: such a table is an
-    error), and ``bitwise: ClassVar[bool] = True`` if `load` gives a `BitwisePredictor`: ``stackc plugins check`` then
-    codes with it. It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``.
+    error). It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``. It says ``bitwise: ClassVar[bool] =
+    True`` if `load` gives a `BitwisePredictor`, and ``compiled: ClassVar[bool] = True`` if its predictor offers kernels:
+    ``stackc plugins check`` then tries them.
 
     The class of ``[level.train]`` may have ``needs_texts``, a property or class variable: the name of its field that
     asks for `TrainingTask.texts`, or an empty text. A recipe that asks where symbols have no texts is refused, with

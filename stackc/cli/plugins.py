@@ -91,8 +91,9 @@ def check(name: str) -> None:
 @click.option("--kind", type=click.Choice(list(HOOKS)), required=True, help="What the plugin adds.")
 @click.option(
     "--variant",
-    type=click.Choice(["whole-windows", "bitwise"]),
-    help="Another template: whole-windows, a coder of whole windows; bitwise, a model that codes bit by bit.",
+    type=click.Choice(["whole-windows", "pieces", "dictionary", "bitwise"]),
+    help="Another template: whole-windows, a coder of whole windows; pieces, one that cuts windows into pieces; "
+    "dictionary, one that lists its texts; bitwise, a model that codes bit by bit.",
 )
 @options.path("--out", default=Path(), help="The folder to put it in.  [default: the current one]")
 def new(name: str, kind: str, variant: str | None, out: Path) -> None:

@@ -1,6 +1,7 @@
 """Levels of a piece coder: every token represents one run of symbols, its *piece*, in any context.
 
-The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder.
+The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder, unless it has a
+`decode` of its own.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import Int32, Int64, Mask, Symbols, Uint8
-from stackc.api.errors import ArtifactError
+from stackc.api.errors import ArtifactError, PartError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import window_starts
+from stackc.parts.abilities import joins_pieces
 from stackc.parts.blame import blaming
-from stackc.parts.symbols import check_inside, symbol_dtype
+from stackc.parts.symbols import check_inside, check_room, outside, symbol_dtype
 
 
 class PieceTable:
@@ -85,6 +87,10 @@ class PieceTable:
         Arguments and errors: see `Dictionary.decode`.
         """
         check_inside(codes, len(self), who, "token")
+        if joins_pieces(self._coder):
+            ends = offsets_of(self.length[codes])
+            check_room(who, int(ends[-1]), most)
+            return self._joined(codes, int(ends[-1])), ends[offsets]
         from stackc.coding.dictionary import decoding, joining  # and numba with them
 
         flat = np.require(codes, joining.code_type(len(self)), ["C", "A"]).view(np.ndarray)
@@ -104,7 +110,7 @@ class PieceTable:
     def _spans(self) -> Int64:
         """Where each token's piece stands in `_texts`, and its length, as `decoding.spell` reads them."""
         width = self._symbols.itemsize
-        return self._from * width << 20 | self.length * width
+        return np.asarray(self._from * width << 20 | self.length * width, np.int64)
 
     @once
     def _texts(self) -> Uint8:
@@ -112,6 +118,17 @@ class PieceTable:
         from stackc.coding.dictionary.decoding import WIDE
 
         return np.concatenate([self._symbols.view(np.uint8), np.zeros(WIDE * self._symbols.itemsize, np.uint8)])
+
+    def _joined(self, codes: npt.NDArray[np.integer], count: int) -> Symbols:
+        """The coder's own decoding, to `count` symbols. Raises `PartError` if they are not what its pieces say."""
+        with blaming(self._who, "decode"):
+            found = self._coder.decode(codes.astype(np.uint32))
+        if not isinstance(found, np.ndarray) or found.dtype.kind not in "iu" or found.shape != (count,):
+            said = f"{found.dtype}{list(found.shape)}" if isinstance(found, np.ndarray) else type(found).__name__
+            raise PartError(f"{self._who}: decode gave {said}; the pieces of these tokens have {count} symbols")
+        if (wrong := outside(found, self._alphabet)) is not None:
+            raise PartError(f"{self._who}: decode gave symbol {wrong}, outside the alphabet of {self._alphabet}")
+        return found.astype(self._symbols.dtype, copy=False)
 
     @once
     def ordered(self) -> tuple[list[tuple[int, ...]], list[int]]:

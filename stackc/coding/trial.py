@@ -15,8 +15,8 @@ from stackc.api.errors import MissingPackageError, StackcError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.api.models import Cost, Predictor
 from stackc.api.windowings import Window, Windowing
-from stackc.coding.bitwise_trial import try_bitwise
 from stackc.coding.level import Level
+from stackc.coding.model_trial import try_bitwise, try_compiled
 from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import not_restored
 from stackc.parts.abilities import codes_whole_windows, has_tables
@@ -76,6 +76,10 @@ def _try_model(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
     if getattr(part.config, "bitwise", False):
         verdict.problems += try_bitwise(made, settings)
         verdict.notes.append("tried on a few hundred bytes: stackc.testing.BitwiseContract does more")
+        return
+    if getattr(part.config, "compiled", False):
+        verdict.problems += try_compiled(made, settings)
+        verdict.notes.append("its kernels were compared on a line of text: stackc.testing.ModelContract does more")
         return
     verdict.notes.append("not trained, frozen or loaded: stackc.testing.ModelContract does that")
 

@@ -24,6 +24,11 @@ def cuts_pieces(coder: object) -> TypeGuard[PieceCoder]:
     return hasattr(coder, "pieces")
 
 
+def joins_pieces(coder: PieceCoder) -> bool:
+    """Whether a piece coder decodes by itself."""
+    return hasattr(coder, "decode")
+
+
 def codes_whole_windows(coder: object) -> TypeGuard[WholeWindowCoder]:
     return hasattr(coder, "whole")
 

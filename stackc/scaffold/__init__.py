@@ -24,7 +24,7 @@ from stackc.parts.registry import HOOKS, Registry, installed
 MAX_NAME = 30
 """Letters of a name: templates keep their format with names of up to this length."""
 
-VARIANTS = {"whole-windows": "coder", "bitwise": "model"}
+VARIANTS = {"whole-windows": "coder", "pieces": "coder", "dictionary": "coder", "bitwise": "model"}
 """Other templates than the one named after the kind: variant -> kind."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -25,6 +25,7 @@ from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.parts.abilities import joins_pieces
 from stackc.testing.driving import declared
 from stackc.testing.sharing import Job, check_shared
 
@@ -164,6 +165,22 @@ class PieceCoderContract:
         whole = level.decode(tokens).symbols.tolist()
         assert whole == [symbol for token in tokens for symbol in level.decode(np.array([token])).symbols.tolist()]
 
+    def test_its_own_decoding_joins_the_pieces(self) -> None:
+        coder = self.fitted()
+        if not joins_pieces(coder):
+            pytest.skip("stackc joins its pieces")
+        pieces, offsets = coder.pieces()
+        rng, (symbols, _) = np.random.default_rng([self.seed, 5]), self.documents()
+        written, _ = coder.encode(symbols, np.array([0, len(symbols)]))
+        sizes = (0, 1, 2, 700)
+        for tokens in (written, *(rng.integers(0, self.vocabulary, size).astype(np.uint32) for size in sizes)):
+            before = tokens.copy()
+            found = coder.decode(tokens)
+            known = [pieces[offsets[t] : offsets[t + 1]] for t in tokens.tolist() if t < len(offsets) - 1]
+            assert found.dtype.kind in "iu"
+            assert found.tolist() == np.concatenate([pieces[:0], *known]).tolist()
+            assert tokens.tolist() == before.tolist(), "the tokens that it is given stay as they are"
+
     def test_it_is_fitted_alike_twice(self, tmp_path: Path) -> None:
         found = []
         for name in ("one", "two"):
@@ -191,5 +208,7 @@ def _coded(coder: Any, symbols: Symbols) -> list[Any]:
     """Two windows, and the pieces."""
     tokens, counts = coder.encode(symbols, np.array([0, len(symbols) // 3, len(symbols)]))
     found = [tokens.copy(), counts.copy()]
+    if joins_pieces(coder):
+        found.append(coder.decode(tokens).copy())
     pieces, offsets = coder.pieces()
     return [*found, pieces.copy(), offsets.copy()]

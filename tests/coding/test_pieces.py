@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackc.api import ArtifactError, CodingError, Windowing
+from stackc.api.errors import PartError
 from stackc.coding.documents import window_starts
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
@@ -45,14 +46,26 @@ class Greedy:
         return np.array(tokens, np.uint32), np.array(counts, np.int64)
 
 
-def level(windowing: Windowing, vocabulary: int = 10) -> Level:
+class Joining(Greedy):
+    """Decodes by itself. `answer`: what it gives; None: what is right."""
+
+    answer: Any = None
+
+    def decode(self, tokens: Any) -> Any:
+        if self.answer is not None:
+            return self.answer
+        known = [symbol for token in tokens.tolist() if token < len(PIECES) for symbol in PIECES[token]]
+        return np.array(known, np.int64)
+
+
+def level(windowing: Windowing, vocabulary: int = 10, coder: Any = None) -> Level:
     return Level(
         LevelSpec(
             name="M1",
             alphabet=3,
             segment=8,
             windowing=windowing,
-            coder=Greedy(),
+            coder=coder or Greedy(),
             token_bits=4,
             vocabulary=vocabulary,
         )
@@ -131,3 +144,23 @@ def test_a_prompt_leaves_every_run_of_pieces_that_keeps_it(symbols: list[int]) -
     assert inner is not None
     walk((), PiecesOf(table, inner))
     assert found == wanted
+
+
+def test_a_coder_s_own_decoding_is_used_and_looked_at() -> None:
+    tokens, offsets = np.array([5, 0, 3, 9, 1, 7, 7]), np.array([0, 2, 2, 5, 7])
+    windowing, joining = Windowing(bits=None, symbols=5), Joining()
+    expected = level(windowing).decode(tokens, offsets)
+    found = level(windowing, coder=joining).decode(tokens, offsets)
+    assert (found.symbols.tolist(), found.offsets.tolist()) == (expected.symbols.tolist(), expected.offsets.tolist())
+    assert found.symbols.dtype == expected.symbols.dtype
+    with pytest.raises(CodingError, match="more than the expected 8 symbols"):
+        level(windowing, coder=joining).decode(tokens, offsets, most=8)
+    for answer, said in (
+        (np.zeros(8, np.int64), r"decode gave int64\[8\]; the pieces of these tokens have 9 symbols"),
+        (np.zeros(9), r"decode gave float64\[9\]"),
+        ([0] * 9, "decode gave list"),
+        (np.full(9, 3), "decode gave symbol 3, outside the alphabet of 3"),
+    ):
+        joining.answer = answer
+        with pytest.raises(PartError, match=f"M1: its coder: {said}"):
+            level(windowing, coder=joining).decode(tokens, offsets)

@@ -11,12 +11,16 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fresh import Environment
 from stackc.api import hooks as hookspecs
+from stackc.api import normalise
+from stackc.parts.compiled import checked_step, compiled_rows
 from stackc.parts.registry import HOOKS
-from stackc.scaffold import files, write
+from stackc.scaffold import VARIANTS, files, write
+from stackc.testing.training import step_rows
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "how-to" / "write-a-plugin.md").read_text()
@@ -97,6 +101,30 @@ def test_the_loop_of_a_bitwise_model_is_the_scaffold_s() -> None:
     assert all(block in files("my-bits", "model", "bitwise")["my_bits_loops.py"] for block in shown)
     assert "--kind model --variant bitwise" in PAGE
     assert "BitwiseContract" in PAGE
+
+
+def test_the_page_s_kernels_are_the_step_of_the_scaffold_s_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write("my-model", "model", tmp_path)
+    (method,) = fragments("my_model.py")
+    (folder / "my_model_steps.py").write_text("".join(fragments("my_model_steps.py")))
+    module = (folder / "my_model.py").read_text().replace("    def take(", f"{method}\n    def take(")
+    (folder / "my_model.py").write_text(
+        module.replace("    ArtifactError,\n", "    ArtifactError,\n    CompiledStep,\n")
+    )
+    monkeypatch.syspath_prepend(folder)
+    rows = normalise(np.random.default_rng(1).integers(0, 999, (6, 5)))
+    rows.flags.writeable = False
+    predictor = importlib.import_module("my_model").LastSymbolPredictor(rows)
+    symbols = np.random.default_rng(2).integers(0, 5, 50)
+    found = compiled_rows(checked_step(predictor, "my-model"), predictor.start(3), symbols, 2, 5)
+    np.testing.assert_array_equal(found, step_rows(predictor, symbols))
+
+
+@pytest.mark.parametrize(("variant", "kind"), VARIANTS.items())
+def test_every_variant_has_its_scaffold_there(variant: str, kind: str) -> None:
+    assert f"--kind {kind} --variant {variant}" in PAGE
 
 
 @pytest.mark.parametrize("kind", list(HOOKS))

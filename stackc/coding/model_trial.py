@@ -1,4 +1,4 @@
-"""What ``stackc plugins check`` tries with a model that codes bit by bit: trained on a line, a text there and back."""
+"""What ``stackc plugins check`` tries with a model that codes by itself or offers kernels, trained on a line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 
 from stackc.api.models import Device, ModelBackend, Text, TrainingTask
 from stackc.coding.runs import Copies, decode_runs, encode_runs
-from stackc.parts.abilities import codes_bitwise
+from stackc.parts.abilities import codes_bitwise, compiles_step
 from stackc.parts.bitwise import GuardedBitwise
+from stackc.parts.checked import GuardedPredictor
 
 ALPHABET = 256
 LINE = np.frombuffer(b"what is coded is decoded, " * 20, np.uint8)
 
 
-class _Quiet:
+class Quiet:
     """Reports to nobody."""
 
     def update(self, done: int, total: int, **figures: float) -> None: ...
@@ -28,7 +29,30 @@ class _Quiet:
 
 
 def try_bitwise(backend: ModelBackend, settings: Any) -> list[str]:
-    """Train, freeze and load a model, and code a text: the problems that were found."""
+    """Train, freeze and load a model that codes bit by bit, and code a text: the problems that were found."""
+    loaded = _loaded(backend, settings)
+    if not codes_bitwise(loaded):
+        return [f"bitwise is True, and load gives a {type(loaded).__name__} without encode_block and decode_block"]
+    return _coded(GuardedBitwise(loaded, ALPHABET, "check"))
+
+
+def try_compiled(backend: ModelBackend, settings: Any) -> list[str]:
+    """Train, freeze and load a model that offers its kernels: the problems that were found.
+
+    Raises:
+        PartError: kernels that give other rows than `step`.
+    """
+    loaded: Any = _loaded(backend, settings)
+    if not compiles_step(loaded):
+        return [f"compiled is True, and load gives a {type(loaded).__name__} without compiled"]
+    if loaded.portability != "portable":
+        return [f"compiled is True, and its model is {loaded.portability}; only a portable one is put into a loop"]
+    GuardedPredictor(loaded, ALPHABET, "check").prove(LINE)
+    return []
+
+
+def _loaded(backend: ModelBackend, settings: Any) -> Any:
+    """A model trained on a line."""
     offsets = np.array([0, len(LINE)], np.int64)
     text = Text(symbols=LINE, offsets=offsets, source_bytes=len(LINE))
     with tempfile.TemporaryDirectory() as folder:
@@ -45,14 +69,11 @@ def try_bitwise(backend: ModelBackend, settings: Any) -> list[str]:
                 settings=settings,
                 folder=trained,
                 device=Device(),
-                progress=_Quiet(),
+                progress=Quiet(),
             )
         )
         backend.freeze(trained, frozen, ALPHABET)
-        loaded = backend.load(frozen, ALPHABET, Device())
-        if not codes_bitwise(loaded):
-            return [f"bitwise is True, and load gives a {type(loaded).__name__} without encode_block and decode_block"]
-        return _coded(GuardedBitwise(loaded, ALPHABET, "check"))
+        return backend.load(frozen, ALPHABET, Device())
 
 
 def _coded(model: GuardedBitwise) -> list[str]:
