@@ -6,10 +6,13 @@ and the report may be missing from a stack that is only used for coding.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -110,12 +113,32 @@ def coding_parts(manifest: dict[str, Any], upto: str | None = None) -> Iterator[
             return
 
 
+@contextlib.contextmanager
+def checking_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: str) -> Iterator[None]:
+    """Around reading the files in these folders of level or top `owner`, which are hashed meanwhile, each in a thread.
+
+    Whatever the block reads, it leaves only if every file matches the manifest. Hashing takes most of the time that a
+    large stack takes to open, and releases Python's lock.
+
+    Raises:
+        ArtifactError: a file that does not match, whatever the block itself raised.
+    """
+    chosen = [name for name in manifest["parts"] if name.split("/")[0] == owner and name.split("/")[1] in kinds]
+    present = {folder / name: manifest["parts"][name]["sha256"] for name in chosen if (folder / name).is_file()}
+    with ThreadPoolExecutor(max(1, min(len(present), os.cpu_count() or 1))) as pool:
+        found = pool.map(sha256_file, present)
+        try:
+            yield
+        finally:
+            for path, right, sha256 in zip(present, present.values(), found, strict=True):
+                if sha256 != right:
+                    raise ArtifactError(f"{path}: SHA-256 does not match the manifest; build the stack again")
+
+
 def check_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: str) -> None:
     """Raise `ArtifactError` unless the files in these folders of level or top `owner` match the manifest."""
-    for name, part in manifest["parts"].items():
-        chosen = name.split("/")[0] == owner and name.split("/")[1] in kinds
-        if chosen and (folder / name).is_file() and sha256_file(folder / name) != part["sha256"]:
-            raise ArtifactError(f"{folder / name}: SHA-256 does not match the manifest; build the stack again")
+    with checking_parts(folder, manifest, owner, *kinds):
+        pass
 
 
 def stack_sha256(manifest: dict[str, Any]) -> str:

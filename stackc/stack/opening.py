@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from stackc.api.coders import AnyCoder
@@ -38,7 +40,7 @@ def open_level(
     *,
     compiled: bool,
     written_on: str = "",
-    check: Callable[[], None] = lambda: None,
+    checking: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     again: Callable[[], Level] | None = None,
     kept: object = None,
 ) -> Level:
@@ -47,7 +49,7 @@ def open_level(
     Args:
         compiled: whether it has a dictionary.
         written_on: the machine that wrote its tokens, if its model is not portable.
-        check: called before the model is loaded; a compiled level loads it only for measuring.
+        checking: stands around loading the model, see `checking_parts`; a compiled level loads it only for measuring.
         again: see `Level`.
         kept: see `open_predictor`.
     """
@@ -64,8 +66,8 @@ def open_level(
             raise ArtifactError(f"{folder}: a dictionary of {len(dictionary)} texts does not fit codes of {bits} bits")
 
     def load_predictor() -> Predictor:
-        check()
-        predictor = open_predictor(section, folder, runtime, kept)
+        with checking():
+            predictor = open_predictor(section, folder, runtime, kept)
         here = host(predictor.portability)
         if written_on and here != written_on:
             raise ArtifactError(

@@ -35,7 +35,7 @@ from stackc.parts.symbols import outside
 from stackc.recipe import Recipe, recipe_from_dict
 from stackc.stack.evaluate import Evaluation, evaluate
 from stackc.stack.generation.generate import generate
-from stackc.stack.manifest import check_parts, read_manifest, stack_sha256
+from stackc.stack.manifest import check_parts, checking_parts, read_manifest, stack_sha256
 from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
 from stackc.stack.packed import Unpacked, is_pack, packed
 from stackc.stack.runtime import Runtime
@@ -122,7 +122,7 @@ class Stack:
                 self.runtime,
                 compiled=made["compiled"],
                 written_on=made["host"],
-                check=functools.partial(check_parts, self.folder, self.manifest, section.name, "frozen"),
+                checking=functools.partial(checking_parts, self.folder, self.manifest, section.name, "frozen"),
                 again=functools.partial(_level_again, self.place, self.runtime, section.name, self.sha256),
                 kept=self._unpacked,
             )
@@ -132,8 +132,8 @@ class Stack:
     @once
     def top(self) -> Predictor:
         """The frozen top model. Raises `ArtifactError` if a part does not match the manifest."""
-        check_parts(self.folder, self.manifest, self.recipe.top.name, "frozen")
-        return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime, self._unpacked)
+        with checking_parts(self.folder, self.manifest, self.recipe.top.name, "frozen"):
+            return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime, self._unpacked)
 
     @property
     def coder_version(self) -> int:

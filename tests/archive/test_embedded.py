@@ -6,6 +6,10 @@ import io
 import json
 import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,6 +272,29 @@ def test_ranges_and_checks_of_damaged_files(file: bytes) -> None:
         ):
             with pytest.raises(ContainerError):
                 work(flipped(file, place))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_no_unpacked_stack(file: bytes, alone: Path, number: int) -> None:
+    (alone / "tmp").mkdir()
+    command = [sys.executable, "-m", "stackc", "decompress", "-", "-o", "out"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(alone / "tmp")}
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(file[:-300])
+        process.stdin.flush()
+        for _ in range(600):
+            if list((alone / "tmp").glob("stackc-*/manifest.json")):
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("it was not unpacked")
+        process.send_signal(number)
+        process.stdin.close()  # a read that waits sees the signal when it ends
+        assert process.wait(60) == (143 if number == signal.SIGTERM else 130)
+    assert [path for path in (alone / "tmp").iterdir() if path.name.startswith("stackc-")] == []
+    assert not (alone / "out").exists()
 
 
 # -- folders of files

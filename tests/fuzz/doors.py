@@ -86,13 +86,12 @@ class PrimedState(Target):
             kind, size = tables[name].dtype, len(tables[name])
             cut = data[: len(data) // kind.itemsize * kind.itemsize] or bytes(kind.itemsize)
             tables[name] = np.resize(np.frombuffer(cut, kind), size)
-        window = np.frombuffer(
-            data[: rng.choice((0, 1, 9, 64))], np.uint8
-        ).copy()  # writable, as kernels are compiled for
+        window = np.frombuffer(data[: rng.choice((0, 1, 9, 64))], np.uint8).copy()  # writable, for compiled kernels
         state.primed = self.kind(tables=tables, window=window, seen=rng.choice((0, 1, 1 << 20, (1 << 62) - 1)))
         text = (DATA + data)[rng.randrange(300) :][: rng.choice((1, 20, 90))]
         state.arguments(state.symbols)  # it is changed: the next block begins from the new tables
-        payload = encoded(self.predictor, np.frombuffer(text, np.uint8), None, state)
+        room = 20 * len(text) + 64  # such tables may spend 16 bits on each of a symbol's 8
+        payload = encoded(self.predictor, np.frombuffer(text, np.uint8), room, state)
         assert bytes(decoded(self.predictor, payload, len(text), state)) == text
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import shutil
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,9 @@ import stackc
 from golden_stacks import DATA, FOLDER
 from recipes_of_tests import corpus, counting
 from stackc.api import ArtifactError, CodingError
+from stackc.api.files import sha256_file
 from stackc.coding.level import Level
+from stackc.stack.manifest import checking_parts
 
 torch.set_num_threads(1)
 
@@ -129,3 +133,47 @@ def test_rows_of_any_integers_decode(kind: Any) -> None:
     given = tokens.tolist() if kind is object else tokens.astype(kind)
     assert stack.decode(given) == TEXT
     assert stack.decode([]) == b""  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["counting", "two"])
+@pytest.mark.parametrize("place", [12, -1])
+def test_a_damaged_part_is_named_as_such_whatever_loading_it_says(name: str, place: int, tmp_path: Path) -> None:
+    """It is loaded while it is hashed: at byte 12 loading fails first, at the last byte it does not fail."""
+    copy = Path(shutil.copytree(FOLDER / name, tmp_path / name))
+    top = stackc.load(copy).recipe.top.name
+    (part,) = (copy / top / "frozen").iterdir()
+    data = bytearray(part.read_bytes())
+    data[place] ^= 1
+    part.write_bytes(data)
+    stack = stackc.load(copy)
+    for _ in range(2):  # nothing of the first attempt is kept
+        with pytest.raises(ArtifactError, match=f"{part}: SHA-256 does not match the manifest"):
+            _ = stack.top
+    data[place] ^= 1
+    part.write_bytes(data)
+    assert stack.top.alphabet
+
+
+def test_every_part_is_hashed_and_the_block_ends_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "M1" / "frozen").mkdir(parents=True)
+    parts = {}
+    for number in range(5):
+        (tmp_path / "M1" / "frozen" / f"{number}").write_bytes(bytes([number]))
+        parts[f"M1/frozen/{number}"] = {"sha256": hashlib.sha256(bytes([number])).hexdigest(), "bytes": 1}
+    hashed = []
+
+    def slowly(path: Path) -> str:
+        time.sleep(0.02)
+        hashed.append(path.name)
+        return sha256_file(path)
+
+    monkeypatch.setattr("stackc.stack.manifest.sha256_file", slowly)
+    with checking_parts(tmp_path, {"parts": {**parts, "M1/model/x": {}}}, "M1", "frozen"):
+        pass
+    assert sorted(hashed) == ["0", "1", "2", "3", "4"]
+    parts["M1/frozen/4"]["sha256"] = "0" * 64
+    with (
+        pytest.raises(ArtifactError, match="frozen/4: SHA-256"),
+        checking_parts(tmp_path, {"parts": parts}, "M1", "frozen"),
+    ):
+        raise ValueError("what loading says")
