@@ -24,17 +24,34 @@ def _slots(entries: int) -> int:
 
 
 @attrs.frozen(eq=False)
-class Tables:
-    """What `stackc_phrases.lookup` describes, made of pieces."""
+class Lexicon:
+    """A table of words, which learns; see `stackc_phrases.lookup`. It belongs to one caller at a time."""
 
-    parts: Any
-    part: Any
     table: Any
     runs: Any
-    keys: Any
-    values: Any
-    costs: Any
-    sizes: Any
+    filled: Int64
+
+    @property
+    def full(self) -> bool:
+        """Whether it learns no more."""
+        used = 2 * lookup.SLOT * (int(self.filled[0]) + 1) > len(self.table)
+        return used or int(self.filled[1]) + PHRASE_WORD > len(self.runs)
+
+    def copy(self) -> Lexicon:
+        return Lexicon(self.table.copy(), self.runs.copy(), self.filled.copy())
+
+
+@attrs.frozen(eq=False)
+class Tables:
+    """What `stackc_phrases.lookup` describes, made of pieces.
+
+    Attributes:
+        fixed: the tables that never change, in the order in which the kernels take them.
+        lexicon: the table of words as it is at first, never changed: callers have copies.
+    """
+
+    fixed: tuple[Any, ...]
+    lexicon: Lexicon
 
     @classmethod
     def of(cls, pieces: Pieces, cheapest: bool) -> Tables:
@@ -47,16 +64,22 @@ class Tables:
         split = [words_of_piece(pieces.texts[token]) for token in phrases.tolist()]
         words = [pieces.texts[token] for token in inside.tolist() if len(pieces.texts[token]) <= PHRASE_WORD]
         numbers = {word: number for number, word in enumerate(words)}
-        for word in [word for phrase in split for word in phrase] + pieces.common:
+        for word in [word for phrase in split for word in phrase]:
             numbers.setdefault(word, len(numbers))
         flat = np.array([numbers[word] for phrase in split for word in phrase], np.int64)
         begins = np.zeros(len(numbers), np.bool_)
-        keys, values = np.zeros(_slots(len(flat)), np.uint64), np.zeros(_slots(len(flat)), np.uint64)
-        lookup.enter_phrases(flat, offsets_of(list(map(len, split))), phrases, len(numbers), keys, values, begins)
+        trie, sieve = np.zeros(2 * _slots(len(flat)), np.uint64), np.zeros(lookup.SIEVE, np.uint64)
+        lookup.enter_phrases(flat, offsets_of(list(map(len, split))), phrases, len(numbers), trie, sieve, begins)
+        fixed = pieces.costs, sizes, parts, part, trie, sieve
+        # Room for as many words again, and more, of four tokens each.
+        slots = _slots(2 * len(numbers))
         spelt, ends = np.frombuffer(b"".join(numbers), np.uint8), offsets_of(list(map(len, numbers)))
-        table, runs = np.zeros(_slots(len(numbers)) * lookup.SLOT, np.uint64), np.empty(len(spelt), np.uint32)
-        lookup.enter_words(spelt, ends, begins, pieces.costs, sizes, cheapest, parts, part, table, runs)
-        return cls(parts, part, table, runs, keys, values, pieces.costs, sizes)
+        runs = np.empty(len(spelt) + 4 * slots // 2 + PHRASE_WORD, np.uint32)
+        lexicon = Lexicon(np.zeros(slots * lookup.SLOT, np.uint64), runs, np.zeros(2, np.int64))
+        lookup.enter_words(
+            spelt, ends, begins, cheapest, pieces.costs, sizes, parts, part, lexicon.table, runs, lexicon.filled
+        )
+        return cls(fixed, lexicon)
 
 
 class PhrasesCoder:
@@ -70,6 +93,7 @@ class PhrasesCoder:
         self.config = config
         self._pieces: Pieces | None = None
         self._tables: Tables | None = None
+        self._lexicons: list[Lexicon] = []  # that no caller uses now
 
     def fit(self, train: Text, alphabet: int, folder: Path) -> None:
         """Find the pieces in the text and write them to `folder`."""
@@ -83,7 +107,7 @@ class PhrasesCoder:
         """Read the pieces that `fit` wrote."""
         pieces = Pieces.read(folder, self.config.vocabulary)
         self._tables = Tables.of(pieces, self.config.parse == "optimal")
-        self._pieces = pieces
+        self._pieces, self._lexicons = pieces, []
 
     def _ready(self) -> tuple[Pieces, Tables]:
         if self._pieces is None or self._tables is None:
@@ -97,21 +121,31 @@ class PhrasesCoder:
 
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of all windows, and the number of tokens in each."""
-        _, t = self._ready()
+        _, tables = self._ready()
         text = np.ascontiguousarray(symbols, np.uint8)
         counts = np.zeros(len(bounds) - 1, np.int64)
-        made = []
+        made = [np.empty(0, np.uint32)]
+        lexicon = self._lexicon(tables)
         first = 0
         while first < len(counts):
             last = int(np.searchsorted(bounds, bounds[first] + GROUP, "right")) - 1
             last = max(first + 1, min(last, len(counts)))
-            group, own = bounds[first : last + 1], counts[first:last]
-            out = np.empty(int(group[-1] - group[0]), np.uint32)
-            tables = (t.parts, t.part, t.table, t.runs, t.keys, t.values)
-            if self.config.parse == "optimal":
-                filled = encoding.encode_cheapest(text, group, *tables, t.costs, t.sizes, out, own)
-            else:
-                filled = encoding.encode_longest(text, group, *tables, out, own)
-            made.append(out[:filled])
+            made.append(self._cut(tables, lexicon, text, bounds[first : last + 1], counts[first:last]))
             first = last
-        return np.concatenate(made) if made else np.empty(0, np.uint32), counts
+        self._lexicons.append(lexicon)
+        return np.concatenate(made), counts
+
+    def _lexicon(self, tables: Tables) -> Lexicon:
+        """A table of words for one caller: `list.pop` gives none of them to two."""
+        try:
+            lexicon = self._lexicons.pop()
+        except IndexError:
+            return tables.lexicon.copy()
+        return tables.lexicon.copy() if lexicon.full else lexicon
+
+    def _cut(self, tables: Tables, lexicon: Lexicon, text: Symbols, bounds: Int64, counts: Int64) -> Tokens:
+        """The tokens of some windows; `counts` is filled."""
+        out = np.empty(int(bounds[-1] - bounds[0]), np.uint32)
+        cut = encoding.encode_cheapest if self.config.parse == "optimal" else encoding.encode_longest
+        filled = cut(text, bounds, *tables.fixed, lexicon.table, lexicon.runs, lexicon.filled, out, counts)
+        return out[:filled].copy()

@@ -1,7 +1,7 @@
 """Encoding: the words of a window are looked up first, then joined to phrases. `stackc_phrases.twin` says it plainly.
 
-Why in two passes: the look-ups of words do not depend on each other, so the processor overlaps their waiting; what
-joins them reads only what was found.
+Why in passes over blocks: look-ups of words do not depend on each other, so the lines of the cache that they need are
+asked for beforehand, and the processor waits for many at once. What joins words to phrases reads only what was found.
 """
 
 from __future__ import annotations
@@ -12,180 +12,284 @@ import numpy as np
 
 from stackc.api import inlined, kernel
 from stackc_phrases.borders import find_borders
+from stackc_phrases.config import MOST_WORDS
 from stackc_phrases.lookup import (
+    _32,
     _BEGINS_AT,
     _COUNT,
     _COUNT_AT,
     _LOW32,
     _REF,
     _WORD_AT,
-    _32,
     FAR,
+    MASKS,
+    NO_WORD,
     NONE,
     SHORT,
+    SLOT,
     U,
     cost_of_word,
     cut_cheapest,
     cut_longest,
-    find_word,
-    phrase_child,
+    learn,
+    may_continue,
+    pair_key,
+    pair_slot,
     word_key,
+    word_slot,
 )
+from stackc_phrases.memory import borrowed, eight, prefetch
 
 Row = Any
 
+BLOCK = 256
+"""Words that are looked up at a time."""
+
+_ONE = U(1)
+_BEGINS = _ONE << _BEGINS_AT
+
+
+@kernel
+def ask(text: Row, places: Row, first: int, count: int, table: Row, keys: Row) -> None:
+    """Write the keys and slots of words first .. first + count to `keys`, and ask for the slots' lines.
+
+    Words of more than `SHORT` bytes have a key of 0.
+    """
+    text_, places_, table_, keys_, masks = borrowed((text, places, table, keys, MASKS))
+    last = len(text) - 16
+    mask = U(len(table) // SLOT - 1)
+    for k in range(U(count)):
+        begin = places_[U(first) + k]
+        size = U(places_[U(first) + k + _ONE] - begin)
+        low, high = U(0), U(0)
+        if size <= U(SHORT):
+            if begin <= last:
+                low = eight(text_, U(begin)) & masks[min(size, U(8))]
+                high = (eight(text_, U(begin + 8)) & masks[max(size, U(8)) - U(8)]) | size << U(56)
+            else:
+                low, high = word_key(text, begin, np.int64(size))
+        slot = word_slot(low, high, mask)
+        keys_[U(4) * k], keys_[U(4) * k + _ONE], keys_[U(4) * k + U(2)] = low, high, slot
+        prefetch(table_, slot)
+
+
+@kernel
+def answer(
+    text: Row, places: Row, first: int, count: int, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row,
+    table: Row, runs: Row, filled: Row, trie: Row, sieve: Row, keys: Row, found: Row, prices: Row,
+) -> None:  # fmt: skip
+    """Write what the table knows of the words that were asked for to found[first + 1:], after that of the word before.
+
+    A word that begins a phrase keeps that flag only if the word after it may continue one; `prices` has what words
+    cost, if `cheapest`. A word that is not known has 0.
+    """
+    table_, trie_, sieve_, keys_, found_ = borrowed((table, trie, sieve, keys, found))
+    top, mask = U(len(table) - 1), U(len(trie) // 2 - 1)
+    before = found_[U(first)]
+    for k in range(U(count)):
+        low, high, slot = keys_[U(4) * k], keys_[U(4) * k + _ONE], keys_[U(4) * k + U(2)]
+        known = U(0)
+        if high != U(0):
+            while table_[slot] != low or table_[slot + _ONE] != high:
+                if table_[slot + _ONE] == U(0):
+                    slot = learn(
+                        text, places[U(first) + k], np.int64(high >> U(56)), U(NO_WORD) << _ONE, cheapest, costs,
+                        sizes, parts, part, table, runs, filled,
+                    )  # fmt: skip
+                    break
+                slot = (slot + U(SLOT)) & top
+            known = table_[slot + U(2)]
+            if cheapest:
+                prices[U(first) + k] = table_[slot + U(3)]
+        wanted = pair_key(before >> _WORD_AT, known >> _WORD_AT)
+        may = may_continue(wanted, sieve_) & (before >> _BEGINS_AT)
+        prefetch(trie_, pair_slot(wanted, mask) * U(2) * may)
+        found_[U(first) + k] = (before & ~_BEGINS) | may << _BEGINS_AT
+        before = known
+    found_[U(first) + U(count)] = before
+
 
 @inlined
-def look_up(text: Row, places: Row, count: int, table: Row, found: Row) -> None:
-    """found[i] = the place in the table of what is known of word i, or 0."""
-    for i in range(count):
-        begin, size = places[i], places[i + 1] - places[i]
-        slot = U(0)
-        if size <= SHORT:
-            low, high = word_key(text, begin, size)
-            slot = find_word(table, low, high)
-        found[i] = slot
+def phrase_from(found: Row, at: Any, count: Any, trie: Row, sieve: Row) -> tuple[Any, Any]:
+    """(token + 1, words) of the longest phrase that begins with word `at`, which may begin one; (0, 1): there is none.
+
+    `found` is as `answer` leaves it, one place on.
+    """
+    mask = U(len(trie) // 2 - 1)
+    node, token, size = found[at + _ONE] >> _WORD_AT, U(0), _ONE
+    step = _ONE
+    while at + step < count:
+        wanted = pair_key(node, found[at + step + _ONE] >> _WORD_AT)
+        if may_continue(wanted, sieve) == U(0) or found[at + step + _ONE] == U(0):
+            break
+        slot = pair_slot(wanted, mask) * U(2)
+        while trie[slot] != wanted and trie[slot] != U(0):
+            slot = (slot + U(2)) & (mask * U(2) + _ONE)
+        value = trie[slot + _ONE]
+        if value == U(0):
+            break
+        step += _ONE
+        node = value >> _32
+        if value & _LOW32:
+            token, size = value & _LOW32, step
+    return token, size
+
+
+@kernel
+def join_longest(
+    text: Row, places: Row, at: Any, limit: Any, count: Any, parts: Row, part: Row, runs: Row, trie: Row, sieve: Row,
+    found: Row, out: Row, filled: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Write the tokens of words at .. limit of `count` that are known, and of those in a phrase that begins before.
+
+    Returns:
+        the word after them, and the number of tokens in `out`.
+    """
+    runs_, trie_, sieve_, found_, out_ = borrowed((runs, trie, sieve, found, out))
+    while at < limit:
+        known = found_[at + _ONE]
+        if known & _BEGINS:
+            token, size = phrase_from(found_, at, count, trie_, sieve_)
+            if token:
+                out_[filled] = token - _ONE
+                filled += _ONE
+                at += size
+                continue
+        tokens = (known >> _COUNT_AT) & _COUNT
+        if tokens == _ONE:
+            out_[filled] = known & _REF
+            filled += _ONE
+        elif tokens == U(0):
+            filled = U(cut_longest(text, places[at], places[at + _ONE], parts, part, out, np.int64(filled)))
+        else:
+            first = known & _REF
+            for k in range(tokens):
+                out_[filled + k] = runs_[first + k]
+            filled += tokens
+        at += _ONE
+    return at, filled
 
 
 @inlined
-def write_word(
-    text: Row, begin: int, end: int, known: Any, parts: Row, part: Row, runs: Row, out: Row, filled: int
-) -> int:
-    """Write the tokens of a word that is in no phrase, the longest part first."""
-    count = (known >> _COUNT_AT) & _COUNT
-    if count == U(1):
-        out[filled] = known & _REF
-        return filled + 1
-    if count == U(0):
-        return cut_longest(text, begin, end, parts, part, out, filled)
-    first = known & _REF
-    for i in range(count):
-        out[filled + np.int64(i)] = runs[first + i]
-    return filled + np.int64(count)
+def longest_window(bounds: Row) -> int:
+    """Symbols in the longest window."""
+    most = 0
+    for i in range(len(bounds) - 1):
+        most = max(most, bounds[i + 1] - bounds[i])
+    return most
 
 
 @kernel
 def encode_longest(
-    text: Row, bounds: Row, parts: Row, part: Row, table: Row, runs: Row, keys: Row, values: Row, out: Row, counts: Row
+    text: Row, bounds: Row, costs: Row, sizes: Row, parts: Row, part: Row, trie: Row, sieve: Row, table: Row,
+    runs: Row, filled: Row, out: Row, counts: Row,
 ) -> int:  # fmt: skip
     """Cut windows, the longest phrase or part first.
 
     Args:
         text: uint8; window i is text[bounds[i]:bounds[i + 1]].
+        costs, sizes: of every token: int32[N], and int64[N + 1], where each starts and ends.
         out: uint32, room for a token for each byte.
         counts: int64[w], filled.
 
     Returns:
         the number of tokens.
     """
-    most = 0
-    for i in range(len(counts)):
-        most = max(most, bounds[i + 1] - bounds[i])
-    places, found = np.empty(most + 1, np.int64), np.empty(most + 1, np.uint64)
-    filled = 0
+    most = longest_window(bounds)
+    places, found = np.empty(most + 1, np.int64), np.empty(most + 2, np.uint64)
+    keys, prices = np.empty(4 * BLOCK, np.uint64), np.empty(1, np.int64)
+    written = U(0)
     for window in range(len(counts)):
-        begin, end = bounds[window], bounds[window + 1]
-        before = filled
-        count = find_borders(text, begin, end, places, 0)
-        places[count] = end
-        for i in range(count):
-            low, size = places[i], places[i + 1] - places[i]
-            known = U(0)
-            if size <= SHORT:
-                one, two = word_key(text, low, size)
-                slot = find_word(table, one, two)
-                if slot:
-                    known = table[slot]
-            found[i] = known
-        i = 0
-        while i < count:
-            known = found[i]
-            size = 1
-            if (known >> _BEGINS_AT) & U(1):
-                node, step, token = known >> _WORD_AT, 1, U(0)
-                while i + step < count and found[i + step] != U(0):
-                    value = phrase_child(keys, values, node, found[i + step] >> _WORD_AT)
-                    if value == U(0):
-                        break
-                    step += 1
-                    node = value >> _32
-                    if value & _LOW32:
-                        token, size = value & _LOW32, step
-                if size > 1:
-                    out[filled] = token - U(1)
-                    filled += 1
-            if size == 1:
-                tokens = (known >> _COUNT_AT) & _COUNT
-                if tokens == U(1):
-                    out[filled] = known & _REF
-                    filled += 1
-                elif tokens == U(0):
-                    filled = cut_longest(text, places[i], places[i + 1], parts, part, out, filled)
-                else:
-                    first = known & _REF
-                    for k in range(tokens):
-                        out[filled] = runs[first + k]
-                        filled += 1
-            i += size
-        counts[window] = filled - before
-    return filled
+        count = find_borders(text, bounds[window], bounds[window + 1], places, 0)
+        places[count] = bounds[window + 1]
+        before, at = written, U(0)
+        found[0] = 0
+        for first in range(0, count, BLOCK):
+            here = min(BLOCK, count - first)
+            ask(text, places, first, here, table, keys)
+            answer(
+                text, places, first, here, False, costs, sizes, parts, part, table, runs, filled, trie, sieve, keys,
+                found, prices,
+            )  # fmt: skip
+            # The last words of a block wait for the next one: a phrase may begin with them.
+            known = first + here
+            if known == count:
+                found[count] &= ~_BEGINS
+            limit = U(count) if known == count else U(max(0, known - MOST_WORDS))
+            at, written = join_longest(
+                text, places, at, limit, U(known), parts, part, runs, trie, sieve, found, out, written
+            )
+        counts[window] = np.int64(written - before)
+    return np.int64(written)
+
+
+@kernel
+def parse(
+    count: int, costs: Row, trie: Row, sieve: Row, found: Row, prices: Row, best: Row, last: Row
+) -> None:  # fmt: skip
+    """The parse of least cost of `count` words: last[i] is NONE if it ends in word i - 1, or ``token << 8 | words``.
+
+    Of parses of equal cost the one whose last piece is longest, and so on to the front.
+    """
+    trie_, sieve_, found_ = borrowed((trie, sieve, found))
+    mask = U(len(trie) // 2 - 1)
+    best[0] = 0
+    for i in range(1, count + 1):
+        best[i] = FAR
+    for i in range(count):
+        here = best[i]
+        if here + prices[i] < best[i + 1]:
+            best[i + 1], last[i + 1] = here + prices[i], NONE
+        if not found_[U(i + 1)] & _BEGINS:
+            continue
+        node, step = found_[U(i + 1)] >> _WORD_AT, 1
+        while i + step < count and found_[U(i + step + 1)] != U(0):
+            wanted = pair_key(node, found_[U(i + step + 1)] >> _WORD_AT)
+            if may_continue(wanted, sieve_) == U(0):
+                break
+            slot = pair_slot(wanted, mask) * U(2)
+            while trie_[slot] != wanted and trie_[slot] != U(0):
+                slot = (slot + U(2)) & (mask * U(2) + _ONE)
+            value = trie_[slot + _ONE]
+            if value == U(0):
+                break
+            step += 1
+            node = value >> _32
+            if value & _LOW32:
+                token = np.int64(value & _LOW32) - 1
+                if here + costs[token] < best[i + step]:
+                    best[i + step], last[i + step] = here + costs[token], token << 8 | step
 
 
 @kernel
 def encode_cheapest(
-    text: Row, bounds: Row, parts: Row, part: Row, table: Row, runs: Row, keys: Row, values: Row, costs: Row,
-    sizes: Row, out: Row, counts: Row,
+    text: Row, bounds: Row, costs: Row, sizes: Row, parts: Row, part: Row, trie: Row, sieve: Row, table: Row,
+    runs: Row, filled: Row, out: Row, counts: Row,
 ) -> int:  # fmt: skip
-    """Cut windows into the pieces that cost least together; of equal parses the one whose last piece is longest, and
-    so on to the front. Arguments as those of `encode_longest`, and:
-
-    Args:
-        costs, sizes: of every token: int32[N], and int64[N + 1], where each starts and ends.
-    """
-    most = 0
-    for i in range(len(counts)):
-        most = max(most, bounds[i + 1] - bounds[i])
-    places, found = np.empty(most + 1, np.int64), np.empty(most + 1, np.uint64)
-    cost, best, last = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    """Cut windows into the pieces that cost least together (`parse`). Arguments: see `encode_longest`."""
+    most = longest_window(bounds)
+    places, found, keys = np.empty(most + 1, np.int64), np.empty(most + 2, np.uint64), np.empty(4 * BLOCK, np.uint64)
+    prices, best, last = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
     inner, chosen = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
-    filled = 0
+    written = 0
     for window in range(len(counts)):
-        begin, end = bounds[window], bounds[window + 1]
-        before = filled
-        count = find_borders(text, begin, end, places, 0)
-        places[count] = end
+        count = find_borders(text, bounds[window], bounds[window + 1], places, 0)
+        places[count] = bounds[window + 1]
+        before = written
+        found[0] = 0
+        for first in range(0, count, BLOCK):
+            here = min(BLOCK, count - first)
+            ask(text, places, first, here, table, keys)
+            answer(
+                text, places, first, here, True, costs, sizes, parts, part, table, runs, filled, trie, sieve, keys,
+                found, prices,
+            )  # fmt: skip
+        found[count] &= ~_BEGINS
         for i in range(count):
-            low, size = places[i], places[i + 1] - places[i]
-            slot = U(0)
-            if size <= SHORT:
-                one, two = word_key(text, low, size)
-                slot = find_word(table, one, two)
-            if slot:
-                found[i], cost[i] = table[slot], np.int64(table[slot + U(1)])
-            else:
-                found[i] = U(0)
-                cost[i] = cost_of_word(text, low, low + size, parts, part, costs, inner, chosen)
-        best[0] = 0
-        for i in range(1, count + 1):
-            best[i] = FAR
-        for i in range(count):
-            here, known = best[i], found[i]
-            # `last` is a phrase's token and size, or NONE for a word.
-            if here + cost[i] < best[i + 1]:
-                best[i + 1], last[i + 1] = here + cost[i], NONE
-            if (known >> _BEGINS_AT) & U(1):
-                node, step = known >> _WORD_AT, 1
-                while i + step < count and found[i + step] != U(0):
-                    value = phrase_child(keys, values, node, found[i + step] >> _WORD_AT)
-                    if value == U(0):
-                        break
-                    step += 1
-                    node = value >> _32
-                    if value & _LOW32:
-                        token = np.int64(value & _LOW32) - 1
-                        if here + costs[token] < best[i + step]:
-                            best[i + step], last[i + step] = here + costs[token], token << 8 | step
-        # Backwards to find the pieces, whose places are left in `best`, then forwards to write them.
+            if found[i + 1] == 0:
+                prices[i] = cost_of_word(text, places[i], places[i + 1], parts, part, costs, inner, chosen)
+        parse(count, costs, trie, sieve, found, prices, best, last)
+        # Backwards to find the pieces, whose ends are left in `best`, then forwards to write them.
         at, pieces = count, 0
         while at > 0:
             best[pieces] = at
@@ -194,21 +298,21 @@ def encode_cheapest(
         for k in range(pieces - 1, -1, -1):
             at = best[k]
             if last[at] != NONE:
-                out[filled] = last[at] >> 8
-                filled += 1
+                out[written] = last[at] >> 8
+                written += 1
                 continue
-            known, low, high = found[at - 1], places[at - 1], places[at]
-            tokens = (known >> _COUNT_AT) & _COUNT
-            if tokens == U(1):
-                out[filled] = known & _REF
-                filled += 1
-            elif tokens == U(0):
+            known, low, high = found[at], places[at - 1], places[at]
+            tokens = np.int64((known >> _COUNT_AT) & _COUNT)
+            reference = np.int64(known & _REF)
+            if tokens == 1:
+                out[written] = reference
+                written += 1
+            elif tokens == 0:
                 cost_of_word(text, low, high, parts, part, costs, inner, chosen)
-                filled = cut_cheapest(high - low, chosen, sizes, out, filled)
+                written = cut_cheapest(high - low, chosen, sizes, out, written)
             else:
-                first = known & _REF
                 for j in range(tokens):
-                    out[filled] = runs[first + j]
-                    filled += 1
-        counts[window] = filled - before
-    return filled
+                    out[written] = runs[reference + j]
+                    written += 1
+        counts[window] = written - before
+    return written

@@ -17,7 +17,7 @@ from stackc.api import Int64, Mask, Text, kernel
 from stackc_phrases import counting, parsing
 from stackc_phrases.candidates import Phrases, Words, find_parts, find_phrases, find_words, sampled
 from stackc_phrases.config import BYTES, PhrasesConfig
-from stackc_phrases.pieces import COMMON, PHRASE_WORD, Pieces
+from stackc_phrases.pieces import Pieces
 from stackc_phrases.words import words_of_piece
 
 Row = Any
@@ -230,19 +230,7 @@ class Trainer:
             texts=texts,
             words=np.array([words for _, _, words, _ in found], np.uint8),
             costs=np.array([cost for *_, cost in found], np.int32),
-            common=self._common(set(texts)),
         )
-
-    def _common(self, texts: set[bytes]) -> list[bytes]:
-        """The most frequent words that are no pieces and short enough to be looked up whole."""
-        found: list[bytes] = []
-        for word in range(len(self.words.begins)):
-            if len(found) == min(self.config.vocabulary, COMMON) or self.words.counts[word] < 2:
-                break
-            text = self._word(word)
-            if len(text) <= PHRASE_WORD and text not in texts:
-                found.append(text)
-        return found
 
 
 @kernel

@@ -1,12 +1,15 @@
-"""The three tables that texts are looked up in, and how they are filled. All of them are open addressing hashes.
+"""The tables that texts are looked up in, and how they are filled. All of them are open addressing hashes.
 
 - *Parts*: a trie over the pieces inside words. An entry is ``node << 36 | byte << 28 | child``; `part` has the token of
   each node, or NONE. The node of a single byte is that byte plus one, so no entry is 0.
-- *Words*: whole words of at most 15 bytes: all those that are pieces or in a phrase, and common ones. A slot is four
-  integers: 15 bytes and the length; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``, where several tokens
-  are found at `runs[token:]`; and what the word costs.
-- *Phrases*: a trie over words. The first node is the word's number; an entry is ``(node << 32 | word) + 1`` and
-  ``child << 32 | token + 1``, the token of the phrase that ends there, or 0.
+- *Words*: whole words of at most 15 bytes. A slot is four integers: 15 bytes and the length in two of them;
+  ``word << 36 | begins a phrase << 35 | tokens << 30 | token``, where several tokens are found at `runs[token:]`; and
+  what the word costs. At first it holds the words that are pieces or in a phrase; whoever encodes has a copy of its
+  own, which learns further words until it is full (`learn`). It decides nothing, and saves cutting a word again.
+- *Phrases*: a trie over words. The first node is the word's number; an entry is two integers,
+  ``(node << 32 | word) + 1``, and ``child << 32 | token + 1`` with the token of the phrase that ends there, or 0.
+- A *filter*: one bit for the hash of each entry of that trie. Most words do not continue a phrase, and it says so for
+  nearly all of them from 128 KiB, which stay in the cache.
 
 Every number in them is made here, from pieces that were checked, so no look-up leads outside an array.
 """
@@ -16,11 +19,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
 from stackc.api import inlined, kernel
+from stackc_phrases.memory import eight
 
 Row = Any
 U = np.uint64
@@ -43,23 +44,16 @@ SHORT = 15
 SLOT = 4
 """Integers in a slot of that table."""
 
+SIEVE_BITS = 20
+"""Bits of a hash that the filter sees."""
+SIEVE = 1 << (SIEVE_BITS - 6)
+
+NO_WORD = (1 << NODE_BITS) - 1
+"""The number of all words that were learnt: none is in a phrase."""
+
 _MIX_1, _MIX_2 = U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F)
 
 MASKS = np.array([(1 << 8 * i) - 1 for i in range(9)], np.uint64)
-
-
-@intrinsic
-def eight(typing_context: Any, text: Any, place: Any) -> Any:
-    """text[place : place + 8] of bytes as one integer, the first byte lowest; not checked, place is unsigned."""
-    if not (isinstance(text, types.Array) and text.dtype.bitwidth == 8 and isinstance(place, types.Integer)):
-        return None
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        made = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.bitcast(builder.gep(made.data, [arguments[1]]), ir.IntType(64).as_pointer())
-        return builder.load(place, align=1)
-
-    return types.uint64(text, types.uint64), generate
 
 
 @inlined
@@ -213,94 +207,100 @@ def cut_cheapest(size: int, last: Row, offsets: Row, out: Row, filled: int) -> i
 
 
 @kernel
+def learn(
+    text: Row, begin: int, size: int, number: Any, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row,
+    table: Row, runs: Row, filled: Row,
+) -> Any:  # fmt: skip
+    """Enter a word that is not in the table of words; nothing happens if the table or `runs` is full.
+
+    Args:
+        number: ``word << 1 | begins a phrase``.
+        cheapest: how words are cut.
+        costs, sizes: of every token: int32[N], and int64[N + 1], where each starts and ends.
+        filled: int64[2], the words in the table, and the tokens in `runs`.
+
+    Returns:
+        the slot where the word is or would be.
+    """
+    low, high = word_key(text, begin, size)
+    top = U(len(table) - 1)
+    slot = word_slot(low, high, U(len(table) // SLOT - 1))
+    while table[slot + U(1)] != U(0):
+        slot = (slot + U(SLOT)) & top
+    if 2 * SLOT * (filled[0] + 1) > len(table) or filled[1] + SHORT > len(runs):
+        return slot
+    best, last, own = np.empty(SHORT + 1, np.int64), np.empty(SHORT + 1, np.int64), np.empty(SHORT, np.uint32)
+    cost = cost_of_word(text, begin, begin + size, parts, part, costs, best, last)
+    if cheapest:
+        count = cut_cheapest(size, last, sizes, own, 0)
+    else:
+        count = cut_longest(text, begin, begin + size, parts, part, own, 0)
+    first = own[0]
+    if count > 1:
+        first = np.uint32(filled[1])
+        runs[filled[1] : filled[1] + count] = own[:count]
+        filled[1] += count
+    table[slot], table[slot + U(1)] = low, high
+    table[slot + U(2)] = number << _BEGINS_AT | U(count) << _COUNT_AT | U(first)
+    table[slot + U(3)] = U(cost)
+    filled[0] += 1
+    return slot
+
+
+@kernel
 def enter_words(
-    texts: Row, offsets: Row, begins: Row, costs: Row, sizes: Row, cheapest: bool, parts: Row, part: Row, table: Row,
-    runs: Row,
+    texts: Row, offsets: Row, begins: Row, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row, table: Row,
+    runs: Row, filled: Row,
 ) -> None:  # fmt: skip
     """Fill the table of words: word i is texts[offsets[i]:offsets[i + 1]], all different.
 
     Args:
         begins: bool[W], whether a phrase begins with the word.
-        costs, sizes: of every token: int32[N], and int64[N + 1], where each starts and ends.
-        cheapest: how words are cut.
-        table: uint64[slots * SLOT], at least twice as many slots as words.
-        runs: uint32, room for the bytes of all words.
     """
-    mask = U(len(table) // SLOT - 1)
-    best, last, own = np.empty(SHORT + 1, np.int64), np.empty(SHORT + 1, np.int64), np.empty(SHORT, np.uint32)
-    filled = 0
     for word in range(len(offsets) - 1):
-        low, high = offsets[word], offsets[word + 1]
-        cost = cost_of_word(texts, low, high, parts, part, costs, best, last)
-        if cheapest:
-            count = cut_cheapest(high - low, last, sizes, own, 0)
-        else:
-            count = cut_longest(texts, low, high, parts, part, own, 0)
-        first = own[0]
-        if count > 1:
-            first = np.uint32(filled)
-            runs[filled : filled + count] = own[:count]
-            filled += count
-        one, two = word_key(texts, low, high - low)
-        slot = word_slot(one, two, mask)
-        while table[slot + U(1)] != U(0):
-            slot = (slot + U(SLOT)) & (mask * U(SLOT) + U(SLOT - 1))
-        table[slot], table[slot + U(1)] = one, two
-        table[slot + U(2)] = U(word) << _WORD_AT | U(begins[word]) << _BEGINS_AT | U(count) << _COUNT_AT | U(first)
-        table[slot + U(3)] = U(cost)
+        low, size = offsets[word], offsets[word + 1] - offsets[word]
+        number = U(word) << U(1) | U(begins[word])
+        learn(texts, low, size, number, cheapest, costs, sizes, parts, part, table, runs, filled)
 
 
 @inlined
-def find_word(table: Row, low: Any, high: Any) -> Any:
-    """The slot of a word, plus 2; 0 if it is not in the table."""
-    mask = U(len(table) // SLOT - 1)
-    slot = word_slot(low, high, mask)
-    found = U(0)
-    while table[slot + U(1)] != U(0):
-        if table[slot] == low and table[slot + U(1)] == high:
-            found = slot + U(2)
-            break
-        slot = (slot + U(SLOT)) & (mask * U(SLOT) + U(SLOT - 1))
-    return found
+def pair_key(node: Any, word: Any) -> Any:
+    """The key of a node and one word more."""
+    return (node << _32 | word) + U(1)
 
 
 @inlined
-def phrase_child(keys: Row, values: Row, node: Any, word: Any) -> Any:
-    """The value of a node and one word more; 0 if there is none."""
-    mask = U(len(keys) - 1)
-    wanted = (node << _32 | word) + U(1)
-    slot = pair_slot(wanted, mask)
-    found = U(0)
-    while keys[slot] != U(0):
-        if keys[slot] == wanted:
-            found = values[slot]
-            break
-        slot = (slot + U(1)) & mask
-    return found
+def may_continue(wanted: Any, sieve: Row) -> Any:
+    """1 if the trie may have this key, 0 if it has not."""
+    mixed = wanted * _MIX_2
+    return (sieve[mixed >> U(64 - SIEVE_BITS + 6)] >> ((mixed >> U(64 - SIEVE_BITS)) & U(63))) & U(1)
 
 
 @kernel
-def enter_phrases(words: Row, offsets: Row, tokens: Row, nodes: int, keys: Row, values: Row, begins: Row) -> None:
+def enter_phrases(words: Row, offsets: Row, tokens: Row, nodes: int, trie: Row, sieve: Row, begins: Row) -> None:
     """Fill the trie of phrases: phrase i is the words words[offsets[i]:offsets[i + 1]].
 
     Args:
         nodes: the number of words, and the first node that is none.
-        keys, values: uint64, a power of two, at least twice the words of all phrases.
+        trie: uint64, two for a slot; a power of two, at least twice as many slots as words in all phrases.
+        sieve: uint64[SIEVE], filled.
         begins: bool[W], filled.
     """
-    mask = U(len(keys) - 1)
+    mask = U(len(trie) // 2 - 1)
     free = U(nodes)
     for phrase in range(len(tokens)):
         node = U(words[offsets[phrase]])
         begins[words[offsets[phrase]]] = True
         slot = U(0)
         for at in range(offsets[phrase] + 1, offsets[phrase + 1]):
-            wanted = (node << _32 | U(words[at])) + U(1)
-            slot = pair_slot(wanted, mask)
-            while keys[slot] != U(0) and keys[slot] != wanted:
-                slot = (slot + U(1)) & mask
-            if keys[slot] == U(0):
-                keys[slot], values[slot] = wanted, free << _32
+            wanted = pair_key(node, U(words[at]))
+            slot = pair_slot(wanted, mask) * U(2)
+            while trie[slot] != U(0) and trie[slot] != wanted:
+                slot = (slot + U(2)) & (mask * U(2) + U(1))
+            if trie[slot] == U(0):
+                trie[slot], trie[slot + U(1)] = wanted, free << _32
                 free += U(1)
-            node = values[slot] >> _32
-        values[slot] |= U(tokens[phrase]) + U(1)
+                mixed = wanted * _MIX_2
+                sieve[mixed >> U(64 - SIEVE_BITS + 6)] |= U(1) << ((mixed >> U(64 - SIEVE_BITS)) & U(63))
+            node = trie[slot + U(1)] >> _32
+        trie[slot + U(1)] |= U(tokens[phrase]) + U(1)

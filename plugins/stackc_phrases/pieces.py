@@ -22,9 +22,6 @@ PHRASE_WORD = 15
 MOST_COST = 1 << 26
 """The cost of a piece, at most, so that no sum of costs leaves 64 bits."""
 
-COMMON = 1 << 18
-"""Common words, at most."""
-
 AGAIN = "build the stack again"
 
 
@@ -36,22 +33,23 @@ class Pieces:
         texts: the bytes of every token; the first 256 are the bytes themselves.
         words: uint8[N]; 1: the piece is used inside words; n > 1: it is n whole words.
         costs: int32[N], of each in bits, with `fitting.COST_BITS` fractional bits, 1 or more.
-        common: words of at most `PHRASE_WORD` bytes that are frequent and no pieces. They decide nothing: how they are
-            cut is looked up and not found anew each time.
     """
 
     texts: list[bytes]
     words: Uint8
     costs: Int32
-    common: list[bytes]
 
     def write(self, folder: Path) -> None:
         """Write the file."""
-        tensors = {"words": self.words, "costs": self.costs}
-        for name, texts in (("pieces", self.texts), ("common", self.common)):
-            tensors[name] = np.frombuffer(b"".join(texts), np.uint8)
-            tensors[f"{name}.lengths"] = np.array(list(map(len, texts)), np.uint8)
-        write_tensors(folder / FILE, tensors)
+        write_tensors(
+            folder / FILE,
+            {
+                "pieces": np.frombuffer(b"".join(self.texts), np.uint8),
+                "lengths": np.array(list(map(len, self.texts)), np.uint8),
+                "words": self.words,
+                "costs": self.costs,
+            },
+        )
 
     @classmethod
     def read(cls, folder: Path, vocabulary: int) -> Pieces:
@@ -62,15 +60,12 @@ class Pieces:
         """
         path = folder / FILE
         tensors = read_tensors(path)
-        kinds = {"pieces": np.uint8, "pieces.lengths": np.uint8, "common": np.uint8, "common.lengths": np.uint8}
-        kinds |= {"words": np.uint8, "costs": np.int32}
-        for name, kind in kinds.items():
+        for name, kind in {"pieces": np.uint8, "lengths": np.uint8, "words": np.uint8, "costs": np.int32}.items():
             tensor = tensors.get(name)
             if tensor is None or tensor.dtype != kind or tensor.ndim != 1:
                 raise ArtifactError(f"{path}: no {name} in it; {AGAIN}")
-        texts = _cut(tensors["pieces"], tensors["pieces.lengths"], path)
-        common = _cut(tensors["common"], tensors["common.lengths"], path)
-        made = cls(texts=texts, words=tensors["words"], costs=tensors["costs"], common=common)
+        texts = _cut(tensors["pieces"], tensors["lengths"], path)
+        made = cls(texts=texts, words=tensors["words"], costs=tensors["costs"])
         problem = made.problem(vocabulary)
         if problem:
             raise ArtifactError(f"{path}: {problem}; {AGAIN}")
@@ -95,8 +90,6 @@ class Pieces:
             words = words_of_piece(texts[token])
             if len(words) != self.words[token] or max(map(len, words)) > PHRASE_WORD:
                 return f"piece {token} is not {self.words[token]} words of at most {PHRASE_WORD} bytes"
-        if len(self.common) > COMMON or any(len(word) > PHRASE_WORD for word in self.common):
-            return f"common words that are too many or longer than {PHRASE_WORD} bytes"
         return None
 
     def joined(self) -> tuple[Uint8, Int64]:

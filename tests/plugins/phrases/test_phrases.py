@@ -155,14 +155,13 @@ def test_windows_of_one_word_hold_one_word(coders: dict[str, PhrasesCoder]) -> N
     assert len(whole) < len(alone)
 
 
-def hand_made(pieces: dict[bytes, tuple[int, float]], common: tuple[bytes, ...] = ()) -> Pieces:
+def hand_made(pieces: dict[bytes, tuple[int, float]]) -> Pieces:
     """Bytes of 12 bits each, and more pieces: text to (words, cost in bits)."""
     every = [(bytes([byte]), 1, 12.0) for byte in range(256)] + [(text, *rest) for text, rest in pieces.items()]
     return Pieces(
         texts=[text for text, _, _ in every],
         words=np.array([words for _, words, _ in every], np.uint8),
         costs=np.array([int(cost * 2**COST_BITS) for *_, cost in every], np.int32),
-        common=list(common),
     )
 
 
@@ -171,8 +170,7 @@ GOLDEN = hand_made(
         b" th": (1, 6), b" the": (1, 4), b"em": (1, 8), b" of": (1, 4), b"he": (1, 7), b" of the": (2, 5),
         b" of the the": (3, 30), b"'s": (1, 5), b"It": (1, 9), b"It's": (2, 10), b"  ": (1, 3), b". The": (2, 9),
         b"them": (1, 20), b" The": (1, 14), b"\n ": (2, 6),
-    },
-    (b" them", b" then"),
+    }
 )  # fmt: skip
 SAID = b"It's of the the then, of them.  The   the\n them of the."
 CUT = {
