@@ -292,9 +292,9 @@ class ModelBackend(Protocol):
 
     Built by its plugin's factory from the structured ``[level.model]`` table. Its configuration class may
     have ``train``, a class variable with the attrs class of ``[level.train]`` (None: such a table is an
-    error). It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``. It says ``bitwise: ClassVar[bool] =
-    True`` if `load` gives a `BitwisePredictor`, and ``compiled: ClassVar[bool] = True`` if its predictor offers kernels:
-    ``stackc plugins check`` then tries them.
+    error). It must have ``bits_version`` and ``cost(alphabet, settings) -> Cost``. It says ``bitwise:
+    ClassVar[bool] = True`` if `load` gives a `BitwisePredictor`, and ``compiled: ClassVar[bool] = True`` if its
+    predictor offers kernels: ``stackc plugins check`` then tries them.
 
     The class of ``[level.train]`` may have ``needs_texts``, a property or class variable: the name of its field that
     asks for `TrainingTask.texts`, or an empty text. A recipe that asks where symbols have no texts is refused, with
