@@ -6,11 +6,14 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from stackc.api.files import read_json
 from stackc.api.version import installed_version, stackc_version
 from stackc.pipeline.ownership import MARK
 from stackc.pipeline.stage_store import StageStore
 from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.stack.learnability.figures import Learnability
 from stackc.stack.manifest import manifest_alone
 
 PACKAGES = ("numpy", "numba", "torch", "transformers", "tokenizers", "sentencepiece")
@@ -21,6 +24,7 @@ MEASUREMENTS = ("seconds", "train_seconds", "peak_memory_mb")
 LEVEL_FIELDS = (
     "name", "tokens", "bytes_per_token", "coded_bits_per_byte", "model_bits_per_byte", "coding_bits_per_byte",
     "unigram_bits_per_byte", "uniform_bits_per_byte", "parameters", "ops_per_byte_body", "ops_per_byte_softmax",
+    *(field.name for field in attrs.fields(Learnability)),
 )  # fmt: skip
 """Of a level's figures, in a row."""
 
@@ -39,7 +43,7 @@ def finished_row(recipe: Recipe, folder: Path, store: StageStore) -> dict[str, A
     """
     manifest = manifest_alone(folder)
     report = _report(folder)
-    levels = [{field: row[field] for field in LEVEL_FIELDS} for row in report]
+    levels = [{field: row.get(field) for field in LEVEL_FIELDS} for row in report]
     top = levels[-1] if levels else {}
     body, softmax = top.get("ops_per_byte_body"), top.get("ops_per_byte_softmax")
     trained = [_trained(section, recipe, inputs, folder) for section, inputs in _inputs(recipe)]
