@@ -88,9 +88,11 @@ def _costs(manifest: dict[str, Any]) -> dict[str, Cost]:
     try:
         recipe = recipe_from_dict(manifest["recipe"], Path())
         sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
-        return {one.name: one.model.cost(one.alphabet, one.train) for one in sections if one.model}
+        costs = {one.name: one.model.cost(one.alphabet, one.train) for one in sections if one.model}
     except StackcError:
         return {}
+    text = manifest["parts"].get("corpus/train/symbols.bin")  # bytes: of deeper levels' symbols it is a bound
+    return costs if text is None else {name: cost.of_text(text["bytes"]) for name, cost in costs.items()}
 
 
 def _show_sizes(manifest: dict[str, Any], name: str, folder: Path | None, cost: Cost | None) -> None:

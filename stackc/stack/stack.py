@@ -300,7 +300,15 @@ class Stack:
         )
 
     def evaluate(self, documents: list[bytes], report: Callable[[str], None] = lambda stage: None) -> Evaluation:
-        """The figures of every level on held-out documents, with a verified round trip."""
+        """The figures of every level on held-out documents, with a verified round trip.
+
+        Raises:
+            StackcError: a packed stack, which has no counts of the training text to compare with.
+        """
+        if self._unpacked is not None:
+            raise StackcError(
+                f"{self.place}: a packed stack holds what coding needs and cannot be measured: name a folder"
+            )
         return evaluate(measured(self.recipe, self.folder, self.levels, lambda: self.top), documents, report)
 
 

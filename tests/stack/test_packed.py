@@ -84,7 +84,7 @@ def test_it_holds_what_coding_reads_and_nothing_else(stack: Stack, file: Path) -
     held = sorted(str(path.relative_to(opened.folder)) for path in opened.folder.rglob("*") if path.is_file())
     assert held == sorted(["manifest.json", *packs.coding_parts(stack.manifest)])
     assert (opened.folder.stat().st_mode & 0o777, opened.folder.parent) == (0o700, Path(tempfile.gettempdir()))
-    with pytest.raises(StackcError):
+    with pytest.raises(StackcError, match="cannot be measured: name a folder"):
         opened.evaluate([DATA])  # needs the counts
 
 

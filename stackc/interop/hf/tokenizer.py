@@ -72,7 +72,7 @@ class StackTokenizer(LevelVocabulary):
 
     @classmethod
     def from_stack(cls, path: str | Path, level: str | None = None, **options: Any) -> StackTokenizer:
-        """A tokenizer over a stack's folder.
+        """A tokenizer over a stack's folder or pack.
 
         By default "<|endoftext|>" is eos and bos, and "<|pad|>" is pad: if eos were also pad, collators would treat the
         ends of texts as padding, and no model would learn to stop.
