@@ -106,6 +106,10 @@ class CompiledRoute:
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
         """Tokens and starts of windows, by segment: what `stackc.coding.stepping.encode_stepped` gives."""
         tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
+        if self.spec.window.bits is None and len(bounds):
+            # A table of cuts closes windows before a symbol that has no code there. With a bit budget that is a symbol
+            # which does not fit; without one every symbol that is offered has to.
+            cuts = self.spec.window_cuts(symbols, np.append(bounds[:, 0], bounds[-1, 1]), cuts)
         first = 0
         while first < len(bounds):
             after = int(np.searchsorted(bounds[:, 1], bounds[first, 0] + BATCH, side="right"))

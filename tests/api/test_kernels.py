@@ -196,3 +196,50 @@ def test_without_its_compiler_stackc_says_so_in_a_line(tmp_path: Path) -> None:
         assert ended.returncode == ends, ended.stderr
         assert "Traceback" not in ended.stderr
         assert not ends or ended.stderr == f"error: {line}\n"
+
+
+COMPOSED = """
+import json
+from stackc.api.kernels import composed
+import toys.loops as loops, toys.near as near, toys.other as other
+
+def hits(made):
+    return sum(made.stats.cache_hits.values())
+
+first, second = composed(loops.twice, near.double), composed(loops.twice, other.triple)
+print(json.dumps([first(5), second(5), hits(first) + hits(second)]))
+"""
+
+
+def test_a_loop_around_kernels_of_other_modules_is_kept(toys: Path) -> None:
+    """Also where two are made of one function; and it is compiled anew where a kernel's source changes."""
+    loop = "def twice(f):\n    def loop(x):\n        return f(f(x))\n    return loop\n"
+    (toys / "toys/loops.py").write_text(loop)
+    (toys / "toys/other.py").write_text("from stackc.api import kernel\n@kernel\ndef triple(x):\n    return 3 * x\n")
+    assert ask(toys, COMPOSED) == [20, 45, 0]
+    assert ask(toys, COMPOSED) == [20, 45, 2]
+    edit(toys / "toys/other.py", "3 * x", "4 * x")
+    assert ask(toys, COMPOSED) == [20, 80, 1]
+    edit(toys / "toys/loops.py", "f(f(x))", "f(x)")
+    assert ask(toys, COMPOSED) == [10, 20, 0]
+
+
+def test_a_loop_around_what_is_nested_in_a_function_is_not_kept(toys: Path) -> None:
+    """Two such functions have one name."""
+    (toys / "toys/loops.py").write_text("def twice(f):\n    def loop(x):\n        return f(f(x))\n    return loop\n")
+    code = """
+import json
+from stackc.api import kernel
+from stackc.api.kernels import composed
+import toys.loops as loops
+
+def adding(n):
+    def add(x):
+        return x + n
+    return kernel(add)
+
+made = [composed(loops.twice, adding(n)) for n in (1, 2)]
+print(json.dumps([*(one(5) for one in made), sum(sum(one.stats.cache_hits.values()) for one in made)]))
+"""
+    assert ask(toys, code) == [7, 9, 0]
+    assert ask(toys, code) == [7, 9, 0]

@@ -116,7 +116,8 @@ def main() -> None:
             trained = run(network, args.alphabet, steps=10**6, batch=8, row=args.context, rounding=0.0)
             for _ in range(args.steps):
                 step_of(trained)()
-            models[name] = trained.predictor(trained.calibrated())
+            weights = trained.learner.whole()
+            models[name] = trained.predictor(weights, trained.calibrated(weights))
         coding(models, corpus(args.alphabet, "test.txt.xz").symbols, args.context, args.repeats)
 
 

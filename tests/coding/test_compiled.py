@@ -10,7 +10,7 @@ import pytest
 
 import step_toys
 from registered import coder
-from stackc.api import CodingError, CompiledStep, Text, Windowing
+from stackc.api import CUT, CodingError, CompiledStep, Text, Windowing
 from stackc.api.errors import PartError
 from stackc.coding import compiled
 from stackc.coding.level import Level
@@ -35,6 +35,17 @@ WINDOWINGS = {
     "cuts": Windowing(bits=16, symbols=1024, cuts=lambda segment: segment == 3),
     "cuts-segment": Windowing(bits=16, symbols=1024, restart="segment", cuts=lambda segment: segment == 3),
     "cuts-whole": Windowing(bits=None, symbols=None, cuts=lambda segment: segment == 3),
+}
+
+# Windows before which symbol 3 stands, or that would have a fourth 5: a table that the coder knows.
+_TABLE = np.tile(np.arange(1, 5)[:, None], (1, ALPHABET)).astype(np.int32)
+_TABLE[:] = 1 + np.maximum(np.arange(4)[:, None] - 1, 0)
+_TABLE[1:, 3], _TABLE[1:3, 5], _TABLE[3, 5] = CUT, [2, 3], CUT
+WINDOWINGS |= {
+    "table": Windowing(bits=16, symbols=1024, table=_TABLE),
+    "table-segment": Windowing(bits=24, symbols=6, restart="segment", table=_TABLE),
+    "table-whole": Windowing(bits=None, symbols=None, table=_TABLE),
+    "table-fixed": Windowing(bits=None, symbols=5, table=_TABLE, cuts=lambda segment: segment == 7),
 }
 
 

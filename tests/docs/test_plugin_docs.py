@@ -122,6 +122,15 @@ def test_the_page_s_kernels_are_the_step_of_the_scaffold_s_model(
     np.testing.assert_array_equal(found, step_rows(predictor, symbols))
 
 
+def test_the_tutorial_s_bitwise_model_is_what_the_scaffold_writes() -> None:
+    """Whose tests are run in an environment of its own, in tests/scaffold."""
+    package = DOCS / "tutorial" / "stackc-order-two"
+    for path, content in files("stackc-order-two", "model", "bitwise").items():
+        if path.endswith(".py"):
+            assert (package / path).read_text() == content, f"{path}: write it anew with stackc plugins new"
+        assert (package / path).exists()
+
+
 @pytest.mark.parametrize(("variant", "kind"), VARIANTS.items())
 def test_every_variant_has_its_scaffold_there(variant: str, kind: str) -> None:
     assert f"--kind {kind} --variant {variant}" in PAGE
