@@ -277,7 +277,10 @@ def test_key_of_a_part(load: Any) -> None:
             'level.1.windowing.context: "windw" is not one of "window", "segment"; did you mean "window"?',
         ),
         ("level.1.windowing.bit=16", "level.1.windowing.bit: unknown key; did you mean 'bits'?"),
-        ("level.1.windowing.zzz=16", "level.1.windowing.zzz: unknown key; known: bits, context, context_windows, kind, symbols"),
+        (
+            "level.1.windowing.zzz=16",
+            "level.1.windowing.zzz: unknown key; known: bits, context, context_windows, kind, symbols",
+        ),
         ("level.1.tokns.bits=16", "level.1.tokns: unknown key; did you mean 'tokens'?"),
         ("levels.1.x=16", "levels: unknown key; did you mean 'level'?"),
         ("corpus.segments=16", "corpus.segments: unknown key; did you mean 'segment'?"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackc.api import CUT, CodingError, Windowing
@@ -86,11 +86,13 @@ def test_what_a_word_is() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)  # the first example compiles
 @given(st.one_of(hostile, st.binary(max_size=60)))
 def test_the_table_finds_what_the_rule_says(data: bytes) -> None:
     assert starts(data) == by_rule(data)
 
 
+@settings(deadline=None)  # the first example compiles
 @given(hostile)
 def test_a_word_ends_alike_wherever_a_window_in_it_starts(data: bytes) -> None:
     """A window that is full, or whose next symbol does not fit, leaves the rest of a word: it ends with the word."""
