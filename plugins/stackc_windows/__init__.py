@@ -76,12 +76,6 @@ class Words:
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
     context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
-    def problems(self, alphabet: int, settings: None) -> list[str]:
-        """A level that does not read bytes."""
-        if alphabet == BYTES:
-            return []
-        return [f"kind: 'words' finds words in bytes, and this level reads {alphabet} symbols; use 'equal-info' here"]
-
 
 @attrs.frozen(kw_only=True)
 class FixedToken:

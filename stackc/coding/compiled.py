@@ -130,7 +130,8 @@ class CompiledRoute:
             forced[:-1] = cuts[base:end]
         most = min(window.symbols, int(np.diff(bounds).max()))
         run = _Run(self, bounds - base, lambda lanes: coder.encoder(lanes, most))
-        rules = (self._restarts, window.symbols, int(window.bits is None), *coder.most_tokens, STEPS)
+        boundless = int(window.bits is None and window.table is None)  # then no symbol is refused
+        rules = (self._restarts, window.symbols, boundless, *coder.most_tokens, STEPS)
         loop = loop_of("encoding", self.step.advance, self.step.fill, coder.add, coder.close)
         out, owners, begun = np.empty(ROOM, np.uint32), np.empty(ROOM, np.int64), np.empty((ROOM, 2), np.int64)
         while run.goes_on(loop, rules, text, forced, run.spans, out, owners, begun):

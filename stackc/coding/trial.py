@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +16,13 @@ from stackc.api.errors import MissingPackageError, StackcError
 from stackc.api.limits import MAX_WINDOW_SYMBOLS, TOTAL
 from stackc.api.models import Cost, Predictor
 from stackc.api.windowings import Window, Windowing
+from stackc.coding.borders import table_starts
 from stackc.coding.level import Level
 from stackc.coding.model_trial import try_bitwise, try_compiled
 from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import not_restored
 from stackc.parts.abilities import codes_whole_windows, has_tables
-from stackc.parts.checked import GuardedPredictor, cuts_of
+from stackc.parts.checked import GuardedPredictor, cuts_of, cuts_of_segments
 from stackc.parts.part import Part
 from stackc.parts.rules import made_problems
 from stackc.parts.whole import GuardedWindows
@@ -134,8 +136,18 @@ def _even() -> Predictor:
 def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
     if made.symbols is not None and not 1 <= made.symbols <= MAX_WINDOW_SYMBOLS:
         verdict.problems.append(f"a symbol budget of {made.symbols}; allowed: 1 to {MAX_WINDOW_SYMBOLS}")
+    tried = np.resize(np.frombuffer(b"The cat's  2 cats\n\n sat: 'tis so. ", np.uint8), 100)
     if made.cuts is not None:
-        cuts_of(made, np.arange(100, dtype=np.uint8), part.name, twice=True)
+        cuts = cuts_of(made, tried, part.name, twice=True)
+        if hasattr(made.cuts, "of_segments"):
+            edges = np.array([0, 100], np.int64)
+            if not np.array_equal(cuts_of_segments(made, tried, edges, part.name), cuts):
+                verdict.problems.append("cuts.of_segments gives other cuts than cuts, for one segment")
+    if made.rule is not None and made.table is not None and made.table.shape[1] == 256:
+        starts = table_starts(tried, np.array([0, 100], np.int64), made.table, made.cuts and made.cuts(tried), 100)
+        matches = re.finditer(made.rule, tried.tobytes().decode("latin-1"))
+        if [match.start() for match in matches] != np.flatnonzero(starts).tolist():
+            verdict.problems.append("rule and table cut a text differently")
 
 
 def _try_reader(part: Part, config: Any, made: Any, verdict: Verdict) -> None:

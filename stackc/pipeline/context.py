@@ -5,6 +5,7 @@ A build opens each level here, once for all stages, and again only after its dic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -77,9 +78,16 @@ class Context:
         found = self.levels.get(section.name)
         if found is None or (found.dictionary is not None) != compiled:
             segment = self.recipe.corpus.segment
-            found = open_level(section, self.folder(section), segment, self.runtime, compiled=compiled)
+            found = open_level(
+                section, self.folder(section), segment, self.runtime, compiled=compiled, below=self.below(section)
+            )
             self.levels[section.name] = found
         return found
+
+    def below(self, section: LevelSection | TopSection) -> Callable[[], list[Level]]:
+        """Opens the levels below a section, the lowest first."""
+        sections = [*self.recipe.levels, section]
+        return lambda: [self.open(level) for level in self.recipe.levels[: sections.index(section)]]
 
     def task(
         self, section: LevelSection | TopSection, inputs: str, folder: Path, progress: Progress, ranks: World
@@ -112,8 +120,7 @@ class Context:
         if not field:
             return None
         if section.name not in self.known_texts:
-            below = [*self.recipe.levels, section]
-            levels = [self.open(level) for level in self.recipe.levels[: below.index(section)]]
+            levels = self.below(section)()
             found = symbol_texts(levels)
             if found is None:
                 lacks = next(level for level in levels if symbol_texts([level]) is None)
@@ -127,6 +134,13 @@ class Context:
             self.known_texts[section.name] = found
         return self.known_texts[section.name]
 
+    def cut_texts(self, section: LevelSection | TopSection) -> dict[str, str]:
+        """What a level's stages depend on besides its tables and inputs: the texts that its windowing cuts."""
+        if isinstance(section, TopSection) or section.reads_bytes or section.windowing.make().table is None:
+            return {}
+        texts = symbol_texts(self.below(section)())
+        return {} if texts is None else {"cut_texts": texts.sha256()}
+
     def cutter(self, section: LevelSection | TopSection) -> Cut | None:
         """Finds where the level's encoder would restart the context, under a model that is still being trained."""
         if isinstance(section, TopSection) or section.model is None:
@@ -136,7 +150,8 @@ class Context:
             return None
 
         def cut(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
-            opened = open_level(section, self.folder(section), self.recipe.corpus.segment, self.runtime, compiled=False)
+            folder, segment, below = self.folder(section), self.recipe.corpus.segment, self.below(section)
+            opened = open_level(section, folder, segment, self.runtime, compiled=False, below=below)
             spec = opened.spec.changed(load_predictor=lambda: predictor)
             bounds = np.array([0, len(symbols)]) if offsets is None else offsets
             if spec.code_bits is None and windowing.cuts is None and windowing.table is None:

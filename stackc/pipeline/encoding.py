@@ -52,9 +52,20 @@ class ShardEncoder:
 @functools.lru_cache(maxsize=2)
 def _opened_level(encoder: ShardEncoder) -> Level:
     recipe = recipe_from_dict(json.loads(encoder.recipe), Path(encoder.base))
-    section = recipe.levels[encoder.level]
-    folder = Path(encoder.folder) / section.name
-    return open_level(section, folder, recipe.corpus.segment, encoder.runtime, compiled=encoder.compiled)
+
+    def opened(number: int, compiled: bool | None = None) -> Level:
+        section = recipe.levels[number]
+        folder = Path(encoder.folder) / section.name
+        return open_level(
+            section,
+            folder,
+            recipe.corpus.segment,
+            encoder.runtime,
+            compiled=(folder / "dictionary").is_dir() if compiled is None else compiled,
+            below=lambda: [opened(lower) for lower in range(number)],
+        )
+
+    return opened(encoder.level, encoder.compiled)
 
 
 _opened_store = functools.lru_cache(maxsize=2)(Store)

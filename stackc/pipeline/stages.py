@@ -145,6 +145,7 @@ class Training(_OfSection):
             material |= {"files": files} if files else {}
         texts = build.texts(section)
         material |= {"texts": texts.sha256()} if texts is not None else {}
+        material |= build.cut_texts(section)
         record: dict[str, Any] = {}
 
         def train(folder: Path, progress: Progress) -> None:
@@ -201,6 +202,7 @@ class Compiling(_OfSection):
             "coder": section.coder.key(),
             "alphabet": section.alphabet,
             "frozen": frozen.content if frozen else build.store(self.inputs, "train").content,
+            **build.cut_texts(section),
         }
 
         def write(folder: Path, progress: Progress) -> None:
@@ -231,6 +233,7 @@ class Tokens(_OfSection):
             "segment": build.recipe.corpus.segment,
             "parts": sorted(sha256 for done in found if done for sha256 in done.content.values()),
             "source": source.content,
+            **build.cut_texts(section),
         }
 
         def encode(folder: Path, progress: Progress) -> None:

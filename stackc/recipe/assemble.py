@@ -19,7 +19,7 @@ from stackc.recipe import checks
 from stackc.recipe.sections import Chosen, CorpusSection, LevelSection, Recipe, TopSection
 from stackc.recipe.structure import Problems, join, table
 from stackc.recipe.tables import NameTable, RunSection, SegmentTable, StackSection, TokensTable
-from stackc.recipe.texts import Below, asks_for_texts, spec_of, texts_problem
+from stackc.recipe.texts import Below, asks_for_texts, spec_of, texts_problem, windowing_problem
 from stackc.recipe.wording import show, unknown_key
 
 BYTES = 256
@@ -131,6 +131,7 @@ class _Assembler:
             coder=coder,
             token_bits=token_bits,
             vocabulary=checks.vocabulary(coder),
+            reads_bytes=not self.below,
         )
 
     def windowing(
@@ -153,6 +154,10 @@ class _Assembler:
             self.problems.add(join(path, below), text)
         if alphabet is not None:
             checks.own_problems(chosen, here, alphabet, None, self.problems)
+        if made.table is not None and self.below:
+            problem = windowing_problem(chosen.name, self.where, self.below, self.memory)
+            if problem:
+                self.problems.add(join(here, "kind"), problem)
         return chosen
 
     def top(self, data: Table, default_name: str, alphabet: int | None) -> TopSection | None:

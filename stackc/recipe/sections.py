@@ -10,6 +10,9 @@ import attrs
 from stackc.api.errors import MissingPackageError, PartError
 from stackc.api.fields import based, hashed, is_as_before
 from stackc.api.models import Cost
+from stackc.api.texts import SymbolTexts
+from stackc.api.windowings import Windowing
+from stackc.coding.over_texts import over_texts, undecided
 from stackc.parts.blame import blame, blaming
 from stackc.parts.part import Part
 from stackc.parts.rules import made_problems
@@ -104,6 +107,7 @@ class LevelSection:
         train: the structured ``[level.train]``; None if the model has no training settings.
         token_bits: bits per token; the token alphabet is 2^token_bits.
         vocabulary: the token alphabet instead, if the coder sets one; else None.
+        reads_bytes: it is the first level.
     """
 
     name: str
@@ -114,6 +118,18 @@ class LevelSection:
     coder: Chosen
     token_bits: int
     vocabulary: int | None
+    reads_bytes: bool = True
+
+    def make_windowing(self, texts: SymbolTexts | None = None) -> Windowing:
+        """The windowing, over the texts of the symbols that the level reads, if it has a table of cuts for bytes.
+
+        Args:
+            texts: of the symbols of a level above the first; None: they are unknown, and what is made cannot code.
+        """
+        made: Windowing = self.windowing.make()
+        if self.reads_bytes or made.table is None:
+            return made
+        return undecided(made, self.alphabet) if texts is None else over_texts(made, texts)
 
     @property
     def token_alphabet(self) -> int:

@@ -40,6 +40,21 @@ def texts_problem(name: str, below: Sequence[Below], memory: int) -> str | None:
     return f"the symbols that {name} reads have no texts: {reason}; {REMEDY}" if reason else None
 
 
+def windowing_problem(kind: str, name: str, below: Sequence[Below], memory: int) -> str | None:
+    """Why section `name`, above the first level, cannot have a windowing that cuts texts; None if it can, or unknown.
+
+    Args:
+        kind: the windowing.
+        below, memory: see `texts_problem`.
+    """
+    specs = [make() for make in below]
+    whole = [spec for spec in specs if spec is not None]
+    reason = why_no_texts(whole, memory) if len(whole) == len(specs) else None
+    if reason is None:
+        return None
+    return f"'{kind}' cuts the texts of symbols, and those that {name} reads have none: {reason}; use 'equal-info' here"
+
+
 def spec_of(section: LevelSection, segment: int) -> LevelSpec | None:
     """What a section says of its level, without its parts on disk; None if it does not say enough."""
     try:
@@ -47,7 +62,7 @@ def spec_of(section: LevelSection, segment: int) -> LevelSpec | None:
             name=section.name,
             alphabet=section.alphabet,
             segment=segment,
-            windowing=section.windowing.make(),
+            windowing=section.make_windowing(),
             coder=section.coder.make(),
             flags=section.coder.config,
             token_bits=section.token_bits,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from stackc.api.coders import AnyCoder
-from stackc.api.errors import ArtifactError
+from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_tensors
 from stackc.api.models import Predictor
+from stackc.api.texts import SymbolTexts
 from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.coding.texts import symbol_texts
 from stackc.parts.abilities import codes_bitwise, has_tables
 from stackc.parts.bitwise import BitwiseRows, GuardedBitwise
 from stackc.parts.blame import blaming
@@ -43,6 +45,7 @@ def open_level(
     checking: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     again: Callable[[], Level] | None = None,
     kept: object = None,
+    below: Callable[[], Sequence[Level]] = tuple,
 ) -> Level:
     """A level from its section of the recipe and its parts in `folder`.
 
@@ -52,6 +55,10 @@ def open_level(
         checking: stands around loading the model, see `checking_parts`; a compiled level loads it only for measuring.
         again: see `Level`.
         kept: see `open_predictor`.
+        below: the levels below, the lowest first; asked for if the windowing cuts the texts of symbols.
+
+    Raises:
+        StackcError: the windowing cuts texts, and the symbols of the levels below have none.
     """
     coder = section.coder.make()
     if has_tables(coder):
@@ -76,7 +83,15 @@ def open_level(
             )
         return predictor
 
-    return Level(level_spec(section, segment, runtime, coder, load_predictor), dictionary, again)
+    texts = None
+    if not section.reads_bytes and section.windowing.make().table is not None:
+        texts = symbol_texts(below())
+        if texts is None:
+            raise StackcError(
+                f"{section.name}: windowing '{section.windowing.name}' cuts the texts of symbols, and those that it "
+                "reads have none; use 'equal-info' there"
+            )
+    return Level(level_spec(section, segment, runtime, coder, load_predictor, texts), dictionary, again)
 
 
 def level_spec(
@@ -85,13 +100,17 @@ def level_spec(
     runtime: Runtime,
     coder: AnyCoder,
     load_predictor: Callable[[], Predictor] | None = None,
+    texts: SymbolTexts | None = None,
 ) -> LevelSpec:
-    """The spec that a section of the recipe describes, whether or not its parts exist yet."""
+    """The spec that a section of the recipe describes, whether or not its parts exist yet.
+
+    `texts`: see `LevelSection.make_windowing`.
+    """
     return LevelSpec(
         name=section.name,
         alphabet=section.alphabet,
         segment=segment,
-        windowing=section.windowing.make(),
+        windowing=section.make_windowing(texts),
         coder=coder,
         flags=section.coder.config,
         token_bits=section.token_bits,

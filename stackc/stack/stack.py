@@ -114,8 +114,9 @@ class Stack:
         made_levels = self.manifest["levels"][: self._opened]
         for name, compiled in ((made["name"], made["compiled"]) for made in made_levels):
             check_parts(self.folder, self.manifest, name, "coder", *(["dictionary"] if compiled else []))
-        return [
-            open_level(
+        levels: list[Level] = []
+        for section, made in zip(self.recipe.levels[: self._opened], made_levels, strict=True):
+            opened = open_level(
                 section,
                 self.folder / section.name,
                 self.recipe.corpus.segment,
@@ -125,9 +126,10 @@ class Stack:
                 checking=functools.partial(checking_parts, self.folder, self.manifest, section.name, "frozen"),
                 again=functools.partial(_level_again, self.place, self.runtime, section.name, self.sha256),
                 kept=self._unpacked,
+                below=lambda: levels,
             )
-            for section, made in zip(self.recipe.levels[: self._opened], made_levels, strict=True)
-        ]
+            levels.append(opened)
+        return levels
 
     @once
     def top(self) -> Predictor:

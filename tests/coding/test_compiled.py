@@ -17,10 +17,12 @@ from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
 from stackc.coding.verify import prove
 from stackc.parts.checked import GuardedPredictor
+from stackc.testing.driving import random_cuts
 from step_toys import Copying, KernelModel, Steps
 from toys import ToyPredictor, sample
 
 ALPHABET, SEGMENT = 11, 97
+TABLE = random_cuts(np.random.default_rng(3), ALPHABET)
 
 WINDOWINGS = {
     "bits8": Windowing(bits=8, symbols=1024),
@@ -35,6 +37,9 @@ WINDOWINGS = {
     "cuts": Windowing(bits=16, symbols=1024, cuts=lambda segment: segment == 3),
     "cuts-segment": Windowing(bits=16, symbols=1024, restart="segment", cuts=lambda segment: segment == 3),
     "cuts-whole": Windowing(bits=None, symbols=None, cuts=lambda segment: segment == 3),
+    "table": Windowing(bits=16, symbols=1024, table=TABLE),
+    "table-segment": Windowing(bits=32, symbols=5, restart="segment", table=TABLE, cuts=lambda segment: segment == 3),
+    "table-whole": Windowing(bits=None, symbols=None, table=TABLE),
 }
 
 # Windows before which symbol 3 stands, or that would have a fourth 5: a table that the coder knows.

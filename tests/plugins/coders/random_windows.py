@@ -1,9 +1,9 @@
 """Random windows through encode and decode: python tests/plugins/coders/random_windows.py [--windows N] [--seed S]
 
 Every round draws an alphabet of 2 .. 65,536, a bit budget from the least that holds it to 128 (or none), tokens, a
-symbol budget, frequencies from even to all but certain, a windowing's cuts and a way to code (lanes, runs of known
-symbols, the level's own routes). What comes back must be what went in, and every window with a bit budget exactly full.
-Exits with 1 at the first that is not, naming its round.
+symbol budget, frequencies from even to all but certain, a windowing's cuts and its table of cuts, and a way to code
+(lanes, runs of known symbols, the level's own routes). What comes back must be what went in, and every window with a
+bit budget exactly full. Exits with 1 at the first that is not, naming its round.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from stackc.api.frequencies import normalise
 from stackc.api.windowings import Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.testing.driving import random_cuts
 from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
@@ -101,6 +102,9 @@ def one_round(rng: np.random.Generator, symbols: int) -> tuple[int, str]:
     model = RandomModel(table_of(rng, alphabet, style), scores)
     seed = int(rng.integers(1 << 30))
 
+    states = int(rng.integers(2, 5)) if rng.random() < 0.3 else 0
+    table = random_cuts(rng, alphabet, states, rng.random() * 0.6) if states else None
+
     def cuts(segment: Any) -> Any:
         return np.random.default_rng(seed).random(len(segment)) < share
 
@@ -110,7 +114,11 @@ def one_round(rng: np.random.Generator, symbols: int) -> tuple[int, str]:
             alphabet=alphabet,
             segment=int(rng.integers(1, 3000)),
             windowing=Windowing(
-                bits=bits, symbols=int(rng.integers(1, 300)), restart=restart, cuts=cuts if share else None
+                bits=bits,
+                symbols=int(rng.integers(1, 300)),
+                restart=restart,
+                cuts=cuts if share else None,
+                table=table,
             ),
             coder=ArithmeticCoder(),
             flags=ArithmeticConfig(),
@@ -124,7 +132,7 @@ def one_round(rng: np.random.Generator, symbols: int) -> tuple[int, str]:
     offsets = np.array([0, *documents, len(text)])
     coded = level.encode(text, offsets)
     back = level.decode(coded.tokens, coded.offsets)
-    case = (alphabet, style, bits, token_bits, restart, level.spec.lanes)
+    case = (alphabet, style, bits, token_bits, restart, level.spec.lanes, states)
     assert np.array_equal(back.symbols, text), case
     assert np.array_equal(back.offsets, offsets), case
     windows = len(coded.starts)

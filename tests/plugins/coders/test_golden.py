@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stackc.api import CodingError, Frequencies, Window
+from stackc.api import CodingError, Frequencies, Int32, Window
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder
 from stackc.testing.driving import TablePredictor, decode_lanes, encode_lanes, row_after
 from stackc_coders import ArithmeticConfig
@@ -59,6 +59,39 @@ TOKENS = [
     (SECOND, SECOND_TEXT, 8, 8, "33 102 53 42 21 18 236 58 196 0"),
 ]
 
+# With tables of cuts: in the first, 0 and 1 are letters, 2 a blank that a word begins with, 3 a mark that nothing
+# follows; in the second what follows depends on the symbol before.
+FIRST_CUTS = np.array([[1, 1, 2, 3], [1, 1, -1, 3], [1, 1, -1, -1], [-1, -1, -1, -1]], np.int32)
+SECOND_CUTS = np.array([[1, 1, 0], [-1, 1, 2], [0, -1, -1]], np.int32)
+WIDE = (
+    "701219150 1677721600 3321399636 1409286144 2212903510 1946157056 3221225471 4227858432 3758096383 4227858432"
+    " 3758096383 4227858432 1227133513 738197504 3221225472 0"
+)
+SHORT = (
+    "2 9 12 11 12 1 4 14 6 4 12 6 0 8 1 7 15 15 15 15 15 15 15 15 12 11 15 15 15 15 15 15 15 15 12 14 14 4 9 2 4 9 2 4"
+    " 9 2 12 12 0 0 0 0 0 0 0 0 0"
+)
+BYTES = "41 203 193 78 100 197 249 131 230 58 86 116 191 255 255 255 252 224 224 73 36 146 73 44 192 0 0 0 0"
+LONG = (
+    "0 0 0 0 4 0 0 0 0 4 21 151 180 37 22 32 213 85 85 0 4 0 0 0 0 4 0 0 0 0 4 0 0 0 0 4 0 0 0 0 4 0 0 0 0 12 0 0 0 0 4"
+)
+
+MASKED = [
+    (FIRST, FIRST_TEXT, FIRST_CUTS, 4, 1024, 4, "2 8 12 2 13 9 2 7 11 13 13 5 1 12"),
+    (FIRST, FIRST_TEXT, FIRST_CUTS, 6, 1024, 6, "12 50 55 35 31 47 55 55 20 48"),
+    (FIRST, FIRST_TEXT, FIRST_CUTS, 8, 1024, 8, "44 198 134 191 223 223 75 192"),
+    (FIRST, FIRST_TEXT, FIRST_CUTS, 12, 1024, 12, "670 3167 2112 3071 3583 3583 1172 3072"),
+    (FIRST, FIRST_TEXT, FIRST_CUTS, 16, 1024, 16, "10701 50680 33768 49151 57343 57343 18726 49152"),
+    (FIRST, FIRST_TEXT, FIRST_CUTS, 64, 1024, 32, WIDE),
+    (FIRST, FIRST_TEXT, FIRST_CUTS, None, 5, 4, SHORT),
+    (FIRST, FIRST_TEXT, FIRST_CUTS, None, 24, 8, BYTES),
+    (SECOND, SECOND_TEXT, SECOND_CUTS, 3, 1024, 3, "1 1 2 4 3 5 1 2 7 5 1 1 1 1 1 2 3 1"),
+    (SECOND, SECOND_TEXT, SECOND_CUTS, 5, 1024, 5, "1 1 5 22 6 28 1 1 1 1 3 1"),
+    (SECOND, SECOND_TEXT, SECOND_CUTS, 8, 1024, 8, "1 1 26 236 1 1 1 1 3 1"),
+    (SECOND, SECOND_TEXT, SECOND_CUTS, 10, 1024, 10, "1 1 94 854 1 1 1 1 3 1"),
+    (SECOND, SECOND_TEXT, SECOND_CUTS, None, 8, 8, LONG),
+]
+
 CODER, FLAGS = ArithmeticCoder(), ArithmeticConfig()
 
 
@@ -96,6 +129,25 @@ def test_tokens_without_a_bit_budget(
 ) -> None:
     window = Window(alphabet=table.shape[1], bits=None, symbols=symbols, token_bits=token_bits)
     check(table, text, window, numbers(tokens))
+
+
+@pytest.mark.parametrize(("table", "text", "cuts", "bits", "symbols", "token_bits", "tokens"), MASKED)
+def test_codes_with_a_table_of_cuts(
+    table: Frequencies, text: list[int], cuts: Int32, bits: int | None, symbols: int, token_bits: int, tokens: str
+) -> None:
+    window = Window(alphabet=table.shape[1], bits=bits, symbols=symbols, token_bits=token_bits, table=cuts)
+    check(table, text, window, numbers(tokens))
+    if bits is None or bits > 16:
+        return
+    parent, symbol = CODER.dictionary(TablePredictor(table), window, 3)
+    child = {(int(parent[code]), int(symbol[code])): code for code in range(len(parent) - 1, 0, -1)}
+    found, code = [], 0
+    for s in text:
+        if (code, s) not in child:
+            found.append(code)
+            code = 0
+        code = child[code, s]
+    assert [*found, code] == numbers(tokens)
 
 
 @pytest.mark.parametrize(("table", "text", "bits", "codes"), CODES)

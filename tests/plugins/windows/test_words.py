@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackc.api import CUT, CodingError, Windowing
@@ -86,11 +86,13 @@ def test_what_a_word_is() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)  # the first example compiles
 @given(st.one_of(hostile, st.binary(max_size=60)))
 def test_the_table_finds_what_the_rule_says(data: bytes) -> None:
     assert starts(data) == by_rule(data)
 
 
+@settings(deadline=None)  # the first example compiles
 @given(hostile)
 def test_a_word_ends_alike_wherever_a_window_in_it_starts(data: bytes) -> None:
     """A window that is full, or whose next symbol does not fit, leaves the rest of a word: it ends with the word."""
@@ -162,3 +164,24 @@ def test_a_dictionary_coder_that_does_not_know_of_tables_is_refused() -> None:
 
     with pytest.raises(CodingError, match="does not declare that it obeys a table of cuts"):
         spec.changed(flags=Flags())
+
+
+def test_the_tokens_of_a_prompt_begin_those_of_prompt_and_answer() -> None:
+    """Wherever a word follows a blank, the prompt's last window ends before the blank, with and without the answer."""
+    data = lzma.decompress((Path(__file__).parents[3] / "recipes/data/smoke_test.txt.xz").read_bytes())
+    level = as_dictionary(
+        make(ToyPredictor(256, order=1, sharpness=4.0), "tunstall", coder={"vocabulary": 700}, lanes=32)
+    )
+    level = Level(level.spec.changed(segment=10_240), level.dictionary)
+    blanks = [i for i in range(100, len(data) - 32) if data[i] == 32 != data[i - 1]]
+    rng, kept, after = np.random.default_rng(1), 0, 0
+    places = rng.choice(blanks, 2000, replace=False).tolist()
+    for place in places:
+        prompt, answer = data[place - 96 : place], data[place : place + 32]
+        asked = prompt + b"\nAnswer:"
+        for text in (prompt, asked):
+            alone, whole = (level.encode(np.frombuffer(one, np.uint8)).tokens for one in (text, text + answer))
+            same = np.array_equal(whole[: len(alone)], alone)
+            kept, after = kept + (same and text is prompt), after + (same and text is asked)
+    assert kept >= 0.96 * len(places)
+    assert after >= 0.99 * len(places)
