@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stackc.pipeline.build import build
     from stackc.pipeline.sweeps.sweep import sweep
     from stackc.recipe.load import load_recipe
-    from stackc.report.comparison.compare import compare
+    from stackc.report.compare import compare
     from stackc.stack.stack import Stack, load
     from stackc.stack.stk_files import compress, decompress
 
@@ -58,7 +58,7 @@ __all__ = [
 _HOMES = {
     "Stack": "stackc.stack.stack",
     "build": "stackc.pipeline.build",
-    "compare": "stackc.report.comparison.compare",
+    "compare": "stackc.report.compare",
     "compress": "stackc.stack.stk_files",
     "decompress": "stackc.stack.stk_files",
     "load": "stackc.stack.stack",

@@ -65,9 +65,8 @@ def benchmark(
     peers = chosen(against)
     own, vocabulary, level_name = _own(folder, level, threads)
     size = _size(path, "there is nothing to measure")
-    primer = (
-        None if primed_by is None else {"file": str(primed_by), "bytes": _size(Path(primed_by), "it primes nothing")}
-    )
+    primes = primed_by is not None
+    primer = {"file": str(primed_by), "bytes": _size(Path(str(primed_by)), "it primes nothing")} if primes else None
     training = Training(
         store=folder / "corpus" / "train", limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report
     )

@@ -42,9 +42,9 @@ def command(
     Shows the fields that differ, paired differences with 95 % intervals, and mean and spread over seeds. Stacks that
     were measured on different texts are refused.
     """
-    from stackc.report.comparison.compare import compare
-    from stackc.report.comparison.outputs import Outputs
-    from stackc.report.comparison.tables import print_comparison
+    from stackc.report.compare import compare
+    from stackc.report.comparison_tables import print_comparison
+    from stackc.report.outputs import Outputs
 
     outputs = Outputs(output, png, stacks, force)
     with status(quiet=as_json) as tell:

@@ -57,7 +57,6 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
     predictor = spec.model
     state = predictor.start(lanes) if predictor else None
     tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
-
     job, following = np.arange(lanes), lanes
     live = job < len(bounds)
     at, end = np.zeros((2, lanes), np.int64)
@@ -96,8 +95,7 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
         full = added & (size == budget)
         ended = added & (at == end)
         upcoming = np.minimum(at, len(symbols) - 1)
-        ends = full | ended | places.cut(added & ~ended, symbols[upcoming])
-        ends |= False if cuts is None else added & cuts[upcoming]
+        ends = full | ended | places.cut(added & ~ended, symbols[upcoming]) | _forced(cuts, added, upcoming)
         if ends.any():
             close(ends, full)
         inputs = np.where(added, offered, np.where(live, RESTART, IDLE))
@@ -112,6 +110,11 @@ def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask 
             inputs[fresh] = RESTART
         inputs[~live] = IDLE
     return tokens, starts
+
+
+def _forced(cuts: Mask | None, added: Mask, upcoming: Int64) -> Mask:
+    """The lanes whose next symbol starts a window because the encoder says so."""
+    return np.zeros(len(added), np.bool_) if cuts is None else added & cuts[upcoming]
 
 
 def encode_scored(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:

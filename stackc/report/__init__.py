@@ -7,7 +7,7 @@ comparable.py  are the texts the same?         labels.py      the positions of t
 page.py        the page                        browser.py     text cut into its tokens
 table.py       the table of figures            assets.py      style and script
 sweep_page.py  the page of a sweep             sweep_table.py its table on a terminal
-comparison/    stacks compared with each other (`stackc compare`)
+compare.py     stacks compared with each other (`stackc compare`)
 """
 
 from __future__ import annotations

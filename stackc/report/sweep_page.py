@@ -8,11 +8,11 @@ from pathlib import Path
 from stackc.api.errors import StackcError
 from stackc.pipeline.sweeps.columns import cells, headings
 from stackc.pipeline.sweeps.folder import SweepFolder
-from stackc.report.comparison.compare import compare
-from stackc.report.comparison.curves import curves_of
-from stackc.report.comparison.entrants import entrants_of
-from stackc.report.comparison.page import TextTable, tables_page
-from stackc.report.comparison.tables import tables_of
+from stackc.report.compare import compare
+from stackc.report.comparison_page import TextTable, tables_page
+from stackc.report.comparison_tables import tables_of
+from stackc.report.curves import curves_of
+from stackc.report.entrants import entrants_of
 from stackc.report.plots import Plot
 
 NOTE = (

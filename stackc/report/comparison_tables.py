@@ -13,10 +13,10 @@ from rich.table import Table
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount, literal, wide
 from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
-from stackc.report.comparison.compare import Compared, Comparison, Section
-from stackc.report.comparison.curves import curves_of
-from stackc.report.comparison.interval import FEW_UNITS, LEVEL, RESAMPLES
-from stackc.report.comparison.page import TextTable, tables_page
+from stackc.report.compare import Compared, Comparison, Section
+from stackc.report.comparison_page import TextTable, tables_page
+from stackc.report.curves import curves_of
+from stackc.report.interval import FEW_UNITS, LEVEL, RESAMPLES
 
 HEADINGS = (
     "", "seeds", "bits/byte", "sd", "difference", "95 % interval", "relative", "bytes/token", "training ops",

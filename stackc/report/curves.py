@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from stackc.report.comparison.entrants import Entrant
+from stackc.report.entrants import Entrant
 from stackc.report.plots import Plot, Series
 
 PLOTS = (

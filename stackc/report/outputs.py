@@ -7,9 +7,9 @@ from pathlib import Path
 
 from stackc.api.errors import StackcError
 from stackc.api.files import storage_error, write_atomically
-from stackc.report.comparison.compare import Comparison
-from stackc.report.comparison.curves import PLOTS, curves_of
-from stackc.report.comparison.tables import check_format, written
+from stackc.report.compare import Comparison
+from stackc.report.comparison_tables import check_format, written
+from stackc.report.curves import PLOTS, curves_of
 from stackc.report.png import draw, need_matplotlib
 from stackc.stack.outputs import check_distinct, check_folder, check_output
 

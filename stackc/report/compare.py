@@ -12,8 +12,8 @@ import attrs
 
 from stackc.api.errors import StackcError
 from stackc.pipeline.sweeps.expand import written_value
-from stackc.report.comparison.entrants import Entrant, entrants_of
-from stackc.report.comparison.interval import Difference, difference, mean_bits, units_of
+from stackc.report.entrants import Entrant, entrants_of
+from stackc.report.interval import Difference, difference, mean_bits, units_of
 from stackc.stack.blocks import Blocks
 
 By = Literal["setting", "arm"]
