@@ -67,9 +67,8 @@ def benchmark(
     size = _size(path, "there is nothing to measure")
     primes = primed_by is not None
     primer = {"file": str(primed_by), "bytes": _size(Path(str(primed_by)), "it primes nothing")} if primes else None
-    training = Training(
-        store=folder / "corpus" / "train", limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report
-    )
+    store = folder / "corpus" / "train"
+    training = Training(store=store, limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report)
     if any(peer.kind == "compressor" for _, peer, _ in peers):
         own += _own_files(folder, threads, slow_bytes)
     entrants = [*own, *(_entrant(training, slow_bytes, *peer) for peer in peers)]
