@@ -18,8 +18,9 @@ and of a coder's abilities, the rule that threads share parts (`stackc.api.model
 from its configuration alone. 1.2 added ``bits(..., added=True)`` and ``speed(..., added=True)``, coders of whole
 windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.api.HashedReader`,
 `stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`). 1.3 added `stackc.api.SymbolTexts`,
-`stackc.api.PlainTokenizer`, ``compiled`` of predictors and coders (`stackc.api.compiled`), `TrainingTask.texts`, and
-``needs_texts`` of training settings (`stackc.api.ModelBackend`).
+`stackc.api.PlainTokenizer`, ``compiled`` of predictors and coders (`stackc.api.compiled`), `TrainingTask.texts`,
+``needs_texts`` of training settings (`stackc.api.ModelBackend`), and tables of cuts: `stackc.api.Windowing.table`,
+`stackc.api.Window.table` and the flag ``masks`` of coders.
 """
 
 IMPORTED_NS = time.time_ns()
