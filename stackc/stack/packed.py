@@ -252,7 +252,11 @@ def _read_head(file: IO[bytes], where: str) -> Head:
     begin = HEAD_SIZE + length + _CHECK
     if size != begin + sum(manifest["parts"][name]["bytes"] for name in names):
         raise ArtifactError(f"{where}: the packed stack's size does not match its manifest")
-    if stack_sha256(manifest) != sha256.hex():
+    try:
+        found = stack_sha256(manifest)
+    except ArtifactError as error:
+        raise ArtifactError(f"{where}: {error}") from error
+    if found != sha256.hex():
         raise ArtifactError(f"{where}: the packed stack is not the one that it names")
     return Head(manifest=manifest, names=names, size=size, begin=begin)
 

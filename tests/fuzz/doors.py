@@ -107,6 +107,8 @@ class Packs(Target):
             built(folder / "stacks", "twice", counting_twice()),
             Stack(builtin(GENERAL) or ""),
         ]
+        for stack in self.stacks:  # what is compiled is compiled now
+            stack.codec.decode([payload for payload in stack.codec.encode([DATA]) if payload], [len(DATA)])
         out = io.BytesIO()
         self.stacks[0].compress(io.BytesIO(DATA), out, block_size=100, embedded=self.stacks[0].embeddable())
         self.carrying = out.getvalue()
