@@ -18,6 +18,7 @@ from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import check_inside, symbol_dtype, window_starts
 from stackc.parts.blame import blaming
 
+
 class PieceTable:
     """The pieces of a fitted coder: to its level what a `Dictionary` is to a compiled one.
 
@@ -102,7 +103,8 @@ class PieceTable:
     def _spans(self) -> Int64:
         """Where each token's piece stands in `_texts`, and its length, as `decoding.spell` reads them."""
         width = self._symbols.itemsize
-        return self._from * width << 20 | self.length * width
+        spans: Int64 = self._from * width << 20 | self.length * width
+        return spans
 
     @once
     def _texts(self) -> Uint8:

@@ -26,8 +26,8 @@ from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary import decoding, encoding, preorder
 from stackc.coding.dictionary.joining import code_type, join
-from stackc.coding.dictionary.threads import even_shares, once, segment_shares, shared
-from stackc.coding.documents import check_room, outside, symbol_dtype
+from stackc.coding.dictionary.threads import once, segment_shares, shared
+from stackc.coding.documents import outside, symbol_dtype
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 
