@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from stackc.api import inlined, kernel
 
 Row = Any
-Index = Any  # an integer; numba keeps signed and unsigned ones apart, and its own types are none for a checker
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 U = np.uint64
 WIDE = 64
 _ONE, _LAST = U(1), U(63)

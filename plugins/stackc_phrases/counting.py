@@ -18,7 +18,7 @@ from stackc_phrases.borders import find_borders
 from stackc_phrases.memory import borrowed
 
 Row = Any
-Index = Any  # an integer; numba keeps signed and unsigned ones apart, and its own types are none for a checker
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 U = np.uint64
 BASIS, _PRIME = U(0xCBF29CE484222325), U(0x100000001B3)
 _MIX = U(0x9E3779B97F4A7C15)

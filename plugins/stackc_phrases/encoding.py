@@ -41,7 +41,7 @@ from stackc_phrases.lookup import (
 from stackc_phrases.memory import borrowed, eight, prefetch
 
 Row = Any
-Index = Any  # an integer; numba keeps signed and unsigned ones apart, and its own types are none for a checker
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 
 BLOCK = 256
 """Words that are looked up at a time."""

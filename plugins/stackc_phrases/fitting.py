@@ -29,7 +29,7 @@ SEEDS = 8
 """Candidates that training starts from, as a multiple of the vocabulary."""
 
 RARE = 8
-"""What occurs less than 1/RARE as often as the last of the V most frequent words is no candidate."""
+"""Candidates occur at least 1/RARE as often as the last of the V most frequent words."""
 
 
 @kernel

@@ -24,7 +24,7 @@ from stackc.api import inlined, kernel
 from stackc_phrases.memory import eight
 
 Row = Any
-Index = Any  # an integer; numba keeps signed and unsigned ones apart, and its own types are none for a checker
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 U = np.uint64
 NONE = -1
 FAR = 1 << 60
@@ -282,7 +282,7 @@ def enter_phrases(words: Row, offsets: Row, tokens: Row, nodes: Index, trie: Row
     """Fill the trie of phrases: phrase i is the words words[offsets[i]:offsets[i + 1]].
 
     Args:
-        nodes: the number of words, and the first node that is none.
+        nodes: the number of words; phrases have the nodes after them.
         trie: uint64, two for a slot; a power of two, at least twice as many slots as words in all phrases.
         sieve: uint64[SIEVE], filled.
         begins: bool[W], filled.

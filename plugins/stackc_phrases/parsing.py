@@ -16,7 +16,7 @@ from stackc_phrases.counting import BASIS, NONE, U, find, hashed
 from stackc_phrases.memory import borrowed
 
 Row = Any
-Index = Any  # an integer; numba keeps signed and unsigned ones apart, and its own types are none for a checker
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 FAR = 1 << 60
 """A cost above all."""
 RUN = 1 << 14
