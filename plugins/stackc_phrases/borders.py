@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 from stackc.api import inlined, kernel
 
 Row = Any
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 U = np.uint64
 WIDE = 64
 _ONE, _LAST = U(1), U(63)
@@ -28,11 +29,11 @@ _BYTES = ir.VectorType(_BYTE, WIDE)
 _BITS = ir.IntType(64)
 
 
-def _vector(number: int) -> Any:
+def _vector(number: Index) -> Any:
     return ir.Constant(_BYTES, [_BYTE(number)] * WIDE)
 
 
-def _between(builder: Any, data: Any, first: int, last: int) -> Any:
+def _between(builder: Any, data: Any, first: Index, last: Index) -> Any:
     """Lanes of first..last: one subtraction and one comparison without sign."""
     return builder.icmp_unsigned("<=", builder.sub(data, _vector(first)), _vector(last - first))
 
@@ -58,11 +59,10 @@ def classes(typing_context: Any, text: Any, place: Any) -> Any:
         lines = builder.or_(_between(builder, data, 0x0A, 0x0A), _between(builder, data, 0x0D, 0x0D))
         found = [letters, _between(builder, data, 0x30, 0x39), _between(builder, data, 0x20, 0x20), tabs, lines]
         found.append(_between(builder, data, 0x27, 0x27))
-        return context.make_tuple(
-            builder, signature.return_type, [builder.bitcast(lanes, _BITS) for lanes in found]
-        )
+        return context.make_tuple(builder, signature.return_type, [builder.bitcast(lanes, _BITS) for lanes in found])
 
-    return types.UniTuple(types.uint64, 6)(text, types.uint64), generate
+    tuples: Any = types
+    return tuples.UniTuple(types.uint64, 6)(text, types.uint64), generate
 
 
 @intrinsic
@@ -79,7 +79,7 @@ def lowest(typing_context: Any, bits: Any) -> Any:
 
 
 @kernel
-def contraction(text: Row, begin: int, at: int, end: int) -> bool:
+def contraction(text: Row, begin: Index, at: Index, end: Index) -> bool:
     """Whether text[at], a letter after an apostrophe in text[begin:end], belongs to a contraction."""
     if at - 2 < begin:
         return False
@@ -106,15 +106,14 @@ def _joined(mask: Any, before: Any) -> Any:
 
 
 @kernel
-def find_borders(text: Row, begin: int, end: int, places: Row, filled: int) -> int:
+def find_borders(text: Row, begin: Index, end: Index, places: Row, filled: Index) -> Index:
     """Write where the words of text[begin:end] begin to places[filled:], one place for each byte at most.
 
     Returns:
         the number of places that are filled.
     """
     rest = np.zeros(WIDE, np.uint8)
-    letters0, digits0, blanks0, tabs0, lines0, quotes0, alnum00 = U(0), U(0), U(0), U(0), U(0), U(0), U(0)
-    marks0 = U(0)
+    letters0, digits0, marks0, blanks0, tabs0, lines0, quotes0 = U(0), U(0), U(0), U(0), U(0), U(0), U(0)
     for block in range(begin, end, WIDE):
         left = end - block
         if left >= WIDE:
@@ -158,6 +157,6 @@ def find_borders(text: Row, begin: int, end: int, places: Row, filled: int) -> i
             places[filled] = block + np.int64(lowest(found))
             filled += 1
             found &= found - _ONE
-        letters0, digits0, blanks0, tabs0, lines0, quotes0 = letters, digits, blanks, tabs, lines, quotes
-        marks0 = marks
+        letters0, digits0, marks0, blanks0 = letters, digits, marks, blanks
+        tabs0, lines0, quotes0 = tabs, lines, quotes
     return filled

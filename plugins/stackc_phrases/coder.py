@@ -146,6 +146,6 @@ class PhrasesCoder:
     def _cut(self, tables: Tables, lexicon: Lexicon, text: Symbols, bounds: Int64, counts: Int64) -> Tokens:
         """The tokens of some windows; `counts` is filled."""
         out = np.empty(int(bounds[-1] - bounds[0]), np.uint32)
-        cut = encoding.encode_cheapest if self.config.parse == "optimal" else encoding.encode_longest
+        cut: Any = encoding.encode_cheapest if self.config.parse == "optimal" else encoding.encode_longest
         filled = cut(text, bounds, *tables.fixed, lexicon.table, lexicon.runs, lexicon.filled, out, counts)
         return out[:filled].copy()

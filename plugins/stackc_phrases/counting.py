@@ -1,8 +1,8 @@
 """Counting candidates: words, parts of words, and phrases, in tables of bounded size.
 
-A table holds at most `capacity` entries. When one more would not fit, the rarest go: first all that were seen once, then
-all that were seen twice, and so on, until half of the table is free. What is dropped and comes again is counted from 0.
-The order of the text alone decides, so the counts are the same on every machine.
+Three quarters of a table's slots may be used. When one more entry would not fit, the rarest go: first all that were
+seen once, then all that were seen twice, and so on, until at least half of the entries have gone. What is dropped and
+comes again is counted from 0. The order of the text alone decides, so the counts are the same on every machine.
 
 Texts are compared by 64-bit hashes and lengths: two that agree in both would share a count, and nothing else.
 """
@@ -15,10 +15,12 @@ import numpy as np
 
 from stackc.api import inlined, kernel
 from stackc_phrases.borders import find_borders
+from stackc_phrases.memory import borrowed
 
 Row = Any
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 U = np.uint64
-_BASIS, _PRIME = U(0xCBF29CE484222325), U(0x100000001B3)
+BASIS, _PRIME = U(0xCBF29CE484222325), U(0x100000001B3)
 _MIX = U(0x9E3779B97F4A7C15)
 NONE = -1
 
@@ -31,7 +33,7 @@ LENGTH_BITS = 20
 
 @inlined
 def hashed(before: Any, byte: Any) -> Any:
-    """The hash of a text and one byte more (FNV-1a); `_BASIS` is that of nothing."""
+    """The hash of a text and one byte more (FNV-1a); `BASIS` is that of nothing."""
     return (before ^ U(byte)) * _PRIME
 
 
@@ -42,16 +44,16 @@ def slot_of(key: Any, mask: Any) -> Any:
     return np.int64((mixed ^ (mixed >> U(32))) & U(mask))
 
 
-@kernel
-def text_hash(text: Row, begin: int, end: int) -> Any:
-    key = _BASIS
+@inlined
+def text_hash(text: Row, begin: Index, end: Index) -> Any:
+    key = BASIS
     for at in range(begin, end):
         key = hashed(key, text[at])
     return key | U(1)  # 0 marks an empty slot
 
 
-@kernel
-def find(keys: Row, key: Any) -> int:
+@inlined
+def find(keys: Row, key: Any) -> Index:
     """The slot of a key, or the empty slot where it would be."""
     mask = len(keys) - 1
     slot = slot_of(key, mask)
@@ -61,8 +63,8 @@ def find(keys: Row, key: Any) -> int:
 
 
 @kernel
-def thinned(keys: Row, counts: Row, firsts: Row, filled: int) -> int:
-    """Drop the rarest until half of what may be held is free; returns how many entries are left."""
+def thinned(keys: Row, counts: Row, firsts: Row, filled: Index) -> Index:
+    """Drop the rarest until at most half of the entries are left; returns how many."""
     least = 0
     kept = filled
     while 2 * kept > filled:
@@ -80,7 +82,7 @@ def thinned(keys: Row, counts: Row, firsts: Row, filled: int) -> int:
 
 
 @inlined
-def counted(keys: Row, counts: Row, firsts: Row, filled: int, key: Any, by: int, first: int) -> int:
+def counted(keys: Row, counts: Row, firsts: Row, filled: Index, key: Any, by: Index, first: Index) -> Index:
     """Count a key; returns how many entries the table holds."""
     slot = find(keys, key)
     if keys[slot] == 0:
@@ -95,12 +97,13 @@ def counted(keys: Row, counts: Row, firsts: Row, filled: int, key: Any, by: int,
 
 
 @kernel
-def count_words(text: Row, offsets: Row, keys: Row, counts: Row, firsts: Row) -> int:
+def count_words(text: Row, offsets: Row, keys: Row, counts: Row, firsts: Row) -> Index:
     """Count the words of all documents, chunk by chunk; `firsts` are begin << LENGTH_BITS | length of the first.
 
     Returns:
         how many numbers `number_words` writes.
     """
+    text, keys, counts, firsts = borrowed((text, keys, counts, firsts))
     places = np.empty(CHUNK + 1, np.int64)
     filled, total = 0, 0
     for document in range(len(offsets) - 1):
@@ -119,6 +122,7 @@ def count_words(text: Row, offsets: Row, keys: Row, counts: Row, firsts: Row) ->
 @kernel
 def number_words(text: Row, offsets: Row, keys: Row, numbers: Row, out: Row) -> None:
     """Write the number of each word of the text: NONE for what was dropped, and after each chunk."""
+    text, keys, numbers, out = borrowed((text, keys, numbers, out))
     places = np.empty(CHUNK + 1, np.int64)
     at = 0
     for document in range(len(offsets) - 1):
@@ -135,7 +139,7 @@ def number_words(text: Row, offsets: Row, keys: Row, numbers: Row, out: Row) -> 
 
 @kernel
 def count_parts(
-    text: Row, begins: Row, ends: Row, uses: Row, longest: int, limit: int, keys: Row, counts: Row, firsts: Row
+    text: Row, begins: Row, ends: Row, uses: Row, longest: Index, limit: Index, keys: Row, counts: Row, firsts: Row
 ) -> None:  # fmt: skip
     """Count the parts of two to `longest` bytes of distinct words, and whole words of up to `limit`.
 
@@ -143,11 +147,12 @@ def count_parts(
         uses: how often each word occurs.
         firsts: filled with begin << LENGTH_BITS | length of an occurrence.
     """
+    text, keys, counts, firsts = borrowed((text, keys, counts, firsts))
     filled = 0
     for word in range(len(begins)):
         begin, end = begins[word], ends[word]
         for low in range(begin, end):
-            key = _BASIS
+            key = BASIS
             for high in range(low + 1, min(low + longest, end) + 1):
                 key = hashed(key, text[high - 1])
                 if high - low > 1:
@@ -159,12 +164,13 @@ def count_parts(
 
 
 @kernel
-def count_pairs(words: Row, shorter: Row, size: int, keys: Row, counts: Row, firsts: Row) -> None:
+def count_pairs(words: Row, shorter: Row, size: Index, keys: Row, counts: Row, firsts: Row) -> None:
     """Count phrases of `size` words: a shorter phrase and one more word, where both shorter phrases in it are known.
 
     Args:
         shorter: the number of the phrase of size - 1 words that begins at each word, or NONE.
     """
+    words, shorter, keys, counts, firsts = borrowed((words, shorter, keys, counts, firsts))
     filled = 0
     for at in range(len(words) - size + 1):
         if shorter[at] >= 0 and words[at + size - 1] >= 0 and (size == 2 or shorter[at + 1] >= 0):
@@ -173,8 +179,9 @@ def count_pairs(words: Row, shorter: Row, size: int, keys: Row, counts: Row, fir
 
 
 @kernel
-def number_pairs(words: Row, shorter: Row, size: int, keys: Row, numbers: Row) -> None:
+def number_pairs(words: Row, shorter: Row, size: Index, keys: Row, numbers: Row) -> None:
     """Replace in `shorter` the numbers of phrases of size - 1 words by those of phrases one word longer."""
+    words, shorter, keys, numbers = borrowed((words, shorter, keys, numbers))
     for at in range(len(words)):
         longer = NONE
         if at + size <= len(words) and shorter[at] >= 0 and words[at + size - 1] >= 0:

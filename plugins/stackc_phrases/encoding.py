@@ -14,19 +14,19 @@ from stackc.api import inlined, kernel
 from stackc_phrases.borders import find_borders
 from stackc_phrases.config import MOST_WORDS
 from stackc_phrases.lookup import (
-    _32,
-    _BEGINS_AT,
-    _COUNT,
-    _COUNT_AT,
-    _LOW32,
-    _REF,
-    _WORD_AT,
+    BEGINS_AT,
+    COUNT,
+    COUNT_AT,
     FAR,
+    LOW_32,
     MASKS,
     NO_WORD,
     NONE,
+    REFERENCE,
     SHORT,
     SLOT,
+    TO_HIGH,
+    WORD_AT,
     U,
     cost_of_word,
     cut_cheapest,
@@ -41,16 +41,17 @@ from stackc_phrases.lookup import (
 from stackc_phrases.memory import borrowed, eight, prefetch
 
 Row = Any
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 
 BLOCK = 256
 """Words that are looked up at a time."""
 
 _ONE = U(1)
-_BEGINS = _ONE << _BEGINS_AT
+_BEGINS = _ONE << BEGINS_AT
 
 
 @kernel
-def ask(text: Row, places: Row, first: int, count: int, table: Row, keys: Row) -> None:
+def ask(text: Row, places: Row, first: Index, count: Index, table: Row, keys: Row) -> None:
     """Write the keys and slots of words first .. first + count to `keys`, and ask for the slots' lines.
 
     Words of more than `SHORT` bytes have a key of 0.
@@ -75,7 +76,7 @@ def ask(text: Row, places: Row, first: int, count: int, table: Row, keys: Row) -
 
 @kernel
 def answer(
-    text: Row, places: Row, first: int, count: int, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row,
+    text: Row, places: Row, first: Index, count: Index, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row,
     table: Row, runs: Row, filled: Row, trie: Row, sieve: Row, keys: Row, found: Row, prices: Row,
 ) -> None:  # fmt: skip
     """Write what the table knows of the words that were asked for to found[first + 1:], after that of the word before.
@@ -101,10 +102,10 @@ def answer(
             known = table_[slot + U(2)]
             if cheapest:
                 prices[U(first) + k] = table_[slot + U(3)]
-        wanted = pair_key(before >> _WORD_AT, known >> _WORD_AT)
-        may = may_continue(wanted, sieve_) & (before >> _BEGINS_AT)
+        wanted = pair_key(before >> WORD_AT, known >> WORD_AT)
+        may = may_continue(wanted, sieve_) & (before >> BEGINS_AT)
         prefetch(trie_, pair_slot(wanted, mask) * U(2) * may)
-        found_[U(first) + k] = (before & ~_BEGINS) | may << _BEGINS_AT
+        found_[U(first) + k] = (before & ~_BEGINS) | may << BEGINS_AT
         before = known
     found_[U(first) + U(count)] = before
 
@@ -116,10 +117,10 @@ def phrase_from(found: Row, at: Any, count: Any, trie: Row, sieve: Row) -> tuple
     `found` is as `answer` leaves it, one place on.
     """
     mask = U(len(trie) // 2 - 1)
-    node, token, size = found[at + _ONE] >> _WORD_AT, U(0), _ONE
+    node, token, size = found[at + _ONE] >> WORD_AT, U(0), _ONE
     step = _ONE
     while at + step < count:
-        wanted = pair_key(node, found[at + step + _ONE] >> _WORD_AT)
+        wanted = pair_key(node, found[at + step + _ONE] >> WORD_AT)
         if may_continue(wanted, sieve) == U(0) or found[at + step + _ONE] == U(0):
             break
         slot = pair_slot(wanted, mask) * U(2)
@@ -129,9 +130,9 @@ def phrase_from(found: Row, at: Any, count: Any, trie: Row, sieve: Row) -> tuple
         if value == U(0):
             break
         step += _ONE
-        node = value >> _32
-        if value & _LOW32:
-            token, size = value & _LOW32, step
+        node = value >> TO_HIGH
+        if value & LOW_32:
+            token, size = value & LOW_32, step
     return token, size
 
 
@@ -155,14 +156,14 @@ def join_longest(
                 filled += _ONE
                 at += size
                 continue
-        tokens = (known >> _COUNT_AT) & _COUNT
+        tokens = (known >> COUNT_AT) & COUNT
         if tokens == _ONE:
-            out_[filled] = known & _REF
+            out_[filled] = known & REFERENCE
             filled += _ONE
         elif tokens == U(0):
             filled = U(cut_longest(text, places[at], places[at + _ONE], parts, part, out, np.int64(filled)))
         else:
-            first = known & _REF
+            first = known & REFERENCE
             for k in range(tokens):
                 out_[filled + k] = runs_[first + k]
             filled += tokens
@@ -171,7 +172,7 @@ def join_longest(
 
 
 @inlined
-def longest_window(bounds: Row) -> int:
+def longest_window(bounds: Row) -> Index:
     """Symbols in the longest window."""
     most = 0
     for i in range(len(bounds) - 1):
@@ -183,7 +184,7 @@ def longest_window(bounds: Row) -> int:
 def encode_longest(
     text: Row, bounds: Row, costs: Row, sizes: Row, parts: Row, part: Row, trie: Row, sieve: Row, table: Row,
     runs: Row, filled: Row, out: Row, counts: Row,
-) -> int:  # fmt: skip
+) -> Index:  # fmt: skip
     """Cut windows, the longest phrase or part first.
 
     Args:
@@ -225,7 +226,7 @@ def encode_longest(
 
 @kernel
 def parse(
-    count: int, costs: Row, trie: Row, sieve: Row, found: Row, prices: Row, best: Row, last: Row
+    count: Index, costs: Row, trie: Row, sieve: Row, found: Row, prices: Row, best: Row, last: Row
 ) -> None:  # fmt: skip
     """The parse of least cost of `count` words: last[i] is NONE if it ends in word i - 1, or ``token << 8 | words``.
 
@@ -242,9 +243,9 @@ def parse(
             best[i + 1], last[i + 1] = here + prices[i], NONE
         if not found_[U(i + 1)] & _BEGINS:
             continue
-        node, step = found_[U(i + 1)] >> _WORD_AT, 1
+        node, step = found_[U(i + 1)] >> WORD_AT, 1
         while i + step < count and found_[U(i + step + 1)] != U(0):
-            wanted = pair_key(node, found_[U(i + step + 1)] >> _WORD_AT)
+            wanted = pair_key(node, found_[U(i + step + 1)] >> WORD_AT)
             if may_continue(wanted, sieve_) == U(0):
                 break
             slot = pair_slot(wanted, mask) * U(2)
@@ -254,9 +255,9 @@ def parse(
             if value == U(0):
                 break
             step += 1
-            node = value >> _32
-            if value & _LOW32:
-                token = np.int64(value & _LOW32) - 1
+            node = value >> TO_HIGH
+            if value & LOW_32:
+                token = np.int64(value & LOW_32) - 1
                 if here + costs[token] < best[i + step]:
                     best[i + step], last[i + step] = here + costs[token], token << 8 | step
 
@@ -265,7 +266,7 @@ def parse(
 def encode_cheapest(
     text: Row, bounds: Row, costs: Row, sizes: Row, parts: Row, part: Row, trie: Row, sieve: Row, table: Row,
     runs: Row, filled: Row, out: Row, counts: Row,
-) -> int:  # fmt: skip
+) -> Index:  # fmt: skip
     """Cut windows into the pieces that cost least together (`parse`). Arguments: see `encode_longest`."""
     most = longest_window(bounds)
     places, found, keys = np.empty(most + 1, np.int64), np.empty(most + 2, np.uint64), np.empty(4 * BLOCK, np.uint64)
@@ -302,8 +303,8 @@ def encode_cheapest(
                 written += 1
                 continue
             known, low, high = found[at], places[at - 1], places[at]
-            tokens = np.int64((known >> _COUNT_AT) & _COUNT)
-            reference = np.int64(known & _REF)
+            tokens = np.int64((known >> COUNT_AT) & COUNT)
+            reference = np.int64(known & REFERENCE)
             if tokens == 1:
                 out[written] = reference
                 written += 1

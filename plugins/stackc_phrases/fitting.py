@@ -15,7 +15,7 @@ import numpy as np
 
 from stackc.api import Int64, Mask, Text, kernel
 from stackc_phrases import counting, parsing
-from stackc_phrases.candidates import Phrases, Words, find_parts, find_phrases, find_words, sampled
+from stackc_phrases.candidates import find_parts, find_phrases, find_words, sampled
 from stackc_phrases.config import BYTES, PhrasesConfig
 from stackc_phrases.pieces import Pieces
 from stackc_phrases.words import words_of_piece
@@ -29,7 +29,7 @@ SEEDS = 8
 """Candidates that training starts from, as a multiple of the vocabulary."""
 
 RARE = 8
-"""What occurs less than 1/RARE as often as the last of the V most frequent words is no candidate."""
+"""Candidates occur at least 1/RARE as often as the last of the V most frequent words."""
 
 
 @kernel
@@ -141,7 +141,7 @@ class Trainer:
         return self.text[self.words.begins[word] : self.words.ends[word]].tobytes()
 
     def _refuse_doubtful(self, alive: Mask) -> None:
-        """Drop phrases whose words are others where a letter comes before: `'` and `s`, which are a contraction then."""
+        """Drop phrases that are other words where a letter comes before: `'` and `s` are a contraction then."""
         quoted = [self._word(word).startswith(b"'") for word in range(len(self.words.begins))]
         first = np.arange(len(self.words.begins) + len(self.phrases.parents))
         _first_words(self.phrases.parents, len(self.words.begins), first)

@@ -24,6 +24,7 @@ from stackc.api import inlined, kernel
 from stackc_phrases.memory import eight
 
 Row = Any
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 U = np.uint64
 NONE = -1
 FAR = 1 << 60
@@ -31,13 +32,13 @@ FAR = 1 << 60
 NODE_BITS, BYTE_BITS = 28, 8
 _NODE = U((1 << NODE_BITS) - 1)
 _BYTE_AT, _PARENT_AT = U(NODE_BITS), U(NODE_BITS + BYTE_BITS)
-_LOW32 = U(0xFFFFFFFF)
-_32 = U(32)
+LOW_32 = U(0xFFFFFFFF)
+TO_HIGH = U(32)
 
 TOKEN_BITS, COUNT_BITS = 30, 5
-_REF = U((1 << TOKEN_BITS) - 1)
-_COUNT = U((1 << COUNT_BITS) - 1)
-_COUNT_AT, _BEGINS_AT, _WORD_AT = U(TOKEN_BITS), U(TOKEN_BITS + COUNT_BITS), U(TOKEN_BITS + COUNT_BITS + 1)
+REFERENCE = U((1 << TOKEN_BITS) - 1)
+COUNT = U((1 << COUNT_BITS) - 1)
+COUNT_AT, BEGINS_AT, WORD_AT = U(TOKEN_BITS), U(TOKEN_BITS + COUNT_BITS), U(TOKEN_BITS + COUNT_BITS + 1)
 
 SHORT = 15
 """Bytes of a word in the table of words, at most."""
@@ -57,7 +58,7 @@ MASKS = np.array([(1 << 8 * i) - 1 for i in range(9)], np.uint64)
 
 
 @inlined
-def word_key(text: Row, begin: int, size: int) -> tuple[Any, Any]:
+def word_key(text: Row, begin: Index, size: Index) -> tuple[Any, Any]:
     """A word of at most `SHORT` bytes as two integers, the length in the last byte."""
     if begin + 16 <= len(text):
         low, high = eight(text, U(begin)), eight(text, U(begin + 8))
@@ -77,14 +78,14 @@ def word_key(text: Row, begin: int, size: int) -> tuple[Any, Any]:
 def word_slot(low: Any, high: Any, mask: Any) -> Any:
     """The first slot to look for a word in, times `SLOT`."""
     mixed = (low ^ (high * _MIX_2)) * _MIX_1
-    return ((mixed ^ (mixed >> _32)) & mask) * U(SLOT)
+    return ((mixed ^ (mixed >> TO_HIGH)) & mask) * U(SLOT)
 
 
 @inlined
 def pair_slot(key: Any, mask: Any) -> Any:
     """The first slot to look for an entry of a trie in."""
     mixed = key * _MIX_1
-    return (mixed >> _32) & mask
+    return (mixed >> TO_HIGH) & mask
 
 
 # --------------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def enter_parts(texts: Row, offsets: Row, tokens: Row, parts: Row, part: Row) ->
 
 
 @inlined
-def longest_part(text: Row, begin: int, end: int, parts: Row, part: Row) -> tuple[int, int]:
+def longest_part(text: Row, begin: Index, end: Index, parts: Row, part: Row) -> tuple[Index, Index]:
     """(token, bytes) of the longest part that text[begin:end], not empty, begins with."""
     node = U(text[begin]) + U(1)
     token, size = np.int64(text[begin]), 1
@@ -150,7 +151,7 @@ def longest_part(text: Row, begin: int, end: int, parts: Row, part: Row) -> tupl
 
 
 @inlined
-def cut_longest(text: Row, begin: int, end: int, parts: Row, part: Row, out: Row, filled: int) -> int:
+def cut_longest(text: Row, begin: Index, end: Index, parts: Row, part: Row, out: Row, filled: Index) -> Index:
     """Write the parts of a word, the longest first; returns the number of tokens in `out`."""
     at = begin
     while at < end:
@@ -163,8 +164,8 @@ def cut_longest(text: Row, begin: int, end: int, parts: Row, part: Row, out: Row
 
 @inlined
 def cost_of_word(
-    text: Row, begin: int, end: int, parts: Row, part: Row, costs: Row, best: Row, last: Row
-) -> int:  # fmt: skip
+    text: Row, begin: Index, end: Index, parts: Row, part: Row, costs: Row, best: Row, last: Row
+) -> Index:  # fmt: skip
     """The least cost of a word in parts; `last` are the last parts of its beginnings.
 
     Of parses of equal cost the one whose last part is longest, and so on to the front.
@@ -189,7 +190,7 @@ def cost_of_word(
 
 
 @inlined
-def cut_cheapest(size: int, last: Row, offsets: Row, out: Row, filled: int) -> int:
+def cut_cheapest(size: Index, last: Row, offsets: Row, out: Row, filled: Index) -> Index:
     """Write the parts that `cost_of_word` found, in order; returns the number of tokens in `out`."""
     count, at = 0, size
     while at > 0:
@@ -208,7 +209,7 @@ def cut_cheapest(size: int, last: Row, offsets: Row, out: Row, filled: int) -> i
 
 @kernel
 def learn(
-    text: Row, begin: int, size: int, number: Any, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row,
+    text: Row, begin: Index, size: Index, number: Any, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row,
     table: Row, runs: Row, filled: Row,
 ) -> Any:  # fmt: skip
     """Enter a word that is not in the table of words; nothing happens if the table or `runs` is full.
@@ -241,7 +242,7 @@ def learn(
         runs[filled[1] : filled[1] + count] = own[:count]
         filled[1] += count
     table[slot], table[slot + U(1)] = low, high
-    table[slot + U(2)] = number << _BEGINS_AT | U(count) << _COUNT_AT | U(first)
+    table[slot + U(2)] = number << BEGINS_AT | U(count) << COUNT_AT | U(first)
     table[slot + U(3)] = U(cost)
     filled[0] += 1
     return slot
@@ -266,7 +267,7 @@ def enter_words(
 @inlined
 def pair_key(node: Any, word: Any) -> Any:
     """The key of a node and one word more."""
-    return (node << _32 | word) + U(1)
+    return (node << TO_HIGH | word) + U(1)
 
 
 @inlined
@@ -277,11 +278,11 @@ def may_continue(wanted: Any, sieve: Row) -> Any:
 
 
 @kernel
-def enter_phrases(words: Row, offsets: Row, tokens: Row, nodes: int, trie: Row, sieve: Row, begins: Row) -> None:
+def enter_phrases(words: Row, offsets: Row, tokens: Row, nodes: Index, trie: Row, sieve: Row, begins: Row) -> None:
     """Fill the trie of phrases: phrase i is the words words[offsets[i]:offsets[i + 1]].
 
     Args:
-        nodes: the number of words, and the first node that is none.
+        nodes: the number of words; phrases have the nodes after them.
         trie: uint64, two for a slot; a power of two, at least twice as many slots as words in all phrases.
         sieve: uint64[SIEVE], filled.
         begins: bool[W], filled.
@@ -298,9 +299,9 @@ def enter_phrases(words: Row, offsets: Row, tokens: Row, nodes: int, trie: Row, 
             while trie[slot] != U(0) and trie[slot] != wanted:
                 slot = (slot + U(2)) & (mask * U(2) + U(1))
             if trie[slot] == U(0):
-                trie[slot], trie[slot + U(1)] = wanted, free << _32
+                trie[slot], trie[slot + U(1)] = wanted, free << TO_HIGH
                 free += U(1)
                 mixed = wanted * _MIX_2
                 sieve[mixed >> U(64 - SIEVE_BITS + 6)] |= U(1) << ((mixed >> U(64 - SIEVE_BITS)) & U(63))
-            node = trie[slot + U(1)] >> _32
+            node = trie[slot + U(1)] >> TO_HIGH
         trie[slot + U(1)] |= U(tokens[phrase]) + U(1)

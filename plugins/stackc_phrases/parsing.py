@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from stackc.api import inlined, kernel
-from stackc_phrases.counting import _BASIS, NONE, U, find, hashed
+from stackc_phrases.counting import BASIS, NONE, U, find, hashed
+from stackc_phrases.memory import borrowed
 
 Row = Any
+Index = Any  # an integer; a checker does not know the types that numba keeps apart
 FAR = 1 << 60
 """A cost above all."""
 RUN = 1 << 14
@@ -27,7 +29,7 @@ def child_key(node: Any, word: Any) -> Any:
 
 
 @kernel
-def link(parents: Row, lasts: Row, wanted: Row, words: int, keys: Row, children: Row, inner: Row) -> None:
+def link(parents: Row, lasts: Row, wanted: Row, words: Index, keys: Row, children: Row, inner: Row) -> None:
     """Enter all phrases that are wanted, or begin one that is, into the table of children.
 
     Args:
@@ -49,7 +51,7 @@ def link(parents: Row, lasts: Row, wanted: Row, words: int, keys: Row, children:
 
 
 @inlined
-def child(keys: Row, children: Row, inner: Row, node: int, word: int) -> int:
+def child(keys: Row, children: Row, inner: Row, node: Index, word: Index) -> Index:
     """The node of one word more; NONE if there is none."""
     found = NONE
     if word >= 0 and inner[node]:
@@ -61,9 +63,12 @@ def child(keys: Row, children: Row, inner: Row, node: int, word: int) -> int:
 
 @kernel
 def longest_phrases(
-    text: Row, keys: Row, children: Row, inner: Row, alive: Row, words: int, word_uses: Row, phrase_uses: Row
+    text: Row, keys: Row, children: Row, inner: Row, alive: Row, words: Index, word_uses: Row, phrase_uses: Row
 ) -> None:  # fmt: skip
     """Parse a text from the left, the longest phrase first; count uses of phrases and of words outside phrases."""
+    text, keys, children, inner, alive, word_uses, phrase_uses = borrowed(
+        (text, keys, children, inner, alive, word_uses, phrase_uses)
+    )
     at = 0
     while at < len(text):
         if text[at] < 0:
@@ -87,10 +92,13 @@ def longest_phrases(
 
 @kernel
 def cheapest_phrases(
-    text: Row, keys: Row, children: Row, inner: Row, alive: Row, words: int, word_cost: Row, phrase_cost: Row,
+    text: Row, keys: Row, children: Row, inner: Row, alive: Row, words: Index, word_cost: Row, phrase_cost: Row,
     word_uses: Row, phrase_uses: Row,
 ) -> None:  # fmt: skip
     """The same, with the parse of least cost."""
+    text, keys, children, inner, alive, word_cost, phrase_cost, word_uses, phrase_uses = borrowed(
+        (text, keys, children, inner, alive, word_cost, phrase_cost, word_uses, phrase_uses)
+    )
     best, last, size = np.empty(RUN + 1, np.int64), np.empty(RUN + 1, np.int64), np.empty(RUN + 1, np.int64)
     begin = 0
     while begin < len(text):
@@ -131,13 +139,14 @@ def longest_parts(
     text: Row, begins: Row, ends: Row, uses: Row, keys: Row, parts: Row, alive: Row, lengths: Row, part_uses: Row
 ) -> None:  # fmt: skip
     """Parse distinct words from the left, the longest part first; count each part as often as its words are used."""
+    text, keys, parts, alive, lengths, part_uses = borrowed((text, keys, parts, alive, lengths, part_uses))
     longest = lengths.max()
     for word in range(len(begins)):
         if uses[word] == 0:
             continue
         at = begins[word]
         while at < ends[word]:
-            key, best, size = _BASIS, np.int64(text[at]), 1
+            key, best, size = BASIS, np.int64(text[at]), 1
             for stop in range(at + 1, min(at + longest, ends[word]) + 1):
                 key = hashed(key, text[stop - 1])
                 slot = find(keys, key | U(1))
@@ -149,15 +158,15 @@ def longest_parts(
 
 @inlined
 def cheapest(
-    text: Row, begin: int, end: int, without: int, keys: Row, parts: Row, alive: Row, lengths: Row, longest: int,
-    cost: Row, best: Row, last: Row,
-) -> int:  # fmt: skip
+    text: Row, begin: Index, end: Index, without: Index, keys: Row, parts: Row, alive: Row, lengths: Row,
+    longest: Index, cost: Row, best: Row, last: Row,
+) -> Index:  # fmt: skip
     """The least cost of text[begin:end] in parts other than `without`; `last` are the last parts of its beginnings."""
     size = end - begin
     best[: size + 1] = FAR
     best[0] = 0
     for low in range(size):
-        key, here = _BASIS, best[low]
+        key, here = BASIS, best[low]
         for high in range(low + 1, min(low + longest, size) + 1):
             byte = text[begin + high - 1]
             key = hashed(key, byte)
@@ -179,9 +188,11 @@ def cost_of_words(
     text: Row, begins: Row, ends: Row, keys: Row, parts: Row, alive: Row, lengths: Row, cost: Row, word_cost: Row
 ) -> None:  # fmt: skip
     """The least cost of each distinct word in parts."""
+    text, keys, parts, alive, lengths, cost, word_cost = borrowed((text, keys, parts, alive, lengths, cost, word_cost))
     most = (ends - begins).max()
     longest = lengths.max()
-    best, last = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    best_, last_ = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    best, last = borrowed((best_, last_))
     for word in range(len(begins)):
         word_cost[word] = cheapest(
             text, begins[word], ends[word], NONE, keys, parts, alive, lengths, longest, cost, best, last
@@ -194,9 +205,11 @@ def cheapest_parts(
     part_uses: Row,
 ) -> None:  # fmt: skip
     """As `longest_parts`, with the parses of least cost."""
+    text, keys, parts, alive, lengths, cost, part_uses = borrowed((text, keys, parts, alive, lengths, cost, part_uses))
     most = (ends - begins).max()
     longest = lengths.max()
-    best, last = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    best_, last_ = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    best, last = borrowed((best_, last_))
     for word in range(len(begins)):
         if uses[word] == 0:
             continue
@@ -212,6 +225,7 @@ def losses_of_parts(
     text: Row, begins: Row, keys: Row, parts: Row, alive: Row, lengths: Row, cost: Row, uses: Row, losses: Row
 ) -> None:  # fmt: skip
     """What the text would cost more without each part of more than one byte: uses x the difference of its own cost."""
+    text, keys, parts, alive, lengths, cost, losses = borrowed((text, keys, parts, alive, lengths, cost, losses))
     longest = lengths.max()
     best, last = np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
     for part in range(256, len(begins)):
@@ -225,10 +239,13 @@ def losses_of_parts(
 
 @kernel
 def losses_of_phrases(
-    parents: Row, lasts: Row, sizes: Row, keys: Row, children: Row, inner: Row, alive: Row, words: int, word_cost: Row,
-    phrase_cost: Row, uses: Row, losses: Row,
+    parents: Row, lasts: Row, sizes: Row, keys: Row, children: Row, inner: Row, alive: Row, words: Index,
+    word_cost: Row, phrase_cost: Row, uses: Row, losses: Row,
 ) -> None:  # fmt: skip
     """The same of each phrase, whose words and shorter phrases would take its place."""
+    keys, children, inner, alive, word_cost, phrase_cost, losses = borrowed(
+        (keys, children, inner, alive, word_cost, phrase_cost, losses)
+    )
     most = sizes.max()
     own, best = np.empty(most, np.int64), np.empty(most + 1, np.int64)
     for phrase in range(len(parents)):

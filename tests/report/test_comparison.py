@@ -15,10 +15,10 @@ import stackc
 from recipes_of_tests import HEAD, TEXT, corpus, level
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.report import write_report
+from stackc.report.comparison_tables import written
 from stackc.report.entrants import flat_fields
 from stackc.report.interval import FEW_UNITS, Units, difference, mean_bits, units_of
 from stackc.report.outputs import Outputs
-from stackc.report.comparison_tables import written
 from stackc.stack.blocks import BLOCK, Blocks, load_blocks
 from sweeps_of_tests import QUICK
 

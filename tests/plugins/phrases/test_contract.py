@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from stackc.parts.registry import registry
 from stackc.testing import PieceCoderContract
@@ -11,7 +11,7 @@ from stackc_phrases import PhrasesConfig
 
 class OfPhrases(PieceCoderContract):
     config = PhrasesConfig
-    fields: dict[str, Any]
+    fields: ClassVar[dict[str, Any]]
 
     def make(self, vocabulary: int) -> Any:
         part = registry().get("coder", "phrases")
@@ -19,15 +19,15 @@ class OfPhrases(PieceCoderContract):
 
 
 class TestLongest(OfPhrases):
-    fields = {"objective": "use", "parse": "longest", "share": 0.5, "rounds": 4}
+    fields: ClassVar[dict[str, Any]] = {"objective": "use", "parse": "longest", "share": 0.5, "rounds": 4}
 
 
 class TestOptimal(OfPhrases):
-    fields = {"rounds": 4}
+    fields: ClassVar[dict[str, Any]] = {"rounds": 4}
 
 
 class TestOneWord(OfPhrases):
-    fields = {"parse": "longest", "words": 1, "rounds": 3}
+    fields: ClassVar[dict[str, Any]] = {"parse": "longest", "words": 1, "rounds": 3}
 
 
 del OfPhrases

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import itertools
 import lzma
+import math
 import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipes_of_tests import TEXT
-from stackc.api import ArtifactError, CodingError, Text, read_tensors, write_tensors
+from stackc.api import ArtifactError, CodingError, StackcError, Text, read_tensors, write_tensors
 from stackc.coding.trial import check_part
 from stackc.parts.registry import registry
-from stackc_phrases import PhrasesConfig, twin
+from stackc_phrases import PhrasesConfig, doctor, twin
 from stackc_phrases.borders import WIDE, find_borders
+from stackc_phrases.candidates import sampled
 from stackc_phrases.coder import PhrasesCoder
-from stackc_phrases.fitting import COST_BITS, fitted, log2_fixed
-from stackc_phrases.pieces import FILE, LONGEST, PHRASE_WORD, Pieces
+from stackc_phrases.fitting import COST_BITS, Trainer, fitted, log2_fixed
+from stackc_phrases.pieces import FILE
 from stackc_phrases.words import RULE, words_of, words_of_piece
 
 CONFIGS = {
@@ -155,34 +158,188 @@ def test_windows_of_one_word_hold_one_word(coders: dict[str, PhrasesCoder]) -> N
     assert len(whole) < len(alone)
 
 
-def hand_made(pieces: dict[bytes, tuple[int, float]]) -> Pieces:
-    """Bytes of 12 bits each, and more pieces: text to (words, cost in bits)."""
-    every = [(bytes([byte]), 1, 12.0) for byte in range(256)] + [(text, *rest) for text, rest in pieces.items()]
-    return Pieces(
-        texts=[text for text, _, _ in every],
-        words=np.array([words for _, words, _ in every], np.uint8),
-        costs=np.array([int(cost * 2**COST_BITS) for *_, cost in every], np.int32),
-    )
-
-
-GOLDEN = hand_made(
-    {
-        b" th": (1, 6), b" the": (1, 4), b"em": (1, 8), b" of": (1, 4), b"he": (1, 7), b" of the": (2, 5),
-        b" of the the": (3, 30), b"'s": (1, 5), b"It": (1, 9), b"It's": (2, 10), b"  ": (1, 3), b". The": (2, 9),
-        b"them": (1, 20), b" The": (1, 14), b"\n ": (2, 6),
-    }
-)  # fmt: skip
-SAID = b"It's of the the then, of them.  The   the\n them of the."
-CUT = {
-    "longest": "It's| of the the| the|n|,| of| the|m|.| | The|  | the|\n| the|m| of the|.",
-    "optimal": "It's| of the| the| the|n|,| of| th|em|.| | The|  | the|\n| th|em| of the|.",
-}
-
-
 @pytest.mark.parametrize("parse", ["longest", "optimal"])
 def test_golden_cuts(parse: Any, tmp_path: Path) -> None:
-    GOLDEN.write(tmp_path)
+    pieces = doctor.hand_made()
+    pieces.write(tmp_path)
     coder = PhrasesCoder(PhrasesConfig(vocabulary=300, parse=parse))
     coder.load(tmp_path)
-    (found,) = encode(coder, SAID)
-    assert "|".join(GOLDEN.texts[token].decode() for token in found) == CUT[parse]
+    (found,) = encode(coder, doctor.SAID.encode())
+    assert "|".join(pieces.texts[token].decode() for token in found) == doctor.GOLDEN[parse]
+    tokens = {text: token for token, text in enumerate(pieces.texts)}
+    several = {text for text, words in zip(pieces.texts, pieces.words, strict=True) if words > 1}
+    if parse == "optimal":
+        assert found == twin.cheapest(tokens, several, pieces.costs.tolist(), doctor.SAID.encode())
+    else:
+        assert found == twin.longest(tokens, several, doctor.SAID.encode())
+
+
+def test_the_self_test_sees_another_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "are right" in doctor.examine()
+    monkeypatch.setitem(doctor.GOLDEN, "optimal", "It")
+    with pytest.raises(StackcError, match="the optimal parse gave"):
+        doctor.examine()
+
+
+def test_what_was_coded_before_changes_nothing(coders: dict[str, PhrasesCoder], tmp_path: Path) -> None:
+    """A coder that has learnt other words, until its table was full, cuts as a fresh one does."""
+    rng = np.random.default_rng(3)
+    for name in ("longest", "optimal"):
+        coders[name]._pieces.write(tmp_path)  # type: ignore[union-attr]
+        coder = PhrasesCoder(CONFIGS[name])
+        coder.load(tmp_path)
+        wanted = encode(coder, NOVEL[:5000])
+        for _ in range(3):
+            letters = rng.integers(97, 123, 30_000).astype(np.uint8)
+            letters[rng.random(30_000) < 0.2] = 32
+            made = encode(coder, letters.tobytes())
+            assert decode(coder, made[0]) == letters.tobytes()
+            full = coder._lexicons[0].full
+            assert encode(coder, NOVEL[:5000]) == wanted
+        assert full, "the table was too large for this test"
+
+
+# -- training
+
+
+def test_logarithms_are_those_of_floats() -> None:
+    numbers = [1, 2, 3, 10, 255, 1 << 31, (1 << 31) + 12345, (1 << 40) - 1, (1 << 61) + 9]
+    for number in numbers:
+        assert log2_fixed(number) == pytest.approx(math.log2(number) * 2**COST_BITS, abs=1.01)
+
+
+def test_tables_that_are_too_small_drop_the_rarest() -> None:
+    """Frequent words are found as well, and what is fitted is still complete."""
+    config = attrs.evolve(CONFIGS["optimal"], candidates=1 << 12)
+    pieces = fitted(ENGLISH, config)
+    every = fitted(ENGLISH, CONFIGS["optimal"])
+    assert pieces.problem(config.vocabulary) is None
+    common = set(every.texts[256:300])
+    assert len(common & set(pieces.texts)) > 30
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_text_without_anything_leaves_the_bytes(name: str) -> None:
+    for train in (text_of(), text_of(b""), text_of(b"\xff")):
+        assert fitted(train, CONFIGS[name]).texts == [bytes([byte]) for byte in range(256)]
+
+
+def test_a_contraction_at_a_border_makes_no_doubtful_phrase() -> None:
+    """`'s` is two words where no letter comes before it, and one where one does: the same bytes are one piece."""
+    train = text_of(*[b"'s the end"] * 300, *[b"it's the end"] * 300)
+    pieces = fitted(train, PhrasesConfig(vocabulary=400, share=1.0, surcharge=0))
+    assert pieces.problem(400) is None
+    assert b"it's the end" in pieces.texts
+
+
+def test_phrases_have_their_share_and_a_surcharge_makes_fewer_tokens() -> None:
+    sizes = {}
+    for share, surcharge in ((0.0, 0), (0.05, 0), (0.2, 0), (0.2, 8)):
+        trainer = Trainer(ENGLISH, PhrasesConfig(vocabulary=600, share=share, surcharge=surcharge))
+        pieces = trainer.run()
+        assert int((pieces.words > 1).sum()) <= share * 600
+        sizes[share, surcharge] = int(trainer.parts.uses.sum() + trainer.several.uses.sum())
+    assert sizes[0.2, 8] < sizes[0.2, 0] < sizes[0.05, 0] < sizes[0.0, 0]
+
+
+def test_a_sample_is_spread_over_the_text() -> None:
+    chunk = 1 << 16
+    train = text_of(*(bytes([65 + i]) * chunk for i in range(20)))
+    found, offsets = sampled(train, 5 * chunk)
+    assert np.unique(found).tolist() == [65, 69, 73, 77, 81]
+    assert offsets.tolist() == [i * chunk for i in range(6)]
+    assert sampled(train, 1 << 30)[0].tobytes() == train.symbols.tobytes()
+
+
+# -- what is wrong
+
+
+def test_not_fitted_or_not_bytes(tmp_path: Path) -> None:
+    with pytest.raises(CodingError, match="fit it to a text"):
+        encode(PhrasesCoder(CONFIGS["longest"]), b"x")
+    with pytest.raises(CodingError, match="not an alphabet of 300"):
+        PhrasesCoder(CONFIGS["longest"]).fit(ENGLISH, 300, tmp_path)
+
+
+def changed(name: str, value: Any) -> Any:
+    def change(tensors: dict[str, Any]) -> None:
+        tensors[name] = value(tensors[name]) if callable(value) else value
+
+    return change
+
+
+def at(index: int, value: int) -> Any:
+    def change(tensor: Any) -> Any:
+        tensor = tensor.copy()
+        tensor[index] = value
+        return tensor
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (changed("pieces", lambda data: data[:-1]), "do not add up"),
+        (changed("pieces", lambda data: data.astype(np.int32)), "no pieces"),
+        (changed("pieces", at(7, 8)), "not the 256 bytes"),
+        (changed("lengths", at(300 - 40, 0)), "do not add up"),
+        (changed("lengths", lambda data: data.reshape(1, -1)), "no lengths"),
+        (changed("words", lambda data: data[:-1]), "words and costs of"),
+        (changed("words", at(257, 0)), "fewer than one or more than 16 words"),
+        (changed("words", at(257, 200)), "fewer than one or more than 16 words"),
+        (changed("words", at(257, 2)), "piece 257 is not 2 words"),
+        (changed("words", at(261, 3)), "piece 261 is not 3 words"),
+        (changed("words", at(9, 2)), "not the 256 bytes"),
+        (changed("costs", at(3, 0)), "a cost outside"),
+        (changed("costs", at(3, -5)), "a cost outside"),
+        (changed("costs", at(3, 2**31 - 1)), "a cost outside"),
+        (changed("costs", lambda data: data.astype(np.int64)), "no costs"),
+        (changed("pieces", at(256 + 3, 32)), "."),
+    ],
+)
+def test_tables_that_are_none(change: Any, reason: str, tmp_path: Path) -> None:
+    doctor.hand_made().write(tmp_path)
+    tensors = dict(read_tensors(tmp_path / FILE))
+    change(tensors)
+    write_tensors(tmp_path / FILE, tensors)
+    with pytest.raises(ArtifactError, match=reason) as caught:
+        PhrasesCoder(PhrasesConfig(vocabulary=300)).load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_many_pieces_and_equal_ones(tmp_path: Path) -> None:
+    pieces = doctor.hand_made()
+    pieces.write(tmp_path)
+    with pytest.raises(ArtifactError, match="271 pieces, more than the 260 of the recipe"):
+        PhrasesCoder(PhrasesConfig(vocabulary=260)).load(tmp_path)
+    attrs.evolve(pieces, texts=[*pieces.texts[:-1], b" the"]).write(tmp_path)
+    with pytest.raises(ArtifactError, match="two pieces are equal"):
+        PhrasesCoder(PhrasesConfig(vocabulary=300)).load(tmp_path)
+
+
+def test_hostile_files_are_errors_or_lose_nothing(coders: dict[str, PhrasesCoder], tmp_path: Path) -> None:
+    """Bytes of a file changed at random: it is refused, or codes without loss."""
+    for name in ("longest", "optimal"):
+        coders[name]._pieces.write(tmp_path)  # type: ignore[union-attr]
+        good, rng = (tmp_path / FILE).read_bytes(), np.random.default_rng(5)
+        refused = 0
+        for _ in range(60):
+            bad = bytearray(good)
+            for place in rng.integers(0, len(bad), rng.integers(1, 4)):
+                bad[place] = rng.integers(256)
+            (tmp_path / FILE).write_bytes(bad)
+            coder = PhrasesCoder(CONFIGS[name])
+            try:
+                coder.load(tmp_path)
+            except ArtifactError:
+                refused += 1
+                continue
+            assert decode(coder, encode(coder, NOVEL[:3000])[0]) == NOVEL[:3000]
+        assert 0 < refused < 60
+
+
+def test_the_part_checks() -> None:
+    verdict = check_part(registry().get("coder", "phrases"))
+    assert verdict.problems == []
+    assert "tables fitted" in verdict.notes[0]
