@@ -124,10 +124,10 @@ def words_of(coder: str) -> str:
     )
 
 
-def mixing() -> str:
+def mixing(contexts: str = "many") -> str:
     """A mixing model of bytes with tiny tables, and no level: what a compressor has, in a moment."""
     return HEAD.format(name="mixing", segment=300) + (
-        '[top]\nname = "M1"\n[top.model]\nbackend = "mixing"\nsize = 10\nrich = 8\n'
+        f'[top]\nname = "M1"\n[top.model]\nbackend = "mixing"\ncontexts = "{contexts}"\nsize = 10\nrich = 8\n'
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from stackc.api import Device, Portability, Symbols, TrainingTask, Uint8, Uint16
 from stackc_mixing.config import Mixing, MixingTraining
+from stackc_mixing.few import run_few, tree_few
 from stackc_mixing.kernels import index, run, tree
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN, SEEN_BITS
 from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, symbols_dtype
@@ -74,8 +75,8 @@ def prime(
 
 
 def code(state: Working, symbols: Symbols, end: int, depth: int, mode: int, buffer: Uint8) -> int:
-    """`stackc_mixing.kernels.run` on a working copy, to symbol `end`."""
-    compiled: Any = run  # mypy does not count arguments behind a star
+    """`stackc_mixing.kernels.run`, or that of few contexts, on a working copy, to symbol `end`."""
+    compiled: Any = run_few if state.few else run  # mypy does not count arguments behind a star
     return int(compiled(*state.arguments(symbols), end, depth, mode, buffer, len(buffer)))
 
 
@@ -103,7 +104,7 @@ class MixingPredictor:
         state.restore()
 
     def tree(self, state: Working, out: Uint16) -> None:
-        answer: Any = tree  # mypy does not count arguments behind a star
+        answer: Any = tree_few if state.few else tree  # mypy does not count arguments behind a star
         answer(*state.arguments(state.symbols), self._depth, out)
 
     def advance(self, state: Working, symbol: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import attrs
-from attrs.validators import and_, ge, le
+from attrs.validators import and_, ge, in_, le
 
 from stackc.api import Cost, bits
 
@@ -13,6 +13,7 @@ CONTEXTS, MAP_ENTRIES = 14, 256
 SETS, INPUTS = 6 * 4 * 16 + 256 + (1 << 14), 24
 SLOT, LENGTHS = 16, 32
 ROWS_1, ROWS_2, POINTS = 1 << 16, 1 << 12, 32
+FEW, FEW_SETS, FEW_INPUTS = 5, 4 * 256 * 8, 8
 """As in `stackc_mixing.layout`, which imports numpy."""
 
 
@@ -55,26 +56,45 @@ class Mixing:
         help="symbols of the training text's end that the stack keeps as they are, to find repeated text in",
     )
 
+    contexts: str = bits(
+        "many",
+        check=in_(("many", "few")),
+        added=True,
+        help="many: 14 contexts; few: 5, without rich slots (`rich` has no effect), about three times as fast",
+    )
+
+    @property
+    def few(self) -> bool:
+        """Whether the model is `stackc_mixing.few`."""
+        return self.contexts == "few"
+
     def tables(self, alphabet: int) -> dict[str, tuple[int, int]]:
         """Of every table of a working copy: (bytes of an entry, entries). `stackc_mixing.state` says what they hold."""
+        lean = {"lean": (1, SLOT * ((1 << self.size) + 1))}
+        ends = {
+            "zero": (4, 1 << max(1, (alphabet - 1).bit_length())),
+            "hits": (4, 2 * LENGTHS),
+            "places": (4, 1 << max(self.size - 2, 10)),
+        }
+        if self.few:
+            few = {"maps": (4, FEW * MAP_ENTRIES), "weights": (4, FEW_SETS * FEW_INPUTS), "apm_1": (2, 256 * POINTS)}
+            return lean | few | ends
         return {
             "rich": (4, SLOT * ((1 << self.rich) + 1)),
-            "lean": (1, SLOT * ((1 << self.size) + 1)),
+            **lean,
             "maps": (4, CONTEXTS * MAP_ENTRIES),
             "weights": (4, SETS * INPUTS),
             "second": (4, 256 * 4),
             "apm_1": (2, ROWS_1 * POINTS),
             "apm_2": (2, ROWS_2 * POINTS),
-            "zero": (4, 1 << max(1, (alphabet - 1).bit_length())),
-            "hits": (4, 2 * LENGTHS),
-            "places": (4, 1 << max(self.size - 2, 10)),
+            **ends,
         }
 
     def cost(self, alphabet: int, settings: MixingTraining) -> Cost:
-        """Parameters are the entries of all tables; operations are those of three mixed sets at every decision."""
+        """Parameters are the entries of all tables; operations are those of the mixed sets at every decision."""
         tables = self.tables(alphabet).values()
         copy = sum(width * entries for width, entries in tables)
-        operations = 6 * INPUTS * max(1, (alphabet - 1).bit_length())
+        operations = (2 * FEW_INPUTS if self.few else 6 * INPUTS) * max(1, (alphabet - 1).bit_length())
         return Cost(
             parameters=sum(entries for _, entries in tables),
             body_ops=operations,

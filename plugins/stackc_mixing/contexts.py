@@ -59,23 +59,27 @@ def before(symbols: Row, at: Int, back: Int) -> Int:
 
 
 @inlined
+def orders(symbols: Row, at: Int) -> Any:
+    """The hashes of the last 1, 2, 3, 4, 5 and 6 symbols."""
+    o1 = hashed(before(symbols, at, 1), u32(1))
+    o2 = hashed(o1, before(symbols, at, 2))
+    o3 = hashed(o2, before(symbols, at, 3))
+    o4 = hashed(o3, before(symbols, at, 4))
+    o5 = hashed(o4, before(symbols, at, 5))
+    return o1, o2, o3, o4, o5, hashed(o5, before(symbols, at, 6))
+
+
+@inlined
 def byte_contexts(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
     """Of bytes: orders 1 to 6, words, what stands above, columns and fields."""
     c1, c2, c3 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3)
-    o3 = hashed(hashed(hashed(c1, u32(1)), c2), c3)
-    o4 = hashed(o3, before(symbols, at, 4))
-    o5 = hashed(o4, before(symbols, at, 5))
+    o1, o2, o3, o4, o5, o6 = orders(symbols, at)
     word, word_1, word_2 = u32(memory[WORD]), u32(memory[WORD_1]), u32(memory[WORD_2])
     column = i64(at) - memory[LINE]
     above_at = memory[LINE_1] + column
     above = u32(symbols[above_at]) if 0 <= above_at < memory[LINE] else u32(0)
-    hashes[0] = hashed(c1, u32(1))
-    hashes[1] = hashed(hashes[0], c2)
-    hashes[2] = o3
+    hashes[0], hashes[1], hashes[2], hashes[4], hashes[5], hashes[6] = o1, o2, o3, o4, o5, o6
     hashes[3] = hashed(word + u32(7), c1)
-    hashes[4] = o4
-    hashes[5] = o5
-    hashes[6] = hashed(o5, before(symbols, at, 6))
     hashes[7] = hashed(hashed(c2, u32(9)), c3)
     hashes[8] = hashed(u32(10) + (above << u32(16)), c1 | (u32(min(column, 255)) << u32(8)))
     hashes[9] = hashed(word + u32(11), word_2)
@@ -90,16 +94,9 @@ def token_contexts(symbols: Row, at: Int, hashes: Row) -> None:
     """Of tokens, which have no letters or lines: orders 1 to 7, and orders with gaps."""
     c1, c2, c3 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3)
     c4 = before(symbols, at, 4)
-    o4 = hashed(hashed(hashed(hashed(c1, u32(1)), c2), c3), c4)
-    o5 = hashed(o4, before(symbols, at, 5))
-    o6 = hashed(o5, before(symbols, at, 6))
-    hashes[0] = hashed(c1, u32(1))
-    hashes[1] = hashed(hashes[0], c2)
-    hashes[2] = hashed(hashes[1], c3)
+    o1, o2, o3, o4, o5, o6 = orders(symbols, at)
+    hashes[0], hashes[1], hashes[2], hashes[4], hashes[5], hashes[6] = o1, o2, o3, o4, o5, o6
     hashes[3] = hashed(c2, u32(2))
-    hashes[4] = o4
-    hashes[5] = o5
-    hashes[6] = o6
     hashes[7] = hashed(hashed(c2, u32(9)), c3)
     hashes[8] = hashed(hashed(c1, u32(10)), c3)
     hashes[9] = hashed(c3, u32(11))
@@ -116,6 +113,18 @@ def contexts(symbols: Row, at: Int, depth: Int, memory: Row, hashes: Row) -> Non
         byte_contexts(symbols, at, memory, hashes)
     else:
         token_contexts(symbols, at, hashes)
+
+
+@inlined
+def few_contexts(symbols: Row, at: Int, depth: Int, memory: Row, hashes: Row) -> None:
+    """The same of a model with few: orders 1 to 4, and of bytes the word so far; then order 6, for the match."""
+    o1, o2, o3, o4, _, o6 = orders(symbols, at)
+    c1, c2 = before(symbols, at, 1), before(symbols, at, 2)
+    hashes[0], hashes[1], hashes[2], hashes[3], hashes[5] = o1, o2, o3, o4, o6
+    if depth == 8:
+        hashes[4] = hashed(u32(memory[WORD]) + u32(7), c1)
+    else:
+        hashes[4] = hashed(hashed(c2, u32(9)), before(symbols, at, 3))
 
 
 @inlined

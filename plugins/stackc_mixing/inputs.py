@@ -14,7 +14,6 @@ from stackc_mixing.layout import (
     ENTRIES,
     ENTRY_RATES,
     MAP_RATES,
-    MATCH,
     MOST_MAP,
     NOT_EMPTY,
     PASTS,
@@ -55,21 +54,22 @@ def context_inputs(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Ro
 
 
 @inlined
-def match_inputs(hits: Row, expected: Int, length: Int, partial: Int, left: Int, x: Row) -> Any:
+def match_inputs(hits: Row, expected: Int, length: Int, partial: Int, left: Int, x: Row, place: Int) -> Any:
     """(entry of `hits`, or 0 without a match; class of its length) and the match's two inputs.
 
     Args:
         expected: the symbol that followed, with a one before its first bit.
         left: decisions that are left, this one included.
+        place: of the first of the inputs.
     """
     hit, near = u64(0), i64(0)
-    x[MATCH] = i32(0)
-    x[MATCH + 1] = i32(0)
+    x[place] = i32(0)
+    x[place + 1] = i32(0)
     if length > 0 and (expected >> u32(left)) == partial:
         one = (expected >> u32(left - 1)) & u32(1)
         hit = (u64(length_class(length)) << u64(1)) | u64(one)
-        x[MATCH] = STRETCH[hits[hit] >> u32(20)]
+        x[place] = STRETCH[hits[hit] >> u32(20)]
         force = i32(min(length, 32) << 6)
-        x[MATCH + 1] = force if one else -force
+        x[place + 1] = force if one else -force
         near = i64(1) if length < 16 else (i64(2) if length < 32 else i64(3))
     return hit, near

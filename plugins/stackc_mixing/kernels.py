@@ -33,7 +33,9 @@ from stackc_mixing.layout import (
     BOTH,
     DECODE,
     ENCODE,
+    INPUTS,
     LEARN,
+    MATCH,
     POINTS,
     RATE,
     RATE_BITS,
@@ -128,19 +130,19 @@ def run(
             node, f = node_of(partial, k), (u64(partial) & u64(255)) << u64(2)
             context_inputs(rich, lean, maps, slots, node, x)
             x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
-            hit, near = match_inputs(hits, expected, length, partial, depth - k, x)
+            hit, near = match_inputs(hits, expected, length, partial, depth - k, x, MATCH)
             if hit == 0:
                 length = i64(0)
             a, b, c = weight_sets(order, near, last, pair, partial, k)
-            da, db, dc = dot(x, weights, a), dot(x, weights, b), dot(x, weights, c)
+            da, db, dc = dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
             stretched = mixed(second, f, da, db, dc)
             p, point = refined(apm_1, apm_2, row_1, row_2, stretched)
             bit = i64(symbol >> u32(depth - 1 - k)) & 1
             if mode != LEARN:
                 bit = code_bit(coder, buffer, p, bit)
-            correct(x, weights, a, da, bit, rate)
-            correct(x, weights, b, db, bit, rate)
-            correct(x, weights, c, dc, bit, rate)
+            correct(x, weights, a, INPUTS, da, bit, rate)
+            correct(x, weights, b, INPUTS, db, bit, rate)
+            correct(x, weights, c, INPUTS, dc, bit, rate)
             learn_mixed(second, f, da, db, dc, stretched, bit)
             learn_bit(apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
             learn_contexts(rich, lean, maps, slots, node, x, bit)
@@ -182,10 +184,11 @@ def tree(
             row_1, row_2 = rows_of(last, trigram, partial)
             context_inputs(rich, lean, maps, slots, node_of(partial, k), x)
             x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
-            _, near = match_inputs(hits, expected, length, partial, depth - k, x)
+            _, near = match_inputs(hits, expected, length, partial, depth - k, x, MATCH)
             a, b, c = weight_sets(order, near, last, pair, partial, k)
             f = (u64(partial) & u64(255)) << u64(2)
-            stretched = mixed(second, f, dot(x, weights, a), dot(x, weights, b), dot(x, weights, c))
+            da, db, dc = dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
+            stretched = mixed(second, f, da, db, dc)
             out[partial] = refined(apm_1, apm_2, row_1, row_2, stretched)[0]
 
 

@@ -26,6 +26,32 @@ ENTRIES, ENTRY_RATES, CELLS, CELL_RATES, MOVED_CELLS, PASTS, SCRATCH = 24, 40, 5
 """After the inputs, in the same array: of all contexts the maps' entries and how fast they move; of rich ones the
 nodes, how fast they move, and where to; of all, the histories. What the inputs needed stays there for learning."""
 
+FEW, FEW_INPUTS = 5, 8
+"""Contexts of the model with few; its inputs: theirs, two of the match, and one without context."""
+
+FEW_MATCH, FEW_ZERO, FEW_ENTRIES, FEW_PASTS, FEW_SCRATCH = 5, 7, 8, 16, 24
+"""Inputs after those of its contexts; behind the inputs the entries of their maps, and their histories."""
+
+FEW_HASHES, FEW_SLOTS = 16, 24
+"""Of its contexts, the hashes and the places of slots: 8 that are in use, then 8 that are being looked up, then where
+the first slots of the symbol were looked up."""
+
+FAR = 2
+"""Its contexts from this one on have the slots of a symbol in one line of the cache, and read memory once a symbol. The
+two before, which many symbols follow, would not find room there."""
+
+OWN_SLOT = np.array([(1 << 32) - 1 if i < FAR else 3 * SLOT for i in range(8)], np.uint32)
+"""By context, the bits of a slot's place that the decisions before it choose; all other bits are the first slot's."""
+
+FEW_SETS = 4 * 256 * 8
+"""Its sets of weights: by how near certainty the match is, by the last symbol and by the place in the symbol."""
+
+FEW_RATE = 64
+"""In the place of RATE."""
+
+FEW_STEP = 6
+"""Its maps move by 1 / 2^FEW_STEP of the error, and do not count."""
+
 BY_ORDER, BY_PARTIAL, BY_PAIR = 0, 6 * 4 * 16, 6 * 4 * 16 + 256
 PAIRS = 1 << 14
 SETS = BY_PAIR + PAIRS

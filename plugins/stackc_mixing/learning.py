@@ -122,14 +122,25 @@ def learn_mixed(second: Row, f: Int, da: Int, db: Int, dc: Int, stretched: Int, 
 
 
 @inlined
+def learn_point(apm: Row, row: Int, point: Int, bit: Int) -> None:
+    """What a bit teaches a refinement: its nearest point."""
+    nearest = row + ((point + u64(8)) >> u64(4))
+    apm[nearest] = nudged(apm[nearest], -bit & i64(65535))
+
+
+@inlined
+def learn_plain(zero: Row, partial: Int, hits: Row, hit: Int, bit: Int) -> None:
+    """What a bit teaches the map without context and the match's."""
+    zero[u64(partial)] = moved((zero[u64(partial)] & u32(0xFFFFFC00)) | u32(ZERO_COUNT), bit)
+    if hit:
+        hits[hit] = moved((hits[hit] & u32(0xFFFFFC00)) | u32(HIT_COUNT), bit)
+
+
+@inlined
 def learn_bit(
     apm_1: Row, row_1: Int, apm_2: Row, row_2: Int, point: Int, zero: Row, partial: Int, hits: Row, hit: Int, bit: Int
 ) -> None:
     """What a bit teaches both refinements, the map without context and the match's."""
-    target = -bit & i64(65535)
-    nearest = (point + u64(8)) >> u64(4)
-    apm_1[row_1 + nearest] = nudged(apm_1[row_1 + nearest], target)
-    apm_2[row_2 + nearest] = nudged(apm_2[row_2 + nearest], target)
-    zero[u64(partial)] = moved((zero[u64(partial)] & u32(0xFFFFFC00)) | u32(ZERO_COUNT), bit)
-    if hit:
-        hits[hit] = moved((hits[hit] & u32(0xFFFFFC00)) | u32(HIT_COUNT), bit)
+    learn_point(apm_1, row_1, point, bit)
+    learn_point(apm_2, row_2, point, bit)
+    learn_plain(zero, partial, hits, hit, bit)

@@ -34,13 +34,13 @@ def weight_sets(order: Int, near: Int, last: Int, pair: Int, partial: Int, k: In
 
 
 @inlined
-def dot(x: Row, weights: Row, begin: Int) -> Int:
+def dot(x: Row, weights: Row, begin: Int, inputs: Int) -> Int:
     """The weighted sum of the inputs, a stretched probability.
 
     Products are shortened before they are added: 24 of 31 bits would not fit.
     """
     lanes = splat(0)
-    for j in range(0, INPUTS, LANES):
+    for j in range(0, inputs, LANES):
         lanes = lanes + (load(x, u64(j)) * load(weights, begin + u64(j)) >> splat(8))
     return min(max(i32(total(lanes) >> i32(8)), i32(-SPAN)), i32(SPAN))
 
@@ -53,22 +53,40 @@ def mixed(second: Row, f: Int, da: Int, db: Int, dc: Int) -> Int:
 
 
 @inlined
+def point_of(stretched: Int) -> Int:
+    """The place in a row of a refinement, in sixteenths of a point."""
+    # 2 % less than 16 * (POINTS - 1) / (2 SPAN + 1), over 2^20: the whole of it compressed no better.
+    return u64((stretched + SPAN) * 89540) >> u64(20)
+
+
+@inlined
+def between(apm: Row, row: Int, point: Int) -> Int:
+    """What a refinement's row says at a place, over 2^20."""
+    low, part = point >> u64(4), i64(point & u64(15))
+    return i64(apm[row + low]) * (16 - part) + i64(apm[row + low + u64(1)]) * part
+
+
+@inlined
 def refined(apm_1: Row, apm_2: Row, row_1: Int, row_2: Int, stretched: Int) -> Any:
     """(probability; place in a row, in sixteenths of a point): half of what was mixed, a quarter of each refinement."""
-    # 2 % less than 16 * (POINTS - 1) / (2 SPAN + 1), over 2^20: the whole of it compressed no better.
-    point = u64((stretched + SPAN) * 89540) >> u64(20)
-    low, part = point >> u64(4), i64(point & u64(15))
-    p = i64(SQUASH[u64(stretched + SPAN)]) * 32
-    p += i64(apm_1[row_1 + low]) * (16 - part) + i64(apm_1[row_1 + low + u64(1)]) * part
-    p += i64(apm_2[row_2 + low]) * (16 - part) + i64(apm_2[row_2 + low + u64(1)]) * part
+    point = point_of(stretched)
+    p = i64(SQUASH[u64(stretched + SPAN)]) * 32 + between(apm_1, row_1, point) + between(apm_2, row_2, point)
     return min(max(p >> i64(6), i64(1)), i64(65535)), point
 
 
 @inlined
-def correct(x: Row, weights: Row, begin: Int, answer: Int, bit: Int, rate: Int) -> None:
+def refined_once(apm: Row, row: Int, stretched: Int) -> Any:
+    """(probability; place in a row): half of what was mixed, half of the refinement."""
+    point = point_of(stretched)
+    p = i64(SQUASH[u64(stretched + SPAN)]) * 16 + between(apm, row, point)
+    return min(max(p >> i64(5), i64(1)), i64(65535)), point
+
+
+@inlined
+def correct(x: Row, weights: Row, begin: Int, inputs: Int, answer: Int, bit: Int, rate: Int) -> None:
     """Move a set of weights along the error of its own answer. Tiny errors are steps of 0: a branch is slower."""
     error = (-bit & i64(65535)) - i64(SQUASH[u64(answer + SPAN)])
     step = splat(((error * rate) >> i64(8)) * i64(abs(error) > SURE))
-    for j in range(0, INPUTS, LANES):
+    for j in range(0, inputs, LANES):
         corrected = load(weights, begin + u64(j)) + (load(x, u64(j)) * step + splat(1 << 13) >> splat(14))
         store(weights, begin + u64(j), corrected)

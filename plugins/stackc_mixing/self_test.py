@@ -10,10 +10,15 @@ from stackc.api import StackcError, Symbols
 from stackc_mixing.backend import MixingPredictor, prime
 from stackc_mixing.config import Mixing
 
-_CONFIG = Mixing(size=10, rich=8, window=64)
+_CONFIGS = {name: Mixing(size=10, rich=8, window=64, contexts=name) for name in ("many", "few")}
 
-_GOLDEN = {256: (642, "c059388a2772df0c"), 1000: (731, "a7241d351b61fe13")}
-"""By alphabet: bytes of the payload of `text`, and the beginning of its SHA-256."""
+_GOLDEN = {
+    ("many", 256): (642, "c059388a2772df0c"),
+    ("many", 1000): (731, "a7241d351b61fe13"),
+    ("few", 256): (660, "778b22ce1a054ed8"),
+    ("few", 1000): (751, "fb388718c3f2453e"),
+}
+"""By contexts and alphabet: bytes of the payload of `text`, and the beginning of its SHA-256."""
 
 
 def text(alphabet: int) -> Symbols:
@@ -27,10 +32,10 @@ def text(alphabet: int) -> Symbols:
     return np.array(made, np.uint8 if alphabet <= 256 else np.uint16)
 
 
-def payload(alphabet: int) -> bytes:
+def payload(contexts: str, alphabet: int) -> bytes:
     """The second half of `text`, coded by a model that has read the first."""
-    symbols = text(alphabet)
-    predictor = MixingPredictor(_CONFIG, prime(_CONFIG, symbols[:1500].copy(), alphabet), alphabet)
+    symbols, config = text(alphabet), _CONFIGS[contexts]
+    predictor = MixingPredictor(config, prime(config, symbols[:1500].copy(), alphabet), alphabet)
     state, out = predictor.begin(), np.zeros(4096, np.uint8)
     size = predictor.encode_block(state, symbols[1500:].copy(), out)
     back = np.zeros(1500, symbols.dtype)
@@ -42,9 +47,12 @@ def payload(alphabet: int) -> bytes:
 
 def examine() -> str:
     """Raises `StackcError` if a payload differs."""
-    for alphabet, golden in _GOLDEN.items():
-        made = payload(alphabet)
+    for (contexts, alphabet), golden in _GOLDEN.items():
+        made = payload(contexts, alphabet)
         found = (len(made), hashlib.sha256(made).hexdigest()[:16])
         if found != golden:
-            raise StackcError(f"mixing, alphabet {alphabet}: payload {found} instead of {golden}; please report this")
+            raise StackcError(
+                f"mixing, {contexts} contexts, alphabet {alphabet}: payload {found} instead of {golden}; "
+                "please report this"
+            )
     return "golden payloads of bytes and of tokens are right"

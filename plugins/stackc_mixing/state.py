@@ -12,22 +12,20 @@ import numpy.typing as npt
 from stackc.api import ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
 from stackc_mixing.config import Mixing
 from stackc_mixing.layout import (
-    CONTEXTS,
     FRESH_CELL,
-    INPUTS,
     LENGTHS,
     MEMORY,
     POINTS,
-    ROWS_1,
-    ROWS_2,
     SEEN_BITS,
-    SETS,
     SLOT,
 )  # fmt: skip
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH
 
 FIRST_WEIGHT = 65536 // 5
 """Of every input, over 2^16: all answers count alike before anything is known."""
+
+FIRST_FEW = 20000
+"""The same with few contexts."""
 
 LINE = 64
 """Bytes of a line of the cache. A slot is in one line; numpy aligns to 16 bytes only."""
@@ -53,14 +51,15 @@ KINDS = {
     "hits": np.uint32,
     "places": np.int32,
 }
-"""The types of the tables, in the order in which the kernels take them, which say what they hold. `rich` and `lean` end
-with an empty slot; an entry of `places` says where what followed a hash stands, 0: nowhere."""
+"""The types of the tables, in the order in which the kernels take them, which say what they hold. A model with few
+contexts has some of them. `rich` and `lean` end with an empty slot; an entry of `places` says where what followed a
+hash stands, 0: nowhere."""
 
 
 def shapes(config: Mixing, alphabet: int) -> dict[str, tuple[np.dtype[Any], int]]:
     """The type and the length of every table."""
     lengths = config.tables(alphabet)
-    return {name: (np.dtype(kind), lengths[name][1]) for name, kind in KINDS.items()}
+    return {name: (np.dtype(kind), lengths[name][1]) for name, kind in KINDS.items() if name in lengths}
 
 
 def small_tables(config: Mixing, alphabet: int) -> dict[str, Array]:
@@ -70,15 +69,21 @@ def small_tables(config: Mixing, alphabet: int) -> dict[str, Array]:
     # A match that is m symbols long fails in one case of m + 3.
     hits[:, 0] = (1 << 22) // (np.arange(LENGTHS) + 3)
     hits[:, 1] = 0x3FFFFF - hits[:, 0]
-    return {
-        "maps": np.tile(HISTORIES.start << np.uint32(10), CONTEXTS),
-        "weights": np.full(SETS * INPUTS, FIRST_WEIGHT, np.int32),
-        "second": np.tile(np.array([21845, 21845, 21845, 0], np.int32), 256),
-        "apm_1": np.tile(row, ROWS_1),
-        "apm_2": np.tile(row, ROWS_2),
-        "zero": np.full(1 << depth_of(alphabet), FRESH_CELL, np.uint32),
+    patterns: dict[str, Any] = {
+        "maps": HISTORIES.start << np.uint32(10),
+        "weights": FIRST_FEW if config.few else FIRST_WEIGHT,
+        "second": [21845, 21845, 21845, 0],
+        "apm_1": row,
+        "apm_2": row,
+        "zero": FRESH_CELL,
         "hits": hits.reshape(-1) << np.uint32(10),
-        "places": np.zeros(config.tables(alphabet)["places"][1], np.int32),
+        "places": 0,
+    }
+    lengths = config.tables(alphabet)
+    return {
+        name: np.resize(np.asarray(pattern, KINDS[name]), lengths[name][1])
+        for name, pattern in patterns.items()
+        if name in lengths
     }
 
 
@@ -106,8 +111,8 @@ class Primed:
     @classmethod
     def nothing(cls, config: Mixing, alphabet: int) -> Primed:
         """The state before anything was read."""
-        small = small_tables(config, alphabet)
-        return cls(tables={**dict.fromkeys(LARGE), **small}, window=np.zeros(0, symbols_dtype(alphabet)), seen=0)
+        tables = dict.fromkeys(config.tables(alphabet)) | small_tables(config, alphabet)
+        return cls(tables=tables, window=np.zeros(0, symbols_dtype(alphabet)), seen=0)
 
     def save(self, folder: Path) -> None:
         """Write a state whose tables are in memory. One that has read nothing has no tables: a few hundred bytes."""
@@ -151,7 +156,7 @@ class Working:
     """A working copy: tables that learn, what is remembered, and scratch memory."""
 
     def __init__(self, primed: Primed, config: Mixing, alphabet: int) -> None:
-        self.primed = primed
+        self.primed, self.few = primed, config.few
         self.tables = {name: aligned(size, kind) for name, (kind, size) in shapes(config, alphabet).items()}
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)

@@ -14,53 +14,11 @@ import attrs
 
 from stackc.api import BitCoder
 from stackc_mixing import layout
+from stackc_mixing.numbers import RICH_CELL, chain, clipped, fields, hashed, moved, wrapped
 from stackc_mixing.tables import END_OF_LINE, KINDS, LETTER, LOWER, MOVES, SEEN, SEPARATOR, SPAN, SQUASH, STRETCH
 
 ORDERS = (0, 1, 2, 4, 5, 6)
 """The contexts that are the orders 1 to 6, of bytes."""
-
-RICH_CELL, MAP_ENTRY = (18, 6, 8), (22, 10)
-"""Bits of (probability, count, history) and of (probability, count)."""
-
-
-def hashed(a: int, b: int) -> int:
-    """32 bits of two numbers."""
-    h = (a * 0x2F0B4C47 + b * 0x9E3779B1 + 0x7F4A7C15) % 2**32
-    h = (h ^ h >> 15) * 0x85EBCA6B % 2**32
-    return h ^ h >> 13
-
-
-def chain(first: int, *others: int) -> int:
-    """A hash of many numbers: each is hashed with what those before it gave."""
-    for other in others:
-        first = hashed(first, other)
-    return first
-
-
-def wrapped(x: int) -> int:
-    """x as a signed number of 32 bits. Weights of a damaged state, or of a very odd text, may leave them."""
-    return (x + 2**31) % 2**32 - 2**31
-
-
-def clipped(x: int) -> int:
-    """x as a stretched probability."""
-    return min(max(x, -SPAN), SPAN)
-
-
-def fields(number: int, widths: Sequence[int]) -> list[int]:
-    found = []
-    for width in reversed(widths):
-        found.append(number % 2**width)
-        number >>= width
-    return found[::-1]
-
-
-def moved(entry: int, bit: int, count: int | None = None) -> int:
-    """An entry of a map after a bit: the less it has seen (or as if it had seen `count` bits), the further it goes."""
-    p, n = fields(entry, MAP_ENTRY)
-    n = n % 256 if count is None else count
-    p += (bit * (2**22 - 1) - p) * int(layout.MAP_RATES[n]) >> 16
-    return p << 10 | min(n + 1, layout.MOST_MAP)
 
 
 @attrs.define
@@ -69,7 +27,7 @@ class Decision:
 
     Attributes:
         node: in each slot.
-        inputs: stretched probabilities, 24.
+        inputs: stretched probabilities.
         hit: entry of `hits`; 0: nothing is predicted by a match.
         sets: where in `weights` the three sets begin.
         answers: of the sets, stretched.
@@ -86,7 +44,7 @@ class Decision:
     answers: list[int]
     final: int
     stretched: int
-    points: tuple[int, int]
+    points: tuple[int, ...]
     p: int
 
 
@@ -99,6 +57,8 @@ class Twin:
         seen: bits that were learned from before.
         depth: decisions of a symbol.
     """
+
+    rate = layout.RATE
 
     def __init__(self, tables: Mapping[str, Any], window: Sequence[int], seen: int, depth: int) -> None:
         # As memory of integers: reading gives a Python integer, writing one that does not fit raises.
@@ -320,7 +280,7 @@ class Twin:
         return hit, near, [int(STRETCH[self.tables["hits"][hit] >> 20]), force if one else -force]
 
     def _dot(self, inputs: list[int], begin: int) -> int:
-        weights = self.tables["weights"][begin : begin + layout.INPUTS]
+        weights = self.tables["weights"][begin : begin + len(inputs)]
         total = sum(wrapped(x * weight) >> 8 for x, weight in zip(inputs, weights, strict=True))
         return clipped(wrapped(total) >> 8)
 
@@ -331,6 +291,18 @@ class Twin:
         made = self.decision
         assert made is not None, "learn follows probability"
         self.decision = None
+        self._teach(made, bit)
+        self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, layout.ZERO_COUNT)
+        if made.hit:
+            self.tables["hits"][made.hit] = moved(self.tables["hits"][made.hit], bit, layout.HIT_COUNT)
+        else:
+            self.alive = False
+        self.partial = 2 * self.partial + bit
+        if self.known == self.depth:
+            self._end_symbol(self.partial - 2**self.depth)
+
+    def _teach(self, made: Decision, bit: int) -> None:
+        """Weights, refinements and contexts."""
         target = 65535 * bit
         for begin, answer in zip(made.sets, made.answers, strict=True):
             self._correct(made.inputs, begin, target - int(SQUASH[answer + SPAN]))
@@ -342,18 +314,10 @@ class Twin:
             self.tables[name][point] += target - self.tables[name][point] >> 6
         for i in range(layout.CONTEXTS):
             self._learn_context(i, self.slots[i] + made.node, bit)
-        self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, layout.ZERO_COUNT)
-        if made.hit:
-            self.tables["hits"][made.hit] = moved(self.tables["hits"][made.hit], bit, layout.HIT_COUNT)
-        else:
-            self.alive = False
-        self.partial = 2 * self.partial + bit
-        if self.known == self.depth:
-            self._end_symbol(self.partial - 2**self.depth)
 
     def _correct(self, inputs: list[int], begin: int, error: int) -> None:
         """Move a set of weights along the error of its own answer, unless that is tiny."""
-        rate = layout.RATE + layout.RATE_MORE // (1 + (self.seen >> layout.RATE_BITS))
+        rate = self.rate + layout.RATE_MORE // (1 + (self.seen >> layout.RATE_BITS))
         step = error * rate >> 8
         if abs(error) > layout.SURE:
             weights = self.tables["weights"]

@@ -10,7 +10,10 @@ import pytest
 import stackc
 from recipes_of_tests import corpus, counting, counting_twice, mixing, two_level
 
-RECIPES = {"counting": counting(), "mixing": mixing(), "twice": counting_twice(), "two": two_level(steps=60)}
+RECIPES = {
+    "counting": counting(), "few": mixing("few"), "mixing": mixing(), "twice": counting_twice(),
+    "two": two_level(steps=60),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,18 @@ def compressed(stack: Stack, data: bytes = DATA, **options: int) -> bytes:
     return out.getvalue()
 
 
+MODELS = ("mixing", "few")
+"""Stacks of tests: a mixing model with many contexts, and one with few."""
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def file(stack: Get) -> bytes:
-    return compressed(stack("mixing"))
+def file(stack: Get, model: str) -> bytes:
+    return compressed(stack(model))
 
 
 def no_wrong_byte(stack: Stack, data: bytes) -> bool:
@@ -44,16 +53,16 @@ def no_wrong_byte(stack: Stack, data: bytes) -> bool:
     return True
 
 
-def test_every_byte_flipped_is_an_error(stack: Get, file: bytes) -> None:
-    opened = stack("mixing")
+def test_every_byte_flipped_is_an_error(stack: Get, model: str, file: bytes) -> None:
+    opened = stack(model)
     for place in range(len(file)):
         damaged = bytearray(file)
         damaged[place] ^= 1 << place % 8
         assert not no_wrong_byte(opened, bytes(damaged)), place
 
 
-def test_every_truncation_is_an_error(stack: Get, file: bytes) -> None:
-    opened = stack("mixing")
+def test_every_truncation_is_an_error(stack: Get, model: str, file: bytes) -> None:
+    opened = stack(model)
     assert not [size for size in range(len(file)) if no_wrong_byte(opened, file[:size])]
 
 
@@ -76,22 +85,22 @@ def mutated(rng: np.random.Generator, file: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("rounds", [300, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(7200)])])
-def test_no_mutation_gives_a_wrong_byte(stack: Get, file: bytes, rounds: int) -> None:
-    opened, rng = stack("mixing"), np.random.default_rng(rounds)
+def test_no_mutation_gives_a_wrong_byte(stack: Get, model: str, file: bytes, rounds: int) -> None:
+    opened, rng = stack(model), np.random.default_rng(rounds)
     kept = sum(no_wrong_byte(opened, mutated(rng, file)) for _ in range(rounds))
     assert kept < rounds / 20, "mutations that change nothing are rare"
 
 
-def test_any_payload_is_an_error_or_decodes_within_its_length(stack: Get) -> None:
-    codec, rng = stack("mixing").codec, np.random.default_rng(5)
+def test_any_payload_is_an_error_or_decodes_within_its_length(stack: Get, model: str) -> None:
+    codec, rng = stack(model).codec, np.random.default_rng(5)
     payloads = [rng.bytes(int(size)) for size in rng.integers(1, 300, 60)] + [bytes(40), b"\xff" * 40]
     for payload, found in zip(payloads, codec.decode(payloads, [BLOCK] * len(payloads)), strict=True):
         assert isinstance(found, Exception) or len(found) == BLOCK, payload
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_threads_and_batches_give_the_same_file(stack: Get, file: bytes, threads: int) -> None:
-    again = Stack(stack("mixing").folder, Runtime(threads=threads))
+def test_threads_and_batches_give_the_same_file(stack: Get, model: str, file: bytes, threads: int) -> None:
+    again = Stack(stack(model).folder, Runtime(threads=threads))
     assert compressed(again) == file
     assert no_wrong_byte(again, file)
 
@@ -109,9 +118,9 @@ def test_blocks_are_longer_than_those_of_other_models_where_that_is_asked_for(st
     assert len(whole) < len(compressed(stack("mixing"), data, block_size=1 << 16))
 
 
-def test_what_does_not_shrink_is_stored(stack: Get) -> None:
+def test_what_does_not_shrink_is_stored(stack: Get, model: str) -> None:
     data = np.random.default_rng(1).bytes(50_000)
-    assert len(compressed(stack("mixing"), data, block_size=1 << 22)) <= len(data) * 1.001 + 512
+    assert len(compressed(stack(model), data, block_size=1 << 22)) <= len(data) * 1.001 + 512
 
 
 def picture(height: int = 150, width: int = 200) -> bytes:

@@ -1,4 +1,4 @@
-"""Compressing without a stack: general-1 ships with stackc, is found again by its hash, and never changes."""
+"""Compressing without a stack of one's own: those that ship are found again by their hash, and never change."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from stackc.stack.manifest import manifest_alone, stack_sha256
 TEXT = b"".join(b"line %d: nothing of note happened in the village that day\n" % (i * i) for i in range(300))
 
 STACK = "67299321f56c1c9cd2c9eafaf87f94df0ef161e7005511ee5cbc2914abe72d04"
-PAYLOAD = "99bc8a46c6124661"
-"""SHA-256 of the stack, and of the block of `TEXT`. They may never change: files would no longer decode."""
+
+BITS = {
+    GENERAL: (STACK, "99bc8a46c6124661"),
+    "fast-1": ("e0ce99e15f53f0df5f466853b3994310b571d748a34be4d78980d069e52c1d64", "1c2698be67d82d60"),
+}
+"""SHA-256 of each stack, and of the block of `TEXT`. They may never change: files would no longer decode."""
 
 
 def run(*arguments: object) -> Result:
@@ -50,13 +54,19 @@ def test_a_file_is_compressed_and_found_again_without_naming_a_stack() -> None:
     assert stackc.compress("text", "named.stk", stack=GENERAL).read_bytes() == Path("text.stk").read_bytes()
 
 
-def test_its_bits_never_change() -> None:
-    folder = builtin(GENERAL)
+@pytest.mark.parametrize("name", list(BITS))
+def test_its_bits_never_change(name: str) -> None:
+    folder = builtin(name)
     assert folder is not None
-    assert stack_sha256(manifest_alone(folder)) == STACK
     (payload,) = stackc.load(folder).codec.encode([TEXT])
     assert payload is not None
-    assert hashlib.sha256(payload).hexdigest()[:16] == PAYLOAD
+    assert (stack_sha256(manifest_alone(folder)), hashlib.sha256(payload).hexdigest()[:16]) == BITS[name]
+
+
+def test_a_second_built_in_stack_is_found_by_name_and_by_hash() -> None:
+    assert run("compress", "text", "--stack", "fast-1").exit_code == 0
+    assert run("decompress", "text.stk", "-o", "back").exit_code == 0
+    assert Path("back").read_bytes() == TEXT
 
 
 def test_a_folder_of_its_name_is_meant_by_its_path_only(here: Path) -> None:
@@ -68,8 +78,9 @@ def test_a_folder_of_its_name_is_meant_by_its_path_only(here: Path) -> None:
     assert builtin("") is builtin("..") is builtin(f"x/{GENERAL}") is None
 
 
-def test_the_machine_path_of_nobody_is_in_it() -> None:
-    folder = builtin(GENERAL)
+@pytest.mark.parametrize("name", list(BITS))
+def test_the_machine_path_of_nobody_is_in_it(name: str) -> None:
+    folder = builtin(name)
     assert folder is not None
     corpus = manifest_alone(folder)["recipe"]["corpus"]
     assert [corpus[split] for split in ("train", "valid", "test")] == [

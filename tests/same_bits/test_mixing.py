@@ -11,18 +11,22 @@ import pytest
 
 from same_bits.mixing import number
 
-GOLDEN = "bc54e04f74927718"
-"""What every route gives."""
+GOLDEN = {"many": "bc54e04f74927718", "few": "b6be7250aa412da1"}
+"""What every route gives, by how many contexts the model has."""
+
+both = pytest.mark.parametrize("contexts", list(GOLDEN))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_threads_and_orders_of_runs(threads: int, backwards: bool) -> None:
-    assert number(threads, backwards) == GOLDEN
+@both
+def test_threads_and_orders_of_runs(contexts: str, threads: int, backwards: bool) -> None:
+    assert number(threads, backwards, few=contexts == "few") == GOLDEN[contexts]
 
 
-def test_plain_integers() -> None:
-    assert number(1, False, twin=True) == GOLDEN
+@both
+def test_plain_integers(contexts: str) -> None:
+    assert number(1, False, twin=True, few=contexts == "few") == GOLDEN[contexts]
 
 
 def in_a_process(*arguments: str, **environment: str) -> str:
@@ -31,12 +35,14 @@ def in_a_process(*arguments: str, **environment: str) -> str:
     return subprocess.run(run, check=True, capture_output=True, text=True, env=os.environ | environment).stdout.strip()
 
 
-def test_a_process_of_its_own() -> None:
-    assert in_a_process("2", "backwards") == GOLDEN
+@both
+def test_a_process_of_its_own(contexts: str) -> None:
+    assert in_a_process("2", "backwards", contexts) == GOLDEN[contexts]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_kernels_that_were_compiled_anew(tmp_path: Path) -> None:
-    assert in_a_process("2", "forwards", NUMBA_CACHE_DIR=str(tmp_path)) == GOLDEN
+@both
+def test_kernels_that_were_compiled_anew(contexts: str, tmp_path: Path) -> None:
+    assert in_a_process("2", "forwards", contexts, NUMBA_CACHE_DIR=str(tmp_path)) == GOLDEN[contexts]
     assert any(tmp_path.rglob("*.nbc")), "the kernels were read from another cache"

@@ -10,9 +10,9 @@ import pytest
 
 import stackc.api.bitwise
 from bounded_kernels import bounded, jit, within
-from mixing_toys import ALPHABETS, SMALL, predictor_of, primed_on, spoil, texts, twin_of
+from mixing_toys import ALPHABETS, FEW, SMALL, predictor_of, primed_on, spoil, texts, twin_of
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
-from stackc_mixing import contexts, inputs, kernels, learning, mixing, slots, vectors
+from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, slots, vectors
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN
 from stackc_mixing.state import LARGE, depth_of, shapes, symbols_dtype
@@ -130,16 +130,16 @@ def checked() -> Any:
     for module in (stackc.api.bitwise, contexts, slots, inputs, mixing, learning):  # in the order of their imports
         copy = vars(bounded(module, **more))
         more |= {name: copy[name] for name, one in vars(module).items() if hasattr(one, "py_func")}
-    return bounded(kernels, **more)
+    return bounded(kernels, **more), bounded(few, **more)
 
 
 def test_bounded_kernels_find_an_index_out_of_bounds(checked: Any) -> None:
     places = np.zeros(0, np.int32)  # so small that its mask leaves every index as it is
     with pytest.raises(IndexError):
-        checked.index(np.zeros(9, np.uint8), places)
+        checked[0].index(np.zeros(9, np.uint8), places)
     window, places = np.arange(9, dtype=np.uint8), np.zeros(1024, np.int32)
     other = places.copy()
-    checked.index(window, places)
+    checked[0].index(window, places)
     kernels.index(window, other)
     assert np.array_equal(places, other)
 
@@ -147,10 +147,17 @@ def test_bounded_kernels_find_an_index_out_of_bounds(checked: Any) -> None:
 def fuzz(checked: Any, rounds: int, seed: int) -> None:
     """Hostile tables, odd runs and payloads: the checked kernels find no fault, and give what the others give."""
     rng = np.random.default_rng(seed)
-    states = {alphabet: predictor_of([], alphabet).begin() for alphabet in (*ALPHABETS, 1)}
+    states = {
+        (config.few, alphabet): predictor_of([], alphabet, config).begin()
+        for config in (SMALL, FEW)
+        for alphabet in (*ALPHABETS, 1)
+    }
+    both = [(kernels.run, kernels.tree), (few.run_few, few.tree_few)]
+    checked_both = [(checked[0].run, checked[0].tree), (checked[1].run_few, checked[1].tree_few)]
     for number in range(rounds):
-        alphabet = int(rng.choice(list(states)))
-        state, depth = states[alphabet], depth_of(alphabet)
+        alphabet = int(rng.choice([*ALPHABETS, 1]))
+        with_few = bool(rng.random() < 0.5)
+        state, depth = states[with_few, alphabet], depth_of(alphabet)
         spoil(state, rng, alphabet)
         kind, length = symbols_dtype(alphabet), int(rng.integers(1, 120))
         most = np.iinfo(kind).max if rng.random() < 0.3 else min(alphabet, 3) - 1
@@ -160,14 +167,14 @@ def fuzz(checked: Any, rounds: int, seed: int) -> None:
         mode = int(rng.choice([ENCODE, DECODE, LEARN]))
         buffer = rng.integers(0, 256, int(rng.integers(0, 4 * length)), dtype=np.uint8)
         found = []
-        for module in (checked, kernels) if number % 4 == 0 else (checked,):
+        for run_one, tree_one in [checked_both[with_few], both[with_few]][: 2 if number % 4 == 0 else 1]:
             state.restore()
             run, room = symbols.copy(), buffer.copy()
-            size = module.run(*state.arguments(run), length, depth, mode, room, len(room))
+            size = run_one(*state.arguments(run), length, depth, mode, room, len(room))
             state.memory[AT] -= 1  # a tree of the last symbol: `before` looks at all others
             out = np.zeros(1 << depth, np.uint16)
             if depth < 16 or number % 32 == 0:
-                module.tree(*state.arguments(run), depth, out)
+                tree_one(*state.arguments(run), depth, out)
                 assert out[1:].all()
             found.append((size, run.tobytes(), room.tobytes(), out.tobytes(), state.memory.tobytes()))
         assert len(set(found)) == 1

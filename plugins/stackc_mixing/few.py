@@ -1,0 +1,226 @@
+"""The model with few contexts, compiled: as `stackc_mixing.kernels`, at three times the speed.
+
+What is left out: rich slots, contexts of columns, fields and pairs of words, two of three sets of weights, their second
+mixing, one refinement, and counts of the maps.
+
+Waiting for memory would then take half of the time. So a context of three and more symbols has all slots of one symbol
+in one line of the cache, and the contexts of the next symbol are fetched while the last decision is coded, for the
+symbol that is then expected.
+
+The legend and the bounds of indices are those of `stackc_mixing.kernels`; the twin is `stackc_mixing.few_twin`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stackc.api import CODER_STATE, code_bit, finish_coder, inlined, kernel, start_coder
+from stackc_mixing.contexts import before, copied, few_contexts, hashed_lanes, key_of, matched, remember
+from stackc_mixing.fetching import borrowed, local, prefetch
+from stackc_mixing.inputs import match_inputs
+from stackc_mixing.layout import (
+    AT,
+    DECODE,
+    ENCODE,
+    FAR,
+    FEW,
+    FEW_ENTRIES,
+    FEW_HASHES,
+    FEW_INPUTS,
+    FEW_MATCH,
+    FEW_PASTS,
+    FEW_RATE,
+    FEW_SCRATCH,
+    FEW_SLOTS,
+    FEW_STEP,
+    FEW_ZERO,
+    LEARN,
+    MEMORY,
+    NOT_EMPTY,
+    OWN_SLOT,
+    POINTS,
+    RATE_BITS,
+    RATE_MORE,
+    SEEN_BITS,
+    SLOT,
+    Int,
+    Row,
+    i32,
+    i64,
+    u32,
+    u64,
+)
+from stackc_mixing.learning import learn_plain, learn_point
+from stackc_mixing.mixing import correct, dot, refined_once
+from stackc_mixing.slots import lean_slot, node_of
+from stackc_mixing.tables import MOVES, STRETCH
+from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
+
+
+@inlined
+def places_of(lean: Row, hashes: Row, partial: Int) -> Any:
+    """Vector: where the slots of all contexts begin for the decisions after `partial`; their hashes are kept."""
+    h = hashed_lanes(load(hashes, u64(0)), splat(partial))
+    store(hashes, u64(LANES), h)
+    return (shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & splat((len(lean) >> 4) - 2)) << splat(4)
+
+
+@inlined
+def seek_symbol(
+    lean: Row, places: Row, hashes: Row, slots: Row, symbols: Row, at: Int, depth: Int, memory: Row
+) -> None:
+    """Where the tables say something about the symbol at `at` of the run: fetched, and not yet looked at."""
+    few_contexts(symbols, at, depth, memory, hashes)
+    prefetch(places, key_of(hashes[FEW], places))
+    first = places_of(lean, hashes, u32(0))
+    store(slots, u64(LANES), first)
+    store(slots, u64(2 * LANES), first)
+    for i in range(u64(FEW)):
+        prefetch(lean, u64(slots[u64(LANES) + i]))
+
+
+@inlined
+def seek_slots(lean: Row, hashes: Row, slots: Row, partial: Int) -> None:
+    """Where the slots of later decisions of the symbol begin. Called one decision before, without its bit."""
+    own = load(OWN_SLOT, u64(0))
+    first = load(slots, u64(2 * LANES))
+    store(slots, u64(LANES), first ^ ((first ^ places_of(lean, hashes, partial)) & own))
+    for i in range(u64(FAR)):
+        prefetch(lean, u64(slots[u64(LANES) + i]))
+
+
+@inlined
+def open_slots(lean: Row, hashes: Row, slots: Row, bit: Int, keep: Int) -> None:
+    """The slots of all contexts, where they were sought. For `bit` and `keep` see `stackc_mixing.slots.open_slots`."""
+    spare = i64(len(lean) - SLOT) if keep else i64(-1)
+    for i in range(u64(FEW)):
+        slots[i] = lean_slot(lean, u64(slots[u64(LANES) + i]), hashes[u64(LANES) + i] + u32(bit), spare)
+
+
+@inlined
+def inputs_of(lean: Row, maps: Row, zero: Row, slots: Row, node: Int, partial: Int, x: Row) -> None:
+    """The inputs of all contexts, and the one without."""
+    for i in range(u64(FEW)):
+        history = u64(lean[u64(slots[i]) + node])
+        entry = maps[(i << u64(8)) | history]
+        x[u64(FEW_PASTS) + i], x[u64(FEW_ENTRIES) + i] = i32(history), i32(entry)
+        x[i] = STRETCH[entry >> u32(20)] & NOT_EMPTY[history]
+    x[FEW_ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
+
+
+@inlined
+def set_of(near: Int, last: Int, k: Int) -> Int:
+    """Where the set of weights begins."""
+    return ((u64(near) << u64(11)) | (last << u64(3)) | (u64(k) & u64(7))) * u64(FEW_INPUTS)
+
+
+@inlined
+def learn_contexts(lean: Row, maps: Row, slots: Row, node: Int, x: Row, bit: Int) -> None:
+    """Move the nodes of all contexts, and the entries of their maps. Two that share a node make the same of it."""
+    p = shift_in_zeros(load(x, u64(FEW_ENTRIES)), splat(10))
+    store(x, u64(FEW_ENTRIES), (p + (splat(-bit & 0x3FFFFF) - p >> splat(FEW_STEP))) << splat(10))
+    for i in range(u64(FEW)):
+        history = u64(x[u64(FEW_PASTS) + i]) & u64(255)
+        lean[u64(slots[i]) + node] = MOVES[u64(2) * history + u64(bit)]
+        maps[(i << u64(8)) | history] = u32(x[u64(FEW_ENTRIES) + i])
+
+
+@inlined
+def expect(
+    lean: Row, places: Row, hashes: Row, slots: Row, window: Row, symbols: Row, at: Int, depth: Int, source: Int,
+    length: Int, memory: Row, ahead: Row,
+) -> None:  # fmt: skip
+    """Seek what follows the symbol at `at` as it stands there now; `ahead` becomes what `memory` is then."""
+    for i in range(u64(MEMORY)):
+        ahead[i] = memory[i]
+    remember(window, symbols, at, depth, source, length, ahead)
+    seek_symbol(lean, places, hashes, slots, symbols, at + 1, depth, ahead)
+
+
+@kernel
+def run_few(
+    lean: Row, maps: Row, weights: Row, apm: Row, zero: Row, hits: Row, places: Row, memory: Row, window: Row,
+    symbols: Row, end: Int, depth: Int, mode: Int, buffer: Row, size: Int,
+) -> Int:  # fmt: skip
+    """As `stackc_mixing.kernels.run`."""
+    lean, maps, weights, apm, zero, hits, places, memory, window, symbols, buffer = borrowed(
+        (lean, maps, weights, apm, zero, hits, places, memory, window, symbols, buffer)
+    )
+    x, hashes, slots = local(FEW_SCRATCH, np.int32), local(FEW_HASHES, np.uint32), local(FEW_SLOTS, np.uint32)
+    coder, ahead = local(CODER_STATE, np.int64), local(MEMORY, np.int64)
+    start_coder(coder, buffer, size, mode == DECODE)
+    top = u32(1) << u32(depth)
+    seek_symbol(lean, places, hashes, slots, symbols, memory[AT], depth, memory)
+    for at in range(memory[AT], end):
+        key = key_of(hashes[FEW], places)
+        open_slots(lean, hashes, slots, u32(0), 0)
+        source, length = matched(window, symbols, at, memory, places, key)
+        expected = (copied(window, symbols, source) if length > 0 else u32(0)) | top
+        last = u64(before(symbols, at, 1)) & u64(255)
+        places[key] = len(window) + at
+        rate = FEW_RATE + RATE_MORE // (1 + (memory[SEEN_BITS] >> RATE_BITS))
+        symbol, partial, guess, bit = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), i64(0), i64(0)
+        for k in range(depth):
+            if k > 0 and k & 3 == 0:
+                open_slots(lean, hashes, slots, partial & u32(1), 0)
+            if k & 3 == 3 and k + 1 < depth:
+                seek_slots(lean, hashes, slots, partial)
+            node, row = node_of(partial, k), (u64(partial) & u64(255)) * u64(POINTS)
+            hit, near = match_inputs(hits, expected, length, partial, depth - k, x, FEW_MATCH)
+            length = length if hit else i64(0)
+            inputs_of(lean, maps, zero, slots, node, partial, x)
+            begin = set_of(near, last, k)
+            answer = dot(x, weights, begin, FEW_INPUTS)
+            p, point = refined_once(apm, row, answer)
+            bit = i64(symbol >> u32(depth - 1 - k)) & 1
+            if k + 1 == depth:
+                if mode == DECODE:
+                    bit = i64(p) >> 15
+                    symbols[at] = ((partial << u32(1)) | u32(bit)) ^ top
+                guess = bit
+                expect(lean, places, hashes, slots, window, symbols, at, depth, source, length, memory, ahead)
+            if mode != LEARN:
+                bit = code_bit(coder, buffer, p, bit)
+            correct(x, weights, begin, FEW_INPUTS, answer, bit, rate)
+            learn_point(apm, row, point, bit)
+            learn_plain(zero, partial, hits, hit, bit)
+            learn_contexts(lean, maps, slots, node, x, bit)
+            partial = (partial << u32(1)) | u32(bit)
+        if bit != guess:
+            symbols[at] = partial ^ top
+            expect(lean, places, hashes, slots, window, symbols, at, depth, source, length, memory, ahead)
+        for i in range(u64(MEMORY)):
+            memory[i] = ahead[i]
+    return finish_coder(coder, buffer) if mode == ENCODE else 0
+
+
+@kernel
+def tree_few(
+    lean: Row, maps: Row, weights: Row, apm: Row, zero: Row, hits: Row, places: Row, memory: Row, window: Row,
+    symbols: Row, depth: Int, out: Row,
+) -> None:  # fmt: skip
+    """As `stackc_mixing.kernels.tree`."""
+    lean, maps, weights, apm, zero, hits, places, memory, window, symbols, out = borrowed(
+        (lean, maps, weights, apm, zero, hits, places, memory, window, symbols, out)
+    )
+    x, hashes, slots = local(FEW_SCRATCH, np.int32), local(FEW_HASHES, np.uint32), local(FEW_SLOTS, np.uint32)
+    at = memory[AT]
+    seek_symbol(lean, places, hashes, slots, symbols, at, depth, memory)
+    open_slots(lean, hashes, slots, u32(0), 1)
+    source, length = matched(window, symbols, at, memory, places, key_of(hashes[FEW], places))
+    expected = (copied(window, symbols, source) if length > 0 else u32(0)) | (u32(1) << u32(depth))
+    last = u64(before(symbols, at, 1)) & u64(255)
+    for k in range(depth):
+        for number in range(1 << k, 2 << k):
+            partial = u32(number)
+            if k > 3:
+                # The slots of these four decisions, opened by the bits before them.
+                opening = u32(partial >> u32(k & 3))
+                seek_slots(lean, hashes, slots, opening >> u32(1))
+                open_slots(lean, hashes, slots, opening & u32(1), 1)
+            _, near = match_inputs(hits, expected, length, partial, depth - k, x, FEW_MATCH)
+            inputs_of(lean, maps, zero, slots, node_of(partial, k), partial, x)
+            answer = dot(x, weights, set_of(near, last, k), FEW_INPUTS)
+            out[partial] = refined_once(apm, (u64(partial) & u64(255)) * u64(POINTS), answer)[0]
