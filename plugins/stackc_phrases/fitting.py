@@ -38,12 +38,13 @@ def log2_fixed(number: int) -> int:
     whole = 0
     while number >> (whole + 1):
         whole += 1
-    x = (number << (31 - whole)) if whole <= 31 else (number >> (whole - 31))
+    # 1.0 is 2^30, so that no square leaves 62 bits.
+    x = (number << (30 - whole)) if whole <= 30 else (number >> (whole - 30))
     made = whole
     for _ in range(COST_BITS):
-        x = (x * x) >> 31
+        x = (x * x) >> 30
         made <<= 1
-        if x >> 32:
+        if x >> 31:
             x >>= 1
             made |= 1
     return made
@@ -89,6 +90,8 @@ class Trainer:
         self.config = config
         self.optimal, self.by_loss = config.parse == "optimal", config.objective == "unigram"
         source, offsets = sampled(train, config.sample)
+        if not len(source):  # nothing to learn from: as if it were one byte
+            source, offsets = np.zeros(1, np.uint8), np.array([0, 1], np.int64)
         self.words = find_words(source, offsets, config.candidates)
         counts = self.words.counts
         at_border = int(counts[config.vocabulary - 1]) if len(counts) >= config.vocabulary else 0
@@ -145,7 +148,7 @@ class Trainer:
         quoted = [self._word(word).startswith(b"'") for word in range(len(self.words.begins))]
         first = np.arange(len(self.words.begins) + len(self.phrases.parents))
         _first_words(self.phrases.parents, len(self.words.begins), first)
-        for phrase in np.flatnonzero(alive & np.array(quoted)[first[len(self.words.begins) :]]).tolist():
+        for phrase in np.flatnonzero(alive & np.array(quoted, np.bool_)[first[len(self.words.begins) :]]).tolist():
             alive[phrase] = len(words_of_piece(self.spelt(phrase))) == self.phrases.sizes[phrase]
 
     def _cost(self) -> None:

@@ -41,7 +41,7 @@ def text_of(*documents: bytes) -> Text:
 
 MORE = "It's not 1,024 of 4096; don't.  The naïve café...\n\n\tthey'll (x = 3)\r\n"
 DATA = Path(__file__).parents[3] / "recipes" / "data" / "test.txt.xz"
-NOVEL = lzma.decompress(DATA.read_bytes())[: 1 << 17]
+NOVEL = lzma.decompress(DATA.read_bytes())[: 1 << 16]
 ENGLISH = text_of(NOVEL, b"", (MORE * 20).encode(), TEXT.encode())
 
 
@@ -86,7 +86,7 @@ def borders(text: bytes) -> list[int]:
     return places[: find_borders(np.frombuffer(text, np.uint8), 0, len(text), places, 0)].tolist()
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(data=AWKWARD, ahead=st.integers(0, 2 * WIDE))
 def test_borders_are_those_of_the_regular_expression(data: bytes, ahead: int) -> None:
     """Also where a block of 64 bytes ends at any of them."""
@@ -97,7 +97,7 @@ def test_borders_are_those_of_the_regular_expression(data: bytes, ahead: int) ->
 
 
 def test_all_short_texts_of_all_classes_are_cut_as_the_rule_says() -> None:
-    for symbols in itertools.product(b"as'l .\n\t7\xe9", repeat=5):
+    for symbols in itertools.product(b"as'l .\n\t7\xe9", repeat=4):
         text = bytes(symbols)
         assert borders(text) == list(itertools.accumulate(map(len, words_of(text)), initial=0))[:-1]
 
@@ -115,7 +115,7 @@ def test_words_as_people_see_them() -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=AWKWARD)
 def test_any_bytes_are_cut_as_the_twin_cuts_them(coders: dict[str, PhrasesCoder], name: str, data: bytes) -> None:
     coder = coders[name]
@@ -295,7 +295,6 @@ def at(index: int, value: int) -> Any:
         (changed("costs", at(3, -5)), "a cost outside"),
         (changed("costs", at(3, 2**31 - 1)), "a cost outside"),
         (changed("costs", lambda data: data.astype(np.int64)), "no costs"),
-        (changed("pieces", at(256 + 3, 32)), "."),
     ],
 )
 def test_tables_that_are_none(change: Any, reason: str, tmp_path: Path) -> None:
