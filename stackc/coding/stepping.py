@@ -51,11 +51,9 @@ def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mas
 
 
 def encode_stepped(spec: LevelSpec, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
-    lanes = max(1, min(spec.running_lanes, len(bounds)))
-    budget = spec.window.symbols
+    lanes, budget = max(1, min(spec.running_lanes, len(bounds))), spec.window.symbols
     coder = lane_encoder(spec.coder, spec.flags, spec.window, lanes, spec.coder_name)
-    predictor = spec.model
-    state = predictor.start(lanes) if predictor else None
+    state = predictor.start(lanes) if (predictor := spec.model) else None
     tokens, starts = InOrder(np.uint32, len(bounds)), InOrder(np.int64, len(bounds))
     job, following = np.arange(lanes), lanes
     live = job < len(bounds)
