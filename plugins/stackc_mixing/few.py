@@ -3,7 +3,7 @@
 What is left out: rich slots, contexts of columns, fields and pairs of words, two of three sets of weights, their second
 mixing, one refinement, and counts of the maps.
 
-Waiting for memory would then take half of the time. So a context of three and more symbols has all slots of one symbol
+Waiting for memory would then take much of the time. So a context of three and more symbols has all slots of one symbol
 in one line of the cache, and the contexts of the next symbol are fetched while the last decision is coded, for the
 symbol that is then expected.
 
