@@ -115,12 +115,15 @@ def bpe(vocabulary: int = 300) -> str:
 
 
 def words_of(coder: str) -> str:
-    """A level of single words: a dictionary of counts (`tunstall`), or pieces (`bpe`)."""
-    model = '[level.model]\nbackend = "counted"\n' if coder == "tunstall" else ""
+    """A level of single words: a dictionary of counts (`tunstall`), or pieces (`bpe`, `phrases`)."""
+    kind, _, parse = coder.partition(", ")
+    model = '[level.model]\nbackend = "counted"\n' if kind == "tunstall" else ""
+    words = "words = 1\n" + (f'parse = "{parse}"\n' if parse else "") if kind == "phrases" else ""
+    windowing = "whole" if kind == "phrases" else "words"
     return (
         HEAD.format(name="words", segment=30_000)
-        + f'[[level]]\nname = "M1"\n{model}[level.windowing]\nkind = "words"\n[level.coder]\nkind = "{coder}"\n'
-        + 'vocabulary = 400\n[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+        + f'[[level]]\nname = "M1"\n{model}[level.windowing]\nkind = "{windowing}"\n[level.coder]\nkind = "{kind}"\n'
+        + f'{words}vocabulary = 400\n[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
     )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api import CodingError, Int64, Symbols, Text, Tokens, offsets_of
+from stackc.api import CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of
 from stackc_phrases import encoding, lookup
 from stackc_phrases.config import BYTES, PhrasesConfig
 from stackc_phrases.pieces import PHRASE_WORD, Pieces
-from stackc_phrases.words import words_of_piece
+from stackc_phrases.words import RULE, words_of_piece
 
 GROUP = 1 << 20
 """Bytes that are cut at a time, about, so that the memory besides text and tokens stays small."""
@@ -118,6 +118,19 @@ class PhrasesCoder:
         """The bytes of every token, end to end, and int64[N + 1], where each starts and ends."""
         pieces, _ = self._ready()
         return pieces.joined()
+
+    def plain(self) -> PlainTokenizer | None:
+        """Words by the rule, each of the cheapest pieces or of the longest ones; no form has phrases of whole words.
+
+        The library adds scores from the left and of equal sums keeps the one whose last piece is longest, as `twin`
+        does. Scores are integers, and their sums stay below 2^53, so its floats are exact.
+        """
+        pieces, _ = self._ready()
+        if (pieces.words > 1).any():
+            return None
+        if self.config.parse == "longest":
+            return PlainTokenizer(model="longest", pattern=RULE)
+        return PlainTokenizer(model="unigram", pattern=RULE, scores=-pieces.costs.astype(np.int64))
 
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of all windows, and the number of tokens in each."""

@@ -26,6 +26,7 @@ from stackc_phrases.coder import PhrasesCoder
 from stackc_phrases.fitting import COST_BITS, Trainer, fitted, log2_fixed
 from stackc_phrases.pieces import FILE
 from stackc_phrases.words import RULE, words_of, words_of_piece
+from stackc_windows.words import RULE as windowing_rule
 
 CONFIGS = {
     "longest": PhrasesConfig(vocabulary=600, objective="use", parse="longest", share=0.4, rounds=4),
@@ -109,6 +110,10 @@ def test_words_as_people_see_them() -> None:
         " '", "sup", " o", "'", "clock", " x", "1234", " ...",
     ]  # fmt: skip
     assert re.compile(RULE).groups == 0
+
+
+def test_the_rule_is_that_of_windows_of_one_word() -> None:
+    assert windowing_rule == RULE
 
 
 # -- the parse
