@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 from attrs.validators import and_, ge, in_, le, optional
 
 from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
 from stackc.api import bits as affects_bits  # a field below is itself called `bits`
+
+MAX_WORDS = 64
+"""In a window of the windowing `words`: its table of cuts has twelve states for each."""
 
 BYTES = 256
 """The alphabet of the first level."""
@@ -73,8 +76,20 @@ class Words:
         check=optional(_BITS),
         help="W, the bits of every window's code, as in equal-info; none with a coder that sets its own vocabulary",
     )
+    words: int = affects_bits(
+        1,
+        check=and_(ge(1), le(MAX_WORDS)),
+        help="most words in a window, 1 to 64; above 1, one that ends inside a word is taken back to its last word end",
+        added=True,
+    )
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
     context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+
+    def problems(self, alphabet: int, settings: None) -> list[str]:
+        """Windows that are taken back, in a context that does not restart with them."""
+        if self.words == 1 or self.context == "window":
+            return []
+        return ["context: windows of several words are taken back to a word end, which needs context = 'window'"]
 
 
 @attrs.frozen(kw_only=True)
@@ -118,17 +133,13 @@ def _aligned(config: Aligned) -> Windowing:
 
 
 def _words(config: Words) -> Windowing:
-    from stackc_windows.look_ahead import LookAhead
-    from stackc_windows.words import RULE, word_table
+    from stackc_windows.look_ahead import LookAhead, WordStarts
+    from stackc_windows.words import RULE, word_table, words_table
 
-    return Windowing(
-        bits=config.bits,
-        symbols=config.symbols,
-        restart=config.context,
-        cuts=LookAhead(),
-        table=word_table(),
-        rule=RULE,
-    )
+    sizes: dict[str, Any] = {"bits": config.bits, "symbols": config.symbols, "restart": config.context}
+    if config.words > 1:
+        return Windowing(**sizes, table=words_table(config.words), borders=WordStarts())
+    return Windowing(**sizes, cuts=LookAhead(), table=word_table(), rule=RULE)
 
 
 def _fixed_token(config: FixedToken) -> Windowing:

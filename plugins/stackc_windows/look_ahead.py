@@ -6,6 +6,7 @@ import attrs
 import numpy as np
 
 from stackc.api import Int64, Mask, Symbols
+from stackc_windows.words import word_table
 
 
 @attrs.frozen
@@ -23,3 +24,19 @@ class LookAhead:
         cuts = words.view(np.bool_)[: len(symbols)]
         look_ahead(symbols, edges, cuts, words)
         return cuts
+
+
+@attrs.frozen
+class WordStarts:
+    """All word starts (`stackc.api.Windowing.borders`)."""
+
+    def __call__(self, segment: Symbols) -> Mask:
+        return self.of_segments(segment, np.array([0, len(segment)], np.int64)[: 1 + (len(segment) > 0)])
+
+    def of_segments(self, symbols: Symbols, edges: Int64) -> Mask:
+        """The same of many segments at once: symbols[edges[k] : edges[k + 1]], contiguous and not empty."""
+        from stackc_windows.word_kernels import word_starts  # and numba with it
+
+        starts = LookAhead().of_segments(symbols, edges)
+        word_starts(symbols, edges, word_table(), starts)
+        return starts

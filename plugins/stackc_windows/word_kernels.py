@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import kernel
+from stackc.api import CUT, kernel
 from stackc_windows.words import BYTES, DIGITS, LETTERS, SHORT
 
 Row = Any  # an array
@@ -93,3 +93,14 @@ def look_ahead(symbols: Row, edges: Row, cuts: Row, words: Row) -> None:
             while edges[k + 1] <= i:
                 k += 1
             cuts[i] = not _is_short(symbols, edges[k], edges[k + 1], i)
+
+
+@kernel
+def word_starts(symbols: Row, edges: Row, table: Row, starts: Row) -> None:
+    """Add the word starts that the table of cuts knows of to those of `look_ahead`."""
+    for k in range(len(edges) - 1):
+        state = np.int64(0)
+        for i in range(edges[k], edges[k + 1]):
+            longer = np.int64(table[state, symbols[i]])
+            starts[i] = i == edges[k] or starts[i] or longer == CUT
+            state = np.int64(table[0, symbols[i]]) if starts[i] else longer

@@ -70,3 +70,17 @@ def word_table() -> Int32:
         if rest:
             move(to, rest + rest.upper(), WHOLE)
     return table
+
+
+def words_table(words: int) -> Int32:
+    """The table of cuts of windows of up to this many words: a state is the word's own, in each word of the window."""
+    one = word_table()
+    states = len(one)
+    table = np.full((words * states, BYTES), CUT, np.int32)
+    for number in range(words):
+        rows = table[number * states : (number + 1) * states]
+        rows[:] = np.where(one == CUT, CUT, one + number * states)
+        if number + 1 < words:
+            following = np.broadcast_to(one[START] + (number + 1) * states, one.shape)
+            rows[one == CUT] = following[one == CUT]
+    return table

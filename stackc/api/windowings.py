@@ -63,6 +63,9 @@ class Windowing:
             the state after a symbol in a state, or `CUT` if a window starts at that symbol. A window begins in state 0,
             which cuts before no symbol. A coder whose flag `masks` is True gives no code to a text that the table
             cuts; others are cut by the encoder only.
+        borders: places where a window would rather end, computed like `cuts`, by the encoder only. A window that closes
+            at none of them, because its next symbol does not fit or at the symbol budget, is taken back to the last one
+            inside it. Every text has a code, so the decoder needs no rule. Requires `restart` "window".
         rule: a regular expression that says the same as `cuts` and `table`: its matches in a segment of bytes, read as
             the characters U+0000 to U+00FF, are the windows that nothing else ends. None if there is none.
     """
@@ -73,6 +76,7 @@ class Windowing:
     context_windows: int = attrs.field(default=1, validator=and_(instance_of(int), ge(1)))
     cuts: Callable[[Symbols], Mask] | None = attrs.field(default=None, validator=optional(is_callable()))
     table: Int32 | None = attrs.field(default=None, validator=_CHECKED, eq=_COMPARED, hash=False)
+    borders: Callable[[Symbols], Mask] | None = attrs.field(default=None, validator=optional(is_callable()))
     rule: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
 
 

@@ -46,6 +46,8 @@ def compiled_lanes(spec: LevelSpec) -> CompiledRoute | None:
     """
     if not compiles_lanes(spec.coder) or not spec.flags.ends or spec.windowing.context_windows > 1:
         return None
+    if spec.windowing.borders is not None:
+        return None
     if spec.windowing.table is not None and not spec.masks:
         return None
     model = spec.model

@@ -9,6 +9,7 @@ table does not: after a symbol of two blanks it cuts before a letter. A symbol w
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import attrs
 import numpy as np
@@ -22,8 +23,8 @@ from stackc.coding.texts import expanded
 def over_texts(windowing: Windowing, texts: SymbolTexts) -> Windowing:
     """The windowing of symbols that cuts where `windowing`, which has a table for bytes, cuts their texts."""
     table = None if windowing.table is None else lifted(windowing.table, texts)
-    cuts = None if windowing.cuts is None else TextCuts(windowing, texts)
-    return attrs.evolve(windowing, table=table, cuts=cuts, rule=None)
+    cuts, borders = (None if asked is None else TextCuts(asked, texts) for asked in (windowing.cuts, windowing.borders))
+    return attrs.evolve(windowing, table=table, cuts=cuts, borders=borders, rule=None)
 
 
 def undecided(windowing: Windowing, alphabet: int) -> Windowing:
@@ -54,9 +55,9 @@ def lifted(table: Int32, texts: SymbolTexts) -> Int32:
 
 @attrs.frozen(eq=False)
 class TextCuts:
-    """`Windowing.cuts` over the bytes of a segment's symbols: True at symbols whose text begins at a cut."""
+    """`Windowing.cuts` or `borders` over the bytes of symbols: True at symbols whose text begins at a cut."""
 
-    windowing: Windowing
+    cuts: Callable[[Symbols], Mask]
     texts: SymbolTexts
 
     def __call__(self, segment: Symbols) -> Mask:
@@ -66,8 +67,7 @@ class TextCuts:
         """The same of many segments at once (see `stackc.api.Windowing`)."""
         data, offsets = expanded(self.texts, symbols)
         bounds = np.unique(offsets[edges])  # a segment may have no bytes
-        cuts = self.windowing.cuts
-        assert cuts is not None
+        cuts = self.cuts
         if hasattr(cuts, "of_segments"):
             found: Mask = cuts.of_segments(data, bounds)
         else:

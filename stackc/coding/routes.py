@@ -27,8 +27,9 @@ from stackc.api.errors import CodingError, PartError
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
 from stackc.coding.compiled import compiled_lanes
-from stackc.coding.documents import Decoding, Encoding, segments, window_starts
+from stackc.coding.documents import Decoding, Encoding, segment_starts, segments, window_starts
 from stackc.coding.pieces import PieceTable
+from stackc.coding.retreat import encode_retreating
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Decode, Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
@@ -112,7 +113,10 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
         return runs if runs.portability == "portable" else Verified(runs, spec)
     if model is not None and model.portability != "portable":
         # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
-        return Verified(Stepped(spec.changed(lanes=1)), spec)
+        alone = spec.changed(lanes=1)
+        return Verified(Stepped(alone) if spec.windowing.borders is None else Stepped(alone, encode_retreating), spec)
+    if spec.windowing.borders is not None:
+        return Stepped(spec, encode_retreating)
     loops = compiled_lanes(spec)
     if loops is not None:
         return Stepped(spec, lambda spec, *text: loops.encode(*text), loops.decode)
@@ -194,9 +198,13 @@ class Texts(_Answers):
         if isinstance(self.texts, PieceTable):  # a dictionary has no text that the windowing's table cuts
             check_inside(symbols, spec.alphabet, spec.name, "symbol")
             cuts = spec.window_cuts(symbols, bounds, cuts)
-        codes, code_offsets = self.texts.encode(
-            symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name
-        )
+        known = (symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name)
+        if spec.windowing.borders is None or isinstance(self.texts, PieceTable):
+            codes, code_offsets = self.texts.encode(*known)
+        else:
+            check_inside(symbols, spec.alphabet, spec.name, "symbol")
+            borders = spec.borders(symbols, np.append(segment_starts(bounds, spec.segment), bounds[-1]))
+            codes, code_offsets = self.texts.encode(*known, borders)
         return Encoding(
             tokens=self._split(codes),
             offsets=code_offsets if per == 1 else code_offsets * per,

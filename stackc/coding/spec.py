@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -71,6 +72,8 @@ class LevelSpec:
             )
         if table is not None and self.lists_only and not self.masks:
             raise CodingError(f"{self.name}: its coder lists texts, and does not declare that it obeys a table of cuts")
+        if self.windowing.borders is not None and self.windowing.restart != "window":
+            raise CodingError(f"{self.name}: windows that are taken back need a context that restarts with each")
         bits = self.windowing.bits
         if bits is None:
             return
@@ -185,6 +188,19 @@ class LevelSpec:
         for start, end in segments(bounds, self.segment):
             cuts[start:end] = cuts_of(self.windowing, symbols[start:end], self.windowing_name)
         return cuts
+
+    def borders(self, symbols: Symbols, edges: Int64) -> Mask:
+        """The windowing's `borders`, which it must have, of contiguous segments: bool[n].
+
+        Args:
+            edges: int64[s + 1], the bounds of the segments; none of them is empty.
+        """
+        asked, made = attrs.evolve(self.windowing, cuts=self.windowing.borders), np.zeros(len(symbols), np.bool_)
+        if hasattr(asked.cuts, "of_segments"):
+            return cuts_of_segments(asked, symbols, edges, self.windowing_name)
+        for start, end in itertools.pairwise(edges.tolist()):
+            made[start:end] = cuts_of(asked, symbols[start:end], self.windowing_name)
+        return made
 
     def window_cuts(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Mask | None:
         """Where windows start that only budgets, cuts and the windowing's table end: bool[n]; None if nothing cuts.

@@ -26,6 +26,7 @@ from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary import decoding, encoding, preorder
 from stackc.coding.dictionary.joining import code_type, join
+from stackc.coding.dictionary.retreat import retreat
 from stackc.coding.dictionary.threads import once, segment_shares, shared
 from stackc.parts.symbols import outside, symbol_dtype
 
@@ -92,6 +93,7 @@ class Dictionary:
         cuts: Mask | None = None,
         threads: int = 1,
         who: str = "",
+        borders: Mask | None = None,
     ) -> tuple[Codes, Int64]:
         """Walk the trie over documents; a window ends where no longer text exists. Linear in the symbols, always.
 
@@ -103,6 +105,7 @@ class Dictionary:
             cuts: bool[n], True where a window is forced to start.
             threads: share the segments; the codes are the same for any number.
             who: the level, for messages.
+            borders: bool[n], places that a window is taken back to (`stackc.api.Windowing.borders`); None: it is not.
 
         Returns:
             codes uint16[w] or, where there are more than 2^16, uint32[w]; int64[D + 1], where each document's codes
@@ -122,7 +125,13 @@ class Dictionary:
         def one(low: int, high: int) -> Codes:
             document = 0 if low == bounds[0] else int(np.searchsorted(bounds[1:], low, "right"))
             out = np.empty(high - low, self._code_type)
-            if self._table is None:
+            if borders is not None:
+                cut = np.zeros(0, np.bool_) if forced is None else forced
+                count = retreat(
+                    flat, bounds, low, high, document, segment, budget, cut, borders, self._first, self._children,
+                    self.symbol, out, code_offsets,
+                )  # fmt: skip
+            elif self._table is None:
                 count = encoding.search(
                     flat, bounds, low, high, document, segment, budget, forced, self._first, self._children,
                     self.symbol, self._roots, out, code_offsets,

@@ -8,21 +8,23 @@ import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackc.api import CUT, CodingError, Windowing
+from stackc.api import CUT, CodingError, Windowing, normalise
 from stackc.coding.borders import table_starts
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
 from stackc.parts.registry import registry
 from stackc.pipeline.compiling import compiled
+from stackc.testing.driving import TablePredictor
 from stackc.testing.tables import cut_place
 from stackc_windows.look_ahead import LookAhead
-from stackc_windows.words import RULE, word_table
+from stackc_windows.words import RULE, word_table, words_table
 from toys import StepOnly, ToyPredictor
 
 TEXT = "The cat's 2 naïve friends\n\n  saw_it:  señor 'tis we'll, 42.5%! don't\t\tsay so, I'd\n".encode() * 4
@@ -185,3 +187,61 @@ def test_the_tokens_of_a_prompt_begin_those_of_prompt_and_answer() -> None:
             kept, after = kept + (same and text is prompt), after + (same and text is asked)
     assert kept >= 0.96 * len(places)
     assert after >= 0.99 * len(places)
+
+
+# -- windows of several words
+
+
+def followers() -> TablePredictor:
+    """A model of what follows each byte of `TEXT`, which makes windows longer than words."""
+    counts = np.zeros((257, 256), np.int64)
+    data = np.frombuffer(TEXT, np.uint8).astype(np.int64)
+    np.add.at(counts, (0, data), 1000)
+    np.add.at(counts, (1 + data[:-1], data[1:]), 1000)
+    return TablePredictor(normalise(counts))
+
+
+def retreated(level: Level, data: bytes, limit: int) -> list[int]:
+    """Where windows start, by trying every text of the dictionary: the longest, taken back to its last word end."""
+    assert level.dictionary is not None
+    texts = {bytes(level.dictionary.text(code)) for code in range(len(level.dictionary))}
+    found = []
+    for first in range(0, len(data), limit):
+        part = data[first : first + limit]
+        borders, at = {*by_rule(part), len(part)}, 0
+        while at < len(part):
+            found.append(first + at)
+            longest = next(end for end in range(len(part), at, -1) if part[at:end] in texts)
+            inside = [end for end in borders if at < end <= longest]
+            at = max(inside) if inside else longest
+    return found
+
+
+@pytest.mark.parametrize("coder", [("arithmetic", {"bits": 18}, {}), ("tunstall", {}, {"vocabulary": 900})])
+@pytest.mark.parametrize("words", [2, 3])
+def test_windows_of_several_words_end_at_a_word_end(coder: Any, words: int) -> None:
+    name, fields, config = coder
+    model = followers()
+    level = as_dictionary(make(model, name, coder=config, words=words, symbols=12, **fields))
+    symbols = np.frombuffer(TEXT, np.uint8)
+    coded = level.encode(symbols)
+    assert level.decode(coded.tokens).symbols.tobytes() == TEXT
+    assert coded.starts.tolist() == retreated(level, TEXT, 70)
+    if name == "arithmetic":
+        for lanes in (1, 5):
+            stepped = make(model, name, lanes=lanes, words=words, symbols=12, **fields).encode(symbols)
+            assert stepped.tokens.tolist() == coded.tokens.tolist()
+            assert stepped.starts.tolist() == coded.starts.tolist()
+    without = level.spec.changed(windowing=attrs.evolve(level.spec.windowing, borders=None))
+    assert Level(without, level.dictionary).encode(symbols).starts.tolist() != coded.starts.tolist()
+    many = words_table(words)
+    assert level.dictionary is not None
+    assert all(cut_place(many, level.dictionary.text(code)) is None for code in range(len(level.dictionary)))
+
+
+def test_windows_of_several_words_without_a_budget_hold_that_many() -> None:
+    level = make(ToyPredictor(256, order=1), bits=None, words=2)
+    level = Level(level.spec.changed(segment=len(TEXT)))
+    found = level.encode(np.frombuffer(TEXT, np.uint8)).starts.tolist()
+    assert set(found) <= set(by_rule(TEXT))
+    assert len(found) < 0.6 * len(by_rule(TEXT))
