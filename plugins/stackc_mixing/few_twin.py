@@ -17,7 +17,7 @@ class FewTwin(Twin):
         c1, c2, c3, c4, c5, c6 = (self._before(back) for back in range(1, 7))
         six = chain(c1, 1, c2, c3, c4, c5, c6)
         word = chain(self.words[0] + 7, c1) if self.depth == 8 else chain(c2, 9, c3)
-        # The last two are no contexts: the match is found by them.
+        # The last two are not contexts: the match is found by them.
         self.hashes = [chain(c1, 1), chain(c1, 1, c2), chain(c1, 1, c2, c3), chain(c1, 1, c2, c3, c4), word, six, six]
         self.slots = self._open(0, keep)
         self._match(keep)
