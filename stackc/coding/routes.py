@@ -111,12 +111,12 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     if bitwise is not None and spec.codes_runs:
         runs = Bitwise(spec, bitwise)
         return runs if runs.portability == "portable" else Verified(runs, spec)
+    how = encode_stepped if spec.windowing.borders is None else encode_retreating
     if model is not None and model.portability != "portable":
         # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
-        alone = spec.changed(lanes=1)
-        return Verified(Stepped(alone) if spec.windowing.borders is None else Stepped(alone, encode_retreating), spec)
-    if spec.windowing.borders is not None:
-        return Stepped(spec, encode_retreating)
+        return Verified(Stepped(spec.changed(lanes=1), how), spec)
+    if how is encode_retreating:
+        return Stepped(spec, how)
     loops = compiled_lanes(spec)
     if loops is not None:
         return Stepped(spec, lambda spec, *text: loops.encode(*text), loops.decode)
@@ -195,16 +195,16 @@ class Texts(_Answers):
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
         spec, per = self._spec, self._spec.window_tokens or 1
+        more: tuple[Mask, ...] = ()
         if isinstance(self.texts, PieceTable):  # a dictionary has no text that the windowing's table cuts
             check_inside(symbols, spec.alphabet, spec.name, "symbol")
             cuts = spec.window_cuts(symbols, bounds, cuts)
-        known = (symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name)
-        if spec.windowing.borders is None or isinstance(self.texts, PieceTable):
-            codes, code_offsets = self.texts.encode(*known)
-        else:
+        elif spec.windowing.borders is not None:
             check_inside(symbols, spec.alphabet, spec.name, "symbol")
-            borders = spec.borders(symbols, np.append(segment_starts(bounds, spec.segment), bounds[-1]))
-            codes, code_offsets = self.texts.encode(*known, borders)
+            more = (spec.borders(symbols, np.append(segment_starts(bounds, spec.segment), bounds[-1])),)
+        codes, code_offsets = self.texts.encode(
+            symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name, *more
+        )
         return Encoding(
             tokens=self._split(codes),
             offsets=code_offsets if per == 1 else code_offsets * per,

@@ -125,17 +125,12 @@ class Dictionary:
         def one(low: int, high: int) -> Codes:
             document = 0 if low == bounds[0] else int(np.searchsorted(bounds[1:], low, "right"))
             out = np.empty(high - low, self._code_type)
+            trie = self._first, self._children, self.symbol
+            where = flat, bounds, low, high, document, segment
             if borders is not None:
-                cut = np.zeros(0, np.bool_) if forced is None else forced
-                count = retreat(
-                    flat, bounds, low, high, document, segment, budget, cut, borders, self._first, self._children,
-                    self.symbol, out, code_offsets,
-                )  # fmt: skip
+                count = retreat(*where, budget, forced, borders, *trie, out, code_offsets)
             elif self._table is None:
-                count = encoding.search(
-                    flat, bounds, low, high, document, segment, budget, forced, self._first, self._children,
-                    self.symbol, self._roots, out, code_offsets,
-                )  # fmt: skip
+                count = encoding.search(*where, budget, forced, *trie, self._roots, out, code_offsets)
             else:
                 whole = segment + encoding.SKEW
                 room = max(min(encoding.GROUP * whole, SCRATCH), 2 * encoding.LANES * whole)

@@ -117,7 +117,7 @@ def fill(parent: Int32, symbol: Int32, canonical: Int32, base: Int32, table: UIn
 
 
 @kernel
-def _cut(cuts: Cuts, i: Index) -> np.uint64:
+def cut_at(cuts: Cuts, i: Index) -> np.uint64:
     """1 if a window is forced to start at symbol i, else 0."""
     if cuts is None:
         return U(0)
@@ -151,7 +151,7 @@ def search(
         code: Index = np.int64(0)
         size = 0
         for i in range(max(begin, low), min(offsets[document + 1], high)):
-            ends = size == budget or (i - begin) % segment == 0 or _cut(cuts, i) == ONE
+            ends = size == budget or (i - begin) % segment == 0 or cut_at(cuts, i) == ONE
             longer = 0 if ends or code == 0 else find(first, children, symbol, code, symbols[i])
             if longer:
                 code = longer
@@ -190,7 +190,7 @@ def walk_one(
     for i in range(U(begin + 1), U(stop)):
         last = U(symbols[i])
         longer = table[(entry >> _TO_BASE) + last]
-        if (longer & _SYMBOL) == last and size < budget and _cut(cuts, i) != ONE:
+        if (longer & _SYMBOL) == last and size < budget and cut_at(cuts, i) != ONE:
             entry = longer
             size += 1
         else:

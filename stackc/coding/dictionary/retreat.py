@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stackc.api.kernels import kernel
-from stackc.coding.dictionary.encoding import find
+from stackc.coding.dictionary.encoding import ONE, cut_at, find
 
 Array = Any
 Index = Any
@@ -32,7 +32,7 @@ def retreat(
             last = min(stop, origin + ((begin - origin) // segment + 1) * segment)
             code, at = find(first, children, symbol, np.int64(0), symbols[begin]), begin + 1
             border, shorter = np.int64(-1), np.int64(0)
-            while at < last and at - begin < budget and not (len(cuts) > 0 and cuts[at]):
+            while at < last and at - begin < budget and cut_at(cuts, at) != ONE:
                 longer = find(first, children, symbol, code, symbols[at])
                 if longer == 0:
                     break
@@ -40,7 +40,7 @@ def retreat(
                     border, shorter = at, code
                 code = longer
                 at += 1
-            at_border = at == last or borders[at] or (len(cuts) > 0 and cuts[at])
+            at_border = at == last or borders[at] or cut_at(cuts, at) == ONE
             if border >= 0 and not at_border:
                 code, at = shorter, border
             out[count] = code
