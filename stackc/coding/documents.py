@@ -124,3 +124,19 @@ def _steps(starts: Int64, lengths: Int64, step: int) -> Int64:
     counts = -(-lengths // step)
     within = np.arange(int(counts.sum())) - np.repeat(offsets_of(counts)[:-1], counts)
     return np.repeat(starts, counts) + within * step
+
+
+def whole_codes(bounds: Int64, per: int) -> tuple[Int64, Int64, int]:
+    """Codes of `per` tokens in documents of tokens.
+
+    Args:
+        bounds: int64[D + 1], the bounds of each document's tokens.
+
+    Returns:
+        int64[w], the position of each code's first token; int64[D + 1], the bounds of each document's codes; the number
+        of tokens in incomplete last codes, which do not decode.
+    """
+    counts = np.diff(bounds) // per
+    code_bounds = offsets_of(counts)
+    within = np.arange(int(code_bounds[-1])) - np.repeat(code_bounds[:-1], counts)
+    return np.repeat(bounds[:-1], counts) + within * per, code_bounds, int((np.diff(bounds) - counts * per).sum())

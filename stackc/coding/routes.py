@@ -27,7 +27,7 @@ from stackc.api.errors import CodingError, PartError
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
 from stackc.coding.compiled import compiled_lanes
-from stackc.coding.documents import Decoding, Encoding, segment_starts, segments, window_starts
+from stackc.coding.documents import Decoding, Encoding, segment_starts, segments, whole_codes, window_starts
 from stackc.coding.pieces import PieceTable
 from stackc.coding.retreat import encode_retreating
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
@@ -390,19 +390,3 @@ class Verified:
                 "kept"
             )
         return coded
-
-
-def whole_codes(bounds: Int64, per: int) -> tuple[Int64, Int64, int]:
-    """Codes of `per` tokens in documents of tokens.
-
-    Args:
-        bounds: int64[D + 1], the bounds of each document's tokens.
-
-    Returns:
-        int64[w], the position of each code's first token; int64[D + 1], the bounds of each document's codes; the number
-        of tokens in incomplete last codes, which do not decode.
-    """
-    counts = np.diff(bounds) // per
-    code_bounds = offsets_of(counts)
-    within = np.arange(int(code_bounds[-1])) - np.repeat(code_bounds[:-1], counts)
-    return np.repeat(bounds[:-1], counts) + within * per, code_bounds, int((np.diff(bounds) - counts * per).sum())
