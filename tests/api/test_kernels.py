@@ -172,7 +172,7 @@ def test_a_damaged_cache_is_compiled_again(toys: Path) -> None:
 
 
 def test_the_sources_of_all_kernels_are_read_within_the_start() -> None:
-    """7 ms on one core of an AMD EPYC for all twelve modules with kernels; this bound only catches a cascade."""
+    """7 ms on one core of an AMD EPYC for all modules named after kernels; the bounds only catch a cascade."""
     folder = Path(stackc.__file__).parents[1]
     found = [folder / "stackc/coding/dictionary/encoding.py", *sorted((folder / "plugins").rglob("*kernels.py"))]
     kernel._read.clear()
@@ -181,7 +181,7 @@ def test_the_sources_of_all_kernels_are_read_within_the_start() -> None:
         home = folder if "plugins" not in path.relative_to(folder).parts else folder / "plugins"
         kernel._digest(".".join(path.relative_to(home).with_suffix("").parts), str(path))
     assert time.process_time() - begun < 0.1
-    assert len(kernel._read) < 40
+    assert len(kernel._read) < 5 * len(found)
 
 
 def test_without_its_compiler_stackc_says_so_in_a_line(tmp_path: Path) -> None:
