@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 import stackc
 from archive.test_mixing_files import mutated
 from fuzz.mutations import mutate_pack, reseal
+from processes_of_tests import heard
 from recipes_of_tests import TEXT
 from stackc import ContainerError, Stack
 from stackc.api.errors import StackcError
@@ -279,8 +280,9 @@ def test_a_signal_leaves_no_unpacked_stack(file: bytes, alone: Path, number: int
     (alone / "tmp").mkdir()
     command = [sys.executable, "-m", "stackc", "decompress", "-", "-o", "out"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(alone / "tmp")}
-    ) as process:
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(alone / "tmp")},
+        preexec_fn=heard,
+    ) as process:  # fmt: skip
         assert process.stdin is not None
         process.stdin.write(file[:-300])
         process.stdin.flush()
