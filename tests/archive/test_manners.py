@@ -361,8 +361,8 @@ def test_doctor_finds_all_well_and_names_what_is_not(monkeypatch: pytest.MonkeyP
     assert done.stderr == "error: failed: coder arithmetic\n"
     assert [line.split(":")[0] for line in lines] == [
         "ok      software", "ok      device", "ok      plugins", "ok      model gru",
-        "ok      model mixing", "ok      model transformer", "FAILED  coder arithmetic", "ok      build",
-        "ok      tokens", "ok      files",
+        "ok      model mixing", "ok      model transformer", "FAILED  coder arithmetic", "ok      coder phrases",
+        "ok      build", "ok      tokens", "ok      files",
     ]  # fmt: skip
     assert "int8 products are" in lines[3]
     assert "int8 products are" in lines[5]

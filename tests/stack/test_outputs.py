@@ -232,14 +232,19 @@ def test_links_of_ones_own_are_no_streams(tmp_path: Path) -> None:
 def test_a_flat_file_says_what_a_token_is(
     here: Path, monkeypatch: pytest.MonkeyPatch, vocabulary: int, dtype: str
 ) -> None:
-    """With the end of a document, 65,536 tokens are one id too many for uint16."""
+    """With the end of a document, 65,536 tokens are one id too many for uint16, which is said before anything is written."""
     from stackc.interop.export import Tokens
 
     monkeypatch.setattr(Tokens, "alphabet", vocabulary)
     plain = run("export", "S", "--to", "bin", "-o", "plain.bin")
     assert plain.stderr.endswith(f" tokens, uint16 ({vocabulary:,} ids)\n")
-    done = run("export", "S", "--to", "bin", "--eos", "-o", "eos.bin")
-    assert done.stderr.endswith(f" tokens, {dtype} ({vocabulary + 1:,} ids, one of them for the end of a document)\n")
+    if dtype == "uint32":
+        refused = run("export", "S", "--to", "bin", "--eos", "-o", "eos.bin")
+        assert refused.exit_code == 2
+        assert refused.stderr.startswith("error: --eos: the id 65,536 does not fit into uint16; use --eos-id zero")
+        assert not Path("eos.bin").exists()
+    done = run("export", "S", "--to", "bin", "--eos", "--dtype", dtype, "-o", "eos.bin")
+    assert done.stderr.endswith(f" tokens, {dtype} ({vocabulary + 1:,} ids, {vocabulary:,} is the end of a text)\n")
     found = np.memmap("eos.bin", dtype=np.dtype(dtype), mode="r")
     tokens = int(re.search(r"as ([\d,]+) tokens", done.stderr)[1].replace(",", ""))  # type: ignore[index]
     assert (len(found), int(found[-1])) == (tokens + 3, vocabulary)

@@ -1,7 +1,7 @@
 """Encoding by a dictionary if windows are taken back to their last border (`stackc.api.Windowing.borders`).
 
 A window is the longest text that continues here; if it ends at no border but has one inside, it ends at the last of
-these. Every prefix of a text is a text, so it has a code. The symbols that are given back are walked again: a symbol is
+these. Every prefix of a text is a text, so it has a code. The symbols behind that border are walked again: a symbol is
 visited at most as often as the longest text has symbols.
 """
 

@@ -266,12 +266,13 @@ def test_what_is_logged_depends_on_steps_alone(tools, small, tmp_path, monkeypat
 
 @pytest.mark.parametrize(("total", "first", "points"), [(1, 1, 1), (12, 1, 12), (600, 3, 200), (100_000, 500, 200)])
 def test_a_curve_has_two_hundred_points_and_begins_early(tools, small, tmp_path, total, first, points):
-    from stackc_torch.training.report import Mean, Report
+    from stackc_torch.training.report import Mean, Report, StepTaken
 
     said = tools.Quiet()
-    report = Report(tools.task(tmp_path, progress=said, steps=1), total, Mean())
+    report = Report(tools.task(tmp_path, progress=said, steps=1), total, Mean(), 0)
     for step in range(1, total + 1):
-        report.add(step, torch.tensor(8 * math.log(2) * step, dtype=torch.float64), 8, lambda: math.nan)
+        nats = torch.tensor(8 * math.log(2) * step, dtype=torch.float64)
+        report.add(step, StepTaken(nats, 8, 1e-3, None), lambda: math.nan)
     steps = list(said.logged)
     assert (steps[0], steps[-1], len(steps)) == (first, total, points)
     for before, step in zip([0, *steps], steps, strict=False):
