@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import attrs
-import numpy as np
 from attrs.validators import and_, ge, in_, instance_of, is_callable, optional
 
 from stackc.api.arrays import Int32, Mask, Symbols
@@ -22,6 +21,8 @@ MAX_STATES = 1 << 12
 
 def table_problem(table: object) -> str | None:
     """Why an array is not a table of cuts (`Windowing.table`); None if it is one."""
+    import numpy as np  # plugins are listed without it, and they import this module
+
     if not isinstance(table, np.ndarray) or table.dtype != np.int32 or table.ndim != 2 or not table.size:
         return "a table of cuts is int32[states, alphabet]"
     if len(table) > MAX_STATES:
@@ -39,8 +40,15 @@ def _check_table(instance: object, attribute: object, table: object) -> None:
         raise ValueError(problem)
 
 
+def _same(one: object, other: object) -> bool:
+    """Whether two tables are equal."""
+    import numpy as np
+
+    return np.array_equal(one, other)  # type: ignore[arg-type]
+
+
 _CHECKED: Any = _check_table
-_COMPARED: Any = attrs.cmp_using(eq=np.array_equal)
+_COMPARED: Any = attrs.cmp_using(eq=_same)
 
 
 @attrs.frozen(kw_only=True)
