@@ -108,5 +108,5 @@ def _run_stages(build: Context) -> None:
     build.fingerprints |= {split: build.reader.fingerprint(split) for split in SPLITS}
     for stage in plan(recipe, build.runtime):
         stage.run(build)
-    write_manifest(build)
     log_summary(build)
+    write_manifest(build)

@@ -115,10 +115,9 @@ def write_summary(folder: Path, texts: dict[str, str]) -> None:
         run = folder / "tensorboard" / "summary"
         for old in run.glob("events.out.tfevents.*"):
             old.unlink()
-        events = _Events(run)
-        for tag, text in texts.items():
-            events.text(tag, text)
-        events.close()
+        with contextlib.closing(_Events(run)) as events:
+            for tag, text in texts.items():
+                events.text(tag, text)
 
 
 def _is_of(line: bytes, stage: str, step: int | None) -> bool:
@@ -173,7 +172,11 @@ class _Events:
         name = f"events.out.tfevents.{int(time.time())}.{platform.node()}.{os.getpid()}"
         self._file = (folder / name).open("ab")
         self._records = RecordWriter(self._file)
-        self._write(file_version="brain.Event:2")
+        try:
+            self._write(file_version="brain.Event:2")
+        except BaseException:
+            self.close()
+            raise
 
     def add(self, step: int, scalars: dict[str, float]) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata

@@ -136,11 +136,16 @@ def labels_of(names: list[str], folders: list[Path]) -> list[str]:
 
     A name that several stacks share is followed by the shortest ends of their folders that differ. If the difference
     is cut off, labels are numbered.
+
+    Raises:
+        StackcError: one folder twice.
     """
     labels = list(names)
     for name in {name for name in names if names.count(name) > 1}:
         same = [i for i, other in enumerate(names) if other == name]
         paths = [folders[i].resolve().parts for i in same]
+        if twice := next((path for number, path in enumerate(paths) if path in paths[:number]), None):
+            raise StackcError(f"{Path(*twice)}: named twice; name each stack once")
         least = next(n for n in range(1, max(map(len, paths)) + 1) if len({path[-n:] for path in paths}) == len(paths))
         for i, path in zip(same, paths, strict=True):
             labels[i] = f"{name} ({Path(*path[-least:])})"

@@ -44,6 +44,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "recipe.toml").write_text(counting())
     stack = stackc.build(folder / "recipe.toml", folder / "S")
     (folder / "t.txt").write_bytes(DATA)
+    shutil.copytree(folder / "S", folder / "copy")
+    (folder / "sweep.toml").write_text('base = "recipe.toml"\nseeds = 2\n')
     stackc.compress(folder / "t.txt", stack=stack)
     np.save(folder / "t.npy", stack.encode(DATA))
     with pytest.MonkeyPatch.context() as patch:
@@ -327,13 +329,17 @@ EVERY = {
     "bench -": ["bench", "S", "-", "--against", "gzip", "--repeats", "1"],
     "bench": ["bench", "S", "t.txt", "--against", "nothing"],
     "generate": ["generate", "S", "--tokens", "4"],
+    "pack": ["pack", "S", "-o", "S.pack", "--force"],
+    "sweep": ["sweep", "sweep.toml", "--dry-run"],
+    "compare": ["compare", "S", "copy"],
     "plugins list": ["plugins", "list"],
     "plugins check": ["plugins", "check", "fixed-token"],
     "plugins new": ["plugins", "new", "made", "--kind", "reader", "--out", "made"],
     "doctor": ["doctor", "--device", "cpu"],
 }
 NEEDS_NO_OUTPUT = {
-    "build", "encode", "decode", "compress", "decompress", "salvage", "export", "verify", "report", "plugins new",
+    "build", "encode", "decode", "compress", "decompress", "salvage", "export", "verify", "report", "pack",
+    "plugins new",
 }  # fmt: skip
 
 

@@ -109,4 +109,4 @@ def test_settings_shown_can_be_set() -> None:
     for setting in settings:
         # taking away the training settings makes sense beside the model that has none
         more = ['level.1.model={backend="unigram"}', "level.1.train={}"] if "{" in setting else []
-        load_recipe("three_level", ["level.1.tokens.bits=2", *more, setting])
+        load_recipe("three_level_equal_info", ["level.1.tokens.bits=2", *more, setting])

@@ -15,7 +15,7 @@ from stackc.recipe import load_recipe, recipe_from_dict, shipped_recipes
 from stackc.stack.runtime import Runtime
 
 TEXT = "".join(f"Line {i}: nothing of note happened in the village on that day, nor on the next.\n" for i in range(160))
-FEW = {"tunstall": {"vocabulary": 300}, "bpe": {"vocabulary": 300}, "sentencepiece": {"vocabulary": 300}}
+FEW = {"tunstall", "bpe", "sentencepiece", "phrases"}
 
 
 def small(recipe: Path, text: Path) -> dict[str, Any]:
@@ -23,12 +23,12 @@ def small(recipe: Path, text: Path) -> dict[str, Any]:
     data = tomllib.loads(recipe.read_text())
     data["corpus"] = {"reader": "text", "train": str(text), "valid": str(text), "test": str(text), "segment": 512}
     data["run"] = {"device": "cpu"}
-    for table in (*data.get("level", []), data["top"]):
+    for number, table in enumerate((*data.get("level", []), data["top"])):
         table.pop("train", None)
         if "model" in table:
             table["model"] = {"backend": "counted"}
         if table.get("coder", {}).get("kind") in FEW:
-            table["coder"] |= FEW[table["coder"]["kind"]]
+            table["coder"]["vocabulary"] = 300 + 100 * number  # more than the level reads
         if table.get("windowing", {}).get("kind") == "equal-info":
             table["windowing"].pop("context", None)
     return data

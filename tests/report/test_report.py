@@ -293,6 +293,8 @@ def test_stacks_of_one_name_have_labels_of_their_own(stacks: list[Path], tmp_pat
     same = [Path(shutil.copytree(stacks[0], tmp_path / one / "runs" / "twice")) for one in ("a", "b")]
     assert [fact.label for fact in gather(same, 100)] == ["twice (a/runs/twice)", "twice (b/runs/twice)"]
     assert labels_of(["x", "y"], [Path("1"), Path("2")]) == ["x", "y"]
+    with pytest.raises(stackc.StackcError, match="1: named twice; name each stack once"):
+        labels_of(["x", "x"], [Path("1"), Path("1")])
     long = "d" * 60
     assert labels_of(["x", "x"], [Path(f"{long}1"), Path(f"{long}2")]) == [f"1: x ({long}1)", f"2: x ({long}2)"]
     assert labels_of([f"{long}1", f"{long}2"], [Path("1"), Path("2")]) == [f"1: {long}1", f"2: {long}2"]

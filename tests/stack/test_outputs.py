@@ -232,7 +232,7 @@ def test_links_of_ones_own_are_no_streams(tmp_path: Path) -> None:
 def test_a_flat_file_says_what_a_token_is(
     here: Path, monkeypatch: pytest.MonkeyPatch, vocabulary: int, dtype: str
 ) -> None:
-    """With the end of a document, 65,536 tokens are one id too many for uint16, which is said before anything is written."""
+    """With the end of a document, 65,536 tokens are one id too many for uint16: the message says what to do."""
     from stackc.interop.export import Tokens
 
     monkeypatch.setattr(Tokens, "alphabet", vocabulary)
