@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -14,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import stackc
 from stackc.api.errors import ArtifactError, RecipeError, StackcError
 from stackc.pipeline.ownership import MARK
+from stackc.pipeline.sweeps.estimate import print_estimate
 from stackc.pipeline.sweeps.expand import load_sweep, short_names, written_values
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.pipeline.sweeps.pool import Pool
@@ -218,6 +221,19 @@ def test_the_dry_run_tells_runs_stages_operations_and_runs_nothing(place: Path) 
     operations = {stage.identity: stage.cost.train_ops for run in runs for stage in predicted(run) if stage.cost}
     assert f"training {sum(operations.values()):.3g} operations" in text
     assert "2 jobs" in text
+
+
+def test_the_dry_run_says_why_an_arm_cannot_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise StackcError('M1: part bpe needs tokenizers: pip install "stackc[bpe]"')
+
+    monkeypatch.setattr("stackc.pipeline.sweeps.predict.plan", missing)
+    shown = Console(file=io.StringIO(), width=200)
+    made = load_sweep(place / "toy.toml")
+    print_estimate(made, SweepFolder(place / "none"), 1, "cpu", shown)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert text.count("cannot run ") >= len(made.runs)
+    assert text.count('cannot run: M1: part bpe needs tokenizers: pip install "stackc[bpe]"') == 1
 
 
 def test_predicted_stages_agree_with_those_that_were_run(made: SweepResult, place: Path) -> None:

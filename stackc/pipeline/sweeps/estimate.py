@@ -10,7 +10,7 @@ from stackc.api.messages import amount, literal, wide
 from stackc.pipeline.dryrun import RATES, duration
 from stackc.pipeline.sweeps.expand import Sweep
 from stackc.pipeline.sweeps.folder import SweepFolder, is_sweep
-from stackc.pipeline.sweeps.predict import Predicted, predicted
+from stackc.pipeline.sweeps.predict import Predicted, hindrance, predicted
 from stackc.pipeline.sweeps.sweep import is_finished
 
 HEADINGS = ("run", "arm and values", "seed", "", "stages", "shared", "parameters", "training ops", "new", "memory")
@@ -32,13 +32,17 @@ def print_estimate(made: Sweep, folder: SweepFolder, jobs: int, device: str, con
         table.add_column(heading, justify="left" if left else "right", no_wrap=heading != HEADINGS[1])
     have: set[str] = set()
     finished = operations = memory = count = shared = 0
+    reasons: dict[str, str] = {}
     for run in sorted(made.runs, key=lambda run: not is_finished(run, folder, ended)):
         done, stages = is_finished(run, folder, ended), predicted(run)
         new = [] if done else [stage for stage in stages if stage.identity not in have]
+        state = "finished" if done else "" if stages else "cannot run"
+        if not stages and not done:
+            reasons.setdefault(hindrance(run) or "", run.label)
         own = _operations(new)
         most = max((stage.cost.train_memory for stage in stages if stage.cost is not None), default=0)
         table.add_row(
-            run.id, literal(run.label), str(run.seed), "finished" if done else "", str(len(stages)),
+            run.id, literal(run.label), str(run.seed), state, str(len(stages)),
             str(len(stages) - len(new)), f"{_parameters(stages):,}", _short(_operations(stages)), _short(own),
             decimal(most) if most else "-",
         )  # fmt: skip
@@ -50,6 +54,8 @@ def print_estimate(made: Sweep, folder: SweepFolder, jobs: int, device: str, con
         shared += len(stages) - len(new)
     console.print(literal(f"{made.name}: {amount(len(made.runs), 'run')}, {finished} finished, in {folder.folder}"))
     console.print(table)
+    for reason, label in reasons.items():
+        console.print(literal(f"{label}: cannot run: {reason}"), soft_wrap=True)
     rate = RATES["cuda" if device == "cuda" else "cpu"]
     together = min(jobs, max(1, len(made.runs) - finished))
     summary = [

@@ -39,7 +39,7 @@ class Predicted:
 
 
 def predicted(run: Run) -> list[Predicted]:
-    """The stages of a run, in order; empty if a part of it is not installed, which the run itself reports."""
+    """The stages of a run, in order; empty if it cannot run here (`hindrance`)."""
     recipe = run.recipe
     found: list[Predicted] = []
     inputs: dict[str, str] = {}
@@ -64,6 +64,15 @@ def predicted(run: Run) -> list[Predicted]:
                 inputs[f"{section.name}/tokens"] = _identity([section.key(), _seed(section, run), below])
         found.append(Predicted(name=stage.name, identity=_identity([stage.name, *material]), cost=cost))
     return found
+
+
+def hindrance(run: Run) -> str | None:
+    """Why a run cannot run here, e.g. a package that is not installed; None if it can."""
+    try:
+        list(plan(run.recipe, Runtime.of(run.recipe.run)))
+    except StackcError as error:
+        return str(error)
+    return None
 
 
 def _material(stage: Any, section: LevelSection | TopSection, run: Run) -> list[Any]:
