@@ -112,7 +112,7 @@ def answer(
 
 @inlined
 def phrase_from(found: Row, at: Any, count: Any, trie: Row, sieve: Row) -> tuple[Any, Any]:
-    """(token + 1, words) of the longest phrase that begins with word `at`, which may begin one; (0, 1): there is none.
+    """(token + 1, words) of the longest phrase that begins with word `at`, which may begin one; (0, 1) without one.
 
     `found` is as `answer` leaves it, one place on.
     """

@@ -94,7 +94,7 @@ def pair_slot(key: Any, mask: Any) -> Any:
 
 @inlined
 def part_child(parts: Row, node: Any, byte: Any) -> Any:
-    """The node one byte further; 0 if there is none."""
+    """The node one byte further; 0 if no text continues so."""
     mask = U(len(parts) - 1)
     wanted = node << U(BYTE_BITS) | U(byte)
     slot = pair_slot(wanted, mask)

@@ -52,7 +52,7 @@ def link(parents: Row, lasts: Row, wanted: Row, words: Index, keys: Row, childre
 
 @inlined
 def child(keys: Row, children: Row, inner: Row, node: Index, word: Index) -> Index:
-    """The node of one word more; NONE if there is none."""
+    """The node of one word more; NONE if no phrase continues so."""
     found = NONE
     if word >= 0 and inner[node]:
         slot = find(keys, child_key(node, word))

@@ -75,7 +75,7 @@ class Windowing:
             at none of them, because its next symbol does not fit or at the symbol budget, is taken back to the last one
             inside it. Every text has a code, so the decoder needs no rule. Requires `restart` "window".
         rule: a regular expression that says the same as `cuts` and `table`: its matches in a segment of bytes, read as
-            the characters U+0000 to U+00FF, are the windows that nothing else ends. None if there is none.
+            the characters U+0000 to U+00FF, are the windows that nothing else ends. None without such an expression.
     """
 
     bits: int | None = attrs.field(default=None, validator=_WHOLE)
@@ -97,7 +97,7 @@ class Window:
         bits: W, or None without a bit budget.
         symbols: the symbol budget; a window with this many symbols is *full*.
         token_bits: the bits of a token; codes are padded to whole tokens.
-        table: `Windowing.table`, for a coder that declares `masks`; None for any other, and if there is none.
+        table: `Windowing.table`, for a coder that declares `masks`; None for other coders and windowings without one.
     """
 
     alphabet: int
