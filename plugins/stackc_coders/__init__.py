@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stackc.api import Coder, Device, Register, WholeWindowCoder, hookimpl
-from stackc_coders.config import ArithmeticConfig, GzipConfig, StaticUnigramConfig, TunstallConfig
+from stackc_coders.config import ArithmeticConfig, GzipConfig, LexiconConfig, StaticUnigramConfig, TunstallConfig
 
 if TYPE_CHECKING:
+    from stackc_coders.lexicon import LexiconCoder
     from stackc_coders.tunstall import TunstallCoder
 
-__all__ = ["ArithmeticConfig", "GzipConfig", "StaticUnigramConfig", "TunstallConfig"]
+__all__ = ["ArithmeticConfig", "GzipConfig", "LexiconConfig", "StaticUnigramConfig", "TunstallConfig"]
 
 
 def _arithmetic(config: ArithmeticConfig) -> Coder:
@@ -37,6 +38,12 @@ def _tunstall(config: TunstallConfig) -> TunstallCoder:
     return TunstallCoder(config.vocabulary)
 
 
+def _lexicon(config: LexiconConfig) -> LexiconCoder:
+    from stackc_coders.lexicon import LexiconCoder
+
+    return LexiconCoder(config)
+
+
 def _gzip(config: GzipConfig) -> WholeWindowCoder:
     from stackc_coders.gzip_coder import GzipCoder
 
@@ -54,4 +61,5 @@ def stackc_register_coders(register: Register) -> None:
     )
     register("static-unigram", _static_unigram, StaticUnigramConfig, "arithmetic coding of symbol counts; no model")
     register("tunstall", _tunstall, TunstallConfig, "the most probable texts under a model, a token each")
+    register("lexicon", _lexicon, LexiconConfig, "texts that a model proposes and the training text uses, a token each")
     register("gzip", _gzip, GzipConfig, "a zlib stream a window; no model")

@@ -60,6 +60,42 @@ class TunstallConfig:
 
 
 @attrs.frozen(kw_only=True)
+class LexiconConfig:
+    """V texts, proposed by a model and kept if the training text uses them; windows are cut at least cost."""
+
+    bits_version: ClassVar[int] = 1
+    budget: ClassVar[bool] = False
+    ends: ClassVar[bool] = True
+    total: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = True
+    masks: ClassVar[bool] = True
+    pieces: ClassVar[bool] = True
+
+    vocabulary: int = bits(
+        4_096,
+        check=and_(ge(2), le(MAX_ALPHABET)),
+        help="V, the tokens: every symbol alone, and those longer texts that the training text uses best",
+    )
+    proposals: int = bits(
+        8, check=and_(ge(1), le(64)), help="texts that the model proposes, as a multiple of V, 1 to 64"
+    )
+    surcharge: int = bits(
+        3,
+        check=and_(ge(0), le(64)),
+        help="bits that every token costs beyond its own, 0 to 64: more of them make fewer tokens",
+    )
+    rounds: int = bits(
+        10, check=and_(ge(1), le(100)), help="times that windows are cut and the least useful texts dropped, 1 to 100"
+    )
+
+    def problems(self, alphabet: int, settings: None) -> list[str]:
+        """A vocabulary that cannot hold every symbol."""
+        if self.vocabulary > alphabet:
+            return []
+        return [f"vocabulary: {self.vocabulary} is too small for {alphabet} symbols and a text"]
+
+
+@attrs.frozen(kw_only=True)
 class GzipConfig:
     """A zlib stream per window. A coder of whole windows."""
 

@@ -59,7 +59,17 @@ class TunstallCoder:
             raise CodingError(
                 f"tunstall: a vocabulary of {self.vocabulary} cannot hold {window.alphabet} symbols and the empty text"
             )
-        return _Search(predictor, window, self.vocabulary - 1 - window.alphabet, lanes).run()
+        parent, symbol, _ = most_probable(predictor, window, self.vocabulary - 1 - window.alphabet, lanes)
+        return parent, symbol
+
+
+def most_probable(predictor: Predictor, window: Window, wanted: int, lanes: int) -> tuple[Int32, Int32, Int64]:
+    """The empty text, every symbol alone, and the `wanted` most probable longer texts, by code.
+
+    Returns:
+        parent int32[N] and symbol int32[N], as `TunstallCoder.dictionary`; p int64[N] of each text.
+    """
+    return _Search(predictor, window, wanted, lanes).run()
 
 
 @attrs.define(eq=False)
@@ -106,7 +116,7 @@ class _Search:
         self.states: deque[_State] = deque()
         self._flat: tuple[Int64, Int64, Int64, Int64] | None = None
 
-    def run(self) -> tuple[Int32, Int32]:
+    def run(self) -> tuple[Int32, Int32, Int64]:
         zero = np.zeros(1, np.int64)
         self._expand(_Chunk(state=_State(None), lanes=zero, texts=zero, length=0))
         while self.queue:
@@ -164,10 +174,10 @@ class _Search:
         return self._flat
 
 
-def _chosen(parent: Int64, symbol: Int64, weight: Int64, alphabet: int, wanted: int) -> tuple[Int32, Int32]:
+def _chosen(parent: Int64, symbol: Int64, weight: Int64, alphabet: int, wanted: int) -> tuple[Int32, Int32, Int64]:
     """The dictionary: the empty text, every symbol, and of the longer texts the `wanted` of largest p > 0.
 
-    Of equals the lexicographically smaller. Returns (parent int32[N], symbol int32[N]) by code.
+    Of equals the lexicographically smaller. Returns (parent int32[N], symbol int32[N], p int64[N]) by code.
     """
     order = np.argsort(symbol, kind="stable")
     longer = np.flatnonzero((parent > 0) & (weight > 0))
@@ -184,7 +194,7 @@ def _chosen(parent: Int64, symbol: Int64, weight: Int64, alphabet: int, wanted: 
     code = kernels.preorder(parent, symbol, order, inside)
     texts = np.argsort(np.where(inside, code, len(code)), kind="stable")[: int(inside.sum())]
     parents = np.where(texts > 0, code[parent[texts]], -1)
-    return parents.astype(np.int32), symbol[texts].astype(np.int32)
+    return parents.astype(np.int32), symbol[texts].astype(np.int32), weight[texts]
 
 
 def twin_texts(

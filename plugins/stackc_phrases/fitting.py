@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api import Int64, Mask, Text, kernel
+from stackc.api import LOG_BITS, Int64, Mask, Text, kernel, log2_fixed
 from stackc_phrases import counting, parsing
 from stackc_phrases.candidates import find_parts, find_phrases, find_words, sampled
 from stackc_phrases.config import BYTES, PhrasesConfig
@@ -22,7 +22,7 @@ from stackc_phrases.words import words_of_piece
 
 Row = Any
 
-COST_BITS = 16
+COST_BITS = LOG_BITS
 """Fractional bits of a cost."""
 
 SEEDS = 8
@@ -30,24 +30,6 @@ SEEDS = 8
 
 RARE = 8
 """Candidates occur at least 1/RARE as often as the last of the V most frequent words."""
-
-
-@kernel
-def log2_fixed(number: int) -> int:
-    """log2 of a positive integer below 2^62, rounded down, with `COST_BITS` fractional bits; integers alone."""
-    whole = 0
-    while number >> (whole + 1):
-        whole += 1
-    # 1.0 is 2^30, so that no square leaves 62 bits.
-    x = (number << (30 - whole)) if whole <= 30 else (number >> (whole - 30))
-    made = whole
-    for _ in range(COST_BITS):
-        x = (x * x) >> 30
-        made <<= 1
-        if x >> 31:
-            x >>= 1
-            made |= 1
-    return made
 
 
 @kernel

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         CoderFlags,
         DictionaryCoder,
         FittedCoder,
+        FittedUnderModel,
         Intervals,
         LaneCoder,
         LaneDecoder,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from stackc.api.frequencies import cost_bits, normalise
     from stackc.api.hooks import hookimpl
     from stackc.api.kernels import inlined, kernel, kernel_of
+    from stackc.api.logarithms import LOG_BITS, log2_fixed
     from stackc.api.models import (
         BitwisePredictor,
         Cost,
@@ -86,17 +88,17 @@ if TYPE_CHECKING:
     from stackc.api.windowings import CUT, Window, Windowing
 
 __all__ = [
-    "CODER_STATE", "CONTRACT", "CUT", "IDLE", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT", "MAX_WINDOW_SYMBOLS",
-    "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder", "BitSource",
-    "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CompiledLanes", "CompiledStep", "CorpusError", "Cost",
-    "Cut", "Device", "DictionaryCoder", "FittedCoder", "Float64", "Frequencies", "HashedReader", "Int32", "Int64",
-    "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask", "ModelBackend", "PieceCoder", "PlainTokenizer",
-    "PluginError", "Portability", "Predictor", "Progress", "Reader", "RecipeError", "Register", "StackcError",
-    "SymbolTexts", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8", "Uint16", "WholeWindowCoder", "WholeWindows",
-    "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits", "bytes_of_tokens", "code_bit", "corpus_files",
-    "cost_bits", "finish_coder", "globs", "hookimpl", "inlined", "kernel", "kernel_of", "normalise", "offsets_of",
-    "read_tensors", "require", "speed", "start_coder", "tokens_of_bytes", "unpacked", "write_atomically",
-    "write_tensors",
+    "CODER_STATE", "CONTRACT", "CUT", "IDLE", "LOG_BITS", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT",
+    "MAX_WINDOW_SYMBOLS", "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder",
+    "BitSource", "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CompiledLanes", "CompiledStep",
+    "CorpusError", "Cost", "Cut", "Device", "DictionaryCoder", "FittedCoder", "FittedUnderModel", "Float64",
+    "Frequencies", "HashedReader", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask",
+    "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError", "Portability", "Predictor", "Progress", "Reader",
+    "RecipeError", "Register", "StackcError", "SymbolTexts", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8",
+    "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits",
+    "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "finish_coder", "globs", "hookimpl", "inlined",
+    "kernel", "kernel_of", "log2_fixed", "normalise", "offsets_of", "read_tensors", "require", "speed", "start_coder",
+    "tokens_of_bytes", "unpacked", "write_atomically", "write_tensors",
 ]  # fmt: skip
 
 

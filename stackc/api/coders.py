@@ -128,8 +128,9 @@ class PieceCoder(Protocol):
     """A coder that cuts whole windows into pieces, each one of V tokens with the same symbols in any context.
 
     Its configuration has ``vocabulary: int`` (V) and ``pieces: ClassVar[bool] = True``. Its level is not compiled,
-    takes no model and no ``[level.tokens]``, and any windowing without a bit budget. Its flags are budget False, ends
-    True, total True, needs_model False. It is a `FittedCoder` too.
+    takes no ``[level.tokens]``, and any windowing without a bit budget. Its flags are budget False, ends True, total
+    True. With needs_model False it is a `FittedCoder` too and its level takes no model; with needs_model True it is a
+    `FittedUnderModel`. Neither runs a model when it codes.
 
     Optional, found by `hasattr`: ``decode(tokens uint32[m]) -> symbols int[n]``, the pieces of any tokens below V
     joined, if it does that faster than stackc, which looks the pieces up in a table of all of them; and
@@ -201,6 +202,32 @@ class FittedCoder(Protocol):
 
     def load(self, folder: Path) -> None:
         """Read the tables that `fit` wrote. Called before anything is coded."""
+
+
+class FittedUnderModel(Protocol):
+    """A piece coder whose pieces are chosen with the help of the level's model, once that is frozen.
+
+    The windowing's table, if it has one, is respected: with `masks` True among its flags it receives the table, and
+    pieces that the table cuts would never be used.
+    """
+
+    def fit_under(
+        self, predictor: Predictor, window: Window, train: Text, bounds: Int64, lanes: int, folder: Path
+    ) -> None:
+        """Fit the tables to `train` and write them to `folder`. The result may not depend on `lanes`.
+
+        Args:
+            predictor: the frozen model, whose context is empty where a window starts; `start` and `step` are called
+                with at most `lanes` lanes.
+            window: what all windows have in common; no piece has more than `window.symbols` symbols.
+            train: the symbols of the training text.
+            bounds: int64[w + 1]; window i of the training text is symbols[bounds[i]:bounds[i + 1]].
+            lanes: texts to step side by side.
+            folder: for the tables' files.
+        """
+
+    def load(self, folder: Path) -> None:
+        """Read the tables that `fit_under` wrote. Called before anything is coded."""
 
 
 class Intervals(Protocol):

@@ -10,9 +10,9 @@ HOMES = {
     "bitwise": ("CODER_STATE", "code_bit", "finish_coder", "start_coder"),
     "bitwise_twin": ("BitCoder",),
     "coders": (
-        "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "Intervals", "LaneCoder",
-        "LaneDecoder", "LaneEncoder", "PieceCoder", "WholeWindowCoder", "WholeWindows", "WindowDecoder",
-        "WindowEncoder",
+        "AnyCoder", "BitSource", "Coder", "CoderFlags", "DictionaryCoder", "FittedCoder", "FittedUnderModel",
+        "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "PieceCoder", "WholeWindowCoder", "WholeWindows",
+        "WindowDecoder", "WindowEncoder",
     ),
     "compiled": ("CompiledLanes", "CompiledStep"),
     "fields": ("bits", "globs", "speed"),
@@ -20,6 +20,7 @@ HOMES = {
     "frequencies": ("cost_bits", "normalise"),
     "hooks": ("hookimpl",),
     "kernels": ("inlined", "kernel", "kernel_of"),
+    "logarithms": ("LOG_BITS", "log2_fixed"),
     "models": (
         "BitwisePredictor", "Cost", "Cut", "Device", "ModelBackend", "Portability", "Predictor", "Progress", "Text",
         "TrainingTask",

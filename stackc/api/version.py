@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import time
 
-CONTRACT = (1, 3)
+CONTRACT = (1, 4)
 """(major, minor) of the contract: the hooks and all that `stackc.api` lists.
 
 It is not stackc's own version, which also rises when nothing changes for plugins. *minor* rises when something is
 added, *major* when something that a plugin may rely on changes or goes. A plugin says in its module which contract it
-was made for, as numbers: ``STACKC_CONTRACT = (1, 3)``. The same major with the same or a later minor admits it. One
+was made for, as numbers: ``STACKC_CONTRACT = (1, 4)``. The same major with the same or a later minor admits it. One
 that says nothing is admitted: its package's requirement on stackc speaks for it.
 
 1.1 added ``register(..., self_test=)``, `stackc.api.corpus_files`, `unpacked` and `offsets_of`, the types of arrays
@@ -20,7 +20,8 @@ windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.ap
 `stackc.api.BitwisePredictor` and the coder for it (`stackc.api.bitwise`). 1.3 added `stackc.api.SymbolTexts`,
 `stackc.api.PlainTokenizer`, ``compiled`` of predictors and coders (`stackc.api.compiled`), `TrainingTask.texts`,
 ``needs_texts`` of training settings (`stackc.api.ModelBackend`), and tables of cuts: `stackc.api.Windowing.table`,
-`stackc.api.Window.table` and the flag ``masks`` of coders.
+`stackc.api.Window.table` and the flag ``masks`` of coders. 1.4 added piece coders that are fitted under a model
+(`stackc.api.FittedUnderModel`) and `stackc.api.log2_fixed`.
 """
 
 IMPORTED_NS = time.time_ns()

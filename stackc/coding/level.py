@@ -21,6 +21,7 @@ from stackc.coding.documents import Decoding, Encoding, bounds_of, row_of_intege
 from stackc.coding.pieces import PieceTable
 from stackc.coding.routes import Route, choose_route
 from stackc.coding.spec import LevelSpec
+from stackc.parts.abilities import cuts_pieces
 
 if TYPE_CHECKING:  # numba takes a second to import, and not every use of a stack compiles
     from stackc.coding.dictionary.dictionary import Dictionary
@@ -43,7 +44,8 @@ class Level:
     def __init__(
         self, spec: LevelSpec, dictionary: Dictionary | None = None, again: Callable[[], Level] | None = None
     ) -> None:
-        if spec.flags.needs_model and spec.load_predictor is None and dictionary is None:
+        codes_under_model = spec.flags.needs_model and dictionary is None and not cuts_pieces(spec.coder)
+        if codes_under_model and spec.load_predictor is None:
             raise CodingError(f"{spec.name}: its coder needs a model, and it has none")
         self.spec = spec
         self.dictionary = dictionary

@@ -16,7 +16,7 @@ from stackc.api.models import Predictor
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.borders import table_starts
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import every_nth, segment_starts, segments
+from stackc.coding.documents import every_nth, segment_starts, segments, window_starts
 from stackc.parts.abilities import cuts_pieces
 from stackc.parts.checked import cuts_of, cuts_of_segments, lanes_of
 
@@ -201,6 +201,11 @@ class LevelSpec:
         for start, end in itertools.pairwise(edges.tolist()):
             made[start:end] = cuts_of(asked, symbols[start:end], self.windowing_name)
         return made
+
+    def cut_bounds(self, symbols: Symbols, bounds: Int64) -> Int64:
+        """The bounds of windows that end by cuts and budgets alone, whatever the coder does: int64[w + 1]."""
+        cuts = self.window_cuts(symbols, bounds, self.cuts(symbols, bounds))
+        return np.append(window_starts(bounds, self.segment, self.window.symbols, cuts), bounds[-1])
 
     def window_cuts(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Mask | None:
         """Where windows start that only budgets, cuts and the windowing's table end: bool[n]; None if nothing cuts.

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
-from stackc.api.coders import DictionaryCoder, FittedCoder, Intervals, PieceCoder, WholeWindowCoder
+from stackc.api.coders import DictionaryCoder, FittedCoder, FittedUnderModel, Intervals, PieceCoder, WholeWindowCoder
 from stackc.api.models import BitwisePredictor
 
 
-def has_tables(coder: object) -> TypeGuard[FittedCoder]:
+def has_tables(coder: object) -> TypeGuard[FittedCoder | FittedUnderModel]:
+    return is_fitted(coder) or is_fitted_under_model(coder)
+
+
+def is_fitted(coder: object) -> TypeGuard[FittedCoder]:
     return hasattr(coder, "fit") and hasattr(coder, "load")
+
+
+def is_fitted_under_model(coder: object) -> TypeGuard[FittedUnderModel]:
+    return hasattr(coder, "fit_under") and hasattr(coder, "load")
 
 
 def lists_texts(coder: object) -> TypeGuard[DictionaryCoder]:

@@ -71,7 +71,7 @@ def _methods(kind: str, config: Any) -> tuple[str, ...]:
     if kind == "coder" and getattr(config, "whole", False):
         return ("whole",)
     if kind == "coder" and getattr(config, "pieces", False):
-        return ("fit", "load", "pieces", "encode")
+        return ("fit_under" if config.needs_model else "fit", "load", "pieces", "encode")
     if kind == "coder" and getattr(config, "vocabulary", None) is not None:
         return ("dictionary",)
     return METHODS[kind]

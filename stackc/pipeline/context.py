@@ -21,6 +21,7 @@ from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
 from stackc.coding.texts import symbol_texts, why_no_texts
+from stackc.parts.abilities import is_fitted_under_model
 from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import compiled
 from stackc.pipeline.ranks.orders import Orders
@@ -28,7 +29,7 @@ from stackc.pipeline.ranks.world import World
 from stackc.pipeline.workspace import Workspace
 from stackc.recipe import LevelSection, Recipe, TopSection
 from stackc.recipe.texts import REMEDY, asks_for_texts
-from stackc.stack.opening import open_level
+from stackc.stack.opening import open_level, unfitted_spec
 from stackc.stack.runtime import Runtime
 from stackc.stack.store import Store
 
@@ -83,6 +84,11 @@ class Context:
             )
             self.levels[section.name] = found
         return found
+
+    def unfitted(self, section: LevelSection) -> LevelSpec:
+        """The spec of a level whose coder has no tables yet."""
+        segment = self.recipe.corpus.segment
+        return unfitted_spec(section, self.folder(section), segment, self.runtime, self.below(section))
 
     def below(self, section: LevelSection | TopSection) -> Callable[[], list[Level]]:
         """Opens the levels below a section, the lowest first."""
@@ -150,10 +156,13 @@ class Context:
             return None
 
         def cut(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
+            bounds = np.array([0, len(symbols)]) if offsets is None else offsets
+            if is_fitted_under_model(section.coder.make()):  # its tables come after the model
+                spec = self.unfitted(section)
+                return every_nth(spec.cut_bounds(symbols, bounds)[:-1], bounds, spec.segment, windowing.context_windows)
             folder, segment, below = self.folder(section), self.recipe.corpus.segment, self.below(section)
             opened = open_level(section, folder, segment, self.runtime, compiled=False, below=below)
             spec = opened.spec.changed(load_predictor=lambda: predictor)
-            bounds = np.array([0, len(symbols)]) if offsets is None else offsets
             if spec.code_bits is None and windowing.cuts is None and windowing.table is None:
                 starts = window_starts(bounds, spec.segment, spec.window.symbols, None)
                 return every_nth(starts, bounds, spec.segment, windowing.context_windows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stackc.coding.routes import why_not_compiled
-from stackc.parts.abilities import has_tables
+from stackc.parts.abilities import has_tables, is_fitted_under_model
 from stackc.pipeline.ending import Report
 from stackc.pipeline.stages import Compiling, Corpus, Counts, Freezing, Stage, Tables, Tokens, Training
 from stackc.recipe import LevelSection, Recipe, TopSection
@@ -26,9 +26,11 @@ def plan(recipe: Recipe, runtime: Runtime) -> Iterator[Stage]:
     inputs = "corpus"
     for number, section in enumerate(recipe.levels):
         spec = level_spec(section, recipe.corpus.segment, runtime, section.coder.make())
-        if has_tables(spec.coder):
-            yield Tables(section=section, inputs=inputs)
+        tables = [Tables(section=section, inputs=inputs)] if has_tables(spec.coder) else []
+        under_model = is_fitted_under_model(spec.coder)
+        yield from () if under_model else tables
         yield from _model_stages(section, inputs, number)
+        yield from tables if under_model else ()
         if why_not_compiled(spec, runtime.memory) is None:
             yield Compiling(section=section, inputs=inputs)
         for split in SPLITS:

@@ -17,6 +17,7 @@ from stackc.api.models import Progress
 from stackc.coding.host import host
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.verify import prove
+from stackc.parts.abilities import is_fitted_under_model
 from stackc.parts.blame import blaming
 from stackc.pipeline.compiling import compiled
 from stackc.pipeline.context import Context
@@ -88,20 +89,36 @@ class _OfSection:
 
 @attrs.frozen(kw_only=True)
 class Tables(_OfSection):
-    """A coder's own tables, fitted to the training text."""
+    """A coder's own tables, fitted to the training text, with the frozen model's help if the coder asks for it."""
 
     section: LevelSection
     kind = "coder"
 
     def run(self, build: Context) -> None:
         section, store = self.section, build.store(self.inputs, "train")
+        coder = section.coder.make()
 
         def fit(folder: Path, progress: Progress) -> None:
             with blaming(section.coder.who, "fit"):
-                section.coder.make().fit(store.text(), section.alphabet, folder)
+                coder.fit(store.text(), section.alphabet, folder)
+
+        def fit_under(folder: Path, progress: Progress) -> None:
+            spec, text = build.unfitted(section), store.text()
+            bounds = spec.cut_bounds(text.symbols, text.offsets)
+            with blaming(section.coder.who, "fit_under"):
+                coder.fit_under(spec.predictor, spec.window, text, bounds, spec.running_lanes, folder)
 
         material = {"coder": section.coder.key(), "alphabet": section.alphabet, "train": store.content}
-        build.work.run(self.name, material, fit)
+        if not is_fitted_under_model(coder):
+            build.work.run(self.name, material, fit)
+            return
+        material |= {
+            "windowing": section.windowing.key(),
+            "segment": build.recipe.corpus.segment,
+            "frozen": build.work.done[f"{section.name}/frozen"].content,
+            **build.cut_texts(section),
+        }
+        build.work.run(self.name, material, fit_under)
 
 
 @attrs.frozen(kw_only=True)

@@ -83,15 +83,29 @@ def open_level(
             )
         return predictor
 
-    texts = None
-    if not section.reads_bytes and section.windowing.make().table is not None:
-        texts = symbol_texts(below())
-        if texts is None:
-            raise StackcError(
-                f"{section.name}: windowing '{section.windowing.name}' cuts the texts of symbols, and those that it "
-                "reads have none; use 'equal-info' there"
-            )
-    return Level(level_spec(section, segment, runtime, coder, load_predictor, texts), dictionary, again)
+    spec = level_spec(section, segment, runtime, coder, load_predictor, _texts_to_cut(section, below))
+    return Level(spec, dictionary, again)
+
+
+def unfitted_spec(
+    section: LevelSection, folder: Path, segment: int, runtime: Runtime, below: Callable[[], Sequence[Level]]
+) -> LevelSpec:
+    """The spec of a level in `folder` whose coder has no tables yet: to fit these. Arguments as for `open_level`."""
+    load, texts = functools.partial(open_predictor, section, folder, runtime), _texts_to_cut(section, below)
+    return level_spec(section, segment, runtime, section.coder.make(), load, texts)
+
+
+def _texts_to_cut(section: LevelSection, below: Callable[[], Sequence[Level]]) -> SymbolTexts | None:
+    """The texts of a level's symbols if its windowing cuts them; None if it reads bytes or cuts no texts."""
+    if section.reads_bytes or section.windowing.make().table is None:
+        return None
+    texts = symbol_texts(below())
+    if texts is None:
+        raise StackcError(
+            f"{section.name}: windowing '{section.windowing.name}' cuts the texts of symbols, and those that it "
+            "reads have none; use 'equal-info' there"
+        )
+    return texts
 
 
 def level_spec(

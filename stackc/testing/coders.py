@@ -25,7 +25,7 @@ from stackc.api.coders import Coder, CoderFlags
 from stackc.api.models import Text
 from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Window
-from stackc.parts.abilities import has_tables
+from stackc.parts.abilities import is_fitted
 from stackc.parts.lanes import AdaptedLaneDecoder, AdaptedLaneEncoder, LevelLaneEncoder
 from stackc.parts.rules import CODER_FLAGS
 from stackc.testing.compiled import CompiledLanesTests
@@ -373,7 +373,7 @@ def _ready(suite: type[CoderContract], alphabet: int) -> Any:
 def _fitted(suite: type[CoderContract], alphabet: int) -> Any:
     """A coder of this suite that nobody has used yet."""
     coder: Any = suite().make()
-    if has_tables(coder):
+    if is_fitted(coder):
         rng = np.random.default_rng([suite.seed, 7, alphabet])
         table = random_table(rng, alphabet, STYLES[alphabet % len(STYLES)], rows=1)
         symbols = np.array(sample_text(rng, table, 1000), np.uint32)

@@ -20,13 +20,14 @@ import pytest
 
 from stackc.api.arrays import Symbols
 from stackc.api.errors import StackcError
-from stackc.api.models import Text
+from stackc.api.frequencies import normalise
+from stackc.api.models import Predictor, Text
 from stackc.api.offsets import offsets_of
-from stackc.api.windowings import Windowing
+from stackc.api.windowings import Window, Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
-from stackc.parts.abilities import joins_pieces
-from stackc.testing.driving import declared
+from stackc.parts.abilities import is_fitted_under_model, joins_pieces
+from stackc.testing.driving import TablePredictor, declared
 from stackc.testing.sharing import Job, check_shared
 
 _FITTED: dict[type, Any] = {}
@@ -39,13 +40,22 @@ class PieceCoderContract:
         config: see `CoderContract`.
         alphabet: of the symbols.
         vocabulary: V to ask for.
+        window, lanes: for a coder that is fitted under a model (`stackc.api.FittedUnderModel`): symbols in a window of
+            the training text at most, and texts to step side by side.
         seed: of all random choices.
     """
 
     config: ClassVar[Any] = None
     alphabet: ClassVar[int] = 256
     vocabulary: ClassVar[int] = 400
+    window: ClassVar[int] = 12
+    lanes: ClassVar[int] = 8
     seed: ClassVar[int] = 0
+
+    def predictor(self) -> Predictor:
+        """The model that a coder which asks for one is fitted under."""
+        weights = np.bincount(self.text(), minlength=self.alphabet).astype(np.int64)
+        return TablePredictor(np.tile(normalise(weights), (self.alphabet + 1, 1)))
 
     def make(self, vocabulary: int) -> Any:
         """A fresh coder with this many tokens, not fitted. To be written by the subclass."""
@@ -72,7 +82,13 @@ class PieceCoderContract:
         third = len(text) // 3
         offsets = np.array([0, third, third, len(text)], np.int64)
         train = Text(symbols=text, offsets=offsets, source_bytes=len(text))
-        self.make(self.vocabulary).fit(train, self.alphabet, folder)
+        coder = self.make(self.vocabulary)
+        if not is_fitted_under_model(coder):
+            coder.fit(train, self.alphabet, folder)
+            return
+        window = Window(alphabet=self.alphabet, bits=None, symbols=self.window, token_bits=16)
+        bounds = np.unique(np.concatenate([np.arange(0, len(text), self.window), offsets]))
+        coder.fit_under(self.predictor(), window, train, bounds, self.lanes, folder)
 
     def level(self, windowing: Windowing) -> Level:
         return Level(
@@ -97,7 +113,8 @@ class PieceCoderContract:
 
     def test_it_says_what_it_can(self) -> None:
         flags = declared(self.config, self.fitted())
-        assert (flags.budget, flags.ends, flags.total, flags.needs_model) == (False, True, True, False)
+        assert (flags.budget, flags.ends, flags.total) == (False, True, True)
+        assert flags.needs_model == is_fitted_under_model(self.fitted())
 
     def test_pieces_are_runs_of_symbols(self) -> None:
         symbols, offsets = self.fitted().pieces()

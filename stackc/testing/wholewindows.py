@@ -27,7 +27,7 @@ from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
-from stackc.parts.abilities import has_tables
+from stackc.parts.abilities import is_fitted
 from stackc.parts.whole import GuardedWindows
 from stackc.testing.driving import declared
 from stackc.testing.sharing import Job, check_shared
@@ -68,7 +68,7 @@ class WholeWindowContract:
         """A coder that is ready to code: if it has tables, they are fitted to a text of this alphabet and loaded."""
         if (type(self), alphabet) not in _FITTED:
             coder = self.make()
-            if has_tables(coder):
+            if is_fitted(coder):
                 text = self.text(alphabet, 1000, 7)
                 train = Text(symbols=text, offsets=np.array([0, 400, 1000]), source_bytes=1000)
                 with tempfile.TemporaryDirectory() as folder:

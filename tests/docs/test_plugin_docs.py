@@ -28,8 +28,8 @@ PACKAGE = DOCS / "tutorial" / "stackc-rans"
 SHOWN = re.findall(r"<!-- signatures: ([\w.]+) -->\n```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 PROTOCOLS = {
     "Coder", "CoderFlags", "WindowEncoder", "WindowDecoder", "BitSource", "LaneCoder", "LaneEncoder", "LaneDecoder",
-    "WholeWindowCoder", "WholeWindows", "DictionaryCoder", "PieceCoder", "FittedCoder", "Intervals", "ModelBackend",
-    "Predictor", "BitwisePredictor", "Reader",
+    "WholeWindowCoder", "WholeWindows", "DictionaryCoder", "PieceCoder", "FittedCoder", "FittedUnderModel", "Intervals",
+    "ModelBackend", "Predictor", "BitwisePredictor", "Reader",
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from stackc.api import (
     write_tensors,
 )
 
-STACKC_CONTRACT = (1, 3)  # the contract that this plugin was made for (stackc.api.CONTRACT)
+STACKC_CONTRACT = (1, 4)  # the contract that this plugin was made for (stackc.api.CONTRACT)
 
 MAX_SYMBOLS = 1 << 16
 STATE = "state.safetensors"

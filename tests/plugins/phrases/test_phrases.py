@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipes_of_tests import TEXT
-from stackc.api import ArtifactError, CodingError, StackcError, Text, read_tensors, write_tensors
+from stackc.api import ArtifactError, CodingError, StackcError, Text, log2_fixed, read_tensors, write_tensors
 from stackc.coding.trial import check_part
 from stackc.parts.registry import registry
 from stackc_phrases import PhrasesConfig, doctor, twin
 from stackc_phrases.borders import WIDE, find_borders
 from stackc_phrases.candidates import sampled
 from stackc_phrases.coder import PhrasesCoder
-from stackc_phrases.fitting import COST_BITS, Trainer, fitted, log2_fixed
+from stackc_phrases.fitting import COST_BITS, Trainer, fitted
 from stackc_phrases.pieces import FILE
 from stackc_phrases.words import RULE, words_of, words_of_piece
 from stackc_windows.words import RULE as windowing_rule
