@@ -115,9 +115,9 @@ def bpe(vocabulary: int = 300) -> str:
 
 
 def words_of(coder: str) -> str:
-    """A level of single words: a dictionary of counts (`tunstall`), or pieces (`bpe`, `phrases`)."""
+    """A level of single words: a dictionary of counts (`tunstall`), or pieces (`lexicon`, `bpe`, `phrases`)."""
     kind, _, parse = coder.partition(", ")
-    model = '[level.model]\nbackend = "counted"\n' if kind == "tunstall" else ""
+    model = '[level.model]\nbackend = "counted"\n' if kind in ("tunstall", "lexicon") else ""
     words = "words = 1\n" + (f'parse = "{parse}"\n' if parse else "") if kind == "phrases" else ""
     windowing = "whole" if kind == "phrases" else "words"
     return (
@@ -125,6 +125,16 @@ def words_of(coder: str) -> str:
         + f'[[level]]\nname = "M1"\n{model}[level.windowing]\nkind = "{windowing}"\n[level.coder]\nkind = "{kind}"\n'
         + f'{words}vocabulary = 400\n[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
     )
+
+
+def lexicons(proposals: int = 4) -> str:
+    """Two levels whose texts a model proposes, in windows of single words."""
+    levels = "".join(
+        f'[[level]]\nname = "{name}"\n[level.model]\nbackend = "counted"\n[level.windowing]\nkind = "words"\n'
+        f'[level.coder]\nkind = "lexicon"\nvocabulary = {vocabulary}\nproposals = {proposals}\n'
+        for name, vocabulary in (("M1", 300), ("M2", 340))
+    )
+    return HEAD.format(name="lexicons", segment=300) + levels + '[top]\nname = "M3"\n[top.model]\nbackend = "unigram"\n'
 
 
 def mixing(contexts: str = "many") -> str:
