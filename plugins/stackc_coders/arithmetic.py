@@ -9,6 +9,7 @@ import numpy.typing as npt
 from stackc.api import BitSource, CodingError, CompiledLanes, Frequencies, Int32, Predictor, Window
 from stackc_coders.compiler import compile_dictionary
 from stackc_coders.lanes import SlotLaneDecoder, SlotLaneEncoder
+from stackc_coders.steps import compiled_lanes
 from stackc_coders.twin import SlotDecoder, SlotEncoder
 
 MAX_TOKEN_BITS = 32
@@ -35,8 +36,6 @@ class ArithmeticCoder:
 
     def compiled(self, window: Window) -> CompiledLanes:
         """The lanes as kernels, for a level whose model offers its own."""
-        from stackc_coders.steps import compiled_lanes
-
         return compiled_lanes(window, self.row(window))
 
     def dictionary(self, predictor: Predictor, window: Window, lanes: int) -> tuple[Int32, Int32]:

@@ -11,6 +11,7 @@ import numpy as np
 from stackc.api import CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of
 from stackc_phrases import encoding, lookup
 from stackc_phrases.config import BYTES, PhrasesConfig
+from stackc_phrases.fitting import fitted
 from stackc_phrases.pieces import PHRASE_WORD, Pieces
 from stackc_phrases.words import RULE, words_of_piece
 
@@ -97,8 +98,6 @@ class PhrasesCoder:
 
     def fit(self, train: Text, alphabet: int, folder: Path) -> None:
         """Find the pieces in the text and write them to `folder`."""
-        from stackc_phrases.fitting import fitted
-
         if alphabet != BYTES:
             raise CodingError(f"phrases codes bytes, not an alphabet of {alphabet}")
         fitted(train, self.config).write(folder)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import no_wider, read_pieces, storage_error, write_atomically
-from stackc.pipeline.sweeps.folder import is_sweep
 from stackc.stack.outputs import check_distinct, check_folder, check_output, output_path
 
 if TYPE_CHECKING:
@@ -58,7 +57,8 @@ def write_report(
         StackcError: the page or an image exists already; `png` is a file or inside one; the text cannot be read; images
             are requested and matplotlib is not installed; a stack is named twice.
     """
-    # Imported here and not above: `stackc inspect` needs only `stackc.report.table`, and facts import numba.
+    # Imported here and not above: `stackc inspect` needs only `stackc.report.table`, and these import numba.
+    from stackc.pipeline.sweeps.folder import is_sweep
     from stackc.report.facts import gather
     from stackc.report.page import html_page
     from stackc.report.plots import plots_of

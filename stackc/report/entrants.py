@@ -16,6 +16,8 @@ from stackc.recipe import recipe_from_dict
 from stackc.report.facts import labels_of
 from stackc.stack.blocks import Blocks, load_blocks
 from stackc.stack.manifest import manifest_alone
+from stackc.stack.stack import Stack
+from stackc.stack.store import Store
 
 IGNORED = ("stack.seed", "run.", "corpus.train", "corpus.valid", "corpus.test")
 """Beginnings of fields that are not differences: seeds, speed, and names of files, whose content counts."""
@@ -139,8 +141,5 @@ def _of_stacks(folders: list[Path]) -> Iterator[Entrant]:
 
 def _measured(folder: Path, split: str) -> Blocks:
     """The bits of a stack's own held-out text, measured anew."""
-    from stackc.stack.stack import Stack
-    from stackc.stack.store import Store
-
     store = Store(folder / "corpus" / split)
     return Stack(folder).evaluate([document.tobytes() for document in store.text().documents()]).blocks

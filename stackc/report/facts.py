@@ -17,6 +17,8 @@ from stackc.api.files import read_json
 from stackc.report.sample_text import Cutting, cut
 from stackc.report.table import COLUMNS, LEARNABILITY
 from stackc.stack.manifest import coding_parts, read_manifest
+from stackc.stack.stack import Stack
+from stackc.stack.store import Store
 
 MAX_LINE = 1 << 12
 """Characters of a line of the logs to read, at most."""
@@ -240,8 +242,6 @@ def _add(fact: Facts, line: str) -> None:
 
 
 def _sample(fact: Facts, sample: int, text: tuple[str, bytes] | None, tell: Callable[[str], None]) -> None:
-    from stackc.stack.stack import Stack
-
     stack = Stack(fact.folder)
     found = _held_out(fact.folder, sample) if text is None else None
     if text is not None:
@@ -256,8 +256,6 @@ def _sample(fact: Facts, sample: int, text: tuple[str, bytes] | None, tell: Call
 
 def _held_out(folder: Path, sample: int) -> Sample | None:
     """The first `sample` bytes of the held-out text."""
-    from stackc.stack.store import Store
-
     for split in ("test", "valid"):
         if not (folder / "corpus" / split / "store.json").is_file():
             continue

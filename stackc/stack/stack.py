@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,10 @@ import numpy.typing as npt
 from stackc.api.errors import ArtifactError, CodingError, ContainerError, PluginError, RecipeError, StackcError
 from stackc.api.models import Predictor
 from stackc.api.windowings import Windowing
+from stackc.archive.codec import BlockCodec
+from stackc.archive.decoder import decompress_blocks
 from stackc.archive.format import MAX_EMBEDDED, MAX_HOST, Header
+from stackc.archive.writer import Written, compress
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import row_of_integers
 from stackc.coding.host import host
@@ -40,11 +43,6 @@ from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
 from stackc.stack.packed import Unpacked, is_pack, packed
 from stackc.stack.runtime import Runtime
 from stackc.stack.streaming import Encode, decode_stream, encode_here, encode_stream
-
-if TYPE_CHECKING:
-    from stackc.archive.codec import BlockCodec
-    from stackc.archive.writer import Written
-
 
 PATH_VARIABLE = "STACKC_PATH"
 """Names folders of stacks, in which `decompress` finds the stack that wrote a file (`stackc.stack.finding`)."""
@@ -145,8 +143,6 @@ class Stack:
     @once
     def codec(self) -> BlockCodec:
         """The codec of `.stk` files: the levels, then the top model as a level with tokens of eight bits."""
-        from stackc.archive.codec import BlockCodec
-
         part = registry().get("coder", FILE_CODER)
         config = part.config()
         top = Level(
@@ -175,8 +171,6 @@ class Stack:
             target: a binary stream. It is not flushed.
             options: see `stackc.archive.writer.compress`: block_size, verify, modified, embedded, report.
         """
-        from stackc.archive.writer import compress
-
         return compress(self.codec, bytes.fromhex(self.sha256), self.coder_version, source, target, **options)
 
     def embeddable(self) -> bytes:
@@ -193,8 +187,6 @@ class Stack:
         Raises:
             ContainerError: damage, with the block, or a file of another stack. `target` then holds only a part.
         """
-        from stackc.archive.decoder import decompress_blocks
-
         decompress_blocks(source, target, self.codec_for)
 
     def codec_for(self, header: Header) -> BlockCodec:

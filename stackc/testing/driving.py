@@ -13,6 +13,7 @@ import numpy as np
 
 from stackc.api.arrays import IDLE, RESTART, Frequencies, Int32, Int64
 from stackc.api.coders import CoderFlags, LaneDecoder, LaneEncoder
+from stackc.api.frequencies import normalise
 from stackc.api.models import Portability
 from stackc.api.windowings import CUT, Window
 
@@ -25,8 +26,6 @@ def random_table(rng: np.random.Generator, alphabet: int, style: str, rows: int 
     `style`: "random"; "sharp", some symbols take nearly all; "certain", one symbol has all that the others can
     spare; "flat".
     """
-    from stackc.api.frequencies import normalise
-
     if style == "flat":
         return normalise(np.ones((rows, alphabet), np.int64))
     if style == "certain":

@@ -13,6 +13,7 @@ import pytest
 from stackc.api.arrays import Frequencies, Int32
 from stackc.api.offsets import offsets_of
 from stackc.api.windowings import CUT, Window
+from stackc.parts.lanes import LevelLaneEncoder
 from stackc.testing.driving import (
     STYLES,
     TablePredictor,
@@ -71,8 +72,6 @@ class MaskingTests:
         assert refused, "no symbol was ever cut: widen `alphabets` or `symbols`"
 
     def test_a_table_of_cuts_ends_windows_in_a_run(self: Any) -> None:
-        from stackc.parts.lanes import LevelLaneEncoder
-
         for coder, window, table, texts in self.masked_settings():
             if not hasattr(coder, "lane_encoder") or not hasattr(coder.lane_encoder(window, 1), "run"):
                 pytest.skip("has no run")

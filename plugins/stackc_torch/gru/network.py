@@ -19,6 +19,7 @@ from stackc_torch.frozen.predictor import fastest
 from stackc_torch.gru import arrays as G
 from stackc_torch.gru.arrays import FrozenGru
 from stackc_torch.gru.config import Gru
+from stackc_torch.gru.device import DeviceArithmetic
 from stackc_torch.gru.recurrence import Recurrence
 from stackc_torch.training.architecture import initial_weights, normed
 from stackc_torch.training.inputs import TextInputs
@@ -116,7 +117,6 @@ class GruNetwork:
     def predictor(self, frozen: FrozenGru, device: Device) -> Predictor:
         # Imported here: kernels are compiled when they are imported, and training does without them.
         from stackc_torch.gru.cpu import CpuArithmetic
-        from stackc_torch.gru.device import DeviceArithmetic
 
         return fastest(frozen, device, CpuArithmetic, DeviceArithmetic)
 

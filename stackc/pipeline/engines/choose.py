@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from stackc.api.errors import StackcError
 from stackc.pipeline.engines.base import KEPT, Engine, Local
+from stackc.pipeline.engines.ray import Ray
 
 ENGINES = ("local", "ray")
 
@@ -30,6 +31,4 @@ def engine(
         raise StackcError(f"no engine named {name!r}; the engines are {' and '.join(ENGINES)}")
     if name == "local":
         return Local()
-    from stackc.pipeline.engines.ray import Ray
-
     return Ray(threads, gpu, say, again)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from rich.console import Console
@@ -13,15 +13,13 @@ from stackc.api.errors import StackcError
 from stackc.api.messages import amount, literal
 from stackc.pipeline.display import Show
 from stackc.pipeline.engines.choose import ENGINES
+from stackc.pipeline.sweeps.cluster import Cluster
 from stackc.pipeline.sweeps.expand import Run, Sweep, load_sweep
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.pipeline.sweeps.pool import ENDS, Pool
 from stackc.pipeline.sweeps.predict import predicted
 from stackc.stack.manifest import MANIFEST
 from stackc.stack.runtime import Runtime
-
-if TYPE_CHECKING:
-    from stackc.pipeline.sweeps.cluster import Cluster
 
 MAX_JOBS = 1024
 
@@ -121,8 +119,6 @@ class _Running:
     def workers(self, jobs: int | None, engine: str) -> Pool | Cluster:
         """Those that run the runs."""
         if engine == "ray":
-            from stackc.pipeline.sweeps.cluster import Cluster
-
             gpu = self.device != "cpu" and Runtime(device=self.device or "auto").resolve().name == "cuda"
             return Cluster(jobs, gpu, self.say)
         return Pool(min(jobs or 1, len(self.made.runs)))
