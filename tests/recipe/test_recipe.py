@@ -299,14 +299,14 @@ def test_key_of_a_part(load: Any) -> None:
             "level.2.tokens.bits: missing; bits per token, 1 to 20: the next model reads an alphabet of 2^bits",
         ),
         ("level.1.train={}", "level.1.train.steps: missing; steps"),
-        ("level.1.coder={}", "level.1.coder.kind: missing; installed: arithmetic, gzip, static-unigram, tunstall"),
+        ("level.1.coder={}", "level.1.coder.kind: missing; installed: arithmetic, gzip, lexicon, static-unigram, tunstall"),
         (
             "level.1.coder.kind=3",
-            "level.1.coder.kind: expected text, found 3; installed: arithmetic, gzip, static-unigram, tunstall",
+            "level.1.coder.kind: expected text, found 3; installed: arithmetic, gzip, lexicon, static-unigram, tunstall",
         ),
         (
             "level.1.coder.kind=aritmetic",
-            "level.1.coder.kind: no coder named 'aritmetic'; installed: arithmetic, gzip, static-unigram, tunstall; "
+            "level.1.coder.kind: no coder named 'aritmetic'; installed: arithmetic, gzip, lexicon, static-unigram, tunstall; "
             "did you mean 'arithmetic'?",
         ),
         ("corpus.reader=csv", "corpus.reader: no reader named 'csv'; installed: text"),
