@@ -24,6 +24,9 @@ from stackc.parts.registry import Registry
 from stackc.recipe import Recipe, load_recipe, recipe_from_dict, shipped_recipes
 from stackc.recipe.structure import Problems, table
 
+CODERS = "arithmetic, gzip, lexicon, static-unigram, tunstall"
+"""Those that every installation has."""
+
 
 @attrs.frozen(kw_only=True)
 class ToyTraining:
@@ -299,15 +302,17 @@ def test_key_of_a_part(load: Any) -> None:
             "level.2.tokens.bits: missing; bits per token, 1 to 20: the next model reads an alphabet of 2^bits",
         ),
         ("level.1.train={}", "level.1.train.steps: missing; steps"),
-        ("level.1.coder={}", "level.1.coder.kind: missing; installed: arithmetic, gzip, lexicon, static-unigram, tunstall"),
+        (
+            "level.1.coder={}",
+            f"level.1.coder.kind: missing; installed: {CODERS}",
+        ),
         (
             "level.1.coder.kind=3",
-            "level.1.coder.kind: expected text, found 3; installed: arithmetic, gzip, lexicon, static-unigram, tunstall",
+            f"level.1.coder.kind: expected text, found 3; installed: {CODERS}",
         ),
         (
             "level.1.coder.kind=aritmetic",
-            "level.1.coder.kind: no coder named 'aritmetic'; installed: arithmetic, gzip, lexicon, static-unigram, tunstall; "
-            "did you mean 'arithmetic'?",
+            f"level.1.coder.kind: no coder named 'aritmetic'; installed: {CODERS}; did you mean 'arithmetic'?",
         ),
         ("corpus.reader=csv", "corpus.reader: no reader named 'csv'; installed: text"),
         ("top.model={}", "top.model: missing; a stack needs a model that reads the last tokens"),
