@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fuzz.mutations import mutate_arrays, mutate_bytes, mutate_pack, reseal, reseal_pack
+from fuzz.pieces_and_sweeps import PieceTables, SweepRows, Sweeps
 from fuzz.targets import DATA, TARGETS, Target, built
 from recipes_of_tests import counting, counting_twice, mixing
 from stackc.api.errors import ArtifactError, StackcError
@@ -334,4 +335,6 @@ class Rights(Target):
             assert made.st_gid == source.st_gid
 
 
-DOORS: list[type[Target]] = [*TARGETS, BitwisePayload, PrimedState, Packs, Streams, Outputs, Rights]
+DOORS: list[type[Target]] = [
+    *TARGETS, BitwisePayload, PrimedState, Packs, PieceTables, Sweeps, SweepRows, Streams, Outputs, Rights,
+]  # fmt: skip

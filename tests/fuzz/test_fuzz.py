@@ -12,7 +12,7 @@ from fuzz.mutations import reseal
 from fuzz.targets import Container, Target, fuzz
 from stackc.api.errors import StackcError
 
-EXECUTIONS = {"payload": 150, "manifest": 300, "bitwise": 200, "primed": 60, "packs": 300, "outputs": 300}
+EXECUTIONS = {"payload": 150, "manifest": 300, "bitwise": 200, "primed": 60, "packs": 300, "outputs": 300, "rows": 300}
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,23 @@ EXACT = ("name", "tokens")
 """Fields of levels that are not columns."""
 
 
+def are_figures(value: Any) -> bool:
+    """Whether it is what a row of a finished run holds as its figures."""
+    if not isinstance(value, dict) or not all(_is_shown(name, value.get(name, "")) for name in FIGURES):
+        return False
+    levels, others = value.get("levels", []), (value.get("versions", {}), value.get("text", {}))
+    named = isinstance(levels, list) and all(
+        isinstance(level, dict) and isinstance(level.get("name"), str) for level in levels
+    )
+    return named and all(isinstance(one, dict) for one in others)
+
+
+def _is_shown(name: str, value: Any) -> bool:
+    """Whether the column `name` can show it."""
+    kinds = int if FIGURES[name][1].endswith("d") else int | float
+    return value is None or (isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < 1e300)
+
+
 def cells(row: dict[str, Any], axes: Iterable[str], figures: Iterable[str] = tuple(FIGURES)) -> list[str]:
     """A row as people read it. Headings: `headings`.
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from stackc.api.errors import ArtifactError
 from stackc.api.files import kept_in, read_json, write_atomically
-from stackc.pipeline.sweeps.columns import cells, csv_table, headings
+from stackc.pipeline.sweeps.columns import are_figures, cells, csv_table, headings
 from stackc.pipeline.sweeps.expand import Run, Sweep
 from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
 from stackc.stack.manifest import MANIFEST
@@ -203,17 +203,21 @@ _KINDS = {"run": str, "arm": str, "label": str, "axes": dict, "values": dict, "s
 
 
 def _is_described(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(key), kind) for key, kind in _KINDS.items())
+    """Whether it is a run that has figures, or says why it has none."""
+    described = isinstance(value, dict) and all(isinstance(value.get(key), kind) for key, kind in _KINDS.items())
+    named = described and all(isinstance(one, str) for one in value["values"].values())
+    if not named or ("figures" in value and not are_figures(value["figures"])):
+        return False
+    return "figures" in value if value["status"] == "done" else isinstance(value.get("reason"), str)
 
 
 def _row(line: str) -> dict[str, Any] | None:
-    """A line of the table; None if it is not one."""
+    """A line of the table; None if it is not one: another process may be writing it, or a crash cut it short."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    whole = _is_described(row) and (row["status"] != "done" or isinstance(row.get("figures"), dict))
-    return row if whole else None
+    return row if _is_described(row) else None
 
 
 def _outcome(row: dict[str, Any]) -> dict[str, Any]:
