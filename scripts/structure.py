@@ -9,6 +9,7 @@ Nothing of stackc is imported, so this works on any state of the code. `tests/te
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -44,9 +45,9 @@ def imports(path: Path, known: Iterable[str], package: str = "") -> set[str]:
     Args:
         package: the package that the file belongs to, for imports with leading dots.
     """
-    known = set(known)
+    known = known if isinstance(known, set) else set(known)
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _imports_of(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
@@ -54,23 +55,39 @@ def imports(path: Path, known: Iterable[str], package: str = "") -> set[str]:
             found |= {name if name in known else base for name in inner}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
+        else:
+            found.add(node)
+    return found & known
+
+
+@functools.cache
+def _imports_of(text: str) -> list[ast.ImportFrom | ast.Import | str]:
+    """The import statements of a source text, and the modules that its calls of `import_module` name.
+
+    Kept by text: the tests read trees that differ from this one in a single file.
+    """
+    found: list[ast.ImportFrom | ast.Import | str] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            found.append(node)
         elif isinstance(node, ast.Call) and _imports_by_name(node.func) and node.args:
             argument = node.args[0]
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                found.add(argument.value)
-    return found & known
+                found.append(argument.value)
+    return found
 
 
 def _imports_by_name(function: ast.expr) -> bool:
     """Whether a call of it imports the module that its first argument names."""
-    return ast.unparse(function).rpartition(".")[2] in ("import_module", "__import__")
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in ("import_module", "__import__")
 
 
 def graph(root: Path = ROOT) -> dict[str, set[str]]:
     """Who imports whom, module by module."""
-    known = modules(root)
-    found = {}
-    for name, path in known.items():
+    paths = modules(root)
+    known, found = set(paths), {}
+    for name, path in paths.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         found[name] = imports(path, known, package) - {name}
     return found

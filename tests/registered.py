@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stackc.api import Windowing
+from stackc.parts.part import Source
 from stackc.parts.registry import registry
 
 
@@ -19,3 +20,8 @@ def coder(kind: str) -> dict[str, Any]:
     part = registry().get("coder", kind)
     config = part.config()
     return {"coder": part.factory(config), "flags": config}
+
+
+def source(name: str, load: Any) -> Source:
+    """A plugin as if it were installed; `load` returns its module, or raises."""
+    return Source(plugin=name, distribution=f"dist-{name}", version="1.2", load=load)

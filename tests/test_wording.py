@@ -142,7 +142,24 @@ PHRASES = (
         "None where there is no model.",
         "None if there is no model.",
     ),
-    Phrase(r"\b(of|for|with) so many\b", "name the number", "Files of so many blocks.", "Files of `count` blocks."),
+    Phrase(
+        r"\b(of|for|with|every) so many\b",
+        "name the number",
+        "Files of so many blocks.",
+        "Files of `count` blocks.",
+    ),
+    Phrase(
+        r"\bone (token|piece|code|byte|symbol|text) an? (token|window|word|level|code|symbol|block|document)\b",
+        "one token per window",
+        "Levels with one token a window.",
+        "Levels with one token per window.",
+    ),
+    Phrase(
+        r"\bruns? of (the )?(\w+ )?(symbols|blanks|letters|bytes|tokens|segments|documents|blocks|values)\b",
+        "sequence of: a run is what a sweep builds",
+        "A run of equal symbols.",
+        "A sequence of equal symbols.",
+    ),
 )
 
 COMPILED = [(re.compile(phrase.pattern.replace(" ", r"\s+")), phrase.better) for phrase in PHRASES]

@@ -84,7 +84,7 @@ class SlotLaneEncoder(_Lanes):
         rows = self._rows(freqs, len(symbols))
         self._check(symbols, symbols.shape)
         if len(symbols) and int(symbols.min()) < 0:
-            raise CodingError(f"symbol {int(symbols.min())} in a run of known symbols")
+            raise CodingError(f"symbol {int(symbols.min())} in a sequence of known symbols")
         self._make_room(min(len(symbols), self._window.symbols) + 1)
         # Every window closed has a symbol of this run, but for one that may have been open before.
         bits = np.full(len(symbols) + 1, START_BITS + 8 * SYMBOL_BYTES, np.int64)

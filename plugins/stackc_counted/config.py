@@ -58,7 +58,7 @@ class CountedTraining:
     texts: int = bits(
         1 << 22,
         check=and_(ge(1), le(1 << 26)),
-        help="nor is one that is rarer than 1 in this many places: it bounds the size of the model",
+        help="a text rarer than 1 in this many places is not kept either, which bounds the model's size",
     )
 
 

@@ -51,7 +51,7 @@ def unpacking(zst_window: int) -> Iterator[None]:
 def check_packed(file: str, zst_window: int) -> None:
     """Raise `CorpusError` if a local file is compressed, as its suffix says, and damaged.
 
-    Parsers come upon what is unpacked wrongly before its checksum does, and blame the text.
+    A parser would meet wrongly unpacked data before the checksum is compared, and blame the text.
     """
     packing = Path(file).suffix.lower()
     if packing in PACKINGS.values():

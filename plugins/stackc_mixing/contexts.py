@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stackc.api import inlined
+from stackc_mixing.integers import Int, Row, i64, u32, u64
 from stackc_mixing.layout import (
     AT,
     FIELD,
@@ -19,11 +20,6 @@ from stackc_mixing.layout import (
     WORD,
     WORD_1,
     WORD_2,
-    Int,
-    Row,
-    i64,
-    u32,
-    u64,
 )
 from stackc_mixing.tables import KINDS, LOWER
 from stackc_mixing.vectors import shift_in_zeros, splat

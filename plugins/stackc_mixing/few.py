@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import CODER_STATE, code_bit, finish_coder, inlined, kernel, start_coder
+from stackc.api import CODER_STATE, borrowed, code_bit, finish_coder, inlined, kernel, prefetch_to_write, start_coder
 from stackc_mixing.contexts import before, copied, few_contexts, hashed_lanes, key_of, matched, remember
-from stackc_mixing.fetching import borrowed, local, prefetch
 from stackc_mixing.inputs import match_inputs
+from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
 from stackc_mixing.layout import (
     AT,
     DECODE,
@@ -45,15 +45,10 @@ from stackc_mixing.layout import (
     RATE_MORE,
     SEEN_BITS,
     SLOT,
-    Int,
-    Row,
-    i32,
-    i64,
-    u32,
-    u64,
 )
 from stackc_mixing.learning import learn_plain, learn_point
 from stackc_mixing.mixing import correct, dot, refined_once
+from stackc_mixing.registers import local
 from stackc_mixing.slots import lean_slot, node_of
 from stackc_mixing.tables import MOVES, STRETCH
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
@@ -73,12 +68,12 @@ def seek_symbol(
 ) -> None:
     """Where the tables say something about the symbol at `at` of the run: fetched, and not yet looked at."""
     few_contexts(symbols, at, depth, memory, hashes)
-    prefetch(places, key_of(hashes[FEW], places))
+    prefetch_to_write(places, key_of(hashes[FEW], places))
     first = places_of(lean, hashes, u32(0))
     store(slots, u64(LANES), first)
     store(slots, u64(2 * LANES), first)
     for i in range(u64(FEW)):
-        prefetch(lean, u64(slots[u64(LANES) + i]))
+        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
 
 
 @inlined
@@ -88,7 +83,7 @@ def seek_slots(lean: Row, hashes: Row, slots: Row, partial: Int) -> None:
     first = load(slots, u64(2 * LANES))
     store(slots, u64(LANES), first ^ ((first ^ places_of(lean, hashes, partial)) & own))
     for i in range(u64(FAR)):
-        prefetch(lean, u64(slots[u64(LANES) + i]))
+        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
 
 
 @inlined

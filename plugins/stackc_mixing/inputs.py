@@ -6,6 +6,7 @@ from typing import Any
 
 from stackc.api import inlined
 from stackc_mixing.contexts import length_class
+from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
 from stackc_mixing.layout import (
     CELL_RATES,
     CELLS,
@@ -19,12 +20,6 @@ from stackc_mixing.layout import (
     PASTS,
     RATES,
     RICH,
-    Int,
-    Row,
-    i32,
-    i64,
-    u32,
-    u64,
 )
 from stackc_mixing.tables import STRETCH
 

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import CODER_STATE, code_bit, finish_coder, inlined, kernel, start_coder
+from stackc.api import CODER_STATE, borrowed, code_bit, finish_coder, inlined, kernel, prefetch_to_write, start_coder
 from stackc_mixing.contexts import before, contexts, copied, hashed, key_of, matched, remember
-from stackc_mixing.fetching import borrowed, local, prefetch
 from stackc_mixing.inputs import context_inputs, match_inputs
+from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
 from stackc_mixing.layout import (
     AT,
     BIAS,
@@ -45,15 +45,10 @@ from stackc_mixing.layout import (
     SEEKS,
     SEEN_BITS,
     ZERO,
-    Int,
-    Row,
-    i32,
-    i64,
-    u32,
-    u64,
 )
 from stackc_mixing.learning import learn_bit, learn_contexts, learn_mixed
 from stackc_mixing.mixing import correct, dot, mixed, refined, weight_sets
+from stackc_mixing.registers import local
 from stackc_mixing.slots import known_order, node_of, open_slots, seek_slots, slot_masks
 from stackc_mixing.tables import STRETCH
 
@@ -75,7 +70,7 @@ def open_symbol(
     at = memory[AT]
     contexts(symbols, at, depth, memory, hashes)
     key = key_of(hashes[6], places)
-    prefetch(places, key)
+    prefetch_to_write(places, key)
     seek_slots(rich, lean, masks, hashes, slots, u32(0))
     open_slots(rich, lean, hashes, slots, u32(0), keep)
     source, length = matched(window, symbols, at, memory, places, key)
@@ -122,11 +117,11 @@ def run(
             if k & 3 == 3 and k + 1 < depth:
                 seek_slots(rich, lean, masks, hashes, slots, partial)
             row_1, row_2 = rows_of(last, trigram, partial)
-            prefetch(apm_1, row_1)
-            prefetch(apm_2, row_2)
+            prefetch_to_write(apm_1, row_1)
+            prefetch_to_write(apm_2, row_2)
             _, _, c = weight_sets(0, 0, last, pair, partial, k + 1)
-            prefetch(weights, c)
-            prefetch(weights, c + u64(16))
+            prefetch_to_write(weights, c)
+            prefetch_to_write(weights, c + u64(16))
             node, f = node_of(partial, k), (u64(partial) & u64(255)) << u64(2)
             context_inputs(rich, lean, maps, slots, node, x)
             x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]

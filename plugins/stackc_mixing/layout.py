@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-
-i32, i64, u8, u16, u32, u64 = np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64
 
 RICH, LEAN = 5, 9
 CONTEXTS = RICH + LEAN
@@ -102,6 +98,3 @@ SURE = 384
 
 ENCODE, DECODE, LEARN = 0, 1, 2
 """What `stackc_mixing.kernels.run` does."""
-
-Int = Any  # an integer
-Row = Any  # an array

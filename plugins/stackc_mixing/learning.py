@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stackc.api import inlined
+from stackc_mixing.integers import Int, Row, i32, i64, u16, u32, u64
 from stackc_mixing.layout import (
     CELL_RATES,
     CELLS,
@@ -19,13 +20,6 @@ from stackc_mixing.layout import (
     RICH,
     STEADY,
     ZERO_COUNT,
-    Int,
-    Row,
-    i32,
-    i64,
-    u16,
-    u32,
-    u64,
 )
 from stackc_mixing.tables import MOVES, SPAN, SQUASH
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store

@@ -6,20 +6,8 @@ from typing import Any
 
 from stackc.api import inlined
 from stackc_mixing.contexts import hashed
-from stackc_mixing.layout import (
-    BY_ORDER,
-    BY_PAIR,
-    BY_PARTIAL,
-    INPUTS,
-    PAIRS,
-    SURE,
-    Int,
-    Row,
-    i32,
-    i64,
-    u32,
-    u64,
-)
+from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
+from stackc_mixing.layout import BY_ORDER, BY_PAIR, BY_PARTIAL, INPUTS, PAIRS, SURE
 from stackc_mixing.tables import SPAN, SQUASH
 from stackc_mixing.vectors import LANES, load, splat, store, total
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stackc.api import inlined
+from stackc.api import inlined, prefetch_to_write
 from stackc_mixing.contexts import hashed_lanes
-from stackc_mixing.fetching import prefetch
-from stackc_mixing.layout import CONTEXTS, FRESH_CELL, RICH, SEEKS, SLOT, Int, Row, i64, u8, u32, u64
+from stackc_mixing.integers import Int, Row, i64, u8, u32, u64
+from stackc_mixing.layout import CONTEXTS, FRESH_CELL, RICH, SEEKS, SLOT
 from stackc_mixing.tables import SEEN
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
@@ -78,9 +78,9 @@ def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, slots: Row, partia
         slot = shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & load(masks, u64(j))
         store(slots, u64(SEEKS + j), slot << splat(4))
     for i in range(u64(RICH)):
-        prefetch(rich, u64(slots[u64(SEEKS) + i]))
+        prefetch_to_write(rich, u64(slots[u64(SEEKS) + i]))
     for i in range(u64(RICH), u64(CONTEXTS)):
-        prefetch(lean, u64(slots[u64(SEEKS) + i]))
+        prefetch_to_write(lean, u64(slots[u64(SEEKS) + i]))
 
 
 @inlined

@@ -72,7 +72,7 @@ class Tables:
         trie, sieve = np.zeros(2 * _slots(len(flat)), np.uint64), np.zeros(lookup.SIEVE, np.uint64)
         lookup.enter_phrases(flat, offsets_of(list(map(len, split))), phrases, len(numbers), trie, sieve, begins)
         fixed = pieces.costs, sizes, parts, part, trie, sieve
-        # Room for as many words again, and more, of four tokens each.
+        # Room to learn at least as many words again, of four tokens each.
         slots = _slots(2 * len(numbers))
         spelt, ends = np.frombuffer(b"".join(numbers), np.uint8), offsets_of(list(map(len, numbers)))
         runs = np.empty(len(spelt) + 4 * slots // 2 + PHRASE_WORD, np.uint32)

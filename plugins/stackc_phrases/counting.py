@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import inlined, kernel
+from stackc.api import borrowed, inlined, kernel
 from stackc_phrases.borders import find_borders
-from stackc_phrases.memory import borrowed
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart

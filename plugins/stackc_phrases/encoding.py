@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import inlined, kernel
+from stackc.api import borrowed, inlined, kernel, prefetch
 from stackc_phrases.borders import find_borders
 from stackc_phrases.config import MOST_WORDS
 from stackc_phrases.lookup import (
@@ -38,7 +38,7 @@ from stackc_phrases.lookup import (
     word_key,
     word_slot,
 )
-from stackc_phrases.memory import borrowed, eight, prefetch
+from stackc_phrases.memory import eight
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart

@@ -53,7 +53,7 @@ class Aligned:
 
     bits: int = affects_bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
     words: int = affects_bits(
-        1, check=_SYMBOLS, help="a window ends before every so many-th word start of a segment, 1 to 65,535"
+        1, check=_SYMBOLS, help="n: a window ends before every n-th word start of a segment, 1 to 65,535"
     )
     symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
     context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)

@@ -1,4 +1,4 @@
-"""The word starts that only the encoder knows: they follow from symbols outside the window (`stackc_windows.words`)."""
+"""The word starts that only the encoder knows: they depend on symbols outside the window (`stackc_windows.words`)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Word starts that follow from symbols outside the window, compiled. The rule is in `stackc_windows.words`.
+"""Word starts that depend on symbols outside the window, compiled. The rule is in `stackc_windows.words`.
 
 Two passes. The first is written without tables and branches, so that the compiler makes vectors of it: it marks blanks
-that belong to a word, and letters after an apostrophe. The second visits the marks, which are few, and takes those of
-contractions away.
+that belong to a word, and letters after an apostrophe. The second visits the marks, which are few, and removes those
+of contractions.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Row = Any  # an array
 
 BLANK, APOSTROPHE, TAB, LINE_FEED, RETURN, SMALL_A, SMALL_Z = map(ord, " '\t\n\raz")
 TO_SMALL = 0x20
-"""The bit in which a capital of ASCII differs from its small letter."""
+"""The bit in which an upper-case ASCII letter differs from its lower-case one."""
 
 NONE = 0xFF
 """In `RESTS`: not a letter of a contraction."""
 
 
 def _rests() -> Any:
-    """What must follow the first letter of a contraction, both in small letters; 0: nothing. uint8[256]."""
+    """What must follow the first letter of a contraction, both in lower case; 0: nothing. uint8[256]."""
     rests = np.full(BYTES, NONE, np.uint8)
     for first, rest in SHORT.items():
         rests[ord(first)] = ord(rest) if rest else 0
@@ -69,7 +69,7 @@ def _mark(symbols: Row, cuts: Row) -> None:
 
 @kernel
 def look_ahead(symbols: Row, edges: Row, cuts: Row, words: Row) -> None:
-    """cuts[i] = True where a word starts that the table of cuts would not end the window for.
+    """Set cuts[i] where a word starts for which the table of cuts would not end the window.
 
     Args:
         symbols: bytes [n], in any integer type.

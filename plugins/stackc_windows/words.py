@@ -1,8 +1,8 @@
 """Where words start and end in bytes: one rule, as a regular expression and as a table of cuts.
 
 A blank belongs to the word that follows it; bytes of 0x80 and above are letters, so that no character is cut and a word
-of any script stays whole. A word ends where letters, digits, punctuation, blanks or line ends meet. Two things follow
-from symbols outside the window, so the table cannot say them and the encoder cuts there (`stackc_windows.look_ahead`):
+of any script stays whole. A word ends where letters, digits, punctuation, blanks or line ends meet. Two things depend
+on symbols outside the window, so they are not in the table and the encoder cuts there (`stackc_windows.look_ahead`):
 the last blank of several belongs to the word, and an apostrophe starts a contraction (`'s`, `'ll`) only after a letter
 or digit and before no further letter.
 """

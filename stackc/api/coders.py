@@ -180,13 +180,13 @@ class WholeWindows(Protocol):
         """
 
     def decode(self, tokens: Tokens, starts: Int64, ends: Int64, most: int) -> tuple[Symbols, Int64]:
-        """(symbols int[n], counts int64[r]): the symbols of all runs in order, and how many each has.
+        """(symbols int[n], counts int64[r]): the symbols of all ranges in order, and how many each has.
 
         Args:
             tokens: uint32, below 2^`Window.token_bits`, not to be changed.
-            starts: int64[r], where each run begins: whole windows one behind the other, or none.
-            ends: int64[r]; run i is tokens[starts[i]:ends[i]].
-            most: symbols that all runs may have together. More are an error before memory is taken for them.
+            starts: int64[r], where each range begins: whole windows one after another, or none.
+            ends: int64[r]; range i is tokens[starts[i]:ends[i]].
+            most: symbols that all ranges may have together. More are an error before memory is taken for them.
 
         Raises:
             CodingError: tokens that `encode` never writes (a coder that is total has none), or more than `most`

@@ -75,12 +75,12 @@ class Predictor(Protocol):
 
 
 class BitwisePredictor(Protocol):
-    """A frozen model that codes whole runs of symbols by itself, bit by bit, and learns on the way.
+    """A frozen model that codes whole sequences of symbols by itself, bit by bit, and learns on the way.
 
     `ModelBackend.load` may return one in place of a `Predictor`. A symbol of an alphabet of A <= 2^16 symbols is
     k = max(1, ceil(log2 A)) decisions, the most significant bit first. For each the model has a probability of a one
-    as an integer in 1 .. 65535, of 65536, codes it with `stackc.api.code_bit`, and adapts. Every run starts from one
-    *primed state*, what the model is after training, so that runs decode alone.
+    as an integer in 1 .. 65535, of 65536, codes it with `stackc.api.code_bit`, and adapts. Every sequence starts from
+    the *primed state*, what the model is after training, so that sequences decode alone.
 
     Threads share the predictor, each with its own working copies: it is read-only once loaded. All memory that coding
     changes, scratch memory included, belongs to the working copy that `begin` returns. Coding needs no other memory,
@@ -110,7 +110,7 @@ class BitwisePredictor(Protocol):
         """A working copy of the primed state."""
 
     def encode_block(self, state: Any, symbols: Symbols, out: Uint8) -> int:
-        """Code a run of symbols from the primed state, whatever `state` was used for before.
+        """Code a sequence of symbols from the primed state, whatever `state` was used for before.
 
         Args:
             state: from `begin`; changed in place.
@@ -123,7 +123,7 @@ class BitwisePredictor(Protocol):
         """
 
     def decode_block(self, state: Any, payload: Uint8, symbols: Symbols) -> None:
-        """Decode a run of symbols from the primed state, whatever `state` was used for before.
+        """Decode a sequence of symbols from the primed state, whatever `state` was used for before.
 
         Any payload, an empty one or one of random bytes too, decodes to something: zeros follow its end. Symbols may
         then be any numbers below 2^k; those that are not below A are replaced by A - 1 where they are used.
@@ -135,19 +135,19 @@ class BitwisePredictor(Protocol):
         """
 
     def restart(self, state: Any) -> None:
-        """Bring a working copy to the primed state: before the first symbol of a run."""
+        """Bring a working copy to the primed state: before the first symbol of a sequence."""
 
     def tree(self, state: Any, out: Uint16) -> None:
         """The probabilities of a one in all decisions that the next symbol may take. The state codes as before.
 
         Args:
-            state: after `restart`, and `advance` for each symbol of the run so far.
+            state: after `restart`, and `advance` for each symbol of the sequence so far.
             out: uint16[2^k], filled from index 1: entry 1 is the first decision, and after decision i come 2 i where
                 its bit was a zero and 2 i + 1 where it was a one. Entry 0 is not used.
         """
 
     def advance(self, state: Any, symbol: int) -> None:
-        """Learn the run's next symbol, as `encode_block` does: 0 .. A - 1."""
+        """Learn the sequence's next symbol, as `encode_block` does: 0 .. A - 1."""
 
 
 @attrs.frozen(kw_only=True)

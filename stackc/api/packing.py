@@ -25,7 +25,7 @@ def tokens_of_bytes(codes: Sequence[bytes], token_bits: int) -> tuple[Tokens, In
     if token_bits == 16:
         padded = [code if len(code) % 2 == 0 else code + b"\0" for code in codes]
         return np.frombuffer(b"".join(padded), ">u2").astype(np.uint32), counts
-    # The least run of bytes that is a whole number of tokens: codes padded to such runs are converted together.
+    # The fewest bytes that are a whole number of tokens: codes padded to a multiple of them are converted together.
     run = token_bits // math.gcd(token_bits, 8)
     data = b"".join([code + bytes(-len(code) % run) for code in codes])
     tokens = _tokens_of_runs(np.frombuffer(data, np.uint8).reshape(-1, run), token_bits)
@@ -35,7 +35,7 @@ def tokens_of_bytes(codes: Sequence[bytes], token_bits: int) -> tuple[Tokens, In
 
 
 def _tokens_of_runs(digits: npt.NDArray[np.uint8], token_bits: int) -> Tokens:
-    """uint32[n * k], from n runs of bytes that are k tokens each."""
+    """uint32[n * k], from n rows of bytes that are k tokens each."""
     runs, size = digits.shape
     tokens = np.empty((runs, 8 * size // token_bits), np.uint32)
     for i in range(tokens.shape[1]):

@@ -124,7 +124,7 @@ def decode_batch(batch: list[Block], codec: BlockCodec, all_of_them: bool = True
 
 
 def batches(blocks: Iterable[Block], codec: BlockCodec | None) -> Iterator[list[Block]]:
-    """Runs of blocks, each of about as many source bytes as the writer codes at once (`batch_bytes`)."""
+    """Batches of blocks, each of about as many source bytes as the writer codes at once (`batch_bytes`)."""
     held: list[Block] = []
     size, threads = 0, 1 if codec is None else codec.threads
     for block in blocks:

@@ -38,7 +38,7 @@ class Salvaged:
 
     Attributes:
         recovered: source bytes written.
-        missing: (start, end) of every run of missing source bytes; `end` None: to an unknown end.
+        missing: (start, end) of every gap of missing source bytes; `end` None: to an unknown end.
         problems: one line per problem found.
         size: size of the original, if the trailer is readable.
         modified: modification time of the original, if the header is readable.

@@ -1,4 +1,4 @@
-"""A stack measured against other tokenizers and compressors: speed, compression, start-up and memory, in one run.
+"""A stack measured against other tokenizers and compressors: speed, compression, start-up and memory, in one benchmark.
 
     from stackc.bench import benchmark
 

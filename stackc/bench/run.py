@@ -1,4 +1,4 @@
-"""A whole run: the entrants, their training, and the figures as plain data."""
+"""A whole benchmark: the entrants, their training, and the figures as plain data."""
 
 from __future__ import annotations
 

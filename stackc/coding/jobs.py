@@ -80,7 +80,7 @@ class InOrder:
         jobs[: self.held], values[: self.held] = jobs[count:].copy(), values[count:].copy()
 
     def _make_room(self, count: int) -> None:
-        """Room for `count` more values and as much again, so that settling stays rare compared to adding."""
+        """Make room for twice as many values as are needed, so that settling stays rare compared to adding."""
         if 2 * (self.held + count) > len(self._jobs):
             size = 4 * (self.held + count)
             self._jobs.resize(size, refcheck=False)

@@ -87,5 +87,7 @@ def _coded(model: GuardedBitwise) -> list[str]:
     if not np.array_equal(back.symbols, LINE):
         problems.append("a text that it coded decodes to another")
     if not np.array_equal(encode_runs(model, copies, LINE, offsets, None)[0], tokens):
-        problems.append("the same text is coded otherwise the second time; every run starts from the primed state")
+        problems.append(
+            "the same text is coded differently the second time; every sequence starts from the primed state"
+        )
     return problems

@@ -1,4 +1,4 @@
-"""Levels of a piece coder: every token represents one run of symbols, its *piece*, in any context.
+"""Levels of a piece coder: every token represents one sequence of symbols, its *piece*, in any context.
 
 The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder, unless it has a
 `decode` of its own.
@@ -41,7 +41,9 @@ class PieceTable:
         lengths = np.diff(offsets)
         wrong = len(offsets) - 1 > vocabulary or not len(offsets) or offsets[0] != 0 or offsets[-1] != len(symbols)
         if wrong or (lengths < 0).any() or int(lengths.max(initial=0)) > MAX_WINDOW_SYMBOLS:
-            raise ArtifactError(f"a coder's pieces are not at most {vocabulary} runs of symbols; build the stack again")
+            raise ArtifactError(
+                f"a coder's pieces are not up to {vocabulary} sequences of symbols; build the stack again"
+            )
         if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
             raise ArtifactError(f"a coder's pieces leave the alphabet of {alphabet}; build the stack again")
         self._coder, self._who, self._alphabet = coder, who, alphabet

@@ -329,8 +329,8 @@ class Bitwise:
     """Whole segments or documents, coded by a model that works bit by bit, in threads.
 
     Attributes:
-        threads: runs that are coded at once in one call.
-        copies: runs that are coded at once in all calls.
+        threads: sequences that are coded at once in one call.
+        copies: sequences that are coded at once in all calls.
 
     Raises:
         CodingError: a working copy of the model takes more memory than it may.

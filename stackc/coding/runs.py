@@ -1,4 +1,4 @@
-"""Runs of symbols that a bitwise model codes by itself: their frames in a document's tokens, and their threads.
+"""Sequences that a bitwise model codes by itself (*runs*): their frames in a document's tokens, and their threads.
 
 A document is cut into runs: its segments, or all of it. Its tokens are bytes, the frames of its runs one after another:
 
@@ -7,7 +7,7 @@ A document is cut into runs: its segments, or all of it. Its tokens are bytes, t
     payload        m bytes from `BitwisePredictor.encode_block`; without m, all bytes to the document's end
 
 Any tokens decode: a number ends after five bytes, zeros follow the end, and numbers that are too large count as the
-most that there may be. A run's first byte moves on in any case, so that decoding ends.
+largest that is allowed. Every run takes at least one byte, so that decoding ends.
 """
 
 from __future__ import annotations

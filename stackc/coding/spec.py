@@ -38,7 +38,7 @@ class LevelSpec:
         lanes: windows or segments coded side by side (speed only); `running_lanes` is what the model allows.
         threads: threads of a level with a table of texts, or with a model that codes bit by bit (speed only).
         memory: bytes that working copies of such a model may take; None: any number (speed only).
-        whole_documents: such a model codes a document in one run, not segment by segment.
+        whole_documents: such a model codes a document as one sequence, not segment by segment.
         flags: what the coder can do: its configuration. By default the coder itself, if it has the flags too.
         coder_name: the coder in messages (`stackc.parts.blame.blame`); by default it is named after the level.
         windowing_name: the same for the windowing.

@@ -42,7 +42,7 @@ def encode_segments(spec: LevelSpec, symbols: Symbols, offsets: Int64, cuts: Mas
     bounds = np.array(segments(offsets, spec.segment), np.int64).reshape(-1, 2)
     tokens, starts = how(spec, symbols, bounds, cuts)
     values, ends = tokens.in_order()
-    # A document is a run of consecutive segments, so its bounds are bounds of segments.
+    # A document consists of consecutive segments, so its bounds are bounds of segments.
     last = np.searchsorted(bounds[:, 0], offsets, side="left")
     begins, _ = starts.in_order()
     return Encoding(

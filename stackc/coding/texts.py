@@ -1,6 +1,6 @@
 """The texts of a level's symbols: the bytes of each, expanded through the tables of all levels below it.
 
-Symbols have texts if every level below has one token a code and a table of texts: a dictionary, or the pieces of a
+Symbols have texts if every level below has one token per code and a table of texts: a dictionary, or the pieces of a
 piece coder. Where a code's meaning depends on what was coded before it (levels that are coded in lanes, whole windows),
 or is spread over several tokens, no symbol has a text of its own.
 """

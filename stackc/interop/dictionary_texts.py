@@ -87,7 +87,7 @@ def texts_of_level(stack: Stack, name: str, counts: Int64, limit: int = 0) -> It
 
 
 def _bytes_of(below: list[Level], symbols: Symbols, bounds: Int64) -> tuple[Symbols | None, Int64]:
-    """The bytes of runs of symbols, and int64[n + 1], their bounds; None if a level below is not total.
+    """The bytes of sequences of symbols, and int64[n + 1], their bounds; None if a level below is not total.
 
     Symbols without a text of their own are decoded: that is right for windows of several tokens too.
     """

@@ -1,4 +1,4 @@
-"""The id that ends a text in exports and tokenizers: one past a level's tokens, or code 0 where it is never written."""
+"""The id that ends a text in exports and tokenizers: one past a level's tokens, or code 0 if that is never written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def end_of_text(levels: list[Level], alphabet: int, choice: EndId = "next") -> i
         choice: which id.
 
     Raises:
-        StackcError: `zero` where 0 is a token that texts may have: bytes, pieces, codes of more than one token,
+        StackcError: `zero`, though texts may have the token 0: bytes, pieces, codes of more than one token,
             windows without a bit budget.
     """
     if choice == "next":

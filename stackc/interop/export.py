@@ -1,6 +1,6 @@
 """A stack's tokens on their way to files for other programs.
 
-Documents come from a split of the stack's token store, or from files, one document each, and are written in runs: a
+Documents come from a split of the stack's token store, or from files, one document each, and are written in groups: a
 whole split may be larger than memory. `flat` and `rows` write them.
 """
 
@@ -121,7 +121,7 @@ class Tokens:
         return Exported(dtype=kind, ids=ids, eos=end)
 
     def chunks(self) -> Iterator[tuple[Chunk, bool]]:
-        """Runs of documents, and whether the last document ends here (else the next run continues it)."""
+        """Groups of documents, and whether the last document ends here (else the next group continues it)."""
         if not self.files:
             for chunk in self._store.chunks():
                 yield chunk, True
@@ -133,7 +133,7 @@ class Tokens:
             yield part(np.zeros(0, np.uint8), pieces.size - done), True
 
     def runs(self, made: Exported, report: Report) -> Iterator[npt.NDArray[Any]]:
-        """All ids in order, ends of texts included, in runs; counted in `made`."""
+        """All ids in order, ends of texts included, group by group; counted in `made`."""
         for chunk, ended in self.chunks():
             ends = chunk.offsets[1:] if ended else chunk.offsets[1:-1]
             values = chunk.symbols.astype(np.dtype(made.dtype).newbyteorder("<"))
@@ -142,5 +142,5 @@ class Tokens:
 
 
 def part(tokens: Any, source_bytes: int) -> Chunk:
-    """A run with one document, or a part of one."""
+    """A group with one document, or a part of one."""
     return Chunk(symbols=tokens, offsets=np.array([0, len(tokens)]), source_bytes=np.array([source_bytes], np.int64))

@@ -38,7 +38,7 @@ ODD_TEXTS = (
     "x" * 3000, "\u00a0\u2003\u3000\u2581 \ufeff\ufffd", "<|endoftext|", "Answer: yes.\nQ: no?", "¿¡«»…—",
     "e\u0301 \u0915\u094d\u0937 \ufdfa",
 )  # fmt: skip
-"""Texts that differ first where two tokenizers are not the same."""
+"""Texts on which two different tokenizers are likely to differ."""
 
 _ALL_HIGH = r"\x80-\xff"
 _HIGH_CHARACTERS = r"\x{80}-\x{10FFFF}"
@@ -79,7 +79,7 @@ class Written:
 
 
 def why_not(stack: Stack, level: str | None = None) -> str | None:
-    """Why a level cannot be written as a ``tokenizer.json``; None where it can."""
+    """Why a level cannot be written as a ``tokenizer.json``; None if it can."""
     try:
         _plain(_only_level(stack, level))
     except StackcError as error:
@@ -177,7 +177,7 @@ def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list
         if made.token_to_id(content) != number:
             raise StackcError(f"{level.name}: the added token {content!r} cannot have the id {number:,} there")
     if extras.before or extras.after:
-        # As `special_tokens_pattern` of transformers: a second text has a beginning of its own only if it has no end.
+        # See `special_tokens_pattern` of transformers: a second text has its own beginning only if it has no end.
         single = " ".join(filter(None, [extras.before, "$A", extras.after]))
         other = f"$B {extras.after}" if extras.after else f"{extras.before} $B"
         marks = {mark: made.token_to_id(mark) for mark in (extras.before, extras.after) if mark}
@@ -192,16 +192,17 @@ def _names(level: Level, added: Mapping[int, tuple[str, Mapping[str, Any]]]) -> 
     for token, piece in enumerate(pieces):
         if token in added:
             pieces[token] = added[token][0]
-        elif not piece or not set(piece) <= letters:  # no text, or that of another: never the longest, never merged
+        elif (
+            not piece or not set(piece) <= letters
+        ):  # no text, or the text of another token: never the longest, never merged
             pieces[token] = numbered(token)
     return pieces
 
 
 def over_characters(pattern: str) -> str:
-    """A pattern over bytes as one over characters: all bytes from 0x80 on become all characters from U+0080 on.
+    """A pattern over bytes as one over characters: all bytes above 0x7F become all characters above U+007F.
 
-    Raises:
-        StackcError: the pattern tells such bytes apart.
+    Raises: StackcError: the pattern tells such bytes apart.
     """
     made = pattern.replace(_ALL_HIGH, _HIGH_CHARACTERS)
     if re.search(r"\\x[89a-fA-F][0-9a-fA-F]|[\x80-\uffff]", made):

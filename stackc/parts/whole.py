@@ -66,7 +66,7 @@ class GuardedWindows:
             raise CodingError(f"{self._name}: {said(error)}") from error
         self._check(symbols, counts, "decode", "symbols", len(starts), self._window.alphabet)
         if counts[ends <= starts].any():
-            raise PartError(f"{self._who}: decode gave symbols for a run of no tokens")
+            raise PartError(f"{self._who}: decode gave symbols for a range without tokens")
         if most is not None and len(symbols) > most:
             raise PartError(f"{self._who}: decode gave {len(symbols)} symbols, more than the {most} that it may give")
         return symbols, counts

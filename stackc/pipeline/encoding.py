@@ -1,4 +1,4 @@
-"""Encodes a store shard by shard: a shard is a run of whole documents, and its tokens depend on nothing else."""
+"""Encodes a store shard by shard: a shard is several whole documents, and its tokens depend on nothing else."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class Workspace:
         return Done(key=key, parts=record["parts"], record=record.get("record", {}))
 
     def _prepare(self, base: Path, folder: Path, key: str, resume: bool = True) -> bool:
-        """Make the folder of a stage that begins; returns whether an earlier run of it is resumed."""
+        """Make the folder of a stage that begins; returns whether an unfinished stage is resumed."""
         pending = folder / PENDING
         if resume and pending.exists() and pending.read_text() == key:
             return True

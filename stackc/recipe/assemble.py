@@ -1,7 +1,7 @@
 """Turns a recipe's data into its sections, table by table, and passes the alphabets from level to level.
 
 After a problem the rest is still checked, as far as it is known, so that all problems are reported at once: a user who
-mistyped one name should not find the next mistake only after the next run.
+mistyped one name should not find the next mistake only in the next attempt.
 """
 
 from __future__ import annotations

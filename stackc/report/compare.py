@@ -239,7 +239,7 @@ def _mean(values: list[Any]) -> float | None:
 
 
 def _differing(entrants: list[Entrant]) -> dict[str, dict[str, str]]:
-    """Fields of recipes that are not the same in all settings; the first stack of each setting speaks for it."""
+    """Fields of recipes that are not the same in all settings; the first stack of each setting represents it."""
     first = {one.setting: one.fields for one in reversed(entrants) if one.fields is not None}
     fields = {one.setting: first[one.setting] for one in entrants if one.setting in first}
     return {

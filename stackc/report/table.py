@@ -48,7 +48,7 @@ NOTE = (
 
 LEARNABILITY_NOTE = (
     "Substituted, inserted, deleted: tokens that differ after one byte changed. Words cut alike: occurrences that are "
-    "cut as their word most often is. Prefix: prompts whose tokens begin those of prompt and answer. "
+    "cut in their word's most frequent way. Prefix: prompts whose tokens begin those of prompt and answer. "
     "docs/concepts.md defines all of them."
 )
 

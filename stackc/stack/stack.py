@@ -251,7 +251,7 @@ class Stack:
         """The tokens of one document given in pieces, in constant memory; the same as `encode` of the whole document.
 
         Args:
-            encode: where runs of segments are encoded, here or on the workers of a Ray cluster
+            encode: where groups of segments are encoded, here or on the workers of a Ray cluster
                 (`stackc.pipeline.engines.remote.encoding_on`); speed only.
         """
         return encode_stream(self.levels[: self.level_index(level)], pieces, encode)

@@ -4,7 +4,7 @@
     symbols.bin          the symbols of all documents, concatenated, little-endian unsigned integers
     index.safetensors    offsets int64[D + 1] (symbols), source_bytes int64[D] (original bytes)
 
-A store is written chunk by chunk (a chunk is a run of whole documents). Finished chunks survive a kill, so that
+A store is written chunk by chunk (a chunk is several whole documents). Finished chunks survive a kill, so that
 encoding resumes after the last one; the store appears under its final names only when it is complete.
 
 Why the chunks are joined in the end, instead of staying shards: trainers and kernels then read one flat, mapped buffer.
@@ -45,7 +45,7 @@ FILES = ("symbols.bin", "index.safetensors")
 
 @attrs.frozen(kw_only=True)
 class Chunk:
-    """A run of whole documents: symbols, concatenated; offsets int64[D + 1], starting at 0; source bytes int64[D]."""
+    """Some whole documents: symbols, concatenated; offsets int64[D + 1], starting at 0; source bytes int64[D]."""
 
     symbols: Symbols
     offsets: Int64
@@ -95,7 +95,7 @@ class Store:
         return Text(symbols=self.symbols, offsets=self.offsets, source_bytes=int(self.source_bytes.sum()))
 
     def chunks(self) -> Iterator[Chunk]:
-        """Runs of whole documents, each of about `CHUNK_SYMBOLS` symbols; the same runs on every call."""
+        """Chunks of whole documents, each of about `CHUNK_SYMBOLS` symbols; the same chunks on every call."""
         return (self.chunk(first, last) for first, last in self.bounds())
 
     def bounds(self) -> Iterator[tuple[int, int]]:
@@ -150,7 +150,7 @@ class StoreWriter:
         self._pieces.mkdir(parents=True, exist_ok=True)
 
     def has(self, number: int) -> bool:
-        """Whether chunk `number` was finished by an earlier run."""
+        """Whether chunk `number` was finished by an earlier build."""
         return self._piece(number).exists()
 
     def add(self, number: int, chunk: Chunk) -> None:

@@ -23,7 +23,7 @@ PIECE_SYMBOLS = 1 << 24
 
 
 Encode = Callable[[Level, Iterator[Symbols]], Iterator[Symbols]]
-"""Encodes runs of whole segments with one level, run by run."""
+"""Encodes whole segments with one level, group by group."""
 
 
 def encode_here(level: Level, runs: Iterator[Symbols]) -> Iterator[Symbols]:

@@ -134,7 +134,7 @@ class CoderContract(MaskingTests, CompiledLanesTests):
         assert hasattr(coder, "fit") == hasattr(coder, "load"), "tables that are fitted are loaded"
 
     def test_what_is_encoded_decodes(self) -> None:
-        """Window after window from one run of tokens, with windows that end early, in whole tokens."""
+        """Window after window from one sequence of tokens, with windows that end early, in whole tokens."""
         for number, case in enumerate(self.cases()):
             coder, window, table, texts = self.setting(number, case)
             rows = self.rows(table)

@@ -80,7 +80,7 @@ def training_task(alphabet: int, settings: Any, folder: Path, **changes: Any) ->
 
 
 def every_five(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
-    """A `TrainingTask.cut`: windows of five symbols. Asks the model so far for a row, as a real one does."""
+    """A `TrainingTask.cut`: windows of five symbols. It asks the unfinished model for a row, as a real `cut` does."""
     state = predictor.start(1)
     rows = predictor.step(state, np.array([RESTART]))
     check_frequencies(rows, predictor.alphabet, "the predictor given to cut")

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import stackc
+from processes_of_tests import Warm
 from stackc.api import kernels as kernel
 
 KERNELS = """
@@ -65,16 +67,60 @@ def toys(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, code: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache"), **more}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+PROCESS = """
+import os, sys
+folder, code = sys.argv[1:]
+sys.path.insert(0, folder)
+sys.stdout = open(os.path.join(folder, "said"), "w")
+os.dup2(sys.stdout.fileno(), 2)
+os.environ["NUMBA_CACHE_DIR"] = os.path.join(folder, "cache")
+numba.core.config.reload_config()
+exec(compile(code, "<code>", "exec"), {"__name__": "__main__"})
+"""
 
 
-def ask(folder: Path, code: str = ASK) -> list[int]:
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    """Processes that have imported numba, which takes most of their time, and nothing of stackc."""
+    made = Warm("numba")
+    yield made
+    made.close()
+
+
+Run = Callable[[str], tuple[int, str]]
+Ask = Callable[..., list[int]]
+
+
+@pytest.fixture
+def run(warm: Warm, toys: Path) -> Run:
+    """The exit code of code in a process of its own, and what it wrote."""
+
+    def call(code: str) -> tuple[int, str]:
+        ended = warm.start("import numba\n" + PROCESS, str(toys), code).wait()
+        return ended, (toys / "said").read_text()
+
+    return call
+
+
+@pytest.fixture
+def ask(run: Run) -> Ask:
     """The answers of both kernels, and how many were read from the cache."""
-    ended = run(folder, code)
-    assert ended.returncode == 0, ended.stderr
-    answers: list[int] = json.loads(ended.stdout)
+
+    def call(code: str = ASK) -> list[int]:
+        ended, said = run(code)
+        assert ended == 0, said
+        answers: list[int] = json.loads(said)
+        return answers
+
+    return call
+
+
+def ask_alone(folder: Path, code: str = ASK) -> list[int]:
+    """The same in a process that shares nothing with others: neither hashes of strings nor numbers that numba draws."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers: list[int] = json.loads(done.stdout)
     return answers
 
 
@@ -84,20 +130,20 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_an_edit_of_what_a_kernel_uses_counts_and_no_other(toys: Path) -> None:
-    assert ask(toys) == [117, 4, 0]
-    assert ask(toys) == [117, 4, 2]
+def test_an_edit_of_what_a_kernel_uses_counts_and_no_other(toys: Path, ask: Ask) -> None:
+    assert ask_alone(toys) == [117, 4, 0]
+    assert ask_alone(toys) == [117, 4, 2]
     for name in ("toys/unrelated.py", "toys/__init__.py"):
         edit(toys / name, "\n", "\nY = 2\n")
-    assert ask(toys) == [117, 4, 2]
+    assert ask() == [117, 4, 2]
     edit(toys / "toys/near.py", "NEAR = 1", "NEAR = 2")  # a constant of a neighbour, and what is compiled at once
-    assert ask(toys) == [118, 5, 0]
+    assert ask() == [118, 5, 0]
     edit(toys / "toys/near.py", "2 * x", "3 * x")  # a kernel of a neighbour
-    assert ask(toys) == [121, 5, 0]
+    assert ask() == [121, 5, 0]
     edit(toys / "toys/farther.py", "10", "20")  # two imports away
-    assert ask(toys) == [131, 5, 0]
+    assert ask() == [131, 5, 0]
     edit(toys / "beside.py", "100", "300")  # a module of its own in the same folder
-    assert ask(toys) == [331, 5, 0]
+    assert ask() == [331, 5, 0]
 
 
 def test_of_stackc_only_what_kernels_import_counts() -> None:
@@ -128,47 +174,46 @@ def test_of_a_plugin_what_kernels_import_counts() -> None:
     }
 
 
-def test_a_file_that_changed_since_the_process_began_is_not_kept(toys: Path) -> None:
+def test_a_file_that_changed_since_the_process_began_is_not_kept(toys: Path, ask: Ask) -> None:
     code = (
         "import stackc, toys.near, pathlib, time\n"
         "path = pathlib.Path(toys.near.__file__)\n"
         "path.write_text(path.read_text().replace('NEAR = 1', 'NEAR = 5'))\n"
     )
-    assert ask(toys, code + ASK) == [117, 4, 0]  # this process runs what it imported
-    assert ask(toys)[:2] == [121, 8]
+    assert ask(code + ASK) == [117, 4, 0]  # this process runs what it imported
+    assert ask()[:2] == [121, 8]
 
 
-def test_two_processes_with_different_sources_leave_each_other_no_code(toys: Path) -> None:
+def test_two_processes_with_different_sources_leave_each_other_no_code(toys: Path, ask: Ask) -> None:
     """One wrote the index, the other the code."""
-    ask(toys)
+    ask()
     old = {path.name: path.read_bytes() for path in (toys / "cache").rglob("*.nbc")}
     edit(toys / "toys/near.py", "NEAR = 1", "NEAR = 2")
-    assert ask(toys)[:2] == [118, 5]
+    assert ask()[:2] == [118, 5]
     for path in (toys / "cache").rglob("*.nbc"):
         path.write_bytes(old[path.name])
-    assert ask(toys)[:2] == [118, 5]
+    assert ask()[:2] == [118, 5]
 
 
-def test_kernels_in_an_archive_and_without_a_source_work(toys: Path) -> None:
+def test_kernels_in_an_archive_and_without_a_source_work(toys: Path, ask: Ask, run: Run) -> None:
     with zipfile.ZipFile(toys / "toys.zip", "w") as archive:
         for name in FILES:
             archive.write(toys / name, name)
     shutil.rmtree(toys / "toys")
-    assert ask(toys, f"import sys; sys.path.insert(0, {str(toys / 'toys.zip')!r})\n" + ASK)[:2] == [117, 4]
+    assert ask(f"import sys; sys.path.insert(0, {str(toys / 'toys.zip')!r})\n" + ASK)[:2] == [117, 4]
     code = (
         "from stackc.api import kernel\nspace = {'kernel': kernel}\n"
         "exec('@kernel\\ndef f(x):\\n    return x + 1\\n', space)\nprint(space['f'](1))\n"
     )
-    ended = run(toys, code)
-    assert (ended.stdout, ended.returncode) == ("2\n", 0), ended.stderr
+    assert run(code) == (0, "2\n")
 
 
-def test_a_damaged_cache_is_compiled_again(toys: Path) -> None:
-    ask(toys)
+def test_a_damaged_cache_is_compiled_again(toys: Path, ask: Ask) -> None:
+    ask()
     for path in (toys / "cache").rglob("*.nb?"):
         path.write_bytes(path.read_bytes()[:40])
-    assert ask(toys)[:2] == [117, 4]
-    assert ask(toys) == [117, 4, 2]
+    assert ask()[:2] == [117, 4]
+    assert ask() == [117, 4, 2]
 
 
 def test_the_sources_of_all_kernels_are_read_within_the_start() -> None:
@@ -216,12 +261,12 @@ def test_a_loop_around_kernels_of_other_modules_is_kept(toys: Path) -> None:
     loop = "def twice(f):\n    def loop(x):\n        return f(f(x))\n    return loop\n"
     (toys / "toys/loops.py").write_text(loop)
     (toys / "toys/other.py").write_text("from stackc.api import kernel\n@kernel\ndef triple(x):\n    return 3 * x\n")
-    assert ask(toys, COMPOSED) == [20, 45, 0]
-    assert ask(toys, COMPOSED) == [20, 45, 2]
+    assert ask_alone(toys, COMPOSED) == [20, 45, 0]
+    assert ask_alone(toys, COMPOSED) == [20, 45, 2]
     edit(toys / "toys/other.py", "3 * x", "4 * x")
-    assert ask(toys, COMPOSED) == [20, 80, 1]
+    assert ask_alone(toys, COMPOSED) == [20, 80, 1]
     edit(toys / "toys/loops.py", "f(f(x))", "f(x)")
-    assert ask(toys, COMPOSED) == [10, 20, 0]
+    assert ask_alone(toys, COMPOSED) == [10, 20, 0]
 
 
 def test_a_loop_around_what_is_nested_in_a_function_is_not_kept(toys: Path) -> None:
@@ -241,5 +286,5 @@ def adding(n):
 made = [composed(loops.twice, adding(n)) for n in (1, 2)]
 print(json.dumps([*(one(5) for one in made), sum(sum(one.stats.cache_hits.values()) for one in made)]))
 """
-    assert ask(toys, code) == [7, 9, 0]
-    assert ask(toys, code) == [7, 9, 0]
+    assert ask_alone(toys, code) == [7, 9, 0]
+    assert ask_alone(toys, code) == [7, 9, 0]

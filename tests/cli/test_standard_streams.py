@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import os
 import pty
@@ -14,9 +13,8 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +23,13 @@ import numpy as np
 import pytest
 
 import stackc
-from recipes_of_tests import TEXT, corpus, counting
-from stackc.api import streams
+from recipes_of_tests import corpus, counting
 from stackc.cli import COMMANDS, main
 from stackc.cli.command import Command
+from stream_toys import DATA, PIPE, Sparing
+from warm_processes import Runs, warm_processes
 
-DATA = (TEXT * 60).encode()
 STACKC = [sys.executable, "-m", "stackc"]
-PIPE = 4096
-"""Bytes that the pipes of these tests hold."""
 
 
 @pytest.fixture(scope="module")
@@ -51,115 +47,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
-
-
-# --------------------------------------------------------------------------------------------------
-# The one writer and the one reader
-
-
-class Sparing(io.RawIOBase):
-    """Takes and gives a few bytes at a time, as a raw file may; now and then none."""
-
-    def __init__(self, data: bytes = b"") -> None:
-        self.data, self.at = bytearray(data), 0
-
-    def write(self, data: Any) -> int:
-        piece = bytes(data)[:7]
-        self.data += piece
-        return len(piece)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self.data[self.at : self.at + min(5, len(buffer))]
-        buffer[: len(piece)] = piece
-        self.at += len(piece)
-        return len(piece)
-
-
-class Silent:
-    """A writer that is not of `io`, says nothing, and has taken all."""
-
-    def __init__(self) -> None:
-        self.data = b""
-
-    def write(self, data: Any) -> None:
-        self.data += data
-
-
-class Full(io.RawIOBase):
-    def __init__(self, answer: int | None) -> None:
-        self.answer = answer
-
-    def write(self, data: Any) -> int | None:
-        return self.answer
-
-
-@pytest.fixture
-def slow() -> Iterator[tuple[int, list[bytes]]]:
-    """The non-blocking end of a small pipe, and what a slow reader got of it."""
-    read, write = os.pipe()
-    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE)
-    os.set_blocking(write, False)
-    got: list[bytes] = []
-
-    def drain() -> None:
-        while piece := os.read(read, 1500):
-            got.append(piece)
-            time.sleep(0.001)
-
-    thread = threading.Thread(target=drain)
-    thread.start()
-
-    def finish() -> None:
-        thread.join(timeout=30)
-        os.close(read)
-
-    got_all = finish
-    yield write, got
-    got_all()
-
-
-@pytest.mark.parametrize("buffering", [0, 100, 100_000])
-def test_all_is_written_to_what_is_non_blocking(slow: tuple[int, list[bytes]], buffering: int) -> None:
-    write, got = slow
-    with open(write, "wb", buffering=buffering) as file:
-        assert streams.write_all(file, DATA) == len(DATA)
-        streams.flush_all(file)
-    for _ in range(3000):
-        if sum(map(len, got)) >= len(DATA):
-            break
-        time.sleep(0.01)
-    assert b"".join(got) == DATA
-
-
-def test_all_is_written_to_anything_that_takes_bytes() -> None:
-    for file in (Sparing(), Silent()):
-        assert streams.write_all(file, memoryview(DATA)) == len(DATA)
-        assert bytes(file.data) == DATA
-        assert streams.write_all(file, b"") == 0
-    for answer in (0, -1, len(DATA) + 1, None):
-        with pytest.raises(OSError, match=r"took|non-blocking"):
-            streams.write_all(Full(answer), DATA)
-
-
-def test_the_end_is_told_from_not_yet() -> None:
-    read, write = os.pipe()
-    os.set_blocking(read, False)
-
-    def feed() -> None:
-        for at in range(0, 500, 100):
-            time.sleep(0.02)
-            os.write(write, DATA[at : at + 100])
-        os.close(write)
-
-    thread = threading.Thread(target=feed)
-    thread.start()
-    with open(read, "rb") as file:
-        assert file.read(1) is None, "what would be taken for the end"
-        assert streams.read_up_to(file, 1000) == DATA[:500]
-    thread.join()
 
 
 def test_a_stack_codes_between_raw_files(here: Path) -> None:
@@ -231,80 +118,11 @@ def test_an_input_that_is_non_blocking(here: Path) -> None:
     assert Path("slow").read_bytes() == DATA
 
 
-WARM = """
-import atexit, ctypes, gc, io, json, os, sys
-import torch, rich.console, rich.table
-import stackc.stack.evaluate, stackc.interop.export, stackc.report, stackc.interop.token_files
-from stackc.cli import run
-from stackc.parts.registry import registry
-torch.set_num_threads(1)
-packed = io.BytesIO()
-stack = stackc.load("S")
-stack.compress(io.BytesIO(b"warm" * 9), packed)
-registry.cache_clear()
-gc.freeze()
-
-
-def run_all(jobs, path):
-    return [code_of(*job, path) for job in jobs]
-
-
-def code_of(arguments, places, path):
-    child = os.fork()
-    if not child:
-        sys.path[:0] = path
-        for fd, (name, place) in enumerate(zip(("stdin", "stdout", "stderr"), places)):
-            if place is None:  # so does Python begin
-                os.close(fd)
-                setattr(sys, name, None)
-            else:
-                file = os.open(place, (os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if fd else os.O_RDONLY)
-                os.dup2(file, fd)
-                os.close(file)
-        sys.argv[1:] = arguments
-        try:
-            run()
-        except SystemExit as end:  # what Python does now, but for taking its modules apart, which takes long
-            code = end.code or 0
-        atexit._run_exitfuncs()
-        ctypes.CDLL(None).fflush(None)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-while line := sys.stdin.readline():
-    print(json.dumps(run_all(*json.loads(line))), flush=True)
-"""
-
-Runs = Callable[..., list[int]]
-Jobs = list[tuple[list[str], tuple[str | None, str | None, str | None]]]
-
-
 @pytest.fixture(scope="module")
 def runs(here: Path) -> Iterator[Runs]:
-    """The exit codes of commands, each in a process of its own, which share what imports take.
-
-    Args:
-        jobs: arguments, and what standard input, output and error are: a file, or None for closed.
-        path: folders of plugins.
-    """
-    warm = subprocess.Popen([sys.executable, "-c", WARM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert warm.stdin is not None
-    assert warm.stdout is not None
-    ask, answer = warm.stdin, warm.stdout
-
-    def call(jobs: Jobs, *path: str) -> list[int]:
-        ask.write(json.dumps([jobs, path]) + "\n")
-        ask.flush()
-        codes: list[int] = json.loads(answer.readline())
-        return codes
-
-    yield call
-    ask.close()
-    answer.close()
-    assert warm.wait(timeout=60) == 0
+    """The exit codes of commands, each in its own process (`warm_processes`)."""
+    with warm_processes() as call:
+        yield call
 
 
 EVERY = {
@@ -337,6 +155,8 @@ EVERY = {
     "plugins new": ["plugins", "new", "made", "--kind", "reader", "--out", "made"],
     "doctor": ["doctor", "--device", "cpu"],
 }
+
+
 NEEDS_NO_OUTPUT = {
     "build", "encode", "decode", "compress", "decompress", "salvage", "export", "verify", "report", "pack",
     "plugins new",

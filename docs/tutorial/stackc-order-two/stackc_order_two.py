@@ -123,7 +123,7 @@ class OrderTwo:
         state.history[:] = 0
 
     def encode_block(self, state: WorkingCopy, symbols: Symbols, out: Uint8) -> int:
-        """Code a run of symbols: the bytes of its payload, or -1 if they do not fit."""
+        """Code a sequence of symbols: the bytes of its payload, or -1 if they do not fit."""
         self.restart(state)
         return self.run(state, symbols, out, False)
 
@@ -146,7 +146,7 @@ class OrderTwo:
         tree(*tables, self.bits, out)
 
     def advance(self, state: WorkingCopy, symbol: int) -> None:
-        """Learn one more symbol: a run of one, without its history forgotten and without room for its bytes."""
+        """Learn one more symbol: a sequence of one that keeps the history, and whose bytes are not kept."""
         self.run(state, np.array([symbol], self.dtype), np.empty(0, np.uint8), False)
 
 

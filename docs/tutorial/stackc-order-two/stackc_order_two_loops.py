@@ -68,7 +68,7 @@ def run(
     counters: Any, weights: Any, history: Any, scratch: Any, stretch: Any, squash: Any, rate: int, bits: int,
     symbols: Any, buffer: Any, decoding: bool,
 ) -> int:  # fmt: skip
-    """Code a run of symbols both ways: the bytes of its payload, or -1 if they do not fit."""
+    """Code a sequence of symbols both ways: the bytes of its payload, or -1 if they do not fit."""
     coder = np.zeros(CODER_STATE, np.int64)
     start_coder(coder, buffer, len(buffer), decoding)
     for i in range(len(symbols)):

@@ -30,7 +30,7 @@ class Workspace:
 
 
 class Float32Products:
-    """Products as they are; inputs are kept by the caller."""
+    """Products in float32; the caller keeps the inputs."""
 
     def __init__(self, weights: Weights, grads: Weights) -> None:
         self.weights = weights

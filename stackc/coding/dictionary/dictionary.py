@@ -263,7 +263,7 @@ class Dictionary:
 
 
 def _joined(made: list[Codes], shares: list[tuple[int, int]], bounds: Int64, code_offsets: Int64) -> Codes:
-    """The codes of all shares end to end. `code_offsets`, counted by each share from its own start, move along."""
+    """The codes of all shares end to end. `code_offsets`, which each share counted from its own start, are shifted."""
     before = 0
     for (low, high), codes in zip(shares[1:], made, strict=False):
         before += len(codes)

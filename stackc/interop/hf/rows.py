@@ -11,7 +11,7 @@ Span = tuple[int, int]
 Spans = list[Span]
 
 _WORD = re.compile(r"\w+|[^\w\s]+")
-"""A word of a text: a run of letters, digits and underscores, or of other characters that are not blank."""
+"""A word of a text: consecutive letters, digits and underscores, or consecutive other characters that are not blank."""
 
 
 @attrs.define

@@ -64,7 +64,7 @@ def fit(first: Row, second: Row | None, marks: int, limits: Limits) -> list[Pair
 
 
 def _windows(size: int, kept: int, limits: Limits) -> list[tuple[int, int]]:
-    """Start and end of runs of `kept` out of `size` ids, as the Rust tokenizers cut them, the kept one first."""
+    """Start and end of rows of `kept` out of `size` ids, as the Rust tokenizers cut them, the kept one first."""
     if kept >= size:
         return [(0, size)]
     if not limits.overflow:

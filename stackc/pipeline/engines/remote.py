@@ -21,7 +21,7 @@ from stackc.stack.streaming import Encode, Symbols, encode_here
 
 @attrs.frozen(kw_only=True)
 class RunEncoder:
-    """Encodes runs of whole segments with one level of the stack at `folder`, opened once per process."""
+    """Encodes groups of whole segments with one level of the stack at `folder`, opened once per process."""
 
     folder: str
     level: int

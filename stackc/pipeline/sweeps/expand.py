@@ -91,7 +91,7 @@ def load_sweep(path: Path | str) -> Sweep:
 
 
 def short_names(addresses: Iterable[str]) -> dict[str, str]:
-    """The shortest end of each address that no other has."""
+    """The shortest suffix of each address that no other has."""
     parts = {address: address.split(".") for address in addresses}
     found = {}
     for address, keys in parts.items():
@@ -111,7 +111,7 @@ def written_value(value: Any) -> str:
 
 
 def written_values(values: list[Any]) -> list[str]:
-    """The values of one axis in few words that differ: of tables, the entries in which they differ."""
+    """Short, distinct names of the values of one axis: for tables, the entries in which they differ."""
     if all(isinstance(value, Mapping) for value in values):
         leaves = [dict(flat(value)) for value in values]
         keys = dict.fromkeys(key for one in leaves for key in one)
@@ -122,7 +122,7 @@ def written_values(values: list[Any]) -> list[str]:
         ]
     else:
         texts = [written_value(value) for value in values]
-    # Long values may differ behind the place where they are cut.
+    # Long values may differ only after the point where they are cut off.
     whole = list(map(_json, values))
     if len(set(texts)) == len(set(whole)):
         return texts
@@ -181,11 +181,11 @@ class _Expansion:
         return dict(zip(map(_json, found), written_values(found), strict=True))
 
     def values(self, point: tuple[Address, ...]) -> dict[str, str]:
-        """The values of axes in few words."""
+        """Short names of the values of axes."""
         return {address: self.words[address][_json(value)] for address, value in point}
 
     def label(self, arm: Arm, point: tuple[Address, ...]) -> str:
-        # Of a table, the words name the entries already.
+        # The name of a table has its entries already.
         words = [text if "=" in text else f"{self.names[at]}={text}" for at, text in self.values(point).items()]
         return ", ".join([arm.name, *words] if arm.path or not words else words)
 

@@ -34,7 +34,7 @@ MAX_LINE = 1 << 20
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder is a sweep's."""
+    """Whether a folder is the folder of a sweep."""
     try:
         return type(read_json(folder / SWEEP, "sweep").get("stackc_sweep")) is int
     except ArtifactError:
@@ -53,7 +53,7 @@ class SweepFolder:
         return self.folder / "runs" / run
 
     def describe(self, sweep: Sweep) -> None:
-        """Write what the sweep is. Another sweep that shares the folder is replaced; its rows stay in the table.
+        """Write the sweep's description. Another sweep that shares the folder is replaced; its rows stay in the table.
 
         Raises:
             ArtifactError: the folder holds a stack, or files of these names that no sweep wrote.
@@ -136,7 +136,7 @@ class SweepFolder:
                 file.write(text.encode())
 
     def _mend(self) -> None:
-        """Remove a half line that a killed process left at the end of the table."""
+        """Remove an incomplete line that a killed process left at the end of the table."""
         path = self.folder / TABLE
         if path.is_file() and (size := path.stat().st_size):
             with path.open("r+b") as file:

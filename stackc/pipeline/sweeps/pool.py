@@ -20,7 +20,7 @@ ENDS = ("done", "failed", "busy")
 """The events with which a job ends."""
 
 GRACE_SECONDS = 5.0
-"""That a worker has to end before it is killed."""
+"""Seconds that a worker has to end before it is killed."""
 
 
 @attrs.frozen(kw_only=True)

@@ -77,7 +77,7 @@ def hindrance(run: Run) -> str | None:
 
 
 def _material(stage: Any, section: LevelSection | TopSection, run: Run) -> list[Any]:
-    """What a stage of a level is a function of, besides its inputs."""
+    """What determines a stage of a level, besides its inputs."""
     if isinstance(stage, Counts):
         return [section.alphabet]
     after = isinstance(section, LevelSection) and is_fitted_under_model(section.coder.make())

@@ -26,7 +26,7 @@ LEVEL_FIELDS = (
     "unigram_bits_per_byte", "uniform_bits_per_byte", "parameters", "ops_per_byte_body", "ops_per_byte_softmax",
     *(field.name for field in attrs.fields(Learnability)),
 )  # fmt: skip
-"""Of a level's figures, in a row."""
+"""The figures of a level that a row has."""
 
 
 def finished_row(recipe: Recipe, folder: Path, store: StageStore) -> dict[str, Any]:

@@ -24,12 +24,12 @@ from stackc.stack.runtime import Runtime
 MAX_JOBS = 1024
 
 REST_SECONDS = 2.0
-"""Before a run that another process holds is tried again."""
+"""Seconds before a run that another process holds is tried again."""
 
 POLL_SECONDS = 0.5
 
 LONG_SECONDS = 60.0
-"""After a run of this length its worker is replaced: memory that it still holds would count as the next run's."""
+"""After a run of this many seconds its worker is replaced: memory that it still holds would count as the next run's."""
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +117,7 @@ class _Running:
         self.trainings: dict[str, dict[str, str]] = {}  # identities of trainings that are not done, by their stages
 
     def workers(self, jobs: int | None, engine: str) -> Pool | Cluster:
-        """Those that run the runs."""
+        """The workers that build the runs."""
         if engine == "ray":
             gpu = self.device != "cpu" and Runtime(device=self.device or "auto").resolve().name == "cuda"
             return Cluster(jobs, gpu, self.say)

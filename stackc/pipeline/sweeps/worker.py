@@ -93,7 +93,7 @@ def build_run(job: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
 
 def build_alone(job: dict[str, Any]) -> dict[str, Any]:
-    """Same as `build_run` where nobody listens, on a machine of a cluster."""
+    """Same as `build_run`, without a listener, on a machine of a cluster."""
     return build_run(job, lambda answer: None)
 
 

@@ -16,7 +16,7 @@ KINDS = 3
 
 
 class Edits:
-    """Excerpts of a text, each as it is and after three edits of one byte.
+    """Excerpts of a text, each unchanged and after three edits of one byte.
 
     Args:
         excerpts: four for each place: unchanged, substituted, inserted, deleted.
@@ -62,7 +62,7 @@ class Edits:
 
 
 def changed(one: Symbols, other: Symbols) -> int:
-    """The tokens of the longer rest of two sequences without their common beginning and then their common end."""
+    """How many tokens the longer of two sequences has left without their common beginning and then their common end."""
     before = shared(one, other)
     after = shared(one[before:][::-1], other[before:][::-1])
     return max(len(one), len(other)) - before - after

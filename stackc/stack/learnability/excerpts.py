@@ -9,7 +9,7 @@ from stackc.api.offsets import offsets_of
 from stackc.coding.level import Level
 
 SEED = 2404_03626
-"""Of all samples: the same text has the same ones everywhere."""
+"""The seed of all samples: the same text has the same samples everywhere."""
 
 
 def drawn(places: Int64, most: int, seed: int) -> Int64:
@@ -45,7 +45,7 @@ class Excerpts:
         return self._symbols[self._offsets[number] : self._offsets[number + 1]]
 
     def encoded(self, level: Level) -> Excerpts:
-        """Each as a document of its own."""
+        """Each text as a document by itself."""
         coded = level.encode(self._symbols, self._offsets, verify=False)
         return Excerpts(coded.tokens, coded.offsets)
 

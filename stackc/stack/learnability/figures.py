@@ -18,7 +18,7 @@ from stackc.stack.learnability.prefixes import Prompts
 from stackc.stack.learnability.words import words_cut_alike
 
 FAST, STEPPED, ALONE = (300, 2000), (100, 200), (4, 8)
-"""Places of edits and of prompts: if every level looks texts up; if a model runs in lanes; if one runs by itself."""
+"""(Places of edits, places of prompts) if every level looks texts up, if a model runs in lanes, if one runs alone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +29,7 @@ class Learnability:
         edit_places: places at which one byte was substituted, inserted and deleted.
         tokens_per_substitution: tokens that differ after it, on average.
         tokens_per_insertion, tokens_per_deletion: likewise.
-        words_cut_alike: share of word occurrences that are cut as their word most often is, 0 to 1.
+        words_cut_alike: share of word occurrences that are cut in their word's most frequent way, 0 to 1.
         prefix_places: places at which a prompt was cut from its answer.
         prefix_before_blank: share of them at which the prompt's tokens begin those of the whole, 0 to 1.
         prefix_after_answer: the same with the line ``Answer:`` at the prompt's end.

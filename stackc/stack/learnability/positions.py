@@ -12,7 +12,7 @@ from stackc.coding.documents import segments
 from stackc.coding.scoring import rows
 
 MOST_TOKENS, MOST_FREQUENCIES, MOST_STEPS = 1 << 16, 1 << 24, 1 << 10
-"""Tokens that are looked at; frequencies in their rows, so fewer of wide alphabets; tokens if a model only steps."""
+"""The most tokens that are measured, the most frequencies in their rows, the most tokens of a model that only steps."""
 
 
 @attrs.frozen(kw_only=True)
@@ -20,8 +20,8 @@ class Position:
     """The tokens at one place of their windows.
 
     Attributes:
-        tokens: how many were looked at.
-        accuracy: share of them that the model held for the most likely, 0 to 1.
+        tokens: how many were measured.
+        accuracy: share of them that the model ranked first, 0 to 1.
         bits: what they cost under the model, on average.
     """
 

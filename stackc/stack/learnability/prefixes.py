@@ -13,7 +13,7 @@ BEFORE, AFTER = 96, 32
 """Bytes of a prompt and of an answer, at most."""
 
 LINE = b"\nAnswer:"
-"""What ends the second prompt of every place."""
+"""The end of the second prompt at every place."""
 
 
 class Prompts:

@@ -18,7 +18,7 @@ LETTER[0x80:] = True  # every byte of a character beyond ASCII
 
 
 def word_bounds(text: Symbols, offsets: Int64) -> tuple[Int64, Int64]:
-    """First byte and end of every word: a maximal run of letters of one document, with a blank that stands before it.
+    """First byte and end of every word: a maximal sequence of letters of one document, with a blank before it.
 
     Args:
         text: uint8[n], the documents' bytes.
@@ -35,9 +35,9 @@ def word_bounds(text: Symbols, offsets: Int64) -> tuple[Int64, Int64]:
 
 
 def words_cut_alike(text: Symbols, offsets: Int64, places: Int64) -> float | None:
-    """The share of word occurrences that are cut as the word most often is, of words that occur at least twice.
+    """The share of occurrences that are cut in their word's most frequent way, of words that occur at least twice.
 
-    The cutting of an occurrence: where tokens begin inside it, counted from its first byte, and whether tokens begin at
+    How an occurrence is cut: where tokens begin inside it, counted from its first byte, and whether tokens begin at
     its first byte and at its end.
 
     Args:
@@ -57,7 +57,7 @@ def words_cut_alike(text: Symbols, offsets: Int64, places: Int64) -> float | Non
     for first, end, start, one, other in zip(
         firsts.tolist(), ends.tolist(), left.tolist(), low.tolist(), high.tolist(), strict=True
     ):
-        # Places at both ends are among these, so that the list says whether there are any.
+        # The list includes tokens that begin at the word's first byte and at its end.
         cutting = (places[one:other] - start).tobytes()
         of_word = cuttings.setdefault(data[first:end], {})
         of_word[cutting] = of_word.get(cutting, 0) + 1
