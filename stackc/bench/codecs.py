@@ -258,7 +258,7 @@ class Gigatoken(Codec):
 class Flat(TextCodec):
     """A tokenizer that returns the tokens of all pieces in one array, and decodes one list at a time."""
 
-    def size(self, encoded: tuple[Any, Any]) -> int:
+    def size(self, encoded: Any) -> int:
         return len(encoded[0])
 
     def listed(self, encoded: tuple[Any, Any]) -> list[list[int]]:
@@ -291,7 +291,7 @@ class Tokie(Flat):
     def __init__(self, folder: str) -> None:
         from tokie import Tokenizer
 
-        self._tokenizer = Tokenizer.from_json(str(Path(folder) / BPE))
+        self._tokenizer: Any = Tokenizer.from_json(str(Path(folder) / BPE))
         self.vocabulary = self._tokenizer.vocab_size
 
     def encode(self, prepared: list[str]) -> tuple[Any, Any]:
