@@ -23,6 +23,9 @@ class Bytes:
     def size(self, encoded: list[int]) -> int:
         return len(encoded)
 
+    def listed(self, encoded: list[int]) -> list[int]:
+        return encoded
+
     def decode(self, encoded: list[int]) -> bytes:
         return bytes(encoded)
 
@@ -46,6 +49,18 @@ class Chatty(Bytes):
     def encode(self, prepared: bytes) -> list[int]:
         print("tokenizing…", flush=True)
         os.write(1, b'{"ok": "wrong"}\n')
+        return list(prepared)
+
+
+class Remembering(Bytes):
+    """Needs 0.2 seconds for a long text that it has not seen."""
+
+    _seen: bytes | None = None
+
+    def encode(self, prepared: bytes) -> list[int]:
+        if len(prepared) > 1000 and prepared != self._seen:
+            time.sleep(0.2)
+            self._seen = prepared
         return list(prepared)
 
 
@@ -115,6 +130,9 @@ class Headed:
 
     def size(self, encoded: bytes) -> int:
         return len(encoded)
+
+    def listed(self, encoded: bytes) -> bytes:
+        return encoded
 
     def decode(self, encoded: bytes) -> bytes:
         return encoded[20:] if len(encoded) - 20 == self._reach else encoded[10:]

@@ -9,19 +9,26 @@ import attrs
 import numpy as np
 
 from stackc.api import CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of
-from stackc_phrases import encoding, lookup
+from stackc_phrases import encoding, longest, lookup
 from stackc_phrases.config import BYTES, PhrasesConfig
 from stackc_phrases.fitting import fitted
 from stackc_phrases.pieces import PHRASE_WORD, Pieces
 from stackc_phrases.words import RULE, words_of_piece
 
-GROUP = 1 << 20
-"""Bytes that are cut at a time, about, so that the memory besides text and tokens stays small."""
-
 
 def _slots(entries: int) -> int:
     """A power of two, at least twice the entries."""
     return 1 << max(4, (2 * entries - 1).bit_length())
+
+
+def _lines(slots: int) -> Any:
+    """uint64, not filled, for so many slots, each of which is one line of the cache.
+
+    `np.empty` asks for large pages, and `np.zeros` does not.
+    """
+    room = np.empty((slots + 1) * lookup.SLOT, np.uint64)
+    first = -room.ctypes.data // room.itemsize % lookup.SLOT
+    return room[first : first + slots * lookup.SLOT]
 
 
 @attrs.frozen(eq=False)
@@ -32,14 +39,22 @@ class Lexicon:
     runs: Any
     filled: Int64
 
+    @classmethod
+    def empty(cls, slots: int, runs: int) -> Lexicon:
+        table = _lines(slots + 1 + lookup.SPARE)
+        table[:] = 0
+        return cls(table, np.empty(runs, np.uint32), np.zeros(2, np.int64))
+
     @property
     def full(self) -> bool:
         """Whether it learns no more."""
-        used = 2 * lookup.SLOT * (int(self.filled[0]) + 1) > len(self.table)
+        used = 2 * (int(self.filled[0]) + 1) >= len(self.table) // lookup.SLOT - lookup.SPARE - 1
         return used or int(self.filled[1]) + PHRASE_WORD > len(self.runs)
 
     def copy(self) -> Lexicon:
-        return Lexicon(self.table.copy(), self.runs.copy(), self.filled.copy())
+        made = _lines(len(self.table) // lookup.SLOT)
+        made[:] = self.table
+        return Lexicon(made, self.runs.copy(), self.filled.copy())
 
 
 @attrs.frozen(eq=False)
@@ -59,26 +74,25 @@ class Tables:
         texts, sizes = pieces.joined()
         inside = np.flatnonzero(pieces.words == 1)
         room = int((sizes[inside + 1] - sizes[inside]).sum())
-        parts, part = np.zeros(_slots(room), np.uint64), np.empty(room + BYTES + 2, np.int32)
+        parts, part = np.full(_slots(room), 0, np.uint64), np.empty(room + BYTES + 2, np.int32)
         lookup.enter_parts(texts, sizes, inside, parts, part)
         phrases = np.flatnonzero(pieces.words > 1)
         split = [words_of_piece(pieces.texts[token]) for token in phrases.tolist()]
         words = [pieces.texts[token] for token in inside.tolist() if len(pieces.texts[token]) <= PHRASE_WORD]
-        numbers = {word: number for number, word in enumerate(words)}
+        numbers = {word: number for number, word in enumerate(words, 1)}
         for word in [word for phrase in split for word in phrase]:
-            numbers.setdefault(word, len(numbers))
+            numbers.setdefault(word, len(numbers) + 1)
         flat = np.array([numbers[word] for phrase in split for word in phrase], np.int64)
-        begins = np.zeros(len(numbers), np.bool_)
+        begins = np.zeros(len(numbers) + 1, np.bool_)
         trie, sieve = np.zeros(2 * _slots(len(flat)), np.uint64), np.zeros(lookup.SIEVE, np.uint64)
-        lookup.enter_phrases(flat, offsets_of(list(map(len, split))), phrases, len(numbers), trie, sieve, begins)
+        lookup.enter_phrases(flat, offsets_of(list(map(len, split))), phrases, len(begins), trie, sieve, begins)
         fixed = pieces.costs, sizes, parts, part, trie, sieve
         # Room to learn at least as many words again, of four tokens each.
         slots = _slots(2 * len(numbers))
         spelt, ends = np.frombuffer(b"".join(numbers), np.uint8), offsets_of(list(map(len, numbers)))
-        runs = np.empty(len(spelt) + 4 * slots // 2 + PHRASE_WORD, np.uint32)
-        lexicon = Lexicon(np.zeros(slots * lookup.SLOT, np.uint64), runs, np.zeros(2, np.int64))
+        lexicon = Lexicon.empty(slots, len(spelt) + 4 * slots // 2 + PHRASE_WORD)
         lookup.enter_words(
-            spelt, ends, begins, cheapest, pieces.costs, sizes, parts, part, lexicon.table, runs, lexicon.filled
+            spelt, ends, begins, cheapest, pieces.costs, sizes, parts, part, lexicon.table, lexicon.runs, lexicon.filled
         )
         return cls(fixed, lexicon)
 
@@ -136,16 +150,14 @@ class PhrasesCoder:
         _, tables = self._ready()
         text = np.ascontiguousarray(symbols, np.uint8)
         counts = np.zeros(len(bounds) - 1, np.int64)
-        made = [np.empty(0, np.uint32)]
+        # A token for each byte, of which only those that are written take up memory.
+        out = np.empty(int(bounds[-1] - bounds[0]) + lookup.INLINE, np.uint32)
+        cut: Any = encoding.encode_cheapest if self.config.parse == "optimal" else longest.encode_longest
         lexicon = self._lexicon(tables)
-        first = 0
-        while first < len(counts):
-            last = int(np.searchsorted(bounds, bounds[first] + GROUP, "right")) - 1
-            last = max(first + 1, min(last, len(counts)))
-            made.append(self._cut(tables, lexicon, text, bounds[first : last + 1], counts[first:last]))
-            first = last
+        filled = cut(text, bounds, *tables.fixed, lexicon.table, lexicon.runs, lexicon.filled, out, counts)
         self._lexicons.append(lexicon)
-        return np.concatenate(made), counts
+        out.resize(filled, refcheck=False)
+        return out, counts
 
     def _lexicon(self, tables: Tables) -> Lexicon:
         """A table of words for one caller: `list.pop` gives none of them to two."""
@@ -154,10 +166,3 @@ class PhrasesCoder:
         except IndexError:
             return tables.lexicon.copy()
         return tables.lexicon.copy() if lexicon.full else lexicon
-
-    def _cut(self, tables: Tables, lexicon: Lexicon, text: Symbols, bounds: Int64, counts: Int64) -> Tokens:
-        """The tokens of some windows; `counts` is filled."""
-        out = np.empty(int(bounds[-1] - bounds[0]), np.uint32)
-        cut: Any = encoding.encode_cheapest if self.config.parse == "optimal" else encoding.encode_longest
-        filled = cut(text, bounds, *tables.fixed, lexicon.table, lexicon.runs, lexicon.filled, out, counts)
-        return out[:filled].copy()

@@ -12,7 +12,6 @@ import numpy as np
 
 from stackc.api import borrowed, inlined, kernel, prefetch
 from stackc_phrases.borders import find_borders
-from stackc_phrases.config import MOST_WORDS
 from stackc_phrases.lookup import (
     BEGINS_AT,
     COUNT,
@@ -20,7 +19,6 @@ from stackc_phrases.lookup import (
     FAR,
     LOW_32,
     MASKS,
-    NO_WORD,
     NONE,
     REFERENCE,
     SHORT,
@@ -30,11 +28,11 @@ from stackc_phrases.lookup import (
     U,
     cost_of_word,
     cut_cheapest,
-    cut_longest,
     learn,
     may_continue,
     pair_key,
     pair_slot,
+    top_of,
     word_key,
     word_slot,
 )
@@ -54,11 +52,12 @@ _BEGINS = _ONE << BEGINS_AT
 def ask(text: Row, places: Row, first: Index, count: Index, table: Row, keys: Row) -> None:
     """Write the keys and slots of words first .. first + count to `keys`, and ask for the slots' lines.
 
-    Words of more than `SHORT` bytes have a key of 0.
+    Words of more than `SHORT` bytes have a key of 0 and the last slot, which holds nothing.
     """
     text_, places_, table_, keys_, masks = borrowed((text, places, table, keys, MASKS))
     last = len(text) - 16
-    mask = U(len(table) // SLOT - 1)
+    mask = top_of(table) // U(SLOT)
+    nowhere = top_of(table) + _ONE
     for k in range(U(count)):
         begin = places_[U(first) + k]
         size = U(places_[U(first) + k + _ONE] - begin)
@@ -69,39 +68,36 @@ def ask(text: Row, places: Row, first: Index, count: Index, table: Row, keys: Ro
                 high = (eight(text_, U(begin + 8)) & masks[max(size, U(8)) - U(8)]) | size << U(56)
             else:
                 low, high = word_key(text, begin, np.int64(size))
-        slot = word_slot(low, high, mask)
+        slot = nowhere if high == U(0) else word_slot(low, high, mask)
         keys_[U(4) * k], keys_[U(4) * k + _ONE], keys_[U(4) * k + U(2)] = low, high, slot
         prefetch(table_, slot)
 
 
 @kernel
 def answer(
-    text: Row, places: Row, first: Index, count: Index, cheapest: bool, costs: Row, sizes: Row, parts: Row, part: Row,
+    text: Row, places: Row, first: Index, count: Index, costs: Row, sizes: Row, parts: Row, part: Row,
     table: Row, runs: Row, filled: Row, trie: Row, sieve: Row, keys: Row, found: Row, prices: Row,
 ) -> None:  # fmt: skip
     """Write what the table knows of the words that were asked for to found[first + 1:], after that of the word before.
 
     A word that begins a phrase keeps that flag only if the word after it may continue one; `prices` has what words
-    cost, if `cheapest`. A word that is not known has 0.
+    cost. A word that is not known has 0.
     """
     table_, trie_, sieve_, keys_, found_ = borrowed((table, trie, sieve, keys, found))
-    top, mask = U(len(table) - 1), U(len(trie) // 2 - 1)
+    top, mask = top_of(table), U(len(trie) // 2 - 1)
     before = found_[U(first)]
     for k in range(U(count)):
         low, high, slot = keys_[U(4) * k], keys_[U(4) * k + _ONE], keys_[U(4) * k + U(2)]
-        known = U(0)
-        if high != U(0):
-            while table_[slot] != low or table_[slot + _ONE] != high:
-                if table_[slot + _ONE] == U(0):
-                    slot = learn(
-                        text, places[U(first) + k], np.int64(high >> U(56)), U(NO_WORD) << _ONE, cheapest, costs,
-                        sizes, parts, part, table, runs, filled,
-                    )  # fmt: skip
-                    break
-                slot = (slot + U(SLOT)) & top
-            known = table_[slot + U(2)]
-            if cheapest:
-                prices[U(first) + k] = table_[slot + U(3)]
+        while table_[slot] != low or table_[slot + _ONE] != high:
+            if table_[slot + _ONE] == U(0):
+                slot = learn(
+                    text, places[U(first) + k], np.int64(high >> U(56)), U(0), True, costs, sizes, parts, part, table,
+                    runs, filled,
+                )  # fmt: skip
+                break
+            slot = (slot + U(SLOT)) & top
+        known = table_[slot + U(2)]
+        prices[U(first) + k] = table_[slot + U(3)]
         wanted = pair_key(before >> WORD_AT, known >> WORD_AT)
         may = may_continue(wanted, sieve_) & (before >> BEGINS_AT)
         prefetch(trie_, pair_slot(wanted, mask) * U(2) * may)
@@ -111,117 +107,12 @@ def answer(
 
 
 @inlined
-def phrase_from(found: Row, at: Any, count: Any, trie: Row, sieve: Row) -> tuple[Any, Any]:
-    """(token + 1, words) of the longest phrase that begins with word `at`, which may begin one; (0, 1) without one.
-
-    `found` is as `answer` leaves it, one place on.
-    """
-    mask = U(len(trie) // 2 - 1)
-    node, token, size = found[at + _ONE] >> WORD_AT, U(0), _ONE
-    step = _ONE
-    while at + step < count:
-        wanted = pair_key(node, found[at + step + _ONE] >> WORD_AT)
-        if may_continue(wanted, sieve) == U(0) or found[at + step + _ONE] == U(0):
-            break
-        slot = pair_slot(wanted, mask) * U(2)
-        while trie[slot] != wanted and trie[slot] != U(0):
-            slot = (slot + U(2)) & (mask * U(2) + _ONE)
-        value = trie[slot + _ONE]
-        if value == U(0):
-            break
-        step += _ONE
-        node = value >> TO_HIGH
-        if value & LOW_32:
-            token, size = value & LOW_32, step
-    return token, size
-
-
-@kernel
-def join_longest(
-    text: Row, places: Row, at: Any, limit: Any, count: Any, parts: Row, part: Row, runs: Row, trie: Row, sieve: Row,
-    found: Row, out: Row, filled: Any,
-) -> tuple[Any, Any]:  # fmt: skip
-    """Write the tokens of words at .. limit of `count` that are known, and of those in a phrase that begins before.
-
-    Returns:
-        the word after them, and the number of tokens in `out`.
-    """
-    runs_, trie_, sieve_, found_, out_ = borrowed((runs, trie, sieve, found, out))
-    while at < limit:
-        known = found_[at + _ONE]
-        if known & _BEGINS:
-            token, size = phrase_from(found_, at, count, trie_, sieve_)
-            if token:
-                out_[filled] = token - _ONE
-                filled += _ONE
-                at += size
-                continue
-        tokens = (known >> COUNT_AT) & COUNT
-        if tokens == _ONE:
-            out_[filled] = known & REFERENCE
-            filled += _ONE
-        elif tokens == U(0):
-            filled = U(cut_longest(text, places[at], places[at + _ONE], parts, part, out, np.int64(filled)))
-        else:
-            first = known & REFERENCE
-            for k in range(tokens):
-                out_[filled + k] = runs_[first + k]
-            filled += tokens
-        at += _ONE
-    return at, filled
-
-
-@inlined
 def longest_window(bounds: Row) -> Index:
     """Symbols in the longest window."""
     most = 0
     for i in range(len(bounds) - 1):
         most = max(most, bounds[i + 1] - bounds[i])
     return most
-
-
-@kernel
-def encode_longest(
-    text: Row, bounds: Row, costs: Row, sizes: Row, parts: Row, part: Row, trie: Row, sieve: Row, table: Row,
-    runs: Row, filled: Row, out: Row, counts: Row,
-) -> Index:  # fmt: skip
-    """Cut windows, the longest phrase or part first.
-
-    Args:
-        text: uint8; window i is text[bounds[i]:bounds[i + 1]].
-        costs, sizes: of every token: int32[N], and int64[N + 1], where each starts and ends.
-        out: uint32, room for a token for each byte.
-        counts: int64[w], filled.
-
-    Returns:
-        the number of tokens.
-    """
-    most = longest_window(bounds)
-    places, found = np.empty(most + 1, np.int64), np.empty(most + 2, np.uint64)
-    keys, prices = np.empty(4 * BLOCK, np.uint64), np.empty(1, np.int64)
-    written = U(0)
-    for window in range(len(counts)):
-        count = find_borders(text, bounds[window], bounds[window + 1], places, 0)
-        places[count] = bounds[window + 1]
-        before, at = written, U(0)
-        found[0] = 0
-        for first in range(0, count, BLOCK):
-            here = min(BLOCK, count - first)
-            ask(text, places, first, here, table, keys)
-            answer(
-                text, places, first, here, False, costs, sizes, parts, part, table, runs, filled, trie, sieve, keys,
-                found, prices,
-            )  # fmt: skip
-            # The last words of a block wait for the next one: a phrase may begin with them.
-            known = first + here
-            if known == count:
-                found[count] &= ~_BEGINS
-            limit = U(count) if known == count else U(max(0, known - MOST_WORDS))
-            at, written = join_longest(
-                text, places, at, limit, U(known), parts, part, runs, trie, sieve, found, out, written
-            )
-        counts[window] = np.int64(written - before)
-    return np.int64(written)
 
 
 @kernel
@@ -267,7 +158,10 @@ def encode_cheapest(
     text: Row, bounds: Row, costs: Row, sizes: Row, parts: Row, part: Row, trie: Row, sieve: Row, table: Row,
     runs: Row, filled: Row, out: Row, counts: Row,
 ) -> Index:  # fmt: skip
-    """Cut windows into the pieces that cost least together (`parse`). Arguments: see `encode_longest`."""
+    """Cut windows into the pieces that cost least together (`parse`).
+
+    Arguments and result: see `stackc_phrases.longest.encode_longest`.
+    """
     most = longest_window(bounds)
     places, found, keys = np.empty(most + 1, np.int64), np.empty(most + 2, np.uint64), np.empty(4 * BLOCK, np.uint64)
     prices, best, last = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
@@ -282,7 +176,7 @@ def encode_cheapest(
             here = min(BLOCK, count - first)
             ask(text, places, first, here, table, keys)
             answer(
-                text, places, first, here, True, costs, sizes, parts, part, table, runs, filled, trie, sieve, keys,
+                text, places, first, here, costs, sizes, parts, part, table, runs, filled, trie, sieve, keys,
                 found, prices,
             )  # fmt: skip
         found[count] &= ~_BEGINS

@@ -2,10 +2,13 @@
 
 - *Parts*: a trie over the pieces inside words. An entry is ``node << 36 | byte << 28 | child``; `part` has the token of
   each node, or NONE. The node of a single byte is that byte plus one, so no entry is 0.
-- *Words*: whole words of at most 15 bytes. A slot is four integers: 15 bytes and the length in two of them;
-  ``word << 36 | begins a phrase << 35 | tokens << 30 | token``, where several tokens are found at `runs[token:]`; and
-  what the word costs. At first it holds the words that are pieces or in a phrase; whoever encodes has a copy of its
-  own, which learns further words until it is full (`learn`). It decides nothing, and saves cutting a word again.
+- *Words*: whole words of at most 15 bytes. A slot is eight integers, one line of the cache: 15 bytes and the length in
+  two of them; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``, where several tokens are found at
+  `runs[token:]`; what the word costs; its tokens, two in an integer, and how many they are, or if they are more than
+  four, ``tokens << 32 | where in runs``, any integer, and 0. Words that no phrase has are all number 0. At first it
+  holds the words that are pieces or in a phrase; whoever encodes has a copy of its own, which learns further words
+  until it is full (`learn`). It decides nothing, and saves cutting a word again. Behind the slots is one of zeros, for
+  words that it does not have, and `SPARE` that hold the phrases of a moment (`stackc_phrases.longest`).
 - *Phrases*: a trie over words. The first node is the word's number; an entry is two integers,
   ``(node << 32 | word) + 1``, and ``child << 32 | token + 1`` with the token of the phrase that ends there, or 0.
 - A *filter*: one bit for the hash of each entry of that trie. Most words do not continue a phrase, and it says so for
@@ -42,15 +45,16 @@ COUNT_AT, BEGINS_AT, WORD_AT = U(TOKEN_BITS), U(TOKEN_BITS + COUNT_BITS), U(TOKE
 
 SHORT = 15
 """Bytes of a word in the table of words, at most."""
-SLOT = 4
+SLOT = 8
 """Integers in a slot of that table."""
+INLINE = 4
+"""Tokens that a slot holds."""
+SPARE = 287
+"""Slots behind the others and the one of zeros."""
 
 SIEVE_BITS = 20
 """Bits of a hash that the filter sees."""
 SIEVE = 1 << (SIEVE_BITS - 6)
-
-NO_WORD = (1 << NODE_BITS) - 1
-"""The number of all words that were learnt: none is in a phrase."""
 
 _MIX_1, _MIX_2 = U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F)
 
@@ -79,6 +83,12 @@ def word_slot(low: Any, high: Any, mask: Any) -> Any:
     """The first slot to look for a word in, times `SLOT`."""
     mixed = (low ^ (high * _MIX_2)) * _MIX_1
     return ((mixed ^ (mixed >> TO_HIGH)) & mask) * U(SLOT)
+
+
+@inlined
+def top_of(table: Row) -> Any:
+    """The last place of the table of words, before the slot of those that it does not have."""
+    return U(len(table) - SLOT * (1 + SPARE) - 1)
 
 
 @inlined
@@ -221,16 +231,16 @@ def learn(
         filled: int64[2], the words in the table, and the tokens in `runs`.
 
     Returns:
-        the slot where the word is or would be.
+        the slot where the word is, or the last one.
     """
     low, high = word_key(text, begin, size)
-    top = U(len(table) - 1)
-    slot = word_slot(low, high, U(len(table) // SLOT - 1))
+    top = top_of(table)
+    slot = word_slot(low, high, top // U(SLOT))
     while table[slot + U(1)] != U(0):
         slot = (slot + U(SLOT)) & top
-    if 2 * SLOT * (filled[0] + 1) > len(table) or filled[1] + SHORT > len(runs):
-        return slot
-    best, last, own = np.empty(SHORT + 1, np.int64), np.empty(SHORT + 1, np.int64), np.empty(SHORT, np.uint32)
+    if U(2 * SLOT * (filled[0] + 1)) > top or filled[1] + SHORT > len(runs):
+        return top + U(1)
+    best, last, own = np.empty(SHORT + 1, np.int64), np.empty(SHORT + 1, np.int64), np.zeros(SHORT, np.uint32)
     cost = cost_of_word(text, begin, begin + size, parts, part, costs, best, last)
     if cheapest:
         count = cut_cheapest(size, last, sizes, own, 0)
@@ -244,6 +254,12 @@ def learn(
     table[slot], table[slot + U(1)] = low, high
     table[slot + U(2)] = number << BEGINS_AT | U(count) << COUNT_AT | U(first)
     table[slot + U(3)] = U(cost)
+    if count <= INLINE:
+        table[slot + U(4)] = U(own[0]) | U(own[1]) << TO_HIGH
+        table[slot + U(5)] = U(own[2]) | U(own[3]) << TO_HIGH
+        table[slot + U(6)] = U(count)
+    else:
+        table[slot + U(4)] = U(first) | U(count) << TO_HIGH
     filled[0] += 1
     return slot
 
@@ -256,11 +272,11 @@ def enter_words(
     """Fill the table of words: word i is texts[offsets[i]:offsets[i + 1]], all different.
 
     Args:
-        begins: bool[W], whether a phrase begins with the word.
+        begins: bool[W + 1], whether a phrase begins with the word; the numbers of words count from 1.
     """
     for word in range(len(offsets) - 1):
         low, size = offsets[word], offsets[word + 1] - offsets[word]
-        number = U(word) << U(1) | U(begins[word])
+        number = U(word + 1) << U(1) | U(begins[word + 1])
         learn(texts, low, size, number, cheapest, costs, sizes, parts, part, table, runs, filled)
 
 
@@ -282,10 +298,10 @@ def enter_phrases(words: Row, offsets: Row, tokens: Row, nodes: Index, trie: Row
     """Fill the trie of phrases: phrase i is the words words[offsets[i]:offsets[i + 1]].
 
     Args:
-        nodes: the number of words; phrases have the nodes after them.
+        nodes: the first node of phrases, behind the numbers of words.
         trie: uint64, two for a slot; a power of two, at least twice as many slots as words in all phrases.
         sieve: uint64[SIEVE], filled.
-        begins: bool[W], filled.
+        begins: bool[W + 1], filled.
     """
     mask = U(len(trie) // 2 - 1)
     free = U(nodes)

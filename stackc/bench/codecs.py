@@ -47,9 +47,13 @@ class Codec(abc.ABC):
         """Number of tokens, or of compressed bytes."""
         return len(encoded)
 
+    def listed(self, encoded: Any) -> Any:
+        """What `encode` has made, in the form that the library decodes fastest."""
+        return encoded
+
     @abc.abstractmethod
     def decode(self, encoded: Any) -> Any:
-        """The text, in the form in which the library returns it."""
+        """The text, in the form in which the library returns it, from what `listed` returns."""
 
     def restore(self, decoded: Any) -> bytes:
         """The text as bytes."""
@@ -233,6 +237,72 @@ class Tokenizers(TextCodec):
 
     def decode(self, encoded: list[list[int]]) -> list[str]:
         return [self._tokenizer.decode(ids, skip_special_tokens=False) for ids in encoded]
+
+
+class Gigatoken(Codec):
+    """gigatoken, with the vocabulary of `Tokenizers`. It reads bytes, and remembers words that it has coded."""
+
+    def __init__(self, folder: str) -> None:
+        from gigatoken import Tokenizer
+
+        self._tokenizer = Tokenizer(Path(folder) / BPE)
+        self.vocabulary = self._tokenizer.vocab_size
+
+    def encode(self, prepared: bytes) -> Any:
+        return self._tokenizer.encode(prepared)
+
+    def decode(self, encoded: Any) -> Any:
+        return self._tokenizer.decode(encoded)
+
+
+class Flat(TextCodec):
+    """A tokenizer that returns the tokens of all pieces in one array, and decodes one list at a time."""
+
+    def size(self, encoded: Any) -> int:
+        return len(encoded[0])
+
+    def listed(self, encoded: tuple[Any, Any]) -> list[list[int]]:
+        tokens, ends = encoded[0].tolist(), encoded[1].tolist()
+        return [tokens[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+class Fastokens(Flat):
+    """fastokens, with the vocabulary of `Tokenizers`. It remembers words that it has coded."""
+
+    def __init__(self, folder: str) -> None:
+        from fastokens import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(Path(folder) / BPE))
+        self.vocabulary = self._tokenizer.vocab_size
+
+    def encode(self, prepared: list[str]) -> tuple[Any, Any]:
+        import numpy as np
+
+        tokens, offsets = self._tokenizer.encode_batch_flat(prepared)
+        return np.frombuffer(tokens, "<u4"), np.frombuffer(offsets, "<u8")[1:]
+
+    def decode(self, encoded: list[list[int]]) -> list[str]:
+        return [self._tokenizer.decode(tokens) for tokens in encoded]
+
+
+class Tokie(Flat):
+    """tokie, with the vocabulary of `Tokenizers`. It remembers words that it has coded."""
+
+    def __init__(self, folder: str) -> None:
+        from tokie import Tokenizer
+
+        self._tokenizer: Any = Tokenizer.from_json(str(Path(folder) / BPE))
+        self.vocabulary = self._tokenizer.vocab_size
+
+    def encode(self, prepared: list[str]) -> tuple[Any, Any]:
+        tokens, lengths = self._tokenizer.encode_batch_flat(prepared, add_special_tokens=False)
+        return tokens, lengths.cumsum()
+
+    def decode(self, encoded: list[list[int]]) -> list[bytes]:
+        return [self._tokenizer.decode_bytes(tokens) for tokens in encoded]
+
+    def restore(self, decoded: list[bytes]) -> bytes:  # type: ignore[override]
+        return b"".join(decoded)
 
 
 class Sentencepiece(TextCodec):

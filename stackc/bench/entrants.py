@@ -140,6 +140,9 @@ PEERS: dict[str, Peer] = {
     for peer in (
         _tokenizer("Tiktoken", _BPE, "tiktoken", "tokenizers"),
         _tokenizer("Tokenizers", _BPE, "tokenizers"),
+        _tokenizer("Gigatoken", _BPE, "gigatoken", "tokenizers"),
+        _tokenizer("Fastokens", _BPE, "fastokens", "tokenizers"),
+        _tokenizer("Tokie", _BPE, "tokie", "tokenizers"),
         _tokenizer("Sentencepiece", _SENTENCEPIECE, "sentencepiece", variants=("bpe", "unigram"), default="bpe"),
         _compressor("gzip", "gzip", "compresslevel", range(1, 10), 6, mtime=0),
         _compressor("bzip2", "bz2", "compresslevel", range(1, 10), 9),

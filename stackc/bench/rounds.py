@@ -37,7 +37,8 @@ class Tally:
         bytes: of the file that it codes: all, or as many as the entrant's limit.
         size: number of tokens, or of compressed bytes.
         startup: seconds, one value per round.
-        encode, decode: one value per round, for all of `bytes`.
+        cold: of a tokenizer: one value per round, to encode all of `bytes` the first time in a new process.
+        encode, decode: one value per round, for all of `bytes`, which the process has coded before.
         primed: bytes that the file adds to the compressed primer; None if it was not measured.
         unprimed: why it could not be.
         skipped: why it has no figures.
@@ -50,6 +51,7 @@ class Tally:
     restored: bool | None = None
     peak_mb: float | None = None
     startup: list[float] = attrs.field(factory=list)
+    cold: list[Seconds] = attrs.field(factory=list)
     encode: list[Seconds] = attrs.field(factory=list)
     decode: list[Seconds] = attrs.field(factory=list)
     primed: int | None = None
@@ -66,13 +68,13 @@ def measure(
     report: Report,
     primer: str | Path | None = None,
 ) -> list[Tally]:
-    """Measure start-up first, then coding, then what compressors gain by coding `primer` before the file.
+    """Measure new processes first, then warm ones, then what compressors gain by coding `primer` before the file.
 
     Raises:
         StackcError: an entrant of the kind "stack" failed. The failure of any other is recorded in its tally.
     """
     tallies = [Tally(entrant=entrant, skipped=entrant.absent) for entrant in entrants]
-    _start(tallies, repeats, timeout, report)
+    _start(tallies, file, repeats, timeout, report)
     _code(tallies, file, repeats, timeout, report)
     if primer is not None:
         _prime(tallies, file, primer, timeout, report)
@@ -105,15 +107,18 @@ def _turns(step: str, tallies: list[Tally], repeats: int, report: Report) -> Ite
                 yield turn, tally
 
 
-def _start(tallies: list[Tally], repeats: int, timeout: float, report: Report) -> None:
-    """Time new processes from their start to the first tokens."""
+def _start(tallies: list[Tally], file: Path, repeats: int, timeout: float, report: Report) -> None:
+    """Time new processes from their start to the first tokens, and tokenizers on a file that they have never seen."""
     for turn, tally in _turns("start-up", tallies, repeats, report):
         with _contained(tally), _worker(tally, timeout) as worker:
             tally.vocabulary = worker.ask("open", codec=tally.entrant.codec, settings=tally.entrant.settings)
-            if turn:
-                tally.startup.append(_now(worker))
-            else:
+            if not turn:
                 worker.ask("rehearse")
+                continue
+            tally.startup.append(_now(worker))
+            if tally.entrant.kind in ("stack", "tokenizer"):
+                worker.ask("load", file=str(file), limit=tally.entrant.limit)
+                tally.cold.append(Seconds(*worker.ask("encode")))
 
 
 def _code(tallies: list[Tally], file: Path, repeats: int, timeout: float, report: Report) -> None:

@@ -17,18 +17,20 @@ from stackc.bench.process import WorkerError
 from stackc.bench.rounds import Report, Seconds, Tally, interpreter_seconds, measure, ratio
 from stackc.bench.training import Training
 from stackc.stack.stack import Stack
+from stackc.stack.store import FILES, Store
 
 FIGURES = (
     "vocabulary", "coded_bytes", "tokens", "bytes_per_token", "compressed_bytes", "bits_per_byte", "primed_bytes",
-    "primed_bits_per_byte", "encode_mb_s", "decode_mb_s", "encode_s", "decode_s", "encode_cpu_s", "decode_cpu_s",
-    "startup_s", "peak_mb", "ratio_encode", "ratio_decode", "restored", "note",
+    "primed_bits_per_byte", "cold_mb_s", "encode_mb_s", "decode_mb_s", "cold_s", "encode_s", "decode_s", "cold_cpu_s",
+    "encode_cpu_s", "decode_cpu_s", "cold_tokens_per_s", "encode_tokens_per_s", "decode_tokens_per_s", "startup_s",
+    "peak_mb", "ratio_cold", "ratio_encode", "ratio_decode", "restored", "note",
 )  # fmt: skip
 """Of one row; all None if the entrant was skipped."""
 
 
 def benchmark(
     stack: str | Path,
-    file: str | Path,
+    file: str | Path | None = None,
     *,
     against: Sequence[str] | None = None,
     level: str | None = None,
@@ -44,7 +46,7 @@ def benchmark(
 
     Args:
         stack: a stack's folder.
-        file: a text that none of them was trained on: any bytes, at least one.
+        file: a text that none of them was trained on: any bytes, at least one; None: the stack's own test text.
         against: names of peers, e.g. "tiktoken", "zstd", or "zstd:19" for its level 19; None: all known peers.
         level: the level whose tokens are measured; None: the last.
         repeats: number of rounds, at least 1.
@@ -61,9 +63,10 @@ def benchmark(
     Raises:
         StackcError: an unknown peer, stack, level or file; an empty file; the stack (not a peer) cannot be measured.
     """
-    folder, path = Path(stack), Path(file)
+    folder = Path(stack)
     peers = chosen(against)
     own, vocabulary, level_name = _own(folder, level, threads)
+    path = _test_text(folder) if file is None else Path(file)
     size = _size(path, "there is nothing to measure")
     primes = primed_by is not None
     primer = {"file": str(primed_by), "bytes": _size(Path(str(primed_by)), "it primes nothing")} if primes else None
@@ -86,6 +89,19 @@ def benchmark(
         "interpreter_s": interpreter_seconds(repeats),
         "rows": [_row(tally, tallies[0], size, vocabulary) for tally in tallies],
     }
+
+
+def _test_text(folder: Path) -> Path:
+    """The held-out text that the stack was measured on: the symbols of its store, which are bytes.
+
+    Raises:
+        StackcError: the stack does not carry one.
+    """
+    try:
+        Store(folder / "corpus" / "test")
+    except ArtifactError as error:
+        raise StackcError(f"{folder}: has no test text of its own to measure with; name a file") from error
+    return folder / "corpus" / "test" / FILES[0]
 
 
 def _size(path: Path, otherwise: str) -> int:
@@ -150,12 +166,15 @@ def _figures(tally: Tally, first: Tally, size: int, vocabulary: int) -> dict[str
     tokens, compressed = (None, tally.size) if tally.entrant.kind in ("file", "compressor") else (tally.size, None)
     alphabet = tally.vocabulary if tokens is not None else None
     bits = 8 * tally.size if alphabet is None else tally.size * math.log2(alphabet)
-    coded, primed, steps = tally.bytes, tally.primed, (tally.encode, tally.decode)
+    coded, primed, steps = tally.bytes, tally.primed, (tally.cold, tally.encode, tally.decode)
     values = (
         alphabet, coded, tokens, coded / tokens if tokens else None, compressed, bits / coded, primed,
         None if primed is None else 8 * primed / coded, *(_speed(coded, step) for step in steps),
         *(_spread([one.wall for one in step]) for step in steps),
-        *(_spread([one.processor for one in step]) for step in steps), _spread(tally.startup), tally.peak_mb,
+        *(_spread([one.processor for one in step]) for step in steps),
+        *(_spread([tokens / one.wall for one in step]) if tokens else None for step in steps),
+        _spread(tally.startup), tally.peak_mb,
+        ratio(_per_byte(first, first.cold), _per_byte(tally, tally.cold)),
         ratio(_per_byte(first, first.encode), _per_byte(tally, tally.encode)),
         ratio(_per_byte(first, first.decode), _per_byte(tally, tally.decode)), tally.restored,
         "; ".join(_notes(tally, alphabet, size, vocabulary)) or None,
@@ -177,9 +196,11 @@ def _per_byte(tally: Tally, step: list[Seconds]) -> list[float]:
     return [one.wall / tally.bytes for one in step]
 
 
-def _speed(size: int, step: list[Seconds]) -> dict[str, float]:
+def _speed(size: int, step: list[Seconds]) -> dict[str, float] | None:
     return _spread([size / one.wall / 1e6 for one in step])
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def _spread(values: list[float]) -> dict[str, float] | None:
+    if not values:  # compressors have no cold pass
+        return None
     return {"median": median(values), "min": min(values), "max": max(values)}

@@ -27,6 +27,17 @@ HEADINGS = {
 
 SIZES = ("bytes\ncoded", "cold\nbytes", "cold\nbits/byte", "primed\nbytes", "primed\nbits/byte")
 
+SPEEDS = (
+    "cold\nMB/s", "cpu\nns/B", "stack\nx", "warm\nMB/s", "cpu\nns/B", "stack\nx", "cold\nMtok/s", "warm\nMtok/s",
+    "decode\nMtok/s",
+)  # fmt: skip
+
+COLD = (
+    "Encoding cold: the file for the first time in a new process, which has coded one sentence; warm: the file again. "
+    "A tokenizer that remembers words, or whose tables come from memory, is faster warm. Medians; Mtok/s: 10^6 tokens "
+    "per second."
+)
+
 NOTE = (
     "Medians (lowest..highest). MB/s: 10^6 bytes of the file per second. cpu: processor seconds, of all threads and "
     "subprocesses, in 10^-9 s per byte. stack x: how many times as fast as that row the stack is on one thread. "
@@ -50,6 +61,9 @@ def print_benchmark(figures: dict[str, Any], console: Console | None = None) -> 
     console.print()
     console.print(_table(figures, wide=console.width >= WIDE))
     console.print(literal(NOTE.format(interpreter=figures["interpreter_s"])))
+    console.print()
+    console.print(_speeds(figures, wide=console.width >= WIDE))
+    console.print(literal(COLD))
     if (primer := figures["primer"]) is not None:
         console.print()
         console.print(_sizes(figures))
@@ -81,6 +95,12 @@ def _table(figures: dict[str, Any], wide: bool) -> Table:
     return _filled(HEADINGS[wide], rows, wide)
 
 
+def _speeds(figures: dict[str, Any], wide: bool) -> Table:
+    """The stack and the tokenizers, cold and warm."""
+    rows = [row for row in figures["rows"] if row["tokens"] is not None]
+    return _filled(SPEEDS, [_speed_cells(row, wide) for row in rows], wide)
+
+
 def _sizes(figures: dict[str, Any]) -> Table:
     """The compressors, cold and primed."""
     rows = [row for row in figures["rows"] if row["compressed_bytes"] is not None]
@@ -99,9 +119,8 @@ def _filled(headings: Sequence[str], rows: list[list[str]], wide: bool) -> Table
 
 
 def _cells(row: dict[str, Any], wide: bool) -> list[str]:
-    name = row["name"] if wide else row["name"].replace(", ", "\n")
     return [
-        name if row["restored"] else f"{name} !",
+        _name(row, wide),
         _cell(row["bytes_per_token"], lambda value: f"{value:.3f}"),
         f"{row['bits_per_byte']:.3f}",
         *_step(row, "encode", wide),
@@ -111,6 +130,19 @@ def _cells(row: dict[str, Any], wide: bool) -> list[str]:
         f"{row['startup_s']['median']:.2f}",
         f"{row['peak_mb']:,.0f}",
     ]
+
+
+def _name(row: dict[str, Any], wide: bool) -> str:
+    name: str = row["name"] if wide else row["name"].replace(", ", "\n")
+    return name if row["restored"] else f"{name} !"
+
+
+def _speed_cells(row: dict[str, Any], wide: bool) -> list[str]:
+    """Speeds and processor times of the first pass and of later ones, then tokens per second."""
+    cells = [_name(row, wide)]
+    for step in ("cold", "encode"):
+        cells += [_three(row[f"{step}_mb_s"]["median"]), _processor(row, step), _cell(row[f"ratio_{step}"], _three)]
+    return cells + [_three(row[f"{step}_tokens_per_s"]["median"] / 1e6) for step in ("cold", "encode", "decode")]
 
 
 def _size_cells(row: dict[str, Any]) -> list[str]:
@@ -126,11 +158,16 @@ def _size_cells(row: dict[str, Any]) -> list[str]:
 
 def _step(row: dict[str, Any], step: str, wide: bool) -> list[str]:
     """Speed, and processor time in nanoseconds per byte: two cells, or one."""
-    speed, processor = row[f"{step}_mb_s"], _three(row[f"{step}_cpu_s"]["median"] / row["coded_bytes"] * 1e9)
+    speed, processor = row[f"{step}_mb_s"], _processor(row, step)
     middle, lowest, highest = (_three(speed[key]) for key in ("median", "min", "max"))
     if wide:
         return [f"{middle} ({lowest}..{highest})", processor]
     return [f"{middle}\n{lowest}..{highest}\n{processor} ns/B"]
+
+
+def _processor(row: dict[str, Any], step: str) -> str:
+    """Processor time in nanoseconds per byte."""
+    return _three(row[f"{step}_cpu_s"]["median"] / row["coded_bytes"] * 1e9)
 
 
 def _remarks(row: dict[str, Any]) -> list[str]:

@@ -45,7 +45,7 @@ class Session:
 
     def rehearse(self) -> None:
         """Decode the short text, so that nothing is loaded or compiled while the file is timed."""
-        self.codec.decode(self._encoded)
+        self.codec.decode(self.codec.listed(self._encoded))
 
     def load(self, file: str, limit: int | None, primer: str | None = None) -> int:
         """Take the first `limit` bytes of a file, after the whole of `primer`; returns how many bytes these are."""
@@ -71,7 +71,7 @@ class Session:
     def decode(self, times: int = 1) -> tuple[float, float]:
         """Seconds and processor seconds to decode the tokens of `encode` once."""
         self._decoded = None
-        self._decoded, seconds = _timed(self.codec.decode, self._encoded, times)
+        self._decoded, seconds = _timed(self.codec.decode, self.codec.listed(self._encoded), times)
         return seconds
 
     def outcome(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ AGAINST_HELP = "Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19.  [default: a
 
 @click.command(cls=Command)
 @options.stack
-@click.argument("file")
+@click.argument("file", required=False)
 @click.option("--against", metavar="NAMES", help=AGAINST_HELP)
 @options.level("The level to measure, e.g. M1.  [default: the last]")
 @options.number("--repeats", 1, default=5, help="Number of rounds.")
@@ -32,11 +32,13 @@ AGAINST_HELP = "Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19.  [default: a
 @options.number("--slow-bytes", 1, default=2_000_000, help="Bytes of FILE that the slowest peers code, at most.")
 @options.number("--timeout", 0.0, open=True, default=600.0, help="Seconds that one step of a peer may take.")
 @options.as_json
-def command(stack: Path, file: str, against: str | None, as_json: bool, **settings: Any) -> None:
+def command(stack: Path, file: str | None, against: str | None, as_json: bool, **settings: Any) -> None:
     """Measure STACK against other tokenizers and compressors on FILE, a text that none of them was trained on.
 
-    FILE may be - for standard input, which is kept in a temporary file.
+    Without FILE, that is the stack's own test text. FILE may be - for standard input, which is kept in a temporary
+    file.
 
+    Tokenizers are measured cold, coding FILE for the first time in a new process, and warm, having coded it before.
     Rounds are interleaved, and every round trip is checked. Tokenizers are trained on the stack's own training text,
     with the vocabulary size of its level, and kept in ~/.cache/stackc. A peer that fails or is not installed is
     skipped with the reason.
@@ -47,7 +49,8 @@ def command(stack: Path, file: str, against: str | None, as_json: bool, **settin
     results()  # if it is closed, fail now and not after the work
     peers = None if against is None else [name.strip() for name in against.split(",") if name.strip()]
     with _on_disk(file) as path, status(quiet=as_json) as tell:
-        figures = {**benchmark(stack, path, against=peers, report=tell, **settings), "file": file}
+        figures = benchmark(stack, path, against=peers, report=tell, **settings)
+    figures["file"] = file or figures["file"]
     if as_json:
         show_json(figures)
     else:
@@ -58,10 +61,10 @@ def command(stack: Path, file: str, against: str | None, as_json: bool, **settin
 
 
 @contextlib.contextmanager
-def _on_disk(file: str) -> Iterator[Path]:
-    """A path of the file that other processes can open: standard input is copied."""
-    if (path := named(file)) is not None:
-        yield path
+def _on_disk(file: str | None) -> Iterator[Path | None]:
+    """A path of the file that other processes can open, if one is named: standard input is copied."""
+    if file is None or (path := named(file)) is not None:
+        yield None if file is None else path
         return
     with temporary_folder() as folder:
         with temporary(), (folder / "text").open("wb", buffering=0) as copy:

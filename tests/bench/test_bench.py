@@ -41,6 +41,26 @@ RECIPE = (
 )
 
 
+def test_cold_is_the_first_pass_of_a_new_process(figures: dict[str, Any]) -> None:
+    remembering, plain = row(figures, "Remembering"), row(figures, "Bytes")
+    assert remembering["cold_s"]["min"] >= 0.2, "in each round, a process that has not seen the text"
+    assert remembering["encode_s"]["max"] < 0.2, "which it has seen now"
+    assert remembering["ratio_cold"] > 10 * plain["ratio_cold"]
+    assert row(figures, "pair M1")["ratio_cold"] == 1.0
+    for one in (remembering, plain, row(figures, "pair M1")):
+        for step in ("cold", "encode", "decode"):
+            seconds, processor = one[f"{step}_s"], one[f"{step}_cpu_s"]
+            assert one[f"{step}_tokens_per_s"]["max"] == pytest.approx(one["tokens"] / seconds["min"])
+            assert one[f"{step}_mb_s"]["max"] == pytest.approx(figures["bytes"] / seconds["min"] / 1e6)
+            assert 0 < processor["min"] <= processor["median"] <= processor["max"]
+
+
+def test_compressors_have_no_first_pass_and_no_tokens(figures: dict[str, Any]) -> None:
+    for name in ("gzip:9", "pair .stk"):
+        none = {key for key, value in row(figures, name).items() if value is None}
+        assert {"cold_s", "cold_mb_s", "cold_cpu_s", "ratio_cold", "tokens", "encode_tokens_per_s"} <= none
+
+
 def packer(name: str) -> Peer:
     return Peer(name=name, kind="compressor", codec=f"fake_peers:{name}")
 
@@ -51,7 +71,7 @@ def fake(name: str, trainer: str | None = None) -> Peer:
 
 
 FAKES = {
-    **{name: fake(name) for name in ("Bytes", "Lossy", "Chatty", "Unopened", "Panicking", "Crashing")},
+    **{name: fake(name) for name in ("Bytes", "Lossy", "Chatty", "Remembering", "Unopened", "Panicking", "Crashing")},
     "Trained": fake("Trained", "train"),
     "Refused": fake("Refused", "refuse"),
     **{name: packer(name) for name in ("Headed", "Unprimed", "Forgetful")},
@@ -321,7 +341,8 @@ def real(place: Path) -> dict[str, Any]:
     odd = "naïve — “quoted”\r\n\n\t日本語 " + TEXT * 3
     (place / "odd").write_text(odd, encoding="utf-8", newline="")
     against = [
-        *COMPRESSORS, "tiktoken", "tokenizers", "sentencepiece", "sentencepiece:unigram",
+        *COMPRESSORS, "tiktoken", "tokenizers", "gigatoken", "fastokens", "tokie", "sentencepiece",
+        "sentencepiece:unigram",
     ]  # fmt: skip
     primer = place / "primer"
     return benchmark(place / "pair", place / "odd", against=against, level="M1", repeats=1, primed_by=primer)
@@ -369,6 +390,15 @@ def open_codec(peer: Peer, variant: str | None) -> Codec:
     return codec
 
 
+@pytest.mark.parametrize("name", ["gigatoken", "fastokens", "tokie"])
+def test_peers_that_read_the_file_of_tokenizers_make_its_tokens(real: dict[str, Any], name: str) -> None:
+    installed(name)
+    theirs, reference = row(real, name), row(real, "tokenizers")
+    assert theirs["skipped"] is None
+    assert theirs["restored"] is True
+    assert (theirs["tokens"], theirs["vocabulary"]) == (reference["tokens"], reference["vocabulary"])
+
+
 def test_tiktoken_and_tokenizers_have_one_vocabulary(real: dict[str, Any]) -> None:
     installed("tiktoken")
     both = [row(real, name) for name in ("tiktoken", "tokenizers")]
@@ -410,6 +440,9 @@ def test_the_table_fits_its_terminal(figures: dict[str, Any], width: int) -> Non
     size = f"{figures['bytes']:,}"
     cells = f"Headed {size} {figures['bytes'] + 10:,} 8.0"
     assert any(" ".join(line.split()).startswith(cells) for line in lines), "cold and primed sizes"
+    head = next(line for line in lines if line.count("Mtok/s") == 3)
+    speeds = lines[lines.index(head) + 1 :]
+    assert [len(line.split()[1:]) for line in speeds if line.startswith(("Bytes ", "Trained "))] == [9, 9]
     assert "Unprimed: not primed: too large for my memory" in out.getvalue()
 
 
@@ -451,6 +484,22 @@ def test_errors_are_one_line_and_exit_2(place: Path, arguments: list[str], said:
     assert result.stderr.startswith("error: ")
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_a_file_it_is_the_stacks_own_test_text(place: Path) -> None:
+    result = CliRunner().invoke(main, ["bench", str(place / "pair"), "--against", "", "--repeats", "1", "--json"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    held_out = place / "pair" / "corpus" / "test" / "symbols.bin"
+    assert (figures["file"], figures["bytes"]) == (str(held_out), len(held_out.read_bytes()))
+
+
+def test_a_stack_without_a_test_text_asks_for_a_file(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "pair", tmp_path / "bare")
+    shutil.rmtree(tmp_path / "bare" / "corpus")
+    result = CliRunner().invoke(main, ["bench", str(tmp_path / "bare"), "--against", "gzip"])
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {tmp_path / 'bare'}: has no test text of its own to measure with; name a file\n"
 
 
 def test_the_command_is_a_call_of_the_function(place: Path) -> None:

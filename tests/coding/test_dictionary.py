@@ -15,6 +15,7 @@ from stackc.api import ArtifactError, CodingError
 from stackc.coding.dictionary import decoding as spell
 from stackc.coding.dictionary import dictionary as module
 from stackc.coding.dictionary import encoding as walk
+from stackc.coding.dictionary import marking
 from stackc.coding.dictionary import threads as shares
 from stackc.coding.dictionary import twin as plain_walk
 from stackc.coding.dictionary.dictionary import Dictionary
@@ -102,6 +103,44 @@ def test_the_kernels_do_what_the_plain_walk_does(alphabet: int, size: int, route
     for threads, (segment, budget) in enumerate(((10_000, 1 << 30), (150, 1000), (7, 3), (10_000, 2), (1 << 30, 60))):
         check(dictionary, symbols, offsets, segment, budget, threads=1 + threads % 3)
     check(dictionary, symbols, offsets, 400, 50, cuts, threads=2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    alphabet=st.integers(1, 40),
+    lengths=st.lists(st.integers(0, 900), max_size=9),
+    segment=st.sampled_from([1, 7, 150, 400, 1 << 30]),
+    budget=st.sampled_from([2, 20, 1 << 30]),
+    part=st.integers(1, 3000),
+    share=st.sampled_from([100, 1 << 20]),
+    often=st.sampled_from([0.0, 0.02, 0.5, 1.0]),
+)
+def test_forced_cuts_marked_in_parts_are_cuts(
+    seed: int, alphabet: int, lengths: list[int], segment: int, budget: int, part: int, share: int, often: float
+) -> None:
+    """Whatever the size of a part, which may end in a document, between two, or among empty ones."""
+    dictionary, texts = random_dictionary(alphabet, 41 + alphabet, seed)
+    symbols, offsets = random_documents(dictionary, texts, lengths, seed)
+    cuts = np.random.default_rng(seed).random(len(symbols)) < often
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(marking, "FEWEST", 0)
+        patch.setattr(marking, "PART", part)
+        patch.setattr(shares, "SHARE", share)
+        check(dictionary, symbols, offsets, segment, budget, cuts, threads=2)
+
+
+def test_marked_symbols_have_a_type_that_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alphabets of up to 2^15 in two bytes, larger ones in four; those that no entry can tell apart, not at all."""
+    monkeypatch.setattr(marking, "FEWEST", 0)
+    most = int(walk.EMPTY) // 2
+    assert marking.can_mark(most)
+    assert not marking.can_mark(most + 1)
+    for alphabet in (1 << 15, (1 << 15) + 1):
+        dictionary, texts = random_dictionary(alphabet, alphabet + 200, seed=5)
+        symbols, offsets = random_documents(dictionary, texts, [700, 0, 90], seed=5)
+        symbols[::50] = alphabet - 1
+        check(dictionary, symbols, offsets, 300, 1 << 30, np.random.default_rng(5).random(len(symbols)) < 0.1)
 
 
 @settings(max_examples=60, deadline=None)

@@ -24,7 +24,7 @@ from stackc.api.errors import ArtifactError, CodingError
 from stackc.api.files import read_tensors, tensor, write_tensors
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
-from stackc.coding.dictionary import decoding, encoding, preorder
+from stackc.coding.dictionary import decoding, encoding, marking, preorder
 from stackc.coding.dictionary.joining import code_type, join
 from stackc.coding.dictionary.retreat import retreat
 from stackc.coding.dictionary.threads import once, segment_shares, shared
@@ -37,9 +37,6 @@ PACK_WORK = 256
 
 LAID_OUT_BYTES = 1 << 26
 """Texts are laid out end to end for decoding where they take at most so much; else they are climbed."""
-
-SCRATCH = 1 << 20
-"""Symbols whose codes are gathered at a time: what a cache holds."""
 
 
 class Dictionary:
@@ -131,10 +128,12 @@ class Dictionary:
                 count = retreat(*where, budget, forced, borders, *trie, out, code_offsets)
             elif self._table is None:
                 count = encoding.search(*where, budget, forced, *trie, self._roots, out, code_offsets)
+            elif forced is not None and high - low >= marking.FEWEST and marking.can_mark(self.alphabet):
+                count = marking.walk_marked(
+                    flat, bounds, low, high, segment, limit, forced, self._table, self._roots, out, code_offsets
+                )
             else:
-                whole = segment + encoding.SKEW
-                room = max(min(encoding.GROUP * whole, SCRATCH), 2 * encoding.LANES * whole)
-                scratch = np.empty(min(room, 2 * (high - low) + 2 * encoding.GROUP * encoding.SKEW), self._code_type)
+                scratch = encoding.scratch_of(segment, high - low, self._code_type)
                 count = encoding.walk(
                     flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
                     code_offsets,
@@ -213,7 +212,10 @@ class Dictionary:
         return code_type(len(self))
 
     def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
-        """The trie as a double array, None where it does not fit into one; and the entries of one-symbol texts."""
+        """The trie as a double array, None where it does not fit into one; and the entries of one-symbol texts, twice.
+
+        What is there more than the texts need is for `stackc.coding.dictionary.marking`.
+        """
         size = len(self)
         # Places while it is packed, at most.
         room = 4 * size + 3 * self.alphabet if self.alphabet < int(encoding.EMPTY) else 0
@@ -228,13 +230,14 @@ class Dictionary:
             used = encoding.pack(
                 self._first, self._children, self.symbol, order, self.alphabet, table, base, PACK_WORK * size
             )
-        table = table[:used].copy()
+        # Room behind it for marked symbols, which are twice as many.
+        table = np.concatenate([table[:used], np.full(self.alphabet, encoding.EMPTY, np.uint64)])
         if used:
             encoding.fill(self.parent, self.symbol, self.canonical, base, table, roots)
         else:
             ones = self.children(0)
             roots[self.symbol[ones]] = ones.astype(np.uint64) << np.uint64(encoding.SYMBOL_BITS)
-        return table if used else None, roots
+        return table if used else None, np.concatenate([roots, roots])
 
     @once
     def _texts(self) -> tuple[Int64, npt.NDArray[np.uint8] | None]:

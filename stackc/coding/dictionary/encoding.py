@@ -48,8 +48,18 @@ GROUP = 96
 """Segments taken together, a multiple of the lanes."""
 SHORT = 128
 """Segments of fewer symbols are walked alone: starting a lane costs more than it saves."""
+SCRATCH = 1 << 20
+"""Symbols whose codes are gathered at a time: what a cache holds."""
 SKEW = 96
 """Free places between the segments of a group, so that equally long ones do not compete for the same cache sets."""
+
+
+def scratch_of(segment: int, symbols: int, kind: np.dtype[Any]) -> Array:
+    """Room of `walk` for the codes of segments that are walked side by side."""
+    whole = segment + SKEW
+    room = max(min(GROUP * whole, SCRATCH), 2 * LANES * whole)
+    return np.empty(min(room, 2 * symbols + 2 * GROUP * SKEW), kind)
+
 
 # --------------------------------------------------------------------------------------------------
 # Opening

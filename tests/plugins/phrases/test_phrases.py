@@ -24,7 +24,7 @@ from stackc_phrases.borders import WIDE, find_borders
 from stackc_phrases.candidates import sampled
 from stackc_phrases.coder import PhrasesCoder
 from stackc_phrases.fitting import COST_BITS, Trainer, fitted
-from stackc_phrases.pieces import FILE
+from stackc_phrases.pieces import FILE, Pieces
 from stackc_phrases.words import RULE, words_of, words_of_piece
 from stackc_windows.words import RULE as windowing_rule
 
@@ -133,6 +133,33 @@ def test_any_bytes_are_cut_as_the_twin_cuts_them(coders: dict[str, PhrasesCoder]
         assert found == twin.cheapest(tokens, several, pieces.costs.tolist(), data)
     else:
         assert found == twin.longest(tokens, several, data)
+
+
+@pytest.mark.parametrize("parse", ["longest", "optimal"])
+def test_phrases_across_blocks_are_cut_as_the_twin_cuts_them(parse: Any, tmp_path: Path) -> None:
+    """Words are looked up 256 at a time: phrases of up to 16 words begin and end on both sides of every border."""
+    extra = {b" a" * 16: (16, 20), b" a" * 5: (5, 20), b" a": (1, 6), b" the a": (2, 9), b" a b a b": (4, 13)}
+    made = doctor.hand_made()
+    pieces = Pieces(
+        texts=[*made.texts, *extra],
+        words=np.append(made.words, [words for words, _ in extra.values()]).astype(np.uint8),
+        costs=np.append(made.costs, [cost << COST_BITS for _, cost in extra.values()]).astype(np.int32),
+    )
+    pieces.write(tmp_path)
+    coder = PhrasesCoder(PhrasesConfig(vocabulary=len(pieces.texts), parse=parse))
+    coder.load(tmp_path)
+    tokens = {text: token for token, text in enumerate(pieces.texts)}
+    several = {text for text, words in zip(pieces.texts, pieces.words, strict=True) if words > 1}
+    words = np.array([" a", " b", " the", " of", " thethem", " x" + "y" * 15, " unthinkable", " ."])
+    for seed, count in enumerate((255, 256, 257, 272, 300)):
+        chance = [0.7, 0.1, 0.08, 0.04, 0.02, 0.02, 0.02, 0.02]
+        text = "".join(np.random.default_rng(seed).choice(words, count, p=chance)).encode()
+        assert len(words_of(text)) == count
+        (found,) = encode(coder, text)
+        if parse == "optimal":
+            assert found == twin.cheapest(tokens, several, pieces.costs.tolist(), text)
+        else:
+            assert found == twin.longest(tokens, several, text)
 
 
 def test_the_vocabulary_holds_words_and_phrases(coders: dict[str, PhrasesCoder]) -> None:

@@ -1,0 +1,91 @@
+"""Forced cuts as symbols of their own, so that the walk has nothing more to ask at each step.
+
+Symbol s, where a window is forced to start, is read as alphabet + s. No text continues with it, and the text that it
+starts is that of s: for this the trie's table has as many free places more, and `roots` is there twice
+(`Dictionary._packed`). Marked symbols are made for a part of the text at a time, which stays in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stackc.api.arrays import Int64, Mask, Symbols
+from stackc.api.kernels import kernel
+from stackc.coding.dictionary import encoding
+
+Row = Any
+
+PART = 1 << 18
+"""Symbols that are marked at a time, at most, in as many segments for every lane as fit, or one."""
+
+FEWEST = 1 << 13
+"""Symbols that are worth it; fewer are walked with their cuts."""
+
+
+def can_mark(alphabet: int) -> bool:
+    """Whether an entry of the trie can tell the marked symbols from those of any text."""
+    return 2 * alphabet < int(encoding.EMPTY)
+
+
+@kernel
+def mark(symbols: Row, cuts: Row, alphabet: int, marked: Row) -> None:
+    """marked[i] = symbols[i], and the alphabet more where a window is forced to start."""
+    for i in range(len(symbols)):
+        marked[i] = symbols[i] + cuts[i] * alphabet
+
+
+def walk_marked(
+    symbols: Symbols,
+    offsets: Int64,
+    low: int,
+    high: int,
+    segment: int,
+    budget: int,
+    cuts: Mask,
+    table: npt.NDArray[np.uint64],
+    roots: npt.NDArray[np.uint64],
+    out: npt.NDArray[Any],
+    code_offsets: Int64,
+) -> int:
+    """Same as `stackc.coding.dictionary.encoding.walk` of all documents in low .. high, with forced cuts.
+
+    Args:
+        roots: uint64[2 A], both halves alike.
+    """
+    alphabet = len(roots) // 2
+    marked = np.empty(min(_part(segment), high - low), np.uint16 if 2 * alphabet <= 1 << 16 else np.uint32)
+    scratch = encoding.scratch_of(segment, len(marked), out.dtype)
+    written = 0
+    while low < high:
+        end = _part_end(offsets, low, high, segment)
+        document = int(np.searchsorted(offsets[1:], low, "right"))
+        here = offsets[document : int(np.searchsorted(offsets, end, "right")) + 1] - low
+        given = marked[: end - low]
+        mark(symbols[low:end], cuts[low:end], alphabet, given)
+        given.flags.writeable = False
+        ends = np.zeros(len(here), np.int64)
+        count = encoding.walk(
+            given, here, 0, end - low, 0, segment, budget, None, table, roots, scratch, out[written:], ends
+        )
+        finished = int(np.searchsorted(here[1:], end - low, "right")) + 1
+        code_offsets[document + 1 : document + finished] = written + ends[1:finished]
+        written += count
+        low = end
+    return written
+
+
+def _part(segment: int) -> int:
+    """Symbols of a part. Lanes that have equally many segments end together, and none is left to walk alone."""
+    return max(1, PART // (encoding.LANES * segment)) * encoding.LANES * segment
+
+
+def _part_end(offsets: Int64, low: int, high: int, segment: int) -> int:
+    """Where the part from `low` on ends: where a segment does, at most `_part` symbols away."""
+    wanted = low + _part(segment)
+    if wanted >= high:
+        return high
+    start = int(offsets[int(np.searchsorted(offsets, wanted, "right")) - 1])
+    return start + (wanted - start) // segment * segment
