@@ -23,6 +23,7 @@ from stackc.coding.spec import LevelSpec
 from stackc.coding.texts import symbol_texts, why_no_texts
 from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import compiled
+from stackc.pipeline.fingerprints import Remembered
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import World
 from stackc.pipeline.workspace import Workspace
@@ -43,7 +44,9 @@ class Context:
         runtime: speed-only settings.
         ranks: the processes that build together.
         orders: orders of rank 0 to the other ranks.
+        remembered: fingerprints of earlier builds.
         fingerprints: of the splits of the corpus, which enter the keys of its stages.
+        read: folders with the stores of splits that were read for their fingerprints.
         levels: the open levels, by name; compiled as soon as their dictionary exists.
         explained: levels for which the reason that they are not compiled was shown.
         known_texts: of the symbols that a section reads, by its name.
@@ -54,7 +57,9 @@ class Context:
     runtime: Runtime
     ranks: World
     orders: Orders
+    remembered: Remembered = attrs.Factory(lambda: Remembered(None))
     fingerprints: dict[str, str] = attrs.Factory(dict)
+    read: dict[str, Path] = attrs.Factory(dict)
     levels: dict[str, Level] = attrs.Factory(dict)
     explained: set[str] = attrs.Factory(set)
     known_texts: dict[str, SymbolTexts] = attrs.Factory(dict)
