@@ -154,15 +154,21 @@ class Context:
         if windowing.restart != "window" or windowing.symbols is None:
             return None
 
+        folder, segment, below = self.folder(section), self.recipe.corpus.segment, self.below(section)
+        # Of the last predictor, whose level cuts a text shard by shard: compiling it takes seconds.
+        known: list[tuple[Predictor, Level]] = []
+
         def cut(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
-            folder, segment, below = self.folder(section), self.recipe.corpus.segment, self.below(section)
-            opened = open_level(section, folder, segment, self.runtime, compiled=False, below=below)
-            spec = opened.spec.changed(load_predictor=lambda: predictor)
             bounds = np.array([0, len(symbols)]) if offsets is None else offsets
+            if not (known and known[0][0] is predictor):
+                opened = open_level(section, folder, segment, self.runtime, compiled=False, below=below)
+                spec = opened.spec.changed(load_predictor=lambda: predictor)
+                known[:] = [(predictor, _in_training(spec, len(symbols), self.runtime.memory))]
+            spec = known[0][1].spec
             if spec.code_bits is None and windowing.cuts is None and windowing.table is None:
                 starts = window_starts(bounds, spec.segment, spec.window.symbols, None)
                 return every_nth(starts, bounds, spec.segment, windowing.context_windows)
-            coded = _in_training(spec, len(symbols), self.runtime.memory).encode(symbols, offsets)
+            coded = known[0][1].encode(symbols, offsets)
             return every_nth(coded.starts, bounds, spec.segment, windowing.context_windows)
 
         return cut

@@ -83,7 +83,8 @@ class RunSection:
     memory: int = speed(
         1024,
         check=[ge(1), le(2**20)],
-        help="megabytes that compiling a level may take; a level that takes more is not compiled",
+        help="megabytes that compiling a level may take, and counting texts; a level that takes more is not compiled, "
+        "a longer text is counted in shards",
     )
     shard_from: int = speed(
         500_000_000, check=ge(1), help="a model of at least this many parameters is sharded among the ranks (FSDP2)"

@@ -24,7 +24,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api.arrays import Int64, Symbols
+from stackc.api.arrays import Int64, Symbols, release
 from stackc.api.errors import ArtifactError
 from stackc.api.files import (
     read_json,
@@ -99,7 +99,9 @@ class Store:
 
     def chunks(self) -> Iterator[Chunk]:
         """Runs of whole documents, each of about `CHUNK_SYMBOLS` symbols; the same runs on every call."""
-        return (self.chunk(first, last) for first, last in self.bounds())
+        for first, last in self.bounds():
+            yield self.chunk(first, last)
+            release(self.symbols)
 
     def bounds(self) -> Iterator[tuple[int, int]]:
         """First and last + 1 document of every chunk."""
