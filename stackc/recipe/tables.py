@@ -77,7 +77,9 @@ class RunSection:
         "auto", check=in_(("auto", "cpu", "cuda")), help="the device that models train on: auto, cpu or cuda"
     )
     threads: int = speed(
-        1, check=[ge(1), le(1024)], help="threads inside one operation of a model, and in a compiled level"
+        1,
+        check=[ge(1), le(1024)],
+        help="threads inside one operation of a model and in a compiled level, and processes that read the corpus",
     )
     lanes: int = speed(256, check=[ge(1), le(65_536)], help="windows or segments coded side by side")
     memory: int = speed(
