@@ -108,7 +108,7 @@ class Counter:
         trie = union.trie(0, 0)
         counts = np.zeros(len(union), np.int64)
         for shard in shards:
-            counts += count_known(trie, *shard.read(), limits["length"])
+            counts += count_known(trie, *shard.read(), limits["length"], self.threads)
         return union.counted_anew(counts)
 
     def _check(self, union: Union) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import stackc.stack.store
 from stackc.api import ArtifactError
+from stackc.api.arrays import release
 from stackc.parts.symbols import symbol_dtype
 from stackc.stack.store import BytesWriter, Chunk, Store, StoreWriter, bytes_chunk
 
@@ -89,6 +90,20 @@ def test_bytes_that_end_in_an_error_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="torn"):
         tear()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_that_is_given_back_is_read_again(tmp_path: Path) -> None:
+    store = write(tmp_path / "s", [bytes_chunk([bytes(range(256)) * 4000])], 256)
+    before = store.symbols.sum()
+    store.text().release()
+    release(store.symbols[5:10])
+    assert store.symbols.sum() == before
+    changed = np.memmap(store.folder / "symbols.bin", np.uint8, mode="c")
+    changed[:] = 7
+    release(changed)
+    release(changed[:5])
+    release(np.zeros(3))
+    assert (changed == 7).all(), "what was written to a private map is nowhere else"
 
 
 def test_damage_is_named(tmp_path: Path) -> None:
