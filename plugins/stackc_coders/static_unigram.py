@@ -45,6 +45,7 @@ class StaticUnigramCoder(ArithmeticCoder):
             if len(found) > alphabet:
                 raise CodingError(f"symbol {len(found) - 1} is outside the alphabet of {alphabet}")
             counts += found
+            train.release()
         write_tensors(folder / FILE, {"frequencies": normalise(counts)})
 
     def load(self, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from stackc.api import (
     Mask,
     Portability,
     Symbols,
-    Text,
     TrainingTask,
     offsets_of,
     read_tensors,
@@ -34,7 +33,10 @@ from stackc_counted.continuation import continued
 from stackc_counted.counting import count_texts
 from stackc_counted.mixing import discounted
 from stackc_counted.models import count
+from stackc_counted.sampling import Sample, spread
+from stackc_counted.shards import Counter, Starts
 from stackc_counted.trie import UNIT, Trie
+from stackc_counted.union import MOST_PLACES
 
 FILE = "counted.safetensors"
 
@@ -67,91 +69,69 @@ class CountedBackend:
 
 
 class Counting:
-    """One training: the text that is read, and the rounds of counting it.
-
-    Attributes:
-        symbols, offsets: whole segments of the text, evenly spread, and where they start and end.
-    """
+    """One training: the part of the text that is read, and the rounds of counting it."""
 
     def __init__(self, config: Counted, task: TrainingTask) -> None:
         settings: CountedTraining = task.settings
         self.config, self.task, self.settings = config, task, settings
-        self.symbols, self.offsets = spread(task.train, task.segment, settings.sample)
-        if not len(self.symbols):
+        self.sample = spread(task.train, task.segment, settings.sample)
+        if not self.sample.symbols:
             raise CorpusError("counted: the training text has no symbols; give the corpus some text")
-        # A round counts and encodes; the fall-back and the first count come before.
-        self.steps = 2 + (2 * settings.rounds if task.cut is not None else 0)
+        self.counter = Counter(
+            alphabet=task.alphabet, memory=task.device.memory * 1_000_000, threads=task.device.threads,
+            prune=settings.prune, folder=task.folder,
+        )  # fmt: skip
+        # A round cuts and counts; the fall-back and the first count come before.
+        self.steps = 2 + (1 + settings.rounds if task.cut is not None else 0)
         self.done = 0
 
     def to_the_end(self) -> CountedPredictor:
         """The counts that every round leaves, the last round's."""
-        base = cumulative(count(self.symbols, self.task.alphabet))
+        counts = np.zeros(self.task.alphabet, np.int64)
+        for shard in self.sample.shards(self.counter.shard):
+            counts += count(shard.read()[0], self.task.alphabet)
+        base = cumulative(counts)
         self._report()
         free = self._fallback()
         self._report()
-        if self.task.cut is None:
-            nothing = count_texts(self.symbols[:0], np.zeros(1, np.int64), None, **self._limits(1, 0))
+        cut = self.task.cut
+        if cut is None:
+            nothing = count_texts(
+                np.zeros(0, np.uint8), np.zeros(1, np.int64), None, alphabet=self.task.alphabet, least=1, length=0
+            )
             return CountedPredictor(self.config, nothing, free, base)
-        texts = discounted(self._texts(self.places(self.settings.first_sample), self.config.length))
+        texts = self._texts(self.sample.evenly(self.settings.first_sample), None, self.config.length)
+        self._report()
         for _ in range(self.settings.rounds):
-            predictor = CountedPredictor(self.config, texts, free, base)
-            starts = self.task.cut(predictor, self.symbols, self.offsets)
+            starts = functools.partial(cut, CountedPredictor(self.config, discounted(texts), free, base))
+            texts = self._texts(self.sample, starts, self.config.length)
             self._report()
-            texts = discounted(self._texts(starts, self.config.length))
-            self._report()
-        return CountedPredictor(self.config, texts, free, base)
+        return CountedPredictor(self.config, discounted(texts), free, base)
 
     def _fallback(self) -> Trie:
         """What followed the last symbols, anywhere."""
-        places, longest = self.places(self.settings.fallback_sample), self.config.order + 1
-        counts = continued(self._texts(places, longest), longest, self._limits(longest, len(places))["least"])
+        sample, longest = self.sample.evenly(self.settings.fallback_sample), self.config.order + 1
+        counts = continued(self._texts(sample, None, longest), longest, self._least(sample.symbols))
         return discounted(counts)
 
-    def places(self, most: int) -> Int64:
-        """About `most` places of the text, in whole segments, evenly spread."""
-        chosen = evenly(self.offsets, most)
-        starts, sizes = self.offsets[:-1][chosen], np.diff(self.offsets)[chosen]
-        ends = np.cumsum(sizes)
-        found: Int64 = np.arange(ends[-1]) + np.repeat(starts - (ends - sizes), sizes)
-        return found
+    def _texts(self, sample: Sample, starts: Starts | None, length: int) -> Trie:
+        return self.counter.count(sample, starts, length, self._least)
 
-    def _texts(self, places: Int64, length: int) -> Trie:
-        return count_texts(self.symbols, self.offsets, places, **self._limits(length, len(places)))
-
-    def _limits(self, length: int, places: int) -> dict[str, int]:
-        return {
-            "alphabet": self.task.alphabet,
-            "least": max(self.settings.least, -(-places // self.settings.texts)),
-            "length": length,
-            "threads": self.task.device.threads,
-        }
+    def _least(self, places: int) -> int:
+        return max(self.settings.least, -(-places // self.settings.texts))
 
     def _report(self) -> None:
         self.done += 1
         self.task.progress.update(self.done, self.steps)
 
 
-def spread(text: Text, segment: int, most: int) -> tuple[Symbols, Int64]:
-    """About `most` symbols of a text, in whole segments evenly spread: (symbols, int64[S + 1] bounds)."""
-    pieces = [np.arange(first, last, segment) for first, last in itertools.pairwise(text.offsets)]
-    bounds = np.concatenate([np.zeros(0, np.int64), *pieces, text.offsets[-1:]]).astype(np.int64)
-    chosen = evenly(bounds, most)
-    if len(chosen) == len(bounds) - 1:
-        return np.array(text.symbols), bounds
-    symbols = np.concatenate([text.symbols[bounds[i] : bounds[i + 1]] for i in chosen])
-    return symbols, offsets_of(np.diff(bounds)[chosen])
-
-
-def evenly(bounds: Int64, most: int) -> Int64:
-    """Numbers of pieces, evenly spread, that have about `most` symbols together: at least one, all if they fit."""
-    pieces, symbols = len(bounds) - 1, int(bounds[-1] - bounds[0])
-    wanted = pieces if symbols <= most else max(1, pieces * most // symbols)
-    return np.arange(wanted, dtype=np.int64) * pieces // max(wanted, 1)
-
-
 def cumulative(counts: Int64) -> Int64:
-    """int64[A + 1]: the symbols' cumulative counts, each a sixteenth more than it was seen, scaled to sum to 2^30."""
-    running = offsets_of(UNIT * counts + 1)
+    """int64[A + 1]: the symbols' cumulative counts, each a sixteenth more than it was seen, scaled to sum to 2^30.
+
+    Counts of more than 2^28 symbols are halved, rounded down, until they are no more.
+    """
+    spare = max(0, (int(counts.sum()) - 1).bit_length() - (MOST_PLACES - 1).bit_length())
+    running = offsets_of(UNIT * (counts >> spare) + 1)
     # At most 2^28 symbols of at most 2^20 kinds: running < 2^33, and the product below 2^63.
     scaled: Int64 = (running << mixing.BASE_BITS) // running[-1]
     return scaled

@@ -46,7 +46,7 @@ class CountedTraining:
         help="times that the text is cut into windows with the model so far and counted anew where they start",
     )
     sample: int = bits(
-        1 << 27, check=and_(ge(1), le(1 << 28)), help="symbols of the text that are read: whole segments, evenly spread"
+        1 << 27, check=and_(ge(1), le(1 << 40)), help="symbols of the text that are read: whole segments, evenly spread"
     )
     fallback_sample: int = bits(
         1 << 25, check=and_(ge(1), le(1 << 28)), help="places that the fall-back contexts are counted at, likewise"
@@ -59,6 +59,13 @@ class CountedTraining:
         1 << 22,
         check=and_(ge(1), le(1 << 26)),
         help="a text rarer than 1 in this many places is not kept either, which bounds the model's size",
+    )
+    prune: int = bits(
+        0,
+        check=and_(ge(0), le(1 << 20)),
+        help="in each run of 2^24 symbols, texts that occur less often are not counted: less time and memory for texts "
+        "of gigabytes; 0: all are counted",
+        added=True,
     )
 
 

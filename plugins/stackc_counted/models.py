@@ -54,6 +54,7 @@ class Unigram:
         counts = np.zeros(task.alphabet, dtype=np.int64)
         for start in range(0, len(symbols), CHUNK):
             counts += count(symbols[start : start + CHUNK], task.alphabet)
+            task.train.release()
             task.progress.update(min(start + CHUNK, len(symbols)), len(symbols))
         write_tensors(task.folder / COUNTS, {"counts": counts})
 

@@ -30,12 +30,17 @@ class TableReader(HashedReader):
         if rows is None:
             return
         total = 0
-        for row in rows:
-            total += len(row)
-            for start in range(0, max(len(row), 1), self._size):
-                yield row[start : start + self._size]
+        for document in self.cut(rows):
+            total += len(document)
+            yield document
         if not total:
             raise CorpusError(f"corpus.{split}: no text in it")
+
+    def cut(self, rows: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents of rows."""
+        for row in rows:
+            for start in range(0, max(len(row), 1), self._size):
+                yield row[start : start + self._size]
 
 
 @contextlib.contextmanager

@@ -27,8 +27,17 @@ class ParquetReader(TableReader):
         self._config = config
 
     def rows(self, split: str) -> Iterator[bytes] | None:
+        paths = self.files(split)
+        return self._rows(paths) if paths else None
+
+    def files(self, split: str) -> list[Path]:
+        """The files of a split. Raises `CorpusError` for a pattern that matches none."""
         patterns = getattr(self._config, split)
-        return self._rows(corpus_files(split, patterns)) if patterns else None
+        return corpus_files(split, patterns) if patterns else []
+
+    def read_file(self, split: str, path: Path) -> Iterator[bytes]:
+        """The documents of one file. Raises `CorpusError` if it cannot be read."""
+        return self.cut(self._rows([path]))
 
     def _rows(self, paths: list[Path]) -> Iterator[bytes]:
         for path in paths:

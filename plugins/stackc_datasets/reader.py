@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -28,18 +29,22 @@ class DatasetsReader(TableReader):
 
     def rows(self, split: str) -> Iterator[bytes] | None:
         config = self._config
-        if config.format is not None:
-            patterns = getattr(config, f"{split}_files")
-            if not patterns:
-                return None
-            files = corpus_files(f"{split}_files", patterns)
-            return self._of_files(f"corpus.{split}_files", [str(path) for path in files])
+        files = self.files(split)
+        if files is not None:
+            return self._of_files(f"corpus.{split}_files", [str(path) for path in files]) if files else None
         name = getattr(config, split)
         if name is None:
             return None
         if config.name is not None:
             return self._rows(f"{config.name}, split {name}", lambda: self._hub(name))
         return self._rows(f"{self._folder()}, split {name}", lambda: self._saved(name))
+
+    def files(self, split: str) -> list[Path] | None:
+        """The local files of a split, which are read as one dataset; None for any other source."""
+        if self._config.format is None:
+            return None
+        patterns = getattr(self._config, f"{split}_files")
+        return corpus_files(f"{split}_files", patterns) if patterns else []
 
     def _of_files(self, where: str, files: list[str]) -> Iterator[bytes]:
         """The rows of local files, read as one dataset; what is wrong is said of the file where it is found."""

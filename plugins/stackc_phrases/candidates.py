@@ -73,6 +73,9 @@ def sampled(train: Text, sample: int) -> tuple[Uint8, Int64]:
     out = np.empty(int(bounds[-1]), np.uint8)
     for low, i in zip(bounds.tolist(), chosen, strict=False):
         out[low : low + ends[i] - starts[i]] = train.symbols[starts[i] : ends[i]]
+        if i % 256 == 0:
+            train.release()
+    train.release()
     return out, bounds
 
 

@@ -22,7 +22,7 @@ def _slots(entries: int) -> int:
 
 
 def _lines(slots: int) -> Any:
-    """uint64, not filled, for so many slots, each of which is one line of the cache.
+    """uint64, not filled, for `slots` slots, each of which is one line of the cache.
 
     `np.empty` asks for large pages, and `np.zeros` does not.
     """

@@ -34,7 +34,7 @@ class TextReader(HashedReader):
         paths = self.files(split)
         total = 0
         for path in paths:
-            for document in self._file(path):
+            for document in self.read_file(split, path):
                 total += len(document)
                 yield document
         if paths and total == 0:
@@ -47,7 +47,8 @@ class TextReader(HashedReader):
             kind_of(path)  # an unknown suffix is reported before the first file is read
         return found
 
-    def _file(self, path: Path) -> Iterator[bytes]:
+    def read_file(self, split: str, path: Path) -> Iterator[bytes]:
+        """The documents of one file. Raises `CorpusError` if it cannot be read."""
         size, window = self.config.document_bytes, self.config.zst_window
         if not kind_of(path).json_lines:
             yield from _regroup(open_pieces(path, size, window), size)

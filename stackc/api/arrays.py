@@ -6,6 +6,7 @@ needs no array.
 
 from __future__ import annotations
 
+import mmap
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -34,3 +35,17 @@ RESTART = -1
 
 IDLE = -2
 """In `Predictor.step` and `LaneEncoder.add`: leave this lane as it is; its row is not read."""
+
+
+def release(array: Any) -> None:
+    """Give back the memory of a memory-mapped array, a view of one too; it is read from its file again if needed.
+
+    Only of one that is mapped for reading: what was written to a private map would be lost.
+    """
+    owner = array
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        if getattr(owner, "mode", "r") != "r":
+            return
+        owner = getattr(owner, "base", None)
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") and getattr(array, "mode", "") == "r":
+        owner.madvise(mmap.MADV_DONTNEED)

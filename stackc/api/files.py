@@ -154,16 +154,31 @@ def make_folder_atomically(path: Path) -> Iterator[Path]:
         ArtifactError: it cannot be made, or something of that name is there by then.
     """
 
-    def make(name: Path) -> int:
-        with naming(path):
-            name.mkdir()
-            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-    clear_once(path.parent)
-    with partial(path.parent, make) as (_, name):
+    with partial_folder(path.parent, path) as name:
         yield name
         with naming(path):
             os.rename(name, path)
+
+
+@contextlib.contextmanager
+def partial_folder(parent: Path, path: Path | None = None) -> Iterator[Path]:
+    """A folder in `parent` that is there while the block runs; what a killed process left there is removed first.
+
+    Args:
+        path: what it is made for, in messages; None: `parent`.
+
+    Raises:
+        ArtifactError: it cannot be made.
+    """
+
+    def make(name: Path) -> int:
+        with naming(path or parent):
+            name.mkdir()
+            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    clear_once(parent)
+    with partial(parent, make) as (_, name):
+        yield name
 
 
 class _Output(io.FileIO):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
-from stackc.api.arrays import Frequencies, Int64, Symbols, Uint8, Uint16
+from stackc.api.arrays import Frequencies, Int64, Symbols, Uint8, Uint16, release
 
 if TYPE_CHECKING:  # what is imported here counts as a source of every kernel (`stackc.api.kernels`)
     from stackc.api.texts import SymbolTexts
@@ -213,10 +213,16 @@ class Device:
     Attributes:
         name: "cpu" or "cuda".
         threads: torch's threads inside one operation.
+        memory: megabytes that a training which reads its text in shards may take for one of them.
     """
 
     name: str = "cpu"
     threads: int = 1
+    memory: int = 1024
+
+
+RELEASED = 1 << 24
+"""Symbols that are read before their memory is released."""
 
 
 @attrs.frozen(kw_only=True)
@@ -234,8 +240,21 @@ class Text:
     source_bytes: int
 
     def documents(self) -> Iterator[Symbols]:
-        for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+        """The symbols of each document; memory that they take as they are read is released."""
+        held = 0
+        for start, end in zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
             yield self.symbols[start:end]
+            held += end - start
+            if held >= RELEASED:
+                self.release()
+                held = 0
+
+    def release(self) -> None:
+        """Give back the memory that symbols took as they were read, if they are memory-mapped; they can be read again.
+
+        The system would do it where memory is short, but until then it counts as this process's.
+        """
+        release(self.symbols)
 
 
 class Cut(Protocol):

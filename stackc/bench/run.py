@@ -68,8 +68,7 @@ def benchmark(
     own, vocabulary, level_name = _own(folder, level, threads)
     path = _test_text(folder) if file is None else Path(file)
     size = _size(path, "there is nothing to measure")
-    primes = primed_by is not None
-    primer = {"file": str(primed_by), "bytes": _size(Path(str(primed_by)), "it primes nothing")} if primes else None
+    primer = primed_by and {"file": str(primed_by), "bytes": _size(Path(primed_by), "it primes nothing")}
     store = folder / "corpus" / "train"
     training = Training(store=store, limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report)
     if any(peer.kind == "compressor" for _, peer, _ in peers):

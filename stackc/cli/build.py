@@ -22,12 +22,14 @@ DEVICE_HELP = "Where models are trained.  [default: the recipe's]"
 @options.path("--out", help="The stack's folder.  [default: runs/<stack name>]")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help=CHANGES_HELP)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help=DEVICE_HELP)
-@options.engine("Encode the corpus")
+@options.engine("Read and encode the corpus")
+@options.recheck
 @options.flag("--dry-run", help="Show the stages, sizes and an estimate; build nothing.")
 @options.flag("--quiet", help="Print only the final table.")
 def command(
-    recipe: str, out: Path | None, changes: tuple[str, ...], device: str | None, engine: str, dry_run: bool, quiet: bool
-) -> None:
+    recipe: str, out: Path | None, changes: tuple[str, ...], device: str | None, engine: str, recheck: bool,
+    dry_run: bool, quiet: bool,
+) -> None:  # fmt: skip
     """Build a stack from RECIPE, a TOML file or the name of a recipe that ships with stackc.
 
     Finished stages are reused; a build that was interrupted resumes where it stopped.
@@ -49,7 +51,9 @@ def command(
 
     try:
         with one_voice():
-            stack = build_stack(plan, out, device=device, engine=engine, show="quiet" if quiet else "auto")
+            stack = build_stack(
+                plan, out, device=device, engine=engine, show="quiet" if quiet else "auto", recheck=recheck
+            )
     except RankError as error:
         if error.quiet:  # another rank reports the reason
             raise click.exceptions.Exit(USER_ERROR) from error

@@ -58,5 +58,6 @@ found_stack = click.option(
 )
 force = flag("--force", help="Overwrite existing files.")
 force_bytes = flag("--force", help="Overwrite existing files; allow binary output to a terminal.")
+recheck = flag("--recheck", help="Read the corpus even if no file of it has changed since it was read last.")
 quiet = flag("--quiet", help="Print only errors.")
 as_json = flag("--json", "as_json", help="Print one JSON object.")

@@ -8,6 +8,7 @@ not raise become errors that name it (`stackc.parts.blame`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -16,7 +17,7 @@ from stackc.api.arrays import IDLE, RESTART, Frequencies, Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.frequencies import check_frequencies
 from stackc.api.models import Portability, Predictor
-from stackc.api.readers import Reader
+from stackc.api.readers import HashedReader, Reader
 from stackc.api.windowings import Windowing
 from stackc.parts.abilities import compiles_step
 from stackc.parts.blame import blaming
@@ -250,17 +251,42 @@ class GuardedReader:
     Args:
         inner: the reader.
         who: `stackc.parts.blame.blame` of its part.
+
+    Attributes:
+        hashed: its fingerprint is the hash of its documents that `HashedReader` defines, so that reading gives it.
+        by_file: its documents are those of its files, one after another.
     """
 
     def __init__(self, inner: Reader, who: str) -> None:
         self._inner, self._who = inner, who
+        kind = type(inner)
+        own = isinstance(inner, HashedReader)
+        self.hashed = own and _same(kind, "fingerprint") and _same(kind, "documents")
+        self.by_file = self.hashed and not _same(kind, "files") and not _same(kind, "read_file")
 
     def documents(self, split: str) -> Iterator[bytes]:
         """The reader's documents. Raises `PartError` at one that is not bytes."""
-        for document in _each(self._who, "documents", lambda: self._inner.documents(split)):
-            if not isinstance(document, bytes):
-                raise PartError(f"{self._who}: documents gave a {type(document).__name__}; every document is bytes")
-            yield document
+        return self._checked("documents", lambda: self._inner.documents(split))
+
+    def read(self, split: str) -> Iterator[bytes]:
+        """The same documents, without the hash that the reader itself makes of them, if it is `hashed`."""
+        inner: Any = self._inner
+        return self._checked("read", lambda: inner.read(split)) if self.hashed else self.documents(split)
+
+    def files(self, split: str) -> list[Path] | None:
+        """The files on which a split depends; None if that is unknown. Raises `PartError` for anything else."""
+        if not hasattr(self._inner, "files"):
+            return None
+        with blaming(self._who, "files"):
+            found = self._inner.files(split)
+        if found is not None and not (isinstance(found, list) and all(isinstance(one, Path) for one in found)):
+            raise PartError(f"{self._who}: files gave {found!r:.100}; it is a list of paths, or None")
+        return found
+
+    def read_file(self, split: str, path: Path) -> Iterator[bytes]:
+        """The documents of one file, if `by_file`. Raises `PartError` at one that is not bytes."""
+        inner: Any = self._inner
+        return self._checked("read_file", lambda: inner.read_file(split, path))
 
     def fingerprint(self, split: str) -> str:
         """The reader's fingerprint. Raises `PartError` if it is empty: changed text would go unnoticed."""
@@ -269,3 +295,14 @@ class GuardedReader:
         if not isinstance(found, str) or not found:
             raise PartError(f"{self._who}: fingerprint gave {found!r}; it is a hash of the content, as text")
         return found
+
+    def _checked(self, call: str, read: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+        for document in _each(self._who, call, read):
+            if not isinstance(document, bytes):
+                raise PartError(f"{self._who}: {call} gave a {type(document).__name__}; every document is bytes")
+            yield document
+
+
+def _same(kind: type, name: str) -> bool:
+    """Whether a reader's class has a method of `HashedReader` as it is."""
+    return getattr(kind, name, None) is getattr(HashedReader, name)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stackc.api.files import partial_folder
 from stackc.pipeline.compiling import check_vocabularies
 from stackc.pipeline.context import Context
 from stackc.pipeline.display import Display, Show
 from stackc.pipeline.ending import log_summary, write_manifest
-from stackc.pipeline.plan import SPLITS, plan, stage_folders
+from stackc.pipeline.fingerprints import NAME, Remembered
+from stackc.pipeline.plan import plan, stage_folders
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import world
+from stackc.pipeline.reading import take_fingerprints
 from stackc.pipeline.stage_store import StageStore
 from stackc.pipeline.stages import Training
 from stackc.pipeline.workspace import Workspace, held, stage_key
@@ -30,6 +33,7 @@ def build(
     device: str | None = None,
     engine: str = "local",
     show: Show = "quiet",
+    recheck: bool = False,
 ) -> Stack:
     """Build a stack, or open it if it is complete; a killed build is resumed.
 
@@ -40,6 +44,7 @@ def build(
         device: "auto", "cpu" or "cuda"; None: the recipe's setting. Speed only.
         engine: where the corpus is encoded: "local", or "ray" for the workers of a Ray cluster. Speed only.
         show: "quiet", "plain", or "auto" (live on a terminal).
+        recheck: read the corpus even if none of its files has changed since an earlier build read it.
 
     Raises:
         StackcError: any error in a recipe, a corpus or on a disk; finished stages are kept.
@@ -48,16 +53,25 @@ def build(
     folder = Path(out) if out is not None else Path("runs") / loaded.stack.name
     folder = folder.absolute()  # parts may change the current folder of the process
     runtime = Runtime.of(loaded.run, device=device or loaded.run.device, engine=engine)
-    return run(loaded, folder, runtime, Display(folder / "logs", show))
+    remembered = Remembered(folder.parent / NAME, recheck)
+    return run(loaded, folder, runtime, Display(folder / "logs", show), remembered=remembered)
 
 
-def run(recipe: Recipe, out: Path, runtime: Runtime, display: Display, shared: StageStore | None = None) -> Stack:
+def run(
+    recipe: Recipe,
+    out: Path,
+    runtime: Runtime,
+    display: Display,
+    shared: StageStore | None = None,
+    remembered: Remembered | None = None,
+) -> Stack:
     """Build in the folder `out`, reusing every finished stage.
 
     Under `torchrun` every process calls this: rank 0 builds, the others train with it (`stackc.pipeline.ranks.world`).
 
     Args:
         shared: stages that other stacks may need too (`stackc.pipeline.stage_store`); not under torchrun.
+        remembered: fingerprints of corpora that were read before; None: it is read.
 
     Raises:
         StackcError: any error that a user can cause; finished stages are kept.
@@ -66,8 +80,9 @@ def run(recipe: Recipe, out: Path, runtime: Runtime, display: Display, shared: S
         work = Workspace(out, display if ranks.rank == 0 else Display(None, "quiet"), shared)
         given = {"recipe": stage_key(recipe.key()), "device": runtime.resolve().name}
         context = Context(
-            recipe=recipe, work=work, runtime=runtime, ranks=ranks, orders=Orders(ranks, out, lambda: given)
-        )
+            recipe=recipe, work=work, runtime=runtime, ranks=ranks, orders=Orders(ranks, out, lambda: given),
+            remembered=remembered or Remembered(None),
+        )  # fmt: skip
         if ranks.rank:
             _follow(context)
         else:
@@ -104,9 +119,9 @@ def _run_stages(build: Context) -> None:
     check_vocabularies(recipe, build.runtime)
     for chosen in recipe.chosen():  # a part that is not installed is reported before the corpus is read
         chosen.make(recipe.base)
-    # All splits first: a problem with the last is reported before the first is read.
-    build.fingerprints |= {split: build.reader.fingerprint(split) for split in SPLITS}
-    for stage in plan(recipe, build.runtime):
-        stage.run(build)
+    with partial_folder(build.work.folder) as scratch:
+        take_fingerprints(build, scratch)
+        for stage in plan(recipe, build.runtime):
+            stage.run(build)
     log_summary(build)
     write_manifest(build)

@@ -24,6 +24,7 @@ from stackc.coding.texts import symbol_texts, why_no_texts
 from stackc.parts.abilities import is_fitted_under_model
 from stackc.parts.checked import GuardedReader
 from stackc.pipeline.compiling import compiled
+from stackc.pipeline.fingerprints import Remembered
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import World
 from stackc.pipeline.workspace import Workspace
@@ -44,7 +45,9 @@ class Context:
         runtime: speed-only settings.
         ranks: the processes that build together.
         orders: orders of rank 0 to the other ranks.
+        remembered: fingerprints of earlier builds.
         fingerprints: of the splits of the corpus, which enter the keys of its stages.
+        read: folders with the stores of splits that were read for their fingerprints.
         levels: the open levels, by name; compiled as soon as their dictionary exists.
         explained: levels for which the reason that they are not compiled was shown.
         known_texts: of the symbols that a section reads, by its name.
@@ -55,7 +58,9 @@ class Context:
     runtime: Runtime
     ranks: World
     orders: Orders
+    remembered: Remembered = attrs.Factory(lambda: Remembered(None))
     fingerprints: dict[str, str] = attrs.Factory(dict)
+    read: dict[str, Path] = attrs.Factory(dict)
     levels: dict[str, Level] = attrs.Factory(dict)
     explained: set[str] = attrs.Factory(set)
     known_texts: dict[str, SymbolTexts] = attrs.Factory(dict)
@@ -155,18 +160,24 @@ class Context:
         if windowing.restart != "window" or windowing.symbols is None:
             return None
 
+        folder, segment, below = self.folder(section), self.recipe.corpus.segment, self.below(section)
+        # Of the last predictor, whose level cuts a text shard by shard: compiling it takes seconds.
+        known: list[tuple[Predictor, Level]] = []
+
         def cut(predictor: Predictor, symbols: Symbols, offsets: Int64 | None = None) -> Int64:
             bounds = np.array([0, len(symbols)]) if offsets is None else offsets
             if is_fitted_under_model(section.coder.make()):  # its tables come after the model
                 spec = self.unfitted(section)
                 return every_nth(spec.cut_bounds(symbols, bounds)[:-1], bounds, spec.segment, windowing.context_windows)
-            folder, segment, below = self.folder(section), self.recipe.corpus.segment, self.below(section)
-            opened = open_level(section, folder, segment, self.runtime, compiled=False, below=below)
-            spec = opened.spec.changed(load_predictor=lambda: predictor)
+            if not (known and known[0][0] is predictor):
+                opened = open_level(section, folder, segment, self.runtime, compiled=False, below=below)
+                spec = opened.spec.changed(load_predictor=lambda: predictor)
+                known[:] = [(predictor, _in_training(spec, len(symbols), self.runtime.memory))]
+            spec = known[0][1].spec
             if spec.code_bits is None and windowing.cuts is None and windowing.table is None:
                 starts = window_starts(bounds, spec.segment, spec.window.symbols, None)
                 return every_nth(starts, bounds, spec.segment, windowing.context_windows)
-            coded = _in_training(spec, len(symbols), self.runtime.memory).encode(symbols, offsets)
+            coded = known[0][1].encode(symbols, offsets)
             return every_nth(coded.starts, bounds, spec.segment, windowing.context_windows)
 
         return cut

@@ -61,6 +61,16 @@ class Display:
             f"[{self._clock()}] {name}{suffix}: done in {time.monotonic() - begun:.1f} s {progress.last}".rstrip()
         )
 
+    @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[StageProgress]:
+        """Show that the corpus is read before it is known which stage needs it; a line only if that takes a second."""
+        begun = time.monotonic()
+        bar = self._bar() if self.live else None
+        with bar if bar is not None else contextlib.nullcontext():
+            yield StageProgress(self, name, bar, False)
+        if (seconds := time.monotonic() - begun) >= 1:
+            self.line(f"[{self._clock()}] {name}: read in {seconds:.1f} s")
+
     def _bar(self) -> Progress:
         return Progress(
             TextColumn("{task.description}", markup=False),

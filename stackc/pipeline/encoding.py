@@ -10,6 +10,7 @@ from pathlib import Path
 
 import attrs
 
+from stackc.api.arrays import release
 from stackc.api.models import Progress
 from stackc.coding.level import Level
 from stackc.pipeline.context import Context
@@ -80,6 +81,7 @@ def encode_shard(level: Level, source: Store, target: Path, shard: Shard) -> str
     name = f"{number:06d}-{uuid.uuid4().hex}"
     tokens = Chunk(symbols=coded.tokens, offsets=coded.offsets, source_bytes=chunk.source_bytes)
     writer.write(name, tokens)
+    release(source.symbols)
     return name
 
 

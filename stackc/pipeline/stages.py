@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -24,10 +23,10 @@ from stackc.pipeline.context import Context
 from stackc.pipeline.encoding import encode_store
 from stackc.pipeline.engines.choose import engine
 from stackc.pipeline.ranks.world import World
+from stackc.pipeline.reading import write_split
 from stackc.pipeline.workspace import clear
 from stackc.recipe import LevelSection, TopSection
 from stackc.recipe.sections import Chosen
-from stackc.stack.store import StoreWriter, documents_to_chunks
 
 
 class Stage(Protocol):
@@ -53,14 +52,7 @@ class Corpus:
 
     def run(self, build: Context) -> None:
         def read(folder: Path, progress: Progress) -> None:
-            shutil.rmtree(folder / "chunks", ignore_errors=True)
-            writer = StoreWriter(folder, 256)
-            count = done = 0
-            for count, chunk in enumerate(documents_to_chunks(build.reader.documents(self.split)), start=1):
-                writer.add(count - 1, chunk)
-                done += len(chunk.symbols)
-                progress.update(done, done)
-            writer.finish(count)
+            write_split(build, self.split, folder, progress)
 
         material = {"reader": build.recipe.corpus.reader.key(), "content": build.fingerprints[self.split]}
         build.work.run(self.name, material, read)

@@ -77,13 +77,16 @@ class RunSection:
         "auto", check=in_(("auto", "cpu", "cuda")), help="the device that models train on: auto, cpu or cuda"
     )
     threads: int = speed(
-        1, check=[ge(1), le(1024)], help="threads inside one operation of a model, and in a compiled level"
+        1,
+        check=[ge(1), le(1024)],
+        help="threads inside one operation of a model and in a compiled level, and processes that read the corpus",
     )
     lanes: int = speed(256, check=[ge(1), le(65_536)], help="windows or segments coded side by side")
     memory: int = speed(
         1024,
         check=[ge(1), le(2**20)],
-        help="megabytes that compiling a level may take; a level that takes more is not compiled",
+        help="megabytes that compiling a level may take, and counting texts; a level that takes more is not compiled, "
+        "a longer text is counted in shards",
     )
     shard_from: int = speed(
         500_000_000, check=ge(1), help="a model of at least this many parameters is sharded among the ranks (FSDP2)"

@@ -22,7 +22,7 @@ class Runtime:
         device: "auto" (CUDA if torch finds a device), "cpu" or "cuda".
         threads: threads inside one operation of a model, and in a compiled level.
         lanes: windows or segments coded side by side.
-        memory: megabytes that compiling a level may take; a level that takes more is not compiled.
+        memory: megabytes that compiling a level may take, and counting texts; a level that takes more is not compiled.
         shard_from: a model of at least this many parameters is sharded among the ranks that train it.
         engine: where shards of a corpus are encoded, "local" or "ray" (`stackc.pipeline.engines.choose`).
     """
@@ -47,13 +47,13 @@ class Runtime:
             StackcError: the setting is "cuda" and there is no CUDA device.
         """
         if self.device != "cpu" and self._sees_cuda():
-            return Device(name="cuda", threads=self.threads)
-        return Device(name="cpu", threads=self.threads)
+            return Device(name="cuda", threads=self.threads, memory=self.memory)
+        return Device(name="cpu", threads=self.threads, memory=self.memory)
 
     def device_of(self, config: object) -> Device:
         """The device of a model; see `resolve`. A model that needs none (`on_device`) does not wait for torch."""
         if self.device == "auto" and not getattr(config, "on_device", True):
-            return Device(name="cpu", threads=self.threads)
+            return Device(name="cpu", threads=self.threads, memory=self.memory)
         return self.resolve()
 
     def _sees_cuda(self) -> bool:

@@ -12,16 +12,19 @@ Why the chunks are joined in the end, instead of staying shards: trainers and ke
 
 from __future__ import annotations
 
+import array
+import contextlib
+import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 
-from stackc.api.arrays import Int64, Symbols
+from stackc.api.arrays import Int64, Symbols, release
 from stackc.api.errors import ArtifactError
 from stackc.api.files import (
     read_json,
@@ -96,7 +99,9 @@ class Store:
 
     def chunks(self) -> Iterator[Chunk]:
         """Chunks of whole documents, each of about `CHUNK_SYMBOLS` symbols; the same chunks on every call."""
-        return (self.chunk(first, last) for first, last in self.bounds())
+        for first, last in self.bounds():
+            yield self.chunk(first, last)
+            release(self.symbols)
 
     def bounds(self) -> Iterator[tuple[int, int]]:
         """First and last + 1 document of every chunk."""
@@ -182,38 +187,57 @@ class StoreWriter:
                 file.write(piece["symbols"].tobytes())
                 lengths.append(piece["lengths"])
                 source_bytes.append(piece["source_bytes"])
-        sizes = np.concatenate(lengths)
-        index = self.folder / "index.safetensors"
-        offsets = offsets_of(sizes)
-        write_tensors(index, {"offsets": offsets, "source_bytes": np.concatenate(source_bytes)})
-        info = {
-            "format": FORMAT,
-            "alphabet": self.alphabet,
-            "documents": len(sizes),
-            "symbols": int(sizes.sum()),
-            "source_bytes": int(np.concatenate(source_bytes).sum()),
-            "sha256": {"symbols.bin": sha256_file(path), "index.safetensors": sha256_file(index)},
-        }
-        with write_atomically(self.folder / "store.json") as file:
-            file.write(json.dumps(info, indent=1, sort_keys=True).encode())
+        _describe(self.folder, self.alphabet, np.concatenate(lengths), np.concatenate(source_bytes), sha256_file(path))
         shutil.rmtree(self._pieces)
 
     def _piece(self, number: int) -> Path:
         return self._pieces / f"{number:06d}.safetensors"
 
 
-def documents_to_chunks(documents: Iterable[bytes]) -> Iterator[Chunk]:
-    """Collect byte documents into chunks of about `CHUNK_SYMBOLS` symbols, as a stream."""
-    held: list[bytes] = []
-    size = 0
-    for document in documents:
-        held.append(document)
-        size += len(document)
-        if size >= CHUNK_SYMBOLS:
-            yield bytes_chunk(held)
-            held, size = [], 0
-    if held:
-        yield bytes_chunk(held)
+class BytesWriter:
+    """Writes the store of bytes in `folder` as its documents come, in a `with` block; all of it, or nothing.
+
+    Hashed while it is written: a large store is not read again for that.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lengths = array.array("q")
+        self._digest = hashlib.sha256()
+
+    def __enter__(self) -> BytesWriter:
+        self._whole = contextlib.ExitStack()
+        self._file = self._whole.enter_context(write_atomically(self.folder / FILES[0]))
+        return self
+
+    def add(self, documents: list[bytes]) -> None:
+        """Append whole documents."""
+        data = b"".join(documents)
+        self._digest.update(data)
+        self._file.write(data)
+        self._lengths.extend(map(len, documents))
+
+    def __exit__(self, *raised: Any) -> None:
+        self._whole.__exit__(*raised)
+        if raised[0] is None:
+            lengths = np.array(self._lengths, np.int64)
+            _describe(self.folder, 256, lengths, lengths, self._digest.hexdigest())
+
+
+def _describe(folder: Path, alphabet: int, sizes: Int64, source_bytes: Int64, sha256: str) -> None:
+    """Write what a store is complete with: the index of its documents, and ``store.json``."""
+    index = folder / FILES[1]
+    write_tensors(index, {"offsets": offsets_of(sizes), "source_bytes": source_bytes})
+    info = {
+        "format": FORMAT,
+        "alphabet": alphabet,
+        "documents": len(sizes),
+        "symbols": int(sizes.sum()),
+        "source_bytes": int(source_bytes.sum()),
+        "sha256": {FILES[0]: sha256, FILES[1]: sha256_file(index)},
+    }
+    with write_atomically(folder / "store.json") as file:
+        file.write(json.dumps(info, indent=1, sort_keys=True).encode())
 
 
 def bytes_chunk(documents: list[bytes]) -> Chunk:

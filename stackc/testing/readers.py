@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stackc.api.errors import CorpusError
-from stackc.api.readers import Reader
+from stackc.api.readers import HashedReader, Reader
 from stackc.testing.sharing import Job, check_shared
 
 
@@ -52,6 +52,18 @@ class ReaderContract:
             next(half_read, None)
             assert list(stream) == documents
             assert list(reader.documents(split)) == documents
+
+    def test_files_one_after_another_are_the_documents(self, tmp_path: Path) -> None:
+        reader, expected = self.make(tmp_path)
+        files = getattr(reader, "files", lambda split: None)
+        read_file = getattr(reader, "read_file", None)
+        for split, documents in expected.items():
+            found = files(split)
+            assert found is None or all(isinstance(path, Path) and path.is_file() for path in found)
+            assert found == files(split)
+            own = type(reader).read_file is not HashedReader.read_file if isinstance(reader, HashedReader) else False
+            if found and own and read_file is not None:
+                assert [document for path in found for document in read_file(split, path)] == documents
 
     def test_it_may_be_shared_by_threads(self, tmp_path: Path) -> None:
         reader, expected = self.make(tmp_path)

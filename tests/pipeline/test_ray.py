@@ -22,7 +22,7 @@ from recipes_of_tests import corpus, counting_twice
 from stackc.api.errors import CodingError, StackcError
 from stackc.api.extras import need
 from stackc.api.files import sha256_file
-from stackc.pipeline import encoding
+from stackc.pipeline import encoding, reading
 from stackc.pipeline.engines.base import STARTS_OVER
 from stackc.pipeline.engines.choose import engine
 from stackc.pipeline.engines.remote import encoding_on
@@ -147,6 +147,26 @@ def test_finished_shards_are_kept(cluster: Path, recipe: Path, tmp_path: Path, m
     stackc.build(recipe, tmp_path / "s", engine="ray")
     stackc.build(recipe, tmp_path / "local")
     assert tokens(tmp_path / "s") == tokens(tmp_path / "local")
+
+
+def test_the_corpus_is_read_by_workers(
+    cluster: Path, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "WORTH_WORKERS", 0)
+    taken: list[Path] = []
+    inner = reading._taken
+
+    def noted(path: Path) -> Iterator[list[bytes]]:
+        taken.append(path)
+        return inner(path)
+
+    monkeypatch.setattr(reading, "_taken", noted)
+    stacks = {one: stackc.build(recipe, tmp_path / one, engine=one) for one in ("ray", "local")}
+    assert len(taken) == 9
+    assert stacks["ray"].sha256 == stacks["local"].sha256
+    for name in ("symbols.bin", "index.safetensors", "store.json"):
+        places = [tmp_path / one / "corpus/train" / name for one in stacks]
+        assert places[0].read_bytes() == places[1].read_bytes()
 
 
 def test_a_file_has_the_same_tokens(

@@ -7,8 +7,9 @@ import pytest
 
 import stackc.stack.store
 from stackc.api import ArtifactError
+from stackc.api.arrays import release
 from stackc.parts.symbols import symbol_dtype
-from stackc.stack.store import Chunk, Store, StoreWriter, bytes_chunk, documents_to_chunks
+from stackc.stack.store import BytesWriter, Chunk, Store, StoreWriter, bytes_chunk
 
 
 def write(folder: Path, chunks: list[Chunk], alphabet: int) -> Store:
@@ -45,7 +46,7 @@ def test_chunks_hold_whole_documents_and_do_not_depend_on_who_asks(
 ) -> None:
     monkeypatch.setattr(stackc.stack.store, "CHUNK_SYMBOLS", 10)
     documents = [bytes(range(n)) for n in (3, 30, 4, 4, 4, 0, 9, 1)]
-    store = write(tmp_path / "s", list(documents_to_chunks(documents)), 256)
+    store = write(tmp_path / "s", [bytes_chunk(documents)], 256)
     seen = [
         chunk.symbols[a:b].tobytes()
         for chunk in store.chunks()
@@ -65,6 +66,44 @@ def test_finished_chunks_survive_and_give_the_same_files(tmp_path: Path) -> None
     again.add(1, chunks[1])
     again.finish(2)
     assert Store(tmp_path / "killed").sha256 == whole.sha256
+
+
+def test_bytes_written_as_they_come_make_the_files_of_chunks(tmp_path: Path) -> None:
+    documents = [b"one", b"", b"two words", b"\xff\x00"]
+    whole = write(tmp_path / "whole", [bytes_chunk(documents)], 256)
+    (tmp_path / "s").mkdir()
+    with BytesWriter(tmp_path / "s") as writer:
+        writer.add(documents[:3])
+        writer.add([])
+        writer.add(documents[3:])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "s").iterdir()} == {
+        path.name: path.read_bytes() for path in whole.folder.iterdir()
+    }
+
+
+def test_bytes_that_end_in_an_error_leave_nothing(tmp_path: Path) -> None:
+    def tear() -> None:
+        with BytesWriter(tmp_path) as writer:
+            writer.add([b"one"])
+            raise ValueError("torn")
+
+    with pytest.raises(ValueError, match="torn"):
+        tear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_that_is_given_back_is_read_again(tmp_path: Path) -> None:
+    store = write(tmp_path / "s", [bytes_chunk([bytes(range(256)) * 4000])], 256)
+    before = store.symbols.sum()
+    store.text().release()
+    release(store.symbols[5:10])
+    assert store.symbols.sum() == before
+    changed = np.memmap(store.folder / "symbols.bin", np.uint8, mode="c")
+    changed[:] = 7
+    release(changed)
+    release(changed[:5])
+    release(np.zeros(3))
+    assert (changed == 7).all(), "what was written to a private map is nowhere else"
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

@@ -105,8 +105,7 @@ class Dictionary:
             borders: bool[n], places that a window is taken back to (`stackc.api.Windowing.borders`); None: it is not.
 
         Returns:
-            codes uint16[w] or, where there are more than 2^16, uint32[w]; int64[D + 1], where each document's codes
-            start and end.
+            codes uint16[w], uint32[w] if there are more than 2^16; int64[D + 1], where each document's start and end.
 
         Raises:
             CodingError: a symbol outside the alphabet.

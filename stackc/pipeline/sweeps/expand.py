@@ -19,6 +19,7 @@ import attrs
 from stackc.api.errors import RecipeError, StackcError
 from stackc.api.fields import GLOBS
 from stackc.parts.checked import GuardedReader
+from stackc.pipeline.fingerprints import Remembered, fingerprint
 from stackc.pipeline.plan import SPLITS
 from stackc.pipeline.sweeps.file import Address, Arm, SweepFile, flat, read_sweep
 from stackc.recipe import Recipe
@@ -76,15 +77,18 @@ class Sweep:
     runs: tuple[Run, ...]
 
 
-def load_sweep(path: Path | str) -> Sweep:
+def load_sweep(path: Path | str, remembered: Remembered | None = None) -> Sweep:
     """Read and resolve a sweep's file.
+
+    Args:
+        remembered: fingerprints of corpora that were read before; None: they are read.
 
     Raises:
         RecipeError: holds every problem of the file, of the recipes that it makes, and of their corpora.
     """
     path, problems = Path(path), Problems()
     file = read_sweep(path, problems)
-    runs = _Expansion(file, problems).runs() if file is not None else []
+    runs = _Expansion(file, problems, remembered or Remembered(None)).runs() if file is not None else []
     if problems.lines or file is None:
         raise RecipeError(str(path), problems.lines)
     return Sweep(path=path, name=file.name, axes=file.axes, runs=tuple(runs))
@@ -133,8 +137,8 @@ def written_values(values: list[Any]) -> list[str]:
 class _Expansion:
     """Resolves the runs of one file."""
 
-    def __init__(self, file: SweepFile, problems: Problems) -> None:
-        self.file, self.problems = file, problems
+    def __init__(self, file: SweepFile, problems: Problems, remembered: Remembered) -> None:
+        self.file, self.problems, self.remembered = file, problems, remembered
         self.names = short_names(file.axes)
         self.words = {axis: self._words(axis) for axis in file.axes}  # of an axis, by the JSON of its values
         self.faults: dict[str, list[str]] = defaultdict(list)  # labels of runs by what is wrong with them
@@ -203,7 +207,7 @@ class _Expansion:
             self.texts[key] = None
             try:
                 guarded = GuardedReader(reader.make(recipe.base), reader.who)
-                self.texts[key] = {split: guarded.fingerprint(split) for split in SPLITS}
+                self.texts[key] = {split: fingerprint(self.remembered, reader, guarded, split) for split in SPLITS}
             except StackcError as error:
                 self.problems.add("", f"{error} (in {label})")
         return self.texts[key]

@@ -13,6 +13,7 @@ from stackc.api.errors import StackcError
 from stackc.api.messages import amount, literal
 from stackc.pipeline.display import Show
 from stackc.pipeline.engines.choose import ENGINES
+from stackc.pipeline.fingerprints import NAME, Remembered
 from stackc.pipeline.sweeps.cluster import Cluster
 from stackc.pipeline.sweeps.expand import Run, Sweep, load_sweep
 from stackc.pipeline.sweeps.folder import SweepFolder
@@ -58,6 +59,7 @@ def sweep(
     device: str | None = None,
     engine: str = "local",
     show: Show = "quiet",
+    recheck: bool = False,
 ) -> SweepResult:
     """Build every stack that a sweep's file describes, and write one table of their figures.
 
@@ -71,6 +73,7 @@ def sweep(
         engine: where runs are run: "local", or "ray" for tasks of a Ray cluster whose machines share the folder.
         device: "auto", "cpu" or "cuda"; None: the setting of each recipe. Speed only.
         show: "quiet" prints nothing; otherwise lines on standard error.
+        recheck: read the corpora even if none of their files has changed since they were read last.
 
     Raises:
         RecipeError: everything wrong with the file, before anything runs.
@@ -81,7 +84,7 @@ def sweep(
         raise StackcError(f"jobs: {jobs} is not in 1 .. {MAX_JOBS}")
     if engine not in ENGINES:
         raise StackcError(f"no engine named {engine!r}; the engines are {' and '.join(ENGINES)}")
-    made = load_sweep(file)
+    made = load_sweep(file, remembered_near(out, recheck))
     folder = sweep_folder(made, out)
     folder.describe(made)
     running = _Running(made, folder, device, show)
@@ -94,6 +97,11 @@ def sweep(
 def sweep_folder(made: Sweep, out: str | Path | None) -> SweepFolder:
     """The folder of a sweep, absolute."""
     return SweepFolder((Path(out) if out is not None else Path("runs") / made.name).absolute())
+
+
+def remembered_near(out: str | Path | None, recheck: bool = False) -> Remembered:
+    """Fingerprints that sweeps and builds next to a sweep's folder remember."""
+    return Remembered((Path("runs") if out is None else Path(out).absolute().parent) / NAME, recheck)
 
 
 def is_finished(run: Run, folder: SweepFolder, ended: dict[str, dict[str, Any]]) -> bool:
@@ -171,6 +179,7 @@ class _Running:
             "folder": str(self.folder.run_folder(run.id)),
             "stages": str(self.folder.stages),
             "device": self.device,
+            "fingerprints": str(self.folder.folder.parent / NAME),
         }
         self.active[workers.start(job)] = run
         if run.id not in self.rest:

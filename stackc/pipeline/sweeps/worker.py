@@ -24,6 +24,7 @@ from rich.console import Console
 from stackc.api.errors import StackcError
 from stackc.pipeline.build import run
 from stackc.pipeline.display import Display, StageProgress
+from stackc.pipeline.fingerprints import Remembered
 from stackc.pipeline.stage_store import StageStore
 from stackc.pipeline.sweeps.row import finished_row
 from stackc.pipeline.workspace import FolderBusyError
@@ -81,7 +82,7 @@ def build_run(job: dict[str, Any], tell: Tell) -> dict[str, Any]:
         recipe = recipe_from_dict(job["recipe"], Path(job["base"]))
         folder, store = Path(job["folder"]), StageStore(Path(job["stages"]))
         runtime = Runtime.of(recipe.run, device=job["device"] or recipe.run.device)
-        run(recipe, folder, runtime, _Display(folder / "logs", tell), store)
+        run(recipe, folder, runtime, _Display(folder / "logs", tell), store, Remembered(Path(job["fingerprints"])))
         return {"event": "done", "figures": finished_row(recipe, folder, store)}
     except FolderBusyError as error:
         return {"event": "busy", "reason": str(error)}

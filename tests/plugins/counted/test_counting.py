@@ -15,10 +15,11 @@ from stackc.api.frequencies import check_frequencies
 from stackc.testing.models import ModelContract
 from stackc.testing.training import SEGMENT, every_five, sample_text, step_rows, training_task
 from stackc_counted import Counted, CountedTraining, mixing, twin
-from stackc_counted.backend import FILE, CountedBackend, CountedPredictor, cumulative, evenly, spread
+from stackc_counted.backend import FILE, CountedBackend, CountedPredictor, cumulative
 from stackc_counted.continuation import continued
 from stackc_counted.counting import count_texts
 from stackc_counted.mixing import discounted
+from stackc_counted.sampling import evenly, spread
 from stackc_counted.trie import Trie
 
 CONFIG = Counted(order=2, length=6)
@@ -169,11 +170,11 @@ def test_what_is_rare_is_not_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("most", [1, 50, 96, 100, 250, 10**6])
 def test_samples_are_whole_segments_evenly_spread(most: int) -> None:
     text = sample_text(300, 4 * SEGMENT + 5)
-    symbols, bounds = spread(text, SEGMENT, most)
+    symbols, bounds = spread(text, SEGMENT, most).read()
     assert len(symbols) == bounds[-1]
     assert len(symbols) <= max(most, SEGMENT)
     assert (np.diff(bounds) <= SEGMENT).all()
-    whole, edges = spread(text, SEGMENT, 10**6)
+    whole, edges = spread(text, SEGMENT, 10**6).read()
     assert whole.tolist() == text.symbols.tolist()
     chosen = evenly(edges, most)
     pieces = [whole[edges[i] : edges[i + 1]].tolist() for i in chosen]
