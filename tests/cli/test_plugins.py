@@ -329,7 +329,7 @@ def seconds(*arguments: str) -> tuple[float, str]:
 def test_quick_commands_take_half_a_second_and_no_torch(arguments: tuple[str, ...]) -> None:
     best, output = seconds(*arguments)
     assert output.splitlines()[-1] == "[]"
-    assert best < 0.5
+    assert best < (0.3 if arguments == ("--help",) else 0.5)
 
 
 def test_registry_of_a_wrong_plugin_reaches_commands_as_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
