@@ -23,7 +23,7 @@ def notice(part: Part, bits: str | None) -> str:
     """A line if the part is not what it was at its first check under this `bits_version`; "" if it is, or if unknown.
 
     Args:
-        part: a third party's; stackc's own are held to recorded bits by its tests.
+        part: a third party's; the bits of stackc's own are recorded in its tests.
         bits: SHA-256 of the tokens that it wrote of a fixed text; None if it wrote none.
     """
     if part.distribution in ("", "stackc"):

@@ -198,6 +198,6 @@ def _plain(data: bytes) -> str:
 
 
 def _escape(char: str) -> str:
-    """A byte that is no text, a control character, or a mark that changes the direction of text."""
+    """A byte that is not text, a control character, or a mark that changes the direction of text."""
     code = ord(char)
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else char.encode("unicode_escape").decode()

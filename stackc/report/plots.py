@@ -108,7 +108,7 @@ class Plot:
 
     @property
     def plain(self) -> Plot:
-        """Without its reference lines; they alone are no plot."""
+        """Without its reference lines; they alone do not make a plot."""
         without = [one for one in self.series if not one.reference]
         return attrs.evolve(self, series=without) if any(one.ys for one in without) else self
 
