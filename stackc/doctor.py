@@ -50,11 +50,12 @@ class Finding:
     seconds: float
 
 
-def examine(device: str = "auto") -> Iterator[Finding]:
+def examine(device: str = "auto", tell: Callable[[str], None] = lambda name: None) -> Iterator[Finding]:
     """Run all checks, one after another. Without a usable device the checks after it are skipped.
 
     Args:
         device: "auto", "cpu" or "cuda".
+        tell: called before each check with its number, of how many, and its name; for progress.
     """
     found: list[Device] = []
 
@@ -69,7 +70,8 @@ def examine(device: str = "auto") -> Iterator[Finding]:
     with temporary_folder() as folder:
         small = _SmallStack(folder, device)
         checks += [("build", small.build), ("tokens", small.tokens), ("files", small.files)]
-        for name, test in checks:
+        for number, (name, test) in enumerate(checks, 1):
+            tell(f"{number} of {len(checks)}: {name}")
             begun = time.monotonic()
             ok, skipped = True, False
             try:

@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 from attrs.validators import and_, ge, in_, le, optional
 
-from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, hookimpl
-from stackc.api import bits as affects_bits  # a field below is itself called `bits`
+from stackc.api import MAX_WINDOW_SYMBOLS, Register, Windowing, fields, hookimpl
 
 MAX_WORDS = 64
 """In a window of the windowing `words`: its table of cuts has twelve states for each."""
@@ -28,10 +27,10 @@ class EqualInfo:
 
     bits_version: ClassVar[int] = 1
 
-    bits: int = affects_bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
-    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
-    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
-    context_windows: int = affects_bits(
+    bits: int = fields.bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
+    symbols: int = fields.bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+    context: Literal["window", "segment"] = fields.bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+    context_windows: int = fields.bits(
         1,
         check=_SYMBOLS,
         help="with context = 'window': consecutive windows of a segment that share one context, 1 to 65,535",
@@ -51,12 +50,12 @@ class Aligned:
 
     bits_version: ClassVar[int] = 1
 
-    bits: int = affects_bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
-    words: int = affects_bits(
+    bits: int = fields.bits(check=_BITS, help="W, the bits of every window's code; 2^W - 1 is at least the alphabet")
+    words: int = fields.bits(
         1, check=_SYMBOLS, help="n: a window ends before every n-th word start of a segment, 1 to 65,535"
     )
-    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
-    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+    symbols: int = fields.bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+    context: Literal["window", "segment"] = fields.bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
         """A level that does not read bytes."""
@@ -71,19 +70,19 @@ class Words:
 
     bits_version: ClassVar[int] = 1
 
-    bits: int | None = affects_bits(
+    bits: int | None = fields.bits(
         None,
         check=optional(_BITS),
         help="W, the bits of every window's code, as in equal-info; none with a coder that sets its own vocabulary",
     )
-    words: int = affects_bits(
+    words: int = fields.bits(
         1,
         check=and_(ge(1), le(MAX_WORDS)),
         help="most words in a window, 1 to 64; above 1, one that ends inside a word is taken back to its last word end",
         added=True,
     )
-    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
-    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+    symbols: int = fields.bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+    context: Literal["window", "segment"] = fields.bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
         """Windows that are taken back, in a context that does not restart with them."""
@@ -98,8 +97,8 @@ class FixedToken:
 
     bits_version: ClassVar[int] = 1
 
-    symbols: int = affects_bits(check=_SYMBOLS, help="symbols in every window, 1 to 65,535")
-    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+    symbols: int = fields.bits(check=_SYMBOLS, help="symbols in every window, 1 to 65,535")
+    context: Literal["window", "segment"] = fields.bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +107,7 @@ class Longest:
 
     bits_version: ClassVar[int] = 1
 
-    symbols: int = affects_bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
+    symbols: int = fields.bits(1024, check=_SYMBOLS, help="most symbols in a window, 1 to 65,535")
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +116,7 @@ class Whole:
 
     bits_version: ClassVar[int] = 1
 
-    context: Literal["window", "segment"] = affects_bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
+    context: Literal["window", "segment"] = fields.bits("window", check=_CONTEXT, help=_CONTEXT_HELP)
 
 
 def _equal_info(config: EqualInfo) -> Windowing:

@@ -7,12 +7,13 @@ import click
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount
 from stackc.cli.command import Command, show
+from stackc.cli.progress import status
 
 
 @click.command(cls=Command)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def command(device: str) -> None:
-    """Test this machine and this installation, in under a minute.
+    """Test this machine and this installation, in under a minute once its kernels are compiled.
 
     Shows the device, its threads and how exact matrix products run on it; compares codes and networks with known bits;
     builds a small stack, and compresses and decompresses with it. Checks that require a package that is not installed
@@ -23,13 +24,14 @@ def command(device: str) -> None:
     failed = []
     skipped = 0
     total = 0.0
-    for finding in examine(device):
-        mark = "skip  " if finding.skipped else "ok    " if finding.ok else "FAILED"
-        show(f"{mark}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)")
-        total += finding.seconds
-        skipped += finding.skipped
-        if not finding.ok:
-            failed.append(finding.name)
+    with status() as tell:
+        for finding in examine(device, lambda check: tell(f"{check} (the first time, compiling takes seconds)")):
+            mark = "skip  " if finding.skipped else "ok    " if finding.ok else "FAILED"
+            show(f"{mark}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)")
+            total += finding.seconds
+            skipped += finding.skipped
+            if not finding.ok:
+                failed.append(finding.name)
     if failed:
         raise StackcError(f"failed: {', '.join(failed)}")
     left_out = f", {amount(skipped, 'check')} skipped" if skipped else ""

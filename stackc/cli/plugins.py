@@ -61,9 +61,12 @@ def check(name: str) -> None:
     """Check the plugin or part NAME.
 
     Loads it, checks its hooks and its configuration, creates each part whose configuration has defaults, and tries
-    it. The exit code is 2 if the contract is broken.
+    it; builds a small recipe with each model and coder; and says if code or bits changed and bits_version did not.
+    The exit code is 2 if the contract is broken.
     """
     from stackc.coding.trial import check_part
+    from stackc.parts.versions import notice
+    from stackc.pipeline.part_trial import build_with
 
     found = Registry(installed())
     broken = [broken for broken in found.broken if broken.source.plugin == name]
@@ -76,6 +79,10 @@ def check(name: str) -> None:
         _show_traceback(one.error)
     for part in parts:
         verdict = check_part(part)
+        built = None if verdict.problems else build_with(part)
+        if built is not None:
+            verdict.add(built.note, built.problem, built.error)
+        verdict.add(notice(part, None if built is None else built.bits))
         failed = failed or bool(verdict.problems)
         show(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
         for line in [*verdict.problems, *verdict.notes, *_undeclared(part, found)]:

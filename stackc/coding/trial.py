@@ -27,6 +27,9 @@ from stackc.parts.part import Part
 from stackc.parts.rules import made_problems
 from stackc.parts.whole import GuardedWindows
 
+DEEPER = 4096
+"""An alphabet of a level above the first."""
+
 
 @attrs.define
 class Verdict:
@@ -35,6 +38,12 @@ class Verdict:
     problems: list[str] = attrs.Factory(list)
     notes: list[str] = attrs.Factory(list)
     raised: list[Exception] = attrs.Factory(list)
+
+    def add(self, note: str, problem: str = "", error: Exception | None = None) -> None:
+        """Add what another trial found; "" and None are nothing."""
+        self.notes += [note] if note else []
+        self.problems += [problem] if problem else []
+        self.raised += [error] if error is not None else []
 
 
 def check_part(part: Part) -> Verdict:
@@ -83,7 +92,7 @@ def _try_model(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
         verdict.problems += try_compiled(made, settings)
         verdict.notes.append("its kernels were compared on a line of text: stackc.testing.ModelContract does more")
         return
-    verdict.notes.append("not trained, frozen or loaded: stackc.testing.ModelContract does that")
+    verdict.notes.append("its rows were not compared: stackc.testing.ModelContract does that")
 
 
 def _try_coder(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
@@ -133,6 +142,16 @@ def _even() -> Predictor:
     return GuardedPredictor(model, 7, "check")
 
 
+def _try_deeper(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
+    """At a deeper level the alphabet is that of tokens: a windowing refuses it in `problems`, or cuts such symbols."""
+    ask = getattr(config, "problems", None)
+    said = ask(DEEPER, None) if callable(ask) else []
+    if not isinstance(said, list) or not all(isinstance(line, str) for line in said):
+        verdict.problems.append(f"problems({DEEPER}, None) gives {said!r:.60}, not a list of lines")
+    elif not said and made.cuts is not None:
+        cuts_of(made, np.arange(100, dtype=np.int64) * 37 % DEEPER, f"{part.name} above the first level", twice=True)
+
+
 def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None:
     if made.symbols is not None and not 1 <= made.symbols <= MAX_WINDOW_SYMBOLS:
         verdict.problems.append(f"a symbol budget of {made.symbols}; allowed: 1 to {MAX_WINDOW_SYMBOLS}")
@@ -148,6 +167,7 @@ def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None
         matches = re.finditer(made.rule, tried.tobytes().decode("latin-1"))
         if [match.start() for match in matches] != np.flatnonzero(starts).tolist():
             verdict.problems.append("rule and table cut a text differently")
+    _try_deeper(part, config, made, verdict)
 
 
 def _try_reader(part: Part, config: Any, made: Any, verdict: Verdict) -> None:

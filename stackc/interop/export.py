@@ -59,7 +59,7 @@ class Exported:
 class Tokens:
     """The tokens to export.
 
-    Args:
+    Attributes:
         stack: the stack.
         level: the level of the tokens; None: the last.
         split: part of the stack's own text, if there are no files.

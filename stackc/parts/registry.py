@@ -199,6 +199,11 @@ def _one_line(error: BaseException) -> str:
         text += (
             f"; made for another contract of stackc.api than {here}: install a newer stackc, or another version of it"
         )
+    if isinstance(error, TypeError) and "_CountingAttr" in text:
+        text = (
+            "a configuration field has the name of a function that declares the next fields (bits, speed, globs): "
+            "write `from stackc.api import fields`, and fields.bits(...), which no field hides"
+        )
     return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 

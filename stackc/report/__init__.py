@@ -4,7 +4,8 @@ facts.py       what is known about a stack     sample_text.py a sample of text a
 plots.py       facts to plots, as data         ticks.py       the numbers on the axes
 svg.py         a plot as SVG                   png.py         the same plot as an image
 comparable.py  are the texts the same?         labels.py      the positions of the names of points
-page.py        the page                        browser.py     text cut into its tokens
+page.py        the page                        head.py        when, by what and from what it was made
+browser.py     text cut into its tokens
 table.py       the table of figures            assets.py      style and script
 sweep_page.py  the page of a sweep             sweep_table.py its table on a terminal
 compare.py     stacks compared with each other (`stackc compare`)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-MAX_VIEWS = 65
-"""Levels that the style has buttons for, at most."""
-
 _LIGHT = """--ink:#1b1f24;--soft:#59636e;--paper:#fff;--card:#f6f8fa;--rule:#d5dbe1;--link:#0b62a4;
 --c0:#0b62a4;--c1:#c2410c;--c2:#0f766e;--c3:#a21caf;--c4:#a16207;--c5:#4d7c0f;--c6:#be123c;--c7:#475569;
 --faint:#414b55;--h0:#eef6ee;--h1:#dcefdc;--h2:#fdf3cf;--h3:#fbdcb8;--h4:#f7c1b4"""
@@ -26,17 +23,21 @@ nav{display:flex;flex-wrap:wrap;gap:4px 16px}a{color:var(--link)}
 .wide{overflow-x:auto;border:1px solid var(--rule);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-size:.875rem;font-variant-numeric:tabular-nums}
 th,td{padding:6px 10px;text-align:right;white-space:nowrap}
-th:first-child{text-align:left;position:sticky;left:0;background:var(--paper)}
+th:first-child{text-align:left;position:sticky;left:0;background:var(--paper);z-index:1;
+box-shadow:1px 0 var(--rule)}
 thead th{vertical-align:bottom;color:var(--soft);font-weight:600;white-space:pre-line}
 tbody{border-top:1px solid var(--rule)}tbody th{font-weight:600}
-tbody tr.stack th{background:var(--card);position:static}
+tbody tr.stack th{background:var(--card);position:static;box-shadow:none}
 tr.stack th>span{position:sticky;left:10px;display:inline-block;white-space:normal;
 max-width:min(1080px,calc(100vw - 54px))}
 .note{font-weight:400}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px}
 .comparison.grid{grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr))}
-.comparison figure>div{display:flex;flex-wrap:wrap;gap:0 14px;align-items:center}
-.comparison figure>div>svg{flex:1 1 330px;max-width:430px}.comparison .legend{flex:1 1 auto}
+.comparison .plot{display:flex;flex-wrap:wrap;gap:0 14px;align-items:center}
+.comparison .plot>svg{flex:1 1 330px;max-width:430px}.comparison .legend{flex:1 1 auto}
+.lines-on~.plot.whole,.lines-on:checked~.plot{display:none}.lines-on:checked~.plot.whole{display:block}
+.comparison .lines-on:checked~.plot.whole{display:flex}
+.lines-on{margin:0 6px 6px 0}.lines-on+label{font-size:.8125rem;color:var(--soft);cursor:pointer}
 figure{margin:0;padding:12px;background:var(--card);border:1px solid var(--rule);border-radius:8px;min-width:0}
 figcaption{font-weight:600;margin-bottom:6px;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto;font:13px system-ui,sans-serif}
@@ -50,13 +51,22 @@ svg .name{paint-order:stroke;stroke:var(--card);stroke-width:3;stroke-linejoin:r
 .legend li{display:flex;gap:8px;align-items:baseline;overflow-wrap:break-word;margin:2px 0}
 .legend span{min-width:0}
 .legend svg{flex:none;width:28px;height:14px;align-self:center}
-.browser{border:1px solid var(--rule);border-radius:8px;padding:12px;background:var(--card)}
+.browser{border:1px solid var(--rule);border-radius:8px;background:var(--card)}
 .browser>input{position:absolute;opacity:0}
-.browser>label{display:inline-block;padding:6px 14px;margin:0 6px 6px 0;border:1px solid var(--rule);
+.browser label{display:inline-block;padding:4px 14px;margin:0 6px 6px 0;border:1px solid var(--rule);
 border-radius:999px;cursor:pointer}
-.browser>input:checked+label{background:var(--link);border-color:var(--link);color:var(--paper)}
-.browser>input:focus-visible+label{outline:2px solid var(--ink);outline-offset:2px}
-.pane{display:none}
+.heads,.row{display:grid;grid-template-columns:repeat(var(--n),minmax(0,1fr));gap:0 16px;padding:0 12px}
+.heads{position:sticky;top:0;background:var(--card);padding-top:10px;border-bottom:1px solid var(--rule);z-index:2;
+border-radius:8px 8px 0 0}
+.heads strong{display:inline-block;margin-right:8px;overflow-wrap:anywhere}
+.view{display:none}.row{padding-top:3px;padding-bottom:3px}.row+.row{border-top:1px solid var(--rule)}
+.about.grid{grid-template-columns:repeat(auto-fit,minmax(min(100%,350px),1fr))}
+article{padding:12px;background:var(--card);border:1px solid var(--rule);border-radius:8px;min-width:0}
+article h3{margin:0 0 6px}
+dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 12px;margin:0;font-size:.875rem}
+dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}code{font:.8125rem ui-monospace,Menlo,Consolas,monospace}
+details{margin-top:6px;font-size:.875rem}summary{cursor:pointer;color:var(--link)}
+details pre{font-size:.75rem;line-height:1.5;margin-top:6px}
 pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;font:15px/1.9 ui-monospace,Menlo,Consolas,monospace}
 pre:focus-visible,.wide:focus-visible{outline:2px solid var(--link);outline-offset:2px}
 pre b{font-weight:400;padding:2px 0;border-left:2px solid var(--card);border-radius:3px;unicode-bidi:isolate;
@@ -66,27 +76,40 @@ pre b.on{outline:2px solid var(--ink)}pre i{font-style:normal;color:var(--faint)
 #told{position:fixed;left:0;right:0;bottom:0;padding:10px 16px;background:var(--ink);color:var(--paper);
 font:14px/1.4 ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere;max-height:30vh;overflow:auto}
 #told:empty{display:none}
+@media(max-width:700px){.heads{position:static}.heads,.row{grid-template-columns:minmax(0,1fr)}
+.cell[data-who]{border-left:4px solid var(--own);padding-left:8px;margin:2px 0}
+.cell[data-who]::before{content:attr(data-who);display:block;font-size:.75rem;color:var(--soft)}}
+@media print{#told,nav{display:none}.heads{position:static}}
 """
 
 SCRIPT = """
 (function(){
 var told=document.getElementById("told"),on=null;
-function show(piece){
- if(piece.title){piece.dataset.told=piece.title;piece.removeAttribute("title")}
- if(on)on.classList.remove("on");
- on=piece;on.classList.add("on");
- told.textContent="\\u201c"+piece.textContent.replace(/\\n/g,"")+"\\u201d \\u00b7 "+piece.dataset.told;
+function all(view){return document.querySelectorAll('pre[data-view="'+view+'"] b')}
+function parts(piece){
+ var view=piece.parentNode.dataset.view,number=piece.dataset.w;
+ return number===undefined?[piece]:[].filter.call(all(view),function(b){return b.dataset.w===number});
 }
-function none(){told.textContent="";if(on)on.classList.remove("on");on=null}
+function mark(piece,as){parts(piece).forEach(function(b){b.classList.toggle("on",as)})}
+function show(piece){
+ parts(piece).forEach(function(b){if(b.title){b.dataset.told=b.title;b.removeAttribute("title")}});
+ if(on)mark(on,false);
+ on=piece;mark(on,true);
+ var text=piece.dataset.text||piece.textContent.replace(/\\n/g,"");
+ told.textContent="\u201c"+text+"\u201d \u00b7 "+piece.dataset.told;
+}
+function none(){told.textContent="";if(on)mark(on,false);on=null}
 function under(event){return event.target.closest?event.target.closest("pre b"):null}
 document.addEventListener("pointerover",function(event){var piece=under(event);if(piece)show(piece)});
 document.addEventListener("click",function(event){var piece=under(event);if(piece)show(piece);else none()});
 document.addEventListener("keydown",function(event){
  var text=document.activeElement;
  if(event.key==="Escape")none();
- if(!text||text.tagName!=="PRE"||(event.key!=="ArrowRight"&&event.key!=="ArrowLeft"))return;
- var right=event.key==="ArrowRight",here=on&&on.parentNode===text;
- var next=here?(right?on.nextElementSibling:on.previousElementSibling):text.firstElementChild;
+ if(!text||!text.dataset.view||(event.key!=="ArrowRight"&&event.key!=="ArrowLeft"))return;
+ var right=event.key==="ArrowRight",view=text.dataset.view;
+ var pieces=[].filter.call(all(view),function(b){return !b.classList.contains("more")});
+ var here=on&&on.parentNode.dataset.view===view?pieces.indexOf(parts(on)[0]):-1;
+ var next=here<0?pieces[0]:pieces[here+(right?1:-1)];
  if(next){show(next);next.scrollIntoView({block:"nearest"});event.preventDefault()}
 });
 })();
@@ -100,9 +123,8 @@ def style() -> str:
         for i in range(8)
     )
     shades = "".join(f".h{i}{{background:var(--h{i})}}" for i in range(5))
-    switches = ",".join(
-        f".browser>input:nth-of-type({k}):checked~.pane:nth-of-type({k})" for k in range(1, MAX_VIEWS + 1)
-    )
+    owned = "".join(f".own{i}{{--own:var(--c{i})}}" for i in range(8))
+    names = "".join(f"svg .name.c{i}{{fill:var(--c{i})}}" for i in range(8))
     dark = f"@media(prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
     base = f":root{{color-scheme:light dark;{_LIGHT}}}{dark}{_RULES}"
-    return f"{base}{colours}{shades}{switches}{{display:block}}"
+    return f"{base}{colours}{shades}{owned}{names}"

@@ -64,4 +64,5 @@ def _series(arm: str, colour: int, figure: str, entrants: Sequence[Entrant]) -> 
         xs=[x for x, _, _ in points],
         ys=[y for _, y, _ in points],
         names=[name for _, _, name in points],
+        owner=arm,
     )

@@ -16,7 +16,7 @@ from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_json
 from stackc.report.sample_text import Cutting, cut
 from stackc.report.table import COLUMNS, LEARNABILITY
-from stackc.stack.manifest import coding_parts, read_manifest
+from stackc.stack.manifest import MANIFEST, coding_parts, read_manifest
 from stackc.stack.stack import Stack
 from stackc.stack.store import Store
 
@@ -58,6 +58,7 @@ class Facts:
     Attributes:
         folder: the stack's folder.
         label: its name, with the end of its folder if two stacks have the same name.
+        number: its position on the page, from 0, which decides its colour.
         coding_bytes: size on disk of the files that coding needs.
         names: its levels, lowest first, and its top model.
         texts: SHA-256 of its corpus by split, from its manifest, whether or not the text still exists.
@@ -67,12 +68,17 @@ class Facts:
         data: the sample, documents concatenated.
         cuttings: the sample at every level.
         missing: a line for everything that cannot be shown.
+        manifest: as it was read.
+        finished: when its manifest was written, in seconds since 1970; None if unknown.
     """
 
     folder: Path
     label: str
+    number: int
     coding_bytes: int
     names: list[str]
+    manifest: dict[str, Any]
+    finished: float | None = None
     texts: dict[str, str] = attrs.field(factory=dict)
     evaluation: dict[str, Any] | None = None
     curves: dict[str, Curve] = attrs.field(factory=dict)
@@ -111,10 +117,13 @@ def gather(
             raise StackcError(f"{folder}: named twice; a report shows a stack once")
     labels = labels_of([str(manifest["name"]) for manifest in manifests], folders)
     gathered = []
-    for folder, manifest, label in zip(folders, manifests, labels, strict=True):
+    for number, (folder, manifest, label) in enumerate(zip(folders, manifests, labels, strict=True)):
         fact = Facts(
             folder=folder,
             label=label,
+            number=number,
+            manifest=manifest,
+            finished=_finished(folder),
             coding_bytes=sum(manifest["parts"][part]["bytes"] for part in set(coding_parts(manifest))),
             names=[str(made["name"]) for made in manifest["levels"]] + [str(manifest["recipe"]["top"]["name"])],
             texts={
@@ -131,6 +140,15 @@ def gather(
             fact.missing.append(f"its text is not cut into tokens ({error})")
         gathered.append(fact)
     return gathered
+
+
+def _finished(folder: Path) -> float | None:
+    """When the manifest, the last file of a build, was written: no build keeps a date, so that equal ones are equal."""
+    try:
+        found = (folder / MANIFEST).stat().st_mtime
+    except OSError:
+        return None
+    return found if 0 <= found < 1 << 37 else None
 
 
 def labels_of(names: list[str], folders: list[Path]) -> list[str]:

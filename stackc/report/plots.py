@@ -45,6 +45,9 @@ WORDS = {
 }  # fmt: skip
 """Title and axis labels of every kind of plot."""
 
+FIRST_STEPS = 0.05
+"""The share of a training whose losses do not set the scale of its curve: they fall from log2 of the alphabet."""
+
 LEARNED: list[tuple[str, str, Kind]] = [("train", "training text", "line"), ("valid", "held-out text", "dashes")]
 """The same for a learning curve."""
 
@@ -58,6 +61,8 @@ class Series:
         colour: 0 for the first stack, and so on.
         kind: one of three styles of line; "marks" for single points; "steps" for a histogram, with one more x than ys.
         names: of the points, drawn next to marks; may be empty.
+        owner: the stack, drawn with the names where several are shown; may be empty.
+        reference: a line to compare with, drawn on demand only; the axes are not fitted to it.
     """
 
     label: str
@@ -66,6 +71,8 @@ class Series:
     xs: list[float]
     ys: list[float]
     names: list[str] = attrs.field(factory=list)
+    owner: str = ""
+    reference: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +85,7 @@ class Plot:
         series: at least one with points.
         log_x: the x axis is logarithmic; all xs are above 0.
         whole_x: xs are counts: ticks are at whole numbers only.
-        from_zero: the y axis starts at 0.
+        from_zero: the y axis starts at 0: the heights of bars are compared.
         note: a hint for the reader.
         warning: why stacks cannot be compared by this plot; may be empty.
     """
@@ -99,6 +106,12 @@ class Plot:
         """Whether more than one stack is drawn."""
         return len({one.colour for one in self.series if one.ys}) > 1
 
+    @property
+    def plain(self) -> Plot:
+        """Without its reference lines; they alone do not make a plot."""
+        without = [one for one in self.series if not one.reference]
+        return attrs.evolve(self, series=without) if any(one.ys for one in without) else self
+
 
 def plots_of(facts: list[Facts]) -> list[Plot]:
     """All plots that have data, in the order of the page."""
@@ -113,7 +126,8 @@ def _all(facts: list[Facts]) -> Iterator[Plot]:
     for k in range(depth):
         yield _learning(facts, k)
     for k in range(depth):
-        yield _lengths(facts, k, "symbols")
+        if k:  # the symbols of the first level are bytes: it would be the next plot once more
+            yield _lengths(facts, k, "symbols")
         yield _lengths(facts, k, "bytes")
         yield _positions(facts, k)
 
@@ -131,7 +145,7 @@ def _plot(
         series=series,
         log_x=kind == "bits-by-operations",
         whole_x=k is not None,
-        from_zero=kind != "learning",
+        from_zero=kind.startswith("window"),
         warning=apart(_drawn(facts, series)),
     )
 
@@ -184,7 +198,8 @@ def _models(
         for field, label, kind in kinds:
             points = [(place(rows, k), row[field], row["name"]) for k, row in enumerate(rows)]
             points = [point for point in points if None not in point[:2]]
-            series.append(_series(f"{fact.label}: {label}", colour, kind, points))
+            one = _series(f"{fact.label}: {label}", colour, kind, points)
+            series.append(attrs.evolve(one, owner=fact.label, reference=kind != "marks"))
     return series
 
 
@@ -202,7 +217,37 @@ def _learning(facts: list[Facts], k: int) -> Plot:
             every = -(-len(points) // MAX_POINTS) or 1
             # Thinned out from the end: the last point is what a reader looks for.
             series.append(_series(f"{fact.label}: {label}", colour, kind, points[::-every][::-1]))
-    return _plot("learning", series, facts, trained_apart, k)
+    low, note = _without_first_steps(series)
+    return attrs.evolve(_plot("learning", low, facts, trained_apart, k), note=note)
+
+
+def _without_first_steps(series: list[Series]) -> tuple[list[Series], str]:
+    """The curves below the level that all have reached after `FIRST_STEPS` of their steps, and a note on the rest.
+
+    A curve that starts above enters the plot at its upper edge.
+    """
+    later = [
+        y
+        for one in series
+        for x, y in zip(one.xs, one.ys, strict=True)
+        if len(one.xs) < 3 or x >= one.xs[0] + FIRST_STEPS * (one.xs[-1] - one.xs[0])
+    ]
+    if not later:
+        return series, ""
+    edge, most = max(later), max(y for one in series for y in one.ys)
+    if most - edge < 0.2 * (edge - min(later)) or edge == min(later):
+        return series, ""
+    return [_under(one, edge) for one in series], f"The first steps, from {most:.3g} bits, are above this figure."
+
+
+def _under(one: Series, edge: float) -> Series:
+    """A series from the point on where it first comes down to `edge`."""
+    start = next((i for i, y in enumerate(one.ys) if y <= edge), len(one.ys))
+    if start in (0, len(one.ys)):
+        return one
+    (x0, x1), (y0, y1) = one.xs[start - 1 : start + 1], one.ys[start - 1 : start + 1]
+    entry = x0 + (x1 - x0) * (y0 - edge) / (y0 - y1)
+    return attrs.evolve(one, xs=[entry, *one.xs[start:]], ys=[edge, *one.ys[start:]])
 
 
 def _cuttings(facts: list[Facts], k: int) -> Iterator[tuple[int, str, Cutting]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from stackc.api.extras import need
 from stackc.report.facts import plain
-from stackc.report.labels import place
+from stackc.report.labels import named
 from stackc.report.plots import Plot
 
 DPI = 160
@@ -40,13 +40,13 @@ def need_matplotlib() -> None:
 
 
 def draw(plot: Plot) -> bytes:
-    """The plot as a PNG image; the user's matplotlibrc has no effect on it."""
+    """The plot as a PNG image, without its reference lines; the user's matplotlibrc has no effect on it."""
     need_matplotlib()
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        return _drawn(plot)
+        return _drawn(plot.plain)
 
 
 def _drawn(plot: Plot) -> bytes:
@@ -92,15 +92,15 @@ def _name(plot: Plot, figure: Any, axes: Any) -> None:
     """Add the names of the marks, placed as on the page. The axes must have their final position."""
     figure.draw_without_rendering()
     height, box = figure.bbox.height, axes.bbox
-    points = []
-    for one in plot.series:
-        if one.kind == "marks":
-            for x, y, name in zip(one.xs, one.ys, one.names, strict=False):
-                right, up = axes.transData.transform((x, y))
-                points.append((float(right), float(height - up), _plain(name[:12])))
+
+    def pixels(x: float, y: float) -> tuple[float, float]:
+        right, up = axes.transData.transform((x, y))
+        return float(right), float(height - up)
+
     bounds = (box.x0, height - box.y1, box.x1, height - box.y0)
-    for (x, y), (_, _, name) in zip(place(points, FONT * DPI / 72, bounds), points, strict=True):
-        axes.annotate(name, (x, height - y), xycoords="figure pixels", fontsize=FONT, annotation_clip=False)
+    for x, y, name, colour in named(plot, pixels, FONT * DPI / 72, bounds, _plain):
+        ink = COLOURS[colour % len(COLOURS)] if plot.several else "black"
+        axes.annotate(name, (x, height - y), xycoords="figure pixels", fontsize=FONT, annotation_clip=False, color=ink)
 
 
 def _plain(text: str) -> str:

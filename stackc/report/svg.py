@@ -9,17 +9,20 @@ import html
 import math
 from collections.abc import Callable
 
-from stackc.report.labels import place
+from stackc.report.labels import named
 from stackc.report.plots import Plot, Series
 from stackc.report.ticks import linear, logarithmic, written
 
 WIDTH, HEIGHT = 410, 272
-LEFT, RIGHT, TOP, BOTTOM = 60, 16, 10, 50
+LEFT, RIGHT, TOP, BOTTOM = 60, 22, 10, 50
 FONT = 13
 UNDER = 21
 """From the x axis down to the baseline of its numbers: low enough not to meet the last number of the y axis."""
 MARKED = 4
 """Marks on a line, at most, that show its stack."""
+
+INSET = 9
+"""From an axis to its first number, if there are marks, so that none is on the axis."""
 
 MAX_LABEL = 64
 """Characters of a label that are drawn, at most."""
@@ -41,8 +44,10 @@ Scale = Callable[[float], float]
 def svg(plot: Plot) -> str:
     """The plot without its legend, as an `<svg>` element. All text in it is escaped."""
     shown = [one for one in plot.series if one.ys]
-    x, x_ticks = _scale([v for one in shown for v in one.xs], plot.log_x, False, plot.whole_x, LEFT, WIDTH - RIGHT)
-    y, y_ticks = _scale([v for one in shown for v in one.ys], False, plot.from_zero, False, HEIGHT - BOTTOM, TOP)
+    gap = INSET if any(one.kind == "marks" for one in shown) else 0
+    right, bottom = WIDTH - RIGHT - gap, HEIGHT - BOTTOM - gap
+    x, x_ticks = _scale([v for one in shown for v in one.xs], plot.log_x, False, plot.whole_x, LEFT + gap, right)
+    y, y_ticks = _scale([v for one in shown for v in one.ys], False, plot.from_zero, False, bottom, TOP + gap)
     out = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(plot.title)}: {_text(plot.y_label)} by '
         f'{_text(plot.x_label)}" preserveAspectRatio="xMidYMid meet">'
@@ -64,7 +69,7 @@ def svg(plot: Plot) -> str:
     several = plot.several
     for one in shown:
         out.extend(_drawn(one, x, y, several))
-    out.extend(_names(shown, x, y))
+    out.extend(_names(plot, x, y))
     return "".join([*out, "</svg>"])
 
 
@@ -130,18 +135,13 @@ def _mark(one: Series, x: float, y: float, told: str = "") -> str:
     return f'<path class="mark c{one.colour % COLOURS}" d="M{_n(x)} {_n(y)}{shape}">{title}</path>'
 
 
-def _names(shown: list[Series], x: Scale, y: Scale) -> list[str]:
+def _names(plot: Plot, x: Scale, y: Scale) -> list[str]:
     """The names of all marks. They are placed together, so that none covers another."""
-    points = [
-        (x(a), y(b), _short(name, 12))
-        for one in shown
-        if one.kind == "marks"
-        for a, b, name in zip(one.xs, one.ys, one.names, strict=False)
-    ]
-    places = place(points, FONT, (LEFT + 2, TOP, WIDTH - 2, HEIGHT - BOTTOM))
+    bounds = (LEFT + 2, TOP, WIDTH - 2, HEIGHT - BOTTOM)
     return [
-        f'<text class="name" x="{_n(a)}" y="{_n(b)}">{html.escape(name)}</text>'
-        for (a, b), (_, _, name) in zip(places, points, strict=True)
+        f'<text class="name{f" c{colour % COLOURS}" if plot.several else ""}" x="{_n(a)}" y="{_n(b)}">'
+        f"{html.escape(name)}</text>"
+        for a, b, name, colour in named(plot, lambda a, b: (x(a), y(b)), FONT, bounds, _visible)
     ]
 
 
@@ -155,5 +155,9 @@ def _text(text: str, most: int = MAX_LABEL) -> str:
 
 
 def _short(text: str, most: int) -> str:
-    plain = "".join(char if char.isprintable() else " " for char in text)
+    plain = _visible(text)
     return plain if len(plain) <= most else plain[: most - 3] + "..."
+
+
+def _visible(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +27,14 @@ COLUMNS: list[tuple[str, str, str]] = [
     ("ops/byte", "ops_per_byte_body", ",.0f"),
     ("softmax\nops/byte", "ops_per_byte_softmax", ",.0f"),
 ]
+
+BETTER: dict[str, Literal["less", "more"]] = {
+    "bytes_per_token": "more", "coded_bits_per_byte": "less", "model_bits_per_byte": "less",
+    "coding_bits_per_byte": "less", "tokens_per_substitution": "less", "tokens_per_insertion": "less",
+    "tokens_per_deletion": "less", "words_cut_alike": "more", "prefix_before_blank": "more",
+    "prefix_after_answer": "more", "codes_used_train": "more", "codes_used_test": "more",
+}  # fmt: skip
+"""Figures that are better when they are less, or more. Costs are neither, and so are the lines to compare with."""
 
 LEARNABILITY: list[tuple[str, str, str]] = [
     ("", "name", "s"),
@@ -95,6 +103,17 @@ def _table(columns: list[tuple[str, str, str]], levels: list[dict[str, Any]], no
             *[literal("-" if row.get(field) is None else format(row[field], form)) for _, field, form in columns]
         )
     return table
+
+
+def best_of(levels: list[dict[str, Any]], columns: list[tuple[str, str, str]]) -> dict[str, str]:
+    """The best figure of each column of `BETTER`, as it is written; none where all rows have the same."""
+    found = {}
+    for _, field, form in columns:
+        values = [row[field] for row in levels if row.get(field) is not None]
+        written = {format(value, form) for value in values}
+        if field in BETTER and len(written) > 1:
+            found[field] = format((min if BETTER[field] == "less" else max)(values), form)
+    return found
 
 
 def print_report(folder: Path, console: Console) -> None:

@@ -21,12 +21,22 @@ def linear(low: float, high: float, count: int = 5, least: float = 0.0) -> list[
 
 
 def logarithmic(low: float, high: float) -> list[float]:
-    """Powers of ten that span low..high (both above 0), with 2 and 5 times each if there are few."""
+    """Round numbers that span low..high (both above 0), no wider than they must be.
+
+    Powers of ten over many decades, 1, 2 and 5 times each over a few, and evenly spaced numbers over less than one.
+    """
+    if high < 4 * low:
+        even = linear(low, high, least=10.0 ** math.floor(math.log10(low)) / 10)
+        if even[0] > 0:
+            return even
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
-    last = max(last, first + 1)
-    times = (1, 2, 5) if last - first <= 2 else (1,)
-    every = max(1, (last - first) // 6)
-    return [t * 10.0**e for e in range(first, last, every) for t in times] + [10.0**last]
+    if last - first > 3:
+        every = max(1, (last - first) // 6)
+        return [10.0**e for e in range(first, last, every)] + [10.0**last]
+    all_ticks = [t * 10.0**e for e in range(first, last + 1) for t in (1, 2, 5)]
+    start = max(i for i, tick in enumerate(all_ticks) if tick <= low * (1 + 1e-9))
+    end = min(i for i, tick in enumerate(all_ticks) if tick >= high * (1 - 1e-9))
+    return all_ticks[start : max(end, start + 1) + 1]
 
 
 def written(value: float) -> str:

@@ -82,6 +82,28 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+def test_links_of_the_readme_work_on_a_package_index() -> None:
+    """An index shows it without the repository around it: its links are whole addresses, of files that are there."""
+    ours = "https://github.com/stackc/stackc/blob/main/"
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text())
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+    for link in links:
+        if link.startswith(ours):
+            assert (ROOT / link.removeprefix(ours).partition("#")[0]).is_file(), link
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["readme"] == "README.md"
+    assert {"Homepage", "Documentation", "Repository", "Issues", "Changelog"} <= set(project["urls"])
+
+
+def test_the_site_is_searched_from_a_disk_and_loads_nothing() -> None:
+    text = (ROOT / "mkdocs.yml").read_text()
+    assert "  - offline" in text
+    (script,) = re.findall(r"polyfills: \[(\S+)\]", text)
+    assert (ROOT / "docs" / script).is_file(), "in place of the one that the plugin would load from the network"
+    assert "//" not in re.sub(r"(?m)^//.*$", "", (ROOT / "docs" / script).read_text()).replace("file://", "")
+
+
 def test_the_reference_shows_every_command_as_it_is() -> None:
     from click.testing import CliRunner
 

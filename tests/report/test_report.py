@@ -27,11 +27,12 @@ from stackc.report import write_report
 from stackc.report.browser import MAX_PIECES, shown
 from stackc.report.facts import Curve, gather, labels_of
 from stackc.report.labels import place
-from stackc.report.plots import Plot, Series, plots_of
+from stackc.report.plots import Plot, Series, _without_first_steps, plots_of
 from stackc.report.sample_text import cut
 from stackc.report.svg import legend, svg
 from stackc.report.table import COLUMNS, LEARNABILITY
 from stackc.report.ticks import linear, logarithmic, written
+from stackc.stack.manifest import stack_sha256
 from stackc.stack.store import bytes_chunk
 
 HOSTILE = b'<script>alert("1")</script>&amp; \xff\xfe </pre><b title="x">\n' * 3
@@ -87,7 +88,7 @@ def test_the_figures_are_those_of_the_reports(stacks: list[Path], tmp_path: Path
             for row in json.loads((folder / "report" / "report.json").read_text())["levels"]:
                 wanted += [repr(row[key]) for _, key, _ in columns[1:] if row[key] is not None]
     assert page.all("td", "data-value") == wanted
-    assert page.all("section", "id")[:2] == ["figures", "learnability"]
+    assert page.all("section", "id")[:3] == ["about", "figures", "learnability"]
 
 
 def test_a_report_of_an_older_build_has_one_table(stacks: list[Path], tmp_path: Path) -> None:
@@ -114,7 +115,15 @@ def test_the_page_has_nothing_outside_it(stacks: list[Path], tmp_path: Path) -> 
     assert not re.search(r"https?:|url\(|@import|//\w", text)
     anchors = {value for _, attrs in page.elements if (value := attrs.get("id"))}
     assert {link[1:] for link in page.all("a", "href")} <= anchors
-    assert {"bits-by-bytes", "window-symbols-1", "window-bytes-2", "learning-1"} <= anchors
+    assert {"bits-by-bytes", "window-bytes-1", "window-bytes-2", "learning-1"} <= anchors
+
+
+def panes(text: str) -> dict[str, str]:
+    """The text as each stack's levels cut it, by their names on the page, of all lines together."""
+    found: dict[str, str] = {}
+    for view, line in re.findall(r'<pre class="[^"]*" data-view="([^"]*)"[^>]*>(.*?)</pre>', text, re.DOTALL):
+        found[view] = found.get(view, "") + line
+    return found
 
 
 def test_hostile_text_is_shown_and_does_nothing(stacks: list[Path], tmp_path: Path) -> None:
@@ -122,9 +131,8 @@ def test_hostile_text_is_shown_and_does_nothing(stacks: list[Path], tmp_path: Pa
     text = (tmp_path / "page.html").read_text()
     page = Page(text)
     assert [tag for tag, _ in page.elements].count("script") == 1
-    panes = re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)
-    assert len(panes) == 2  # M1, and the top model over the same tokens
-    for pane in panes:
+    assert len(panes(text)) == 2  # M1, and the top model over the same tokens
+    for pane in panes(text).values():
         kept = re.sub(r"<[^>]*>", "", pane).replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')
         assert kept.replace("↵", "").replace("&amp;", "&") == HOSTILE.decode(errors="backslashreplace")
 
@@ -182,7 +190,7 @@ def test_windows_of_the_first_level_are_its_texts(stacks: list[Path]) -> None:
 def test_plots_of_several_stacks(stacks: list[Path]) -> None:
     facts = gather(stacks, 1000)
     plots = {plot.key: plot for plot in plots_of(facts)}
-    lengths = plots["window-symbols-1"]
+    lengths = plots["window-bytes-1"]
     assert [one.colour for one in lengths.series] == [0, 1, 2]
     for one, fact in zip(lengths.series, facts, strict=True):
         assert sum(one.ys) == pytest.approx(100)
@@ -209,10 +217,10 @@ def warnings(text: str) -> dict[str, str]:
 def test_figures_of_different_texts_are_no_comparison_and_it_is_said(stacks: list[Path], tmp_path: Path) -> None:
     write_report([stacks[0], stacks[2]], tmp_path / "page.html")
     found = warnings((tmp_path / "page.html").read_text())
-    both = {"", "bits-by-bytes", "window-symbols-1", "window-bytes-1"}
+    both = {"", "bits-by-bytes", "window-bytes-1"}
     assert set(found) == both, "one of the two has a second level: nothing is compared there"
     assert found["bits-by-bytes"] == f"Measured on {APART}"
-    assert found["window-symbols-1"] == f"Windows of {APART}"
+    assert found["window-bytes-1"] == f"Windows of {APART}"
     for folder in (stacks[0], stacks[2]):
         text = stackc.load(folder).folder / "corpus" / "test" / "symbols.bin"
         digest = hashlib.sha256(text.read_bytes()).hexdigest()
@@ -225,7 +233,7 @@ def test_figures_of_different_texts_are_no_comparison_and_it_is_said(stacks: lis
     write_report(bare, tmp_path / "bare.html", text=tmp_path / "notes.txt")
     found = warnings((tmp_path / "bare.html").read_text())
     assert found["bits-by-bytes"] == f"Measured on {APART}"
-    assert "window-symbols-1" not in found
+    assert "window-bytes-1" not in found
 
 
 def test_figures_of_one_text_stand_without_a_warning(stacks: list[Path], tmp_path: Path) -> None:
@@ -272,7 +280,7 @@ def test_a_figure_speaks_of_the_stacks_that_it_shows(stacks: list[Path]) -> None
             ("bits-by-bytes", 3, measured, ""),
             ("bits-by-operations", 2, "", ""),  # counts need none
             ("learning-1", 2, "", ""),
-            ("window-symbols-1", 3, cut_up, both),
+            ("window-bytes-1", 3, cut_up, both),
             ("positions-1", 2, "", alone),  # no model
             ("window-bytes-2", 2, "", alone),
         ):
@@ -364,8 +372,12 @@ def test_names_in_plots_are_escaped() -> None:
 def test_names_of_points_cover_nothing() -> None:
     points = [(50.0 + 6 * i, 60.0, f"M{i}") for i in range(5)] + [(2.0, 99.0, "corner"), (198.0, 1.0, "corner")]
     points.append((51.0, 60.0, "M0"))
-    boxes = [(x, y - 10, x + 0.62 * 10 * len(name), y) for (x, y), (_, _, name) in
-             zip(place(points, 10, (0, 0, 200, 100)), points, strict=True)]  # fmt: skip
+    boxes = [
+        (x, y - 10, x + 0.62 * 10 * len(name), y)
+        for x, y, name in place(
+            [(x, y, ["a name that fits nowhere " * 2, name]) for x, y, name in points], 10, (0, 0, 200, 100)
+        )
+    ]
     for i, one in enumerate(boxes):
         assert one[0] >= 0
         assert one[2] <= 200
@@ -386,7 +398,7 @@ def test_another_text_is_cut(stacks: list[Path], tmp_path: Path) -> None:
     write_report([bare], tmp_path / "page.html", text=tmp_path / "notes.txt")
     text = (tmp_path / "page.html").read_text()
     assert "notes.txt" in text
-    kept = html.unescape(re.sub(r"<[^>]*>", "", re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)[0]))
+    kept = html.unescape(re.sub(r"<[^>]*>", "", panes(text)["s0l0"]))
     assert kept.replace("↵", "") == HOSTILE.decode(errors="backslashreplace")
 
 
@@ -475,6 +487,89 @@ def test_images_depend_on_no_setting_of_matplotlib(stacks: list[Path], tmp_path:
     assert images[0] == images[1]
 
 
+def test_the_head_names_date_version_recipe_corpus_and_hashes(stacks: list[Path], tmp_path: Path) -> None:
+    write_report(stacks, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert re.search(rf"Written \d{{4}}-\d\d-\d\d by stackc {re.escape(stackc.__version__)}<", text)
+    cards = re.findall(r"<article[^>]*>(.*?)</article>", text, re.DOTALL)
+    assert len(cards) == len(stacks)
+    for card, folder in zip(cards, stacks, strict=True):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert stack_sha256(manifest) in card
+        assert f"Recipe {manifest['name']}</summary>" in card
+        assert "kind = &#x27;" in card, "the recipe itself"
+        assert re.search(r"<dt>Built</dt><dd>\d{4}-\d\d-\d\d, stackc ", card)
+        for split in "train", "test":
+            part = manifest["parts"][f"corpus/{split}/symbols.bin"]
+            assert f"{part['bytes']:,} bytes, <code>{part['sha256'][:16]}…</code>" in card
+
+
+def test_the_best_figures_are_bold_where_stacks_can_be_compared(stacks: list[Path], tmp_path: Path) -> None:
+    write_report(stacks[:2], tmp_path / "page.html")
+    bold = re.findall(r'<td data-value="([^"]*)"><strong>', (tmp_path / "page.html").read_text())
+    rows = [row for one in stacks[:2] for row in json.loads((one / "report" / "report.json").read_text())["levels"]]
+    models = [row["model_bits_per_byte"] for row in rows if row["model_bits_per_byte"] is not None]
+    assert repr(min(models)) in bold
+    assert repr(max(row["bytes_per_token"] for row in rows)) in bold
+    assert repr(max(models)) not in bold
+    write_report(stacks, tmp_path / "apart.html")  # of different texts: no figure is the best
+    assert "<strong>" not in (tmp_path / "apart.html").read_text().partition("<main>")[2].partition('id="text"')[0]
+
+
+def test_no_picture_is_shown_twice_and_axes_fit_the_data(stacks: list[Path]) -> None:
+    for chosen in (stacks, stacks[:1], stacks[1:2]):
+        plots = plots_of(gather(chosen, 2000))
+        drawn = [tuple((tuple(one.xs), tuple(one.ys)) for one in plot.series if one.ys) for plot in plots]
+        assert len(set(drawn)) == len(drawn)
+        by_bytes = plots[0].plain
+        ys = [y for one in by_bytes.series for y in one.ys]
+        assert not any(one.reference for one in by_bytes.series)
+        assert any(one.reference for one in plots[0].series)
+        ticks = linear(min(ys), max(ys))
+        assert f">{written(ticks[0])}</text>" in svg(by_bytes)
+        assert ticks[0] > 0 or min(ys) < ticks[1]
+
+
+def test_points_name_their_stack(stacks: list[Path]) -> None:
+    several, alone = (plots_of(gather(chosen, 100))[0].plain for chosen in (stacks[:2], stacks[:1]))
+    assert ">twice M2</text>" in svg(several)
+    assert ">four " in svg(several)
+    assert ">M2</text>" in svg(alone)
+    assert ">twice M2</text>" not in svg(alone)
+
+
+def test_a_curve_without_its_first_steps() -> None:
+    falling = Series(
+        label="a", colour=0, kind="line", xs=[float(x) for x in range(101)], ys=[8 / (1 + x) for x in range(101)]
+    )
+    (low,), note = _without_first_steps([falling])
+    assert note.startswith("The first steps, from 8 bits")
+    assert max(low.ys) == low.ys[0] == 8 / 6
+    assert low.xs[-1] == 100
+    flat = attrs.evolve(falling, ys=[3.0 - x / 1000 for x in range(101)])
+    assert _without_first_steps([flat]) == ([flat], "")
+    assert _without_first_steps([attrs.evolve(flat, xs=[], ys=[])]) == ([attrs.evolve(flat, xs=[], ys=[])], "")
+
+
+def test_stacks_are_side_by_side_line_by_line(stacks: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes(b"It is a truth\nuniversally\n\n\nacknowledged, that\n" + HOSTILE)
+    write_report(stacks, tmp_path / "page.html", text=tmp_path / "notes.txt")
+    text = (tmp_path / "page.html").read_text()
+    assert text.count('<div class="browser"') == 1
+    rows = re.findall(r'<div class="row">(.*?</pre></div>)</div>', text, re.DOTALL)
+    lines = re.findall(rb"[^\n]*\n+", (tmp_path / "notes.txt").read_bytes())
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines, strict=True):
+        views = panes(row)
+        assert {view[:2] for view in views} == {"s0", "s1", "s2"}
+        for view in views.values():
+            seen = html.unescape(re.sub("<[^>]*>", "", re.sub("<i>·</i>", "", view))).replace("↵", "")
+            assert seen == line.decode(errors="backslashreplace")
+    ids = re.findall(r'<input type="radio"[^>]* checked>', text)
+    assert len(ids) == 3
+    assert all("(top)" in one for one in ids), "comparable whatever their depth"
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -484,18 +579,30 @@ def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Pa
     page = tmp_path / "page.html"
     write_report(stacks, page)
     hover = """<script>
-        var piece = document.querySelectorAll("pre b")[1];
+        var view = document.querySelector("input:checked[type=radio]").id;
+        var pieces = document.querySelectorAll(`pre[data-view=${view}] b`), piece = pieces[1];
         window.wanted = piece.title;
         piece.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
         document.body.dataset.told = document.getElementById("told").textContent.endsWith(window.wanted);
-        document.querySelector("pre").focus();
+        document.querySelector(`.row pre[data-view=${view}]`).focus();
         document.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
-        document.body.dataset.next = document.querySelectorAll("pre b")[2].className.endsWith(" on");
+        document.body.dataset.next = pieces[2].className.endsWith(" on");
         document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
         document.body.dataset.gone = getComputedStyle(document.getElementById("told")).display;
         document.getElementById("s0l1").click();
-        document.body.dataset.switched = getComputedStyle(document.querySelectorAll(".pane")[1]).display;
-        document.body.dataset.hidden = getComputedStyle(document.querySelectorAll(".pane")[0]).display;
+        var shown = view => getComputedStyle(document.querySelector(`pre[data-view=${view}]`)).display;
+        document.body.dataset.switched = shown("s0l1");
+        document.body.dataset.hidden = shown("s0l0");
+        var whole = document.querySelector("#bits-by-bytes .whole");
+        document.body.dataset.lines = getComputedStyle(whole).display;
+        document.getElementById("bits-by-bytes-lines").click();
+        document.body.dataset.ticked = getComputedStyle(whole).display;
+        var table = document.querySelector(".wide"), heading = table.querySelector("tr:not(.stack)>th[scope=row]");
+        table.scrollLeft = 200;
+        var kept = heading.getBoundingClientRect().left - table.getBoundingClientRect().left;
+        document.body.dataset.sticky = Math.abs(kept) < 3;
+        var cells = [...document.querySelector(".row").children].map(cell => cell.getBoundingClientRect());
+        document.body.dataset.beside = cells.length < 2 || cells[0].top === cells[1].top;
         var count = 0, touching = [];
         document.querySelectorAll("figure").forEach(figure => {
             var texts = [...figure.querySelectorAll("div>svg text.tick,div>svg text.label")];
@@ -530,6 +637,10 @@ def test_a_browser_opens_it_and_the_hover_works(stacks: list[Path], tmp_path: Pa
         "gone": "none",
         "switched": "block",
         "hidden": "none",
+        "lines": "none",
+        "ticked": "flex",
+        "sticky": "true",
+        "beside": "true" if width > 700 else "false",
         "texts": "true",
         "touching": "none",
         "wide": "false",

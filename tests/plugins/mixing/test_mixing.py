@@ -349,7 +349,8 @@ GOLDEN_FRESH = {2: "eb96471798bc1b5e", 256: "1ff3ae084f24bd32", 1000: "013575c5e
 
 
 def test_golden_payloads() -> None:
-    assert "right" in self_test.examine()
+    assert "256, 1000 are right" in self_test.examine((256, 1000))
+    assert {alphabet for _, alphabet in self_test._GOLDEN} == {256, 1000}
 
 
 def test_bits_that_were_seen_are_counted() -> None:
