@@ -63,8 +63,7 @@ def benchmark(
     Raises:
         StackcError: an unknown peer, stack, level or file; an empty file; the stack (not a peer) cannot be measured.
     """
-    folder = Path(stack)
-    peers = chosen(against)
+    folder, peers = Path(stack), chosen(against)
     own, vocabulary, level_name = _own(folder, level, threads)
     path = _test_text(folder) if file is None else Path(file)
     size = _size(path, "there is nothing to measure")

@@ -169,7 +169,7 @@ def test_any_dictionary_any_documents(
 
 
 def test_groups_of_segments_larger_than_the_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SCRATCH", 1)
+    monkeypatch.setattr(walk, "SCRATCH", 1)
     dictionary, texts = random_dictionary(7, 300, seed=4)
     symbols, offsets = random_documents(dictionary, texts, [9000, 3, 4000, 200, 5000], seed=4)
     for segment in (130, 500, 2000, 100_000):

@@ -114,8 +114,7 @@ class Dictionary:
         bounds = np.ascontiguousarray(offsets, np.int64)
         segment = min(segment, max(len(flat), 1))
         forced = None if cuts is None else np.ascontiguousarray(cuts)
-        limit = 0 if budget >= self.longest else budget
-        code_offsets = np.zeros(len(bounds), np.int64)
+        limit, code_offsets = 0 if budget >= self.longest else budget, np.zeros(len(bounds), np.int64)
         shares = segment_shares(bounds, segment, threads)
 
         def one(low: int, high: int) -> Codes:
