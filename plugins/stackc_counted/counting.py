@@ -41,22 +41,37 @@ def count_texts(
     places = np.arange(len(symbols)) if places is None else places
     kind = np.int32 if len(symbols) < 1 << 31 else np.int64
     here, there = places.astype(kind), np.empty(len(places), kind)
-    ends = np.zeros(len(symbols) // 8 + 1, np.uint8)
-    set_bits(ends, np.asarray(offsets, np.int64))
+    ends = end_bits(len(symbols), offsets)
     starts, sizes = np.zeros(1, np.int64), np.array([len(places)], np.int64)
     levels: list[tuple[npt.NDArray[Any], ...]] = []
     with ThreadPoolExecutor(threads) as pool:
         for depth in range(length):
-            parts = _shares(sizes, threads if int(sizes.sum()) >= _WORTH_THREADS else 1)
-            groups = [(starts[part], sizes[part]) for part in parts]
-            split = functools.partial(_split, symbols, ends, depth, least, alphabet, here, there)
-            made = list(pool.map(split, groups))
-            children, found, sizes, starts = (np.concatenate(arrays) for arrays in zip(*made, strict=True))
+            children, found, sizes, starts = split_all(
+                pool, threads, symbols, ends, depth, least, alphabet, here, there, starts, sizes
+            )
             levels.append((children, found, sizes))
             here, there = there, here
             if not len(found):
                 break
     return Trie.of_levels(len(places), levels)
+
+
+def split_all(
+    pool: ThreadPoolExecutor, threads: int, symbols: npt.NDArray[Any], ends: Row, depth: int, least: int, alphabet: int,
+    here: Row, there: Row, starts: Places, sizes: Places,
+) -> tuple[npt.NDArray[Any], ...]:  # fmt: skip
+    """`_split` of all groups, in threads."""
+    parts = _shares(sizes, threads if int(sizes.sum()) >= _WORTH_THREADS else 1)
+    groups = [(starts[part], sizes[part]) for part in parts]
+    split = functools.partial(_split, symbols, ends, depth, least, alphabet, here, there)
+    return tuple(np.concatenate(arrays) for arrays in zip(*pool.map(split, groups), strict=True))
+
+
+def end_bits(symbols: int, offsets: Places) -> Row:
+    """A bit for each place at which a piece ends."""
+    ends = np.zeros(symbols // 8 + 1, np.uint8)
+    set_bits(ends, np.asarray(offsets, np.int64))
+    return ends
 
 
 def _split(

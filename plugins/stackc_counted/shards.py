@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api import ArtifactError, Int64, StackcError
-from stackc_counted.counting import count_texts
+from stackc_counted.counting import count_texts, end_bits, split_all
 from stackc_counted.sampling import Sample
 from stackc_counted.trie import Trie
-from stackc_counted.union import MOST_PLACES, Union, count_known
+from stackc_counted.union import MOST_PLACES, Union
 
 PLACE_BYTES = 40
 """Bytes of memory for a symbol of a shard: itself, its place while groups are split, a token that is cut there."""
 
-TEXT_BYTES = 64
-"""Bytes for a text that is collected: its key and count, both also while two tries become one, and its node."""
+TEXT_BYTES = 40
+"""Bytes for a text that is not known to be rare yet: its key and count, twice while those of two shards become one."""
 
 BLOCK = 1 << 24
 """Symbols in whose runs `prune` counts. They decide bits, so that memory cannot."""
@@ -38,11 +39,14 @@ class Shard:
         sample: the segments.
         places: how many texts begin in them.
         kept: the file of these places; None: texts begin everywhere.
+        number, folder: of its files.
     """
 
     sample: Sample
     places: int
     kept: Path | None
+    number: int
+    folder: Path
 
     def read(self) -> tuple[npt.NDArray[Any], Int64, Int64 | None]:
         """(symbols, bounds of segments, places or None)."""
@@ -84,66 +88,111 @@ class Counter:
         with self._blocks(sample, starts) as blocks:
             places = sum(shard.places for block in blocks for shard in block)
             enough = least(places)
-            limits: dict[str, Any] = {"alphabet": self.alphabet, "length": length, "threads": self.threads}
             if len(blocks) == 1 and len(blocks[0]) == 1 and places <= MOST_PLACES and self.prune <= enough:
-                return count_texts(*blocks[0][0].read(), least=enough, **limits)
+                symbols, bounds, chosen = blocks[0][0].read()
+                return count_texts(
+                    symbols, bounds, chosen, alphabet=self.alphabet, least=enough, length=length, threads=self.threads
+                )
             if len(blocks) == 1:
                 enough = max(enough, self.prune)
-                return self._block(blocks[0], enough, limits).trie(places, enough)
+                return self._block(blocks[0], length, enough).trie(places, enough)
             total = Union(self.alphabet)
             for block in blocks:
-                total.add(self._block(block, self.prune, limits).trie(0, self.prune))
-                self._check(total)
+                total.add(self._block(block, length, self.prune).trie(0, self.prune))
+                self._check(len(total))
             return total.trie(places, enough)
 
-    def _block(self, shards: list[Shard], least: int, limits: dict[str, Any]) -> Union:
-        """Texts that begin at least `least` times in some shards, and rarer ones; the counts of all are exact."""
-        union, places = Union(self.alphabet), sum(shard.places for shard in shards)
-        for shard in shards:
-            own = max(1, -(-least * shard.places // places)) if places else 1
-            union.add(count_texts(*shard.read(), least=own, **limits))
-            self._check(union)
-        if len(shards) == 1:
-            return union
-        trie = union.trie(0, 0)
-        counts = np.zeros(len(union), np.int64)
-        for shard in shards:
-            counts += count_known(trie, *shard.read(), limits["length"], self.threads)
-        return union.counted_anew(counts)
+    def _block(self, shards: list[Shard], length: int, least: int) -> Union:
+        """Texts that begin at least `least` times in some shards, with their counts.
 
-    def _check(self, union: Union) -> None:
-        needed = TEXT_BYTES * len(union)
+        Breadth first in all shards together: every shard splits its groups of places by one symbol more and says how
+        large they are; what is frequent in all of them is kept. The places wait in files meanwhile.
+        """
+        found, before = Union(self.alphabet), np.zeros(1, np.int64)
+        with ThreadPoolExecutor(self.threads) as pool:
+            for depth in range(length):
+                keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+                for shard in shards:
+                    own, sizes = self._split(shard, depth, before, pool)
+                    both = np.union1d(keys, own)
+                    sums = np.zeros(len(both), np.int64)
+                    sums[np.searchsorted(both, keys)] += counts
+                    sums[np.searchsorted(both, own)] += sizes
+                    keys, counts = both, sums
+                    self._check(len(keys))
+                before = keys[counts >= least]
+                found.levels.append((before, counts[counts >= least]))
+                if not len(before):
+                    break
+        return found
+
+    def _split(self, shard: Shard, depth: int, before: Int64, pool: ThreadPoolExecutor) -> tuple[Int64, Int64]:
+        """Split a shard's groups by the symbol at `depth`: (keys of `Union`, places of each).
+
+        Args:
+            before: the keys of the texts of `depth` symbols that are kept, ascending.
+        """
+        waiting = shard.folder / f".groups-{shard.number}.npz"
+        if depth == 0:
+            symbols, bounds, places = shard.read()
+            here = np.arange(len(symbols), dtype=np.int64) if places is None else places
+            nodes, starts, sizes = (np.array([one], np.int64) for one in (0, 0, len(here)))
+        else:
+            with np.load(waiting) as kept:
+                at = np.searchsorted(before, kept["keys"])
+                some = (at < len(before)) & (before[np.minimum(at, len(before) - 1)] == kept["keys"])
+                nodes, starts, sizes, here = at[some], kept["starts"][some], kept["sizes"][some], kept["places"]
+            if not len(nodes):
+                return np.zeros(0, np.int64), np.zeros(0, np.int64)
+            symbols, bounds = shard.sample.read()
+        here = here.astype(np.int32 if len(symbols) < 1 << 31 else np.int64, copy=False)
+        there = np.empty_like(here)
+        children, found, into, begins = split_all(
+            pool, self.threads, symbols, end_bits(len(symbols), bounds), depth, 1, self.alphabet, here, there, starts,
+            sizes,
+        )  # fmt: skip
+        keys = np.repeat(nodes, children) * self.alphabet + found
+        with kept_whole(waiting):
+            np.savez(waiting, keys=keys, starts=begins, sizes=into, places=there)
+        return keys, into
+
+    def _check(self, texts: int) -> None:
+        needed = TEXT_BYTES * texts
         if needed > self.memory // 2:
             raise StackcError(
-                f"counted: {len(union):,} texts take {needed / 1e6:,.0f} MB, half of what run.memory may be "
+                f"counted: {texts:,} texts take {needed / 1e6:,.0f} MB, half of what run.memory may be "
                 f"({self.memory / 1e6:,.0f} MB); raise run.memory, or count fewer: lower train.texts, raise train.prune"
             )
 
     @contextlib.contextmanager
     def _blocks(self, sample: Sample, starts: Starts | None) -> Iterator[list[list[Shard]]]:
         """Blocks of shards, with their places."""
-        kept: list[Path] = []
+        number = 0
         try:
             blocks = []
             for block in sample.shards(BLOCK) if self.prune else [sample]:
                 shards = []
                 for part in block.shards(self.shard):
-                    if starts is None:
-                        shards.append(Shard(sample=part, places=part.symbols, kept=None))
-                        continue
-                    kept.append(self.folder / f".places-{len(kept)}.npy")
-                    found = starts(*part.read())
-                    _keep(kept[-1], found)
-                    shards.append(Shard(sample=part, places=len(found), kept=kept[-1]))
+                    kept, places = None, part.symbols
+                    if starts is not None:
+                        kept = self.folder / f".places-{number}.npy"
+                        found = starts(*part.read())
+                        places = len(found)
+                        with kept_whole(kept):
+                            np.save(kept, found.astype(np.uint32 if part.symbols < 1 << 32 else np.int64))
+                    shards.append(Shard(sample=part, places=places, kept=kept, number=number, folder=self.folder))
+                    number += 1
                 blocks.append(shards)
             yield blocks
         finally:
-            for path in kept:
+            for path in [*self.folder.glob(".places-*.npy"), *self.folder.glob(".groups-*.npz")]:
                 path.unlink(missing_ok=True)
 
 
-def _keep(path: Path, places: Int64) -> None:
+@contextlib.contextmanager
+def kept_whole(path: Path) -> Iterator[None]:
+    """Around writing a file that waits: one line if the disk refuses it."""
     try:
-        np.save(path, places.astype(np.uint32 if not len(places) or places[-1] < 1 << 32 else np.int64))
+        yield
     except OSError as error:
         raise ArtifactError(f"{path}: cannot write ({error.strerror or error}); free some space on the disk") from error
