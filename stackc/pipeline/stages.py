@@ -153,7 +153,7 @@ class Training(_OfSection):
             "alphabet": section.alphabet,
             "segment": build.recipe.corpus.segment,
             "train": build.store(self.inputs, "train").content,
-            "windows": section.key() if build.cutter(section) is not None else None,
+            "windows": self._windows() if build.cutter(section) is not None else None,
         }
         # Only if there are files: an empty entry would change the keys of all other models.
         if hasattr(backend, "fingerprint"):
@@ -175,6 +175,13 @@ class Training(_OfSection):
             self.train(build, backend, folder, progress, ranks)
 
         build.work.run(self.name, material, train, record)
+
+    def _windows(self) -> dict[str, Any]:
+        """What decides where contexts restart in training: the coder too, unless it comes after the model."""
+        key: dict[str, Any] = self.section.key()
+        if isinstance(self.section, LevelSection) and is_fitted_under_model(self.section.coder.make()):
+            return {"windowing": key["windowing"]}
+        return key
 
     def train(self, build: Context, backend: Any, folder: Path, progress: Progress, ranks: World) -> None:
         """The training itself, which every rank runs."""

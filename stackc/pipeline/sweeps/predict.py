@@ -15,6 +15,7 @@ import attrs
 
 from stackc.api.errors import StackcError
 from stackc.api.models import Cost
+from stackc.parts.abilities import is_fitted_under_model
 from stackc.pipeline.ending import Report
 from stackc.pipeline.plan import plan
 from stackc.pipeline.stages import Compiling, Corpus, Counts, Freezing, Tables, Tokens, Training
@@ -79,13 +80,15 @@ def _material(stage: Any, section: LevelSection | TopSection, run: Run) -> list[
     """What determines a stage of a level, besides its inputs."""
     if isinstance(stage, Counts):
         return [section.alphabet]
-    if isinstance(stage, Tables):
+    after = isinstance(section, LevelSection) and is_fitted_under_model(section.coder.make())
+    if isinstance(stage, Tables) and not after:
         return [stage.section.coder.key(), section.alphabet]
     if isinstance(stage, Training | Freezing):
         cuts = isinstance(section, LevelSection) and section.windowing.make().restart == "window"
-        key = section.key()
-        own = key if cuts else {name: key[name] for name in ("alphabet", "model", "train")}
-        return [own, _seed(section, run)]
+        names = {"alphabet", "model", "train"}
+        if cuts:
+            names |= {"windowing"} if after else {"windowing", "coder", "token_bits"}
+        return [{name: value for name, value in section.key().items() if name in names}, _seed(section, run)]
     return [section.key(), _seed(section, run)]
 
 
