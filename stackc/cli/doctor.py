@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount
 from stackc.cli.command import Command, show
-from stackc.cli.progress import status
 
 
 @click.command(cls=Command)
@@ -24,15 +25,21 @@ def command(device: str) -> None:
     failed = []
     skipped = 0
     total = 0.0
-    with status() as tell:
-        for finding in examine(device, lambda check: tell(f"{check} (the first time, compiling takes seconds)")):
-            mark = "skip  " if finding.skipped else "ok    " if finding.ok else "FAILED"
-            show(f"{mark}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)")
-            total += finding.seconds
-            skipped += finding.skipped
-            if not finding.ok:
-                failed.append(finding.name)
+    for finding in examine(device, lambda check: _tell(f"{check} (the first time, compiling takes seconds)")):
+        _tell("")
+        mark = "skip  " if finding.skipped else "ok    " if finding.ok else "FAILED"
+        show(f"{mark}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)")
+        total += finding.seconds
+        skipped += finding.skipped
+        if not finding.ok:
+            failed.append(finding.name)
     if failed:
         raise StackcError(f"failed: {', '.join(failed)}")
     left_out = f", {amount(skipped, 'check')} skipped" if skipped else ""
     show(f"all checks passed{left_out} ({total:.0f} s)")
+
+
+def _tell(text: str) -> None:
+    """Replace the last line of a terminal, so that results on standard output take its place."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
