@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import ArtifactError, CodingError, Text, write_atomically
+from stackc.api import ArtifactError, CodingError, PlainTokenizer, Text, write_atomically
 from stackc_subword.batches import WindowCoder
 from stackc_subword.config import BYTES, SentencePieceConfig
 
@@ -29,6 +29,9 @@ _BESIDE = re.compile(f"([\udc80-\udcff{BLANK}]+)")
 """Text that SentencePiece does not receive: invalid UTF-8, as `surrogateescape` writes it, and its own blank."""
 
 _SENTENCE = 4000
+
+UNKNOWN = 10.0
+"""How far the score of a byte piece is below those of text, as in SentencePiece: it is for characters without one."""
 
 
 class SentencePieceCoder(WindowCoder):
@@ -97,6 +100,19 @@ class SentencePieceCoder(WindowCoder):
                 "stack again"
             )
         self._processor, self.texts, self._bytes = processor, texts, [tokens[name] for name in names]
+
+    def plain(self) -> PlainTokenizer | None:
+        """Its pieces and scores. Sums differ in the last bit: SentencePiece rounds them to float32 as it goes along.
+
+        So texts of thousands of pieces may be cut differently somewhere, and single words hardly ever. A byte piece
+        cannot take the place of a character that has a piece of its own, since that one's score is higher.
+        """
+        if self.config.model != "unigram":
+            return None
+        own = [bool(text) and not self._processor.is_byte(token) for token, text in enumerate(self.texts)]
+        scores = np.array([self._processor.get_score(token) for token in range(len(own))], np.float64)
+        scores[~np.array(own)] = scores[own].min() - UNKNOWN
+        return PlainTokenizer(model="unigram", scores=scores)
 
     def code(self, windows: list[bytes]) -> Iterator[list[int]]:
         parts = [_BESIDE.split(window.decode("utf-8", "surrogateescape")) for window in windows]

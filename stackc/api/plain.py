@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from stackc.api.arrays import Int32, Int64
+from stackc.api.arrays import Float64, Int32, Int64
 
 
 @attrs.frozen(kw_only=True)
@@ -20,10 +20,11 @@ class PlainTokenizer:
             its own. It is written over bytes as characters of the same number, and names bytes from 0x80 on only
             together, as ``\\x80-\\xff`` in a class. None: a text is not cut.
         merges: int32[m, 2], pairs of tokens, for ``"bpe"``.
-        scores: int64[V] of the tokens, for ``"unigram"``.
+        scores: int64[N] or float64[N], N <= V, of the tokens, for ``"unigram"``. Of tokens with the same text only the
+            one of the highest score is ever chosen.
     """
 
     model: Literal["bpe", "unigram", "longest"]
     pattern: str | None = None
     merges: Int32 | None = None
-    scores: Int64 | None = None
+    scores: Int64 | Float64 | None = None

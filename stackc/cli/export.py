@@ -20,13 +20,13 @@ if TYPE_CHECKING:  # numpy and the levels are imported when they are used: --hel
     from stackc.interop.export import Exported, Report, Tokens
 
 
-TOKENIZER, PLAIN, DATASET = "hf-tokenizer", "tokenizer-json", "datasets"
+TOKENIZER, MODEL, PLAIN, DATASET = "hf-tokenizer", "hf-model", "tokenizer-json", "datasets"
 
-KINDS = (TOKENIZER, PLAIN, "parquet", DATASET, "bin", "llmc")
+KINDS = (TOKENIZER, MODEL, PLAIN, "parquet", DATASET, "bin", "llmc")
 
-NO_TEXT = (TOKENIZER, PLAIN)
+NO_TEXT = (TOKENIZER, MODEL, PLAIN)
 
-FOLDERS = {TOKENIZER: "a folder", DATASET: "a folder"}
+FOLDERS = {TOKENIZER: "a folder", MODEL: "a folder", DATASET: "a folder"}
 
 ROWS = ("parquet", DATASET)
 
@@ -60,13 +60,15 @@ def command(
     stack: Path, files: tuple[Path, ...], to: str, target: str, level: str | None, split: str | None, eos: bool,
     eos_id: EndId | None, dtype: str | None, block: int | None, force: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    """Write the tokens of STACK, or STACK as a tokenizer, for other programs.
+    """Write the tokens of STACK, or STACK as a tokenizer or model, for other programs.
 
     The tokens are those of a part of the text that the stack was built from, or of each FILE, one document each.
     """
-    _check(to, target, files, split, eos, eos_id, dtype, block)
+    _check(to, target, level, files, split, eos, eos_id, dtype, block)
     if to == TOKENIZER:
         done = _save_tokenizer(stack, level, Path(target), eos_id or "next", force)
+    elif to == MODEL:
+        done = _save_model(stack, Path(target), force)
     elif to == PLAIN:
         done = _save_plain(stack, level, output_path(target), eos_id or "next", force)
     else:
@@ -87,8 +89,8 @@ def command(
 
 
 def _check(
-    to: str, target: str, files: tuple[Path, ...], split: str | None, eos: bool, eos_id: str | None,
-    dtype: str | None, block: int | None,
+    to: str, target: str, level: str | None, files: tuple[Path, ...], split: str | None, eos: bool,
+    eos_id: str | None, dtype: str | None, block: int | None,
 ) -> None:  # fmt: skip
     """Refuse options that do not go together."""
     if files and split is not None:
@@ -98,10 +100,14 @@ def _check(
         raise StackcError(f"-: --to {to} needs a name; name {other} with -o")
     if to in NO_TEXT:
         if files or split is not None:
-            raise StackcError(f"--to {to}: a tokenizer holds no text; omit --split and files")
+            what = "model" if to == MODEL else "tokenizer"
+            raise StackcError(f"--to {to}: a {what} holds no text; omit --split and files")
         for name, given in (("--eos", eos), ("--dtype", dtype), ("--block", block)):
             if given:
                 raise StackcError(f"{name}: not for --to {to}, which writes no ids")
+        for name, given in (("--level", level), ("--eos-id", eos_id)):
+            if given is not None and to == MODEL:
+                raise StackcError(f"{name}: not for --to {MODEL}: the top model has its own tokens and end of text")
     elif eos_id is not None and not eos:
         raise StackcError("--eos-id: chooses the id that --eos writes; add --eos")
     if block is not None and to not in ROWS:
@@ -139,14 +145,20 @@ def _summary(made: Exported, block: int | None) -> str:
 
 def _save_tokenizer(stack: Path, level: str | None, folder: Path, eos_id: EndId, force: bool) -> str:
     from stackc.interop.hf import StackTokenizer
-    from stackc.interop.tokenizer_json import why_not
 
     check_output_folder(folder, stack, force=force)
     tokenizer = StackTokenizer.from_stack(stack, level, eos_id=eos_id)
     tokenizer.save_pretrained(str(folder))
-    reason = why_not(tokenizer.stack, level)
-    plain = f"no tokenizer.json ({reason})" if reason else "with a tokenizer.json that needs no stackc"
-    return f"a tokenizer of {len(tokenizer):,} ids, {plain}"
+    plain = tokenizer.plain()
+    said = f"no tokenizer.json ({plain})" if isinstance(plain, str) else "with a tokenizer.json that needs no stackc"
+    return f"a tokenizer of {len(tokenizer):,} ids, {said}"
+
+
+def _save_model(stack: Path, folder: Path, force: bool) -> str:
+    from stackc.interop.hf.model_folder import save_model
+
+    check_output_folder(folder, stack, force=force)
+    return f"a model of {len(save_model(stack, folder)):,} ids, and its tokenizer"
 
 
 def _save_plain(stack: Path, level: str | None, out: Path, eos_id: EndId, force: bool) -> str:

@@ -78,15 +78,6 @@ class Written:
     remarks: tuple[str, ...]
 
 
-def why_not(stack: Stack, level: str | None = None) -> str | None:
-    """Why a level cannot be written as a ``tokenizer.json``; None if it can."""
-    try:
-        _plain(_only_level(stack, level))
-    except StackcError as error:
-        return str(error)
-    return None
-
-
 def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_EXTRAS) -> Written:
     """A level as the content of a ``tokenizer.json``, compared with the stack.
 
@@ -153,13 +144,13 @@ def _plain(level: Level) -> tuple[PlainTokenizer, list[str]]:
 def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list[str], extras: Extras) -> Any:
     """The library's tokenizer."""
     models, pre, decoders = tokenizers.models, tokenizers.pre_tokenizers, tokenizers.decoders
-    names = _names(level, extras.added)
+    scores = [] if plain.scores is None else plain.scores.tolist()
+    names = _names(level, extras.added, scores)
     vocabulary = {name: token for token, name in enumerate(names)}
     if plain.model == "bpe":
         pairs = [] if plain.merges is None else [(names[left], names[right]) for left, right in plain.merges.tolist()]
         model = models.BPE(vocabulary, pairs)
     elif plain.model == "unigram":
-        scores = [] if plain.scores is None else plain.scores.tolist()
         scores += [min(scores, default=0)] * (len(names) - len(scores))
         model = models.Unigram([(name, float(score)) for name, score in zip(names, scores, strict=True)], None, False)
     else:
@@ -185,10 +176,20 @@ def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list
     return made
 
 
-def _names(level: Level, added: Mapping[int, tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """The string of each of the level's ids, unique, as the library asks for."""
+def _names(level: Level, added: Mapping[int, tuple[str, Mapping[str, Any]]], scores: list[float]) -> list[str]:
+    """The string of each of the level's ids, unique, as the library asks for.
+
+    Of tokens with the same text the one with the highest score has it; without scores, none.
+    """
     pieces = token_pieces([level], level.token_alphabet)
     letters = set(byte_letters())
+    best: dict[str, int] = {}
+    for token, _ in enumerate(scores):
+        text = pieces[token].removesuffix(numbered(token))
+        if text != pieces[token] and (text not in best or scores[token] > scores[best[text]]):
+            best[text] = token
+    for text, token in best.items():
+        pieces[token] = text
     for token, piece in enumerate(pieces):
         if token in added:
             pieces[token] = added[token][0]

@@ -61,6 +61,23 @@ def fold(model: Any, inputs: TextInputs, hook: Any) -> None:
     embedding.weight = torch.nn.Parameter(summed)
 
 
+@torch.no_grad()
+def rename_empty(model: Any, alphabet: int, empty: int) -> None:
+    """Let the symbol `empty` represent the empty context in place of the token `alphabet`, the first one to go.
+
+    The input of `empty` becomes that of the token, while its output stays as it was trained, so a model with one array
+    for both has two afterwards.
+    """
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if _tied(model):
+        _untie(model.config)
+        head.weight = torch.nn.Parameter(head.weight.clone())
+    embedding.weight[empty] = embedding.weight[alphabet]
+    model.resize_token_embeddings(alphabet)
+    for config in model.config, model.generation_config:
+        config.bos_token_id = config.eos_token_id = empty
+
+
 def _factor(embedding: Any) -> float | None:
     """What an embedding multiplies the rows of its table by; None if it does anything else."""
     weight = getattr(embedding, "weight", None)

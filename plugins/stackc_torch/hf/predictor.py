@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from stackc.api import IDLE, RESTART, CodingError, Frequencies, Portability, normalise
 from stackc_torch.frozen.numerics import one_thread
+from stackc_torch.hf.inputs import rename_empty
 from stackc_torch.hf.making import REFUSALS
 from stackc_torch.hf.sizes import sizes_of
 
@@ -72,6 +74,19 @@ class HfPredictor:
         self._cache_name = next((name for name in ("cache", "past_key_values") if name in names), None)
         with one_thread(), torch.no_grad():
             self._caches = self._cache_name is not None and self._cache_is_right()
+
+    def save_pretrained(self, folder: Path, empty: int | None = None) -> None:
+        """Write the model as `transformers` loads it, into a folder that exists.
+
+        Args:
+            folder: the folder.
+            empty: a symbol that no text has. It represents the empty context in place of the token A, and the model
+                has the A tokens of the alphabet alone: nothing was trained to leave A, or any further token, out.
+        """
+        model = copy.deepcopy(self.model)
+        if empty is not None:
+            rename_empty(model, self.alphabet, empty)
+        model.save_pretrained(folder)
 
     def start(self, lanes: int) -> State:
         return State([Lane([]) for _ in range(lanes)], own(self.model))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from stackc.api.errors import StackcError
 from stackc.coding.dictionary.threads import once
 from stackc.coding.level import Level
 from stackc.interop.token_strings import token_pieces
@@ -32,7 +33,7 @@ class OpenedLevel:
         self.stack = open_levels(self.folder, name)
         self.name = name or self.stack.recipe.levels[-1].name
         self.alphabet = self.stack.token_alphabet(self.name)
-        self._plain: tuple[Extras, Written] | None = None
+        self._plain: tuple[Extras, Written | str] | None = None
 
     @once
     def stack(self) -> Stack:
@@ -52,10 +53,13 @@ class OpenedLevel:
         """The inverse of `pieces`."""
         return {piece: token for token, piece in enumerate(self.pieces)}
 
-    def plain(self, extras: Extras) -> Written:
-        """The level as a ``tokenizer.json``; the last one is kept."""
+    def plain(self, extras: Extras) -> Written | str:
+        """The level as a ``tokenizer.json``, or why it cannot be one; the last answer is kept."""
         if self._plain is None or self._plain[0] != extras:
-            self._plain = extras, tokenizer_json(self.stack, self.name, extras)
+            try:
+                self._plain = extras, tokenizer_json(self.stack, self.name, extras)
+            except StackcError as error:
+                self._plain = extras, str(error)
         return self._plain[1]
 
     def __getstate__(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from stackc.api.files import read_bytes, read_json, write_atomically
 from stackc.interop.end_of_text import EndId, end_of_text
 from stackc.interop.hf.level_handle import OpenedLevel
 from stackc.interop.token_strings import numbered
-from stackc.interop.tokenizer_json import Extras, Written, why_not
+from stackc.interop.tokenizer_json import Extras, Written
 from stackc.stack.lower_levels import CONFIG, SUBFOLDER, copy_levels
 
 PLAIN = "tokenizer.json"
@@ -61,9 +61,9 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         A level that can be written as a plain ``tokenizer.json`` has one there. Then the folder loads without stackc
         and without ``trust_remote_code``, as a fast tokenizer; with it, or by `from_pretrained` of this class, as this.
         """
-        plain = None if why_not(self._opened.stack, self._opened.name) else self._written()
+        plain = self.plain()
         made: tuple[str, ...] = super().save_pretrained(save_directory, *args, **options)
-        if plain is None:
+        if isinstance(plain, str):
             return made
         folder = Path(save_directory)
         config = read_json(folder / CONFIG, "tokenizer's settings")
@@ -75,8 +75,11 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
                 file.write(f"{content}\n".encode())
         return (*made, str(folder / PLAIN))
 
-    def _written(self) -> Written:
-        """The plain form, made once for the same added tokens: trainers save a tokenizer with every checkpoint."""
+    def plain(self) -> Written | str:
+        """The content of a ``tokenizer.json`` with the added tokens, or why the level cannot be written as one.
+
+        Made once for the same added tokens: trainers save a tokenizer with every checkpoint.
+        """
         flags = "special", "lstrip", "rstrip", "single_word", "normalized"
         added = {
             number: (token.content, {flag: getattr(token, flag) for flag in flags})
