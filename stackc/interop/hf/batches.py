@@ -17,13 +17,14 @@ from stackc.api.messages import amount
 from stackc.coding.level import Level
 from stackc.interop.hf.added import Part, char_starts, cut, in_characters
 from stackc.interop.hf.coding import encode_batch
+from stackc.interop.hf.healing import Healed, heal
 from stackc.interop.hf.rows import Ids, Row, Source, Spans, joined_words
 
 Unit = Literal["characters", "bytes"]
 """What offsets count."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)  # never changed, but not frozen: one is made for every call
 class Coder:
     """Turns texts into rows.
 
@@ -96,6 +97,18 @@ class Coder:
                 found = list(map(tuple, counted.tolist()))
             rows.append(Row(ids, found, source))
         return rows
+
+    def healed(self, text: str) -> Healed:
+        """A prompt without its last tokens. Added tokens stay, and so does all before them."""
+        parts = self._parts(text)
+        last = parts.pop() if parts and parts[-1].id is None else None
+        before = (
+            self._coded([Source("".join(part.text for part in parts), not self.added)], False)[0].ids if parts else []
+        )
+        if last is None:
+            return Healed(ids=before, constraint=None)
+        found = heal(self.levels, _utf8(last.text))
+        return Healed(ids=before + found.ids, constraint=found.constraint)
 
     def _parts(self, text: str) -> list[Part]:
         if self.added:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Int64
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.errors import CodingError, StackcError
 from stackc.coding.level import Level
-from stackc.stack.store import bytes_chunk
 from stackc.stack.streaming import decode_stream
 
 
@@ -38,10 +38,11 @@ def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -
     Raises:
         StackcError: spans were requested and a level's windows have varying numbers of tokens.
     """
-    chunk = bytes_chunk(texts)
-    symbols, offsets = chunk.symbols, chunk.offsets
-    edges = np.arange(len(symbols), dtype=np.int64)
-    begins, ends = edges, edges + 1
+    symbols: Symbols = np.frombuffer(b"".join(texts), np.uint8)
+    offsets = bounds = np.array(list(itertools.accumulate(map(len, texts), initial=0)), np.int64)
+    if spans:
+        begins = np.arange(len(symbols), dtype=np.int64)
+        ends = begins + 1
     for level in levels:
         if spans and level.window_tokens is None:
             raise StackcError(f"{level.name}: no offsets: its windows have varying numbers of tokens")
@@ -55,7 +56,7 @@ def encode_batch(levels: list[Level], texts: list[bytes], spans: bool = False) -
         symbols, offsets = coded.tokens, coded.offsets
     if not spans:
         return Batch(tokens=symbols, offsets=offsets, spans=None)
-    base = np.repeat(chunk.offsets[:-1], np.diff(offsets))
+    base = np.repeat(bounds[:-1], np.diff(offsets))
     return Batch(tokens=symbols, offsets=offsets, spans=np.stack([begins - base, ends - base], axis=1))
 
 

@@ -16,6 +16,7 @@ from stackc.interop.end_of_text import EndId
 from stackc.interop.hf.alignment import Alignments, Value
 from stackc.interop.hf.batches import Coder, Unit, pairs_of
 from stackc.interop.hf.coding import decode_run
+from stackc.interop.hf.healing import HealedPrompts
 from stackc.interop.hf.rows import Ids, Pair, Row, Spans
 from stackc.interop.hf.truncation import Limits, fit
 from stackc.interop.hf.vocabulary import LevelVocabulary
@@ -130,7 +131,7 @@ class StackTokenizer(LevelVocabulary):
         words = bool(options.get("is_split_into_words"))
         pairs, batched = pairs_of(text, text_pair, words)
         coder = self._coder(bool(options.get("split_special_tokens", self.split_special_tokens)))
-        asked = {key for key, value in options.items() if key.startswith("return_") and value}
+        asked = {key for key, value in options.items() if value and key.startswith("return_")}
         if "token_type_ids" in self.model_input_names and options.get("return_token_type_ids") is None:
             asked.add("return_token_type_ids")
         limits = Limits(
@@ -168,16 +169,33 @@ class StackTokenizer(LevelVocabulary):
         texts = 2 if rows and rows[0][1] is not None else 1
         return BatchEncoding(data, encodings, return_tensors, n_sequences=texts)
 
+    def heal(self, prompts: str | list[str]) -> HealedPrompts:
+        """Prompts without the last tokens, which a continuation may change, for ``model.generate``.
+
+        The ids that are kept (`HealedPrompts.input_ids`) begin those of the prompt with any continuation, whether
+        tokens hold one word or several. No special token is added.
+
+        Raises:
+            CodingError: a level through which nothing can be generated.
+            StackcError: nothing is kept of a prompt, and there is no token for the beginning of a text.
+        """
+        coder = self._coder(self.split_special_tokens)
+        return HealedPrompts(self, [coder.healed(one) for one in ([prompts] if isinstance(prompts, str) else prompts)])
+
     def _fitted(
         self, coder: Coder, pairs: list[tuple[Any, Any]], spans: bool, add: bool, limits: Limits, words: bool
     ) -> tuple[list[int], list[Pair]]:
         """The index of its pair for each row, and the rows of all pairs, cut to their length."""
         texts = [one for first, second in pairs for one in ([first] if second is None else [first, second])]
         coded = iter(coder.rows(texts, spans, words))
+        rows: list[Pair]
+        if limits.length is None:
+            rows = [(next(coded), None if second is None else next(coded)) for _, second in pairs]
+            return list(range(len(rows))), rows
         kinds = {second is not None for _, second in pairs}
         marks = {paired: self.num_special_tokens_to_add(paired) if add else 0 for paired in kinds}
         numbers: list[int] = []
-        rows: list[Pair] = []
+        rows = []
         for number, (_, other) in enumerate(pairs):
             first = next(coded)
             second = None if other is None else next(coded)

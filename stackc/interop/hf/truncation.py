@@ -8,7 +8,7 @@ from stackc.api.errors import StackcError
 from stackc.interop.hf.rows import Pair, Row
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)  # never changed, but not frozen: one is made for every call
 class Limits:
     """The maximum length of a row, and what happens to the rest.
 

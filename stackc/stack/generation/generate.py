@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import RESTART, Frequencies
 from stackc.api.errors import CodingError, StackcError
 from stackc.api.models import Predictor
+from stackc.api.offsets import offsets_of
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
 from stackc.stack.generation.constraint import Constraint, Cursor, PiecesOf, TokensOf, exactly
@@ -40,13 +44,7 @@ def generate(
     """
     if not temperature >= 0 or tokens < 0:
         raise StackcError(f"temperature {temperature} and {tokens} tokens: both must be 0 or more")
-    for level in levels:
-        if not level.spec.flags.total:
-            raise CodingError(
-                f"{level.name}: its coder decodes only tokens that it encoded, so nothing can be generated through it"
-            )
-        if (reason := level.route.not_generated) is not None:
-            raise CodingError(f"{level.name}: {reason}, so nothing can be generated through it")
+    check_generates(levels)
     written, constraint = prompt_tokens(levels, prompt)
     rng = np.random.default_rng(seed)
     sampler = _Sampler(top, segment)
@@ -66,6 +64,17 @@ def generate(
             return text
         # The end of the prompt is in a code of a lower level that is still incomplete.
         tokens = drawn + per
+
+
+def check_generates(levels: list[Level]) -> None:
+    """Raise `CodingError` if nothing can be generated through these levels."""
+    for level in levels:
+        if not level.spec.flags.total:
+            raise CodingError(
+                f"{level.name}: its coder decodes only tokens that it encoded, so nothing can be generated through it"
+            )
+        if (reason := level.route.not_generated) is not None:
+            raise CodingError(f"{level.name}: {reason}, so nothing can be generated through it")
 
 
 def _text(levels: list[Level], tokens: list[int]) -> bytes:
@@ -98,6 +107,8 @@ def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constr
 
 def _finished(level: Level, symbols: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.integer], int]:
     """Tokens of the windows that no further symbol can change, and the start of the unfinished window."""
+    if isinstance(level.texts, PieceTable):
+        return _unchanged(level, level.texts, symbols)
     coded = level.encode(symbols)
     if not len(coded.starts):
         return coded.tokens, 0
@@ -109,6 +120,39 @@ def _finished(level: Level, symbols: npt.NDArray[np.integer]) -> tuple[npt.NDArr
     if level.window_tokens is not None:
         return coded.tokens[: -level.window_tokens], last
     return level.encode(symbols[:last]).tokens, last
+
+
+def _unchanged(
+    level: Level, table: PieceTable, symbols: npt.NDArray[np.integer]
+) -> tuple[npt.NDArray[np.integer], int]:
+    """The first pieces of a text that no continuation changes, and where they end.
+
+    In a longer text some piece starts at or before the end of this one and holds what follows. Whatever comes after,
+    the pieces before that place are those of the text up to there: of all such places, these begin alike.
+    """
+    ends = [len(symbols), *_open_places(table, symbols)]
+    bounds = offsets_of(ends)
+    coded = level.encode(np.concatenate([symbols[:end] for end in ends]), bounds)
+    own, *others = (coded.tokens[low:high] for low, high in itertools.pairwise(coded.offsets.tolist()))
+    count = len(own)
+    for other in others:
+        count = min(count, len(other))
+        differs = np.flatnonzero(own[:count] != other[:count])
+        count = int(differs[0]) if len(differs) else count
+    return own[:count], int(table.length[own[:count]].sum())
+
+
+def _open_places(table: PieceTable, symbols: npt.NDArray[np.integer]) -> list[int]:
+    """The places from which the rest of a text is the beginning of a longer piece."""
+    pieces, _ = table.ordered
+    text = tuple(symbols.tolist())
+    found = []
+    for place in range(max(0, len(text) - int(table.length.max(initial=0)) + 1), len(text)):
+        rest = text[place:]
+        at = bisect.bisect_right(pieces, rest)
+        if at < len(pieces) and pieces[at][: len(rest)] == rest:
+            found.append(place)
+    return found
 
 
 class _Sampler:

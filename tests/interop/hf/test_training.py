@@ -7,8 +7,10 @@ import pickle
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from recipes_of_tests import TEXT
+from stackc.cli import main
 
 transformers = pytest.importorskip("transformers", reason="needs the extra hf")
 datasets = pytest.importorskip("datasets", reason="needs the extra datasets")
@@ -73,23 +75,46 @@ def test_a_collator_leaves_the_ends_of_texts(ending: StackTokenizer) -> None:
     assert ((batch["labels"] == -100) == (batch["input_ids"] == ending.pad_token_id)).all()
 
 
-def test_a_model_learns_on_it_and_writes(ending: StackTokenizer, tokenizer: StackTokenizer, tmp_path: Path) -> None:
+def test_exported_rows_of_equal_size_train_a_model(stack: Path, tokenizer: StackTokenizer, tmp_path: Path) -> None:
+    """As scripts for pre-training do it: a column of ids, read by name, and labels by the collator."""
+    out = tmp_path / "rows.parquet"
+    done = CliRunner().invoke(main, ["export", str(stack), "--to", "parquet", "--eos", "--block", "32", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    rows = datasets.load_dataset("parquet", data_files=str(out), split="train", cache_dir=str(tmp_path / "cache"))
+    assert {len(ids) for ids in rows["input_ids"]} == {32}
     transformers.set_seed(0)
-    config = transformers.LlamaConfig(
+    model = transformers.LlamaForCausalLM(tiny(tokenizer))
+    collate = transformers.DataCollatorForLanguageModeling(tokenizer, mlm=False)
+    trainer = transformers.Trainer(model, settings(tmp_path), collate, rows)
+    trainer.train()
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def tiny(tokenizer: StackTokenizer) -> transformers.LlamaConfig:
+    return transformers.LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    model = transformers.LlamaForCausalLM(config)
+
+
+def settings(folder: Path) -> transformers.TrainingArguments:
+    return transformers.TrainingArguments(
+        str(folder), max_steps=12, learning_rate=1e-2, logging_steps=1, use_cpu=True, report_to="none",
+        disable_tqdm=True, save_strategy="no",
+    )  # fmt: skip
+
+
+def test_a_model_learns_on_it_and_writes(ending: StackTokenizer, tokenizer: StackTokenizer, tmp_path: Path) -> None:
+    transformers.set_seed(0)
+    model = transformers.LlamaForCausalLM(tiny(tokenizer))
     trainer = transformers.Trainer(
         model=model,
-        args=transformers.TrainingArguments(
-            str(tmp_path), max_steps=12, learning_rate=1e-2, logging_steps=1, use_cpu=True, report_to="none",
-            disable_tqdm=True, save_strategy="no",
-        ),
+        args=settings(tmp_path),
         train_dataset=mapped(ending, loaded(tmp_path, "text")),
         processing_class=tokenizer,
         data_collator=transformers.DataCollatorForLanguageModeling(tokenizer, mlm=False),
-    )  # fmt: skip
+    )
     trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     assert losses[-1] < 0.7 * losses[0]
