@@ -37,7 +37,7 @@ def learn(tokenizer: StackTokenizer, rows: list[dict[str, Any]], **options: Any)
     )  # fmt: skip
     arguments = SFTConfig(
         "sft", max_steps=STEPS, learning_rate=1e-2, logging_steps=1, per_device_train_batch_size=4, use_cpu=True,
-        bf16=False, gradient_checkpointing=False, report_to="none", save_strategy="no", disable_tqdm=True, **options,
+        bf16=False, report_to="none", save_strategy="no", disable_tqdm=True, **options,
     )  # fmt: skip
     trainer = SFTTrainer(
         LlamaForCausalLM(config), arguments, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
