@@ -149,4 +149,4 @@ def test_the_harness_finds_the_bits_per_byte_of_stackc_eval(tmp_path: Path) -> N
             assert done.returncode == 0, f"{code}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     theirs = json.loads(next(tmp_path.glob("results*.json")).read_text())["results"]["held_out"]["bits_per_byte,none"]
     own = json.loads((tmp_path / "eval.json").read_text())["levels"][-1]["model_bits_per_byte"]
-    assert abs(theirs - own) < 5e-5
+    assert abs(theirs - own) < 1e-4

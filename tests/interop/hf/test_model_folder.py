@@ -54,7 +54,7 @@ def test_it_gives_the_bits_per_byte_of_eval(built: Path, tmp_path: Path) -> None
         logits = model(ids).logits[0, :-1, :size].double()
     bits = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum") / torch.log(torch.tensor(2.0))
     own = stackc.load(built / "stack").evaluate([HELD_OUT.encode()]).levels[-1].model_bits_per_byte
-    assert own == pytest.approx(float(bits) / len(HELD_OUT.encode()), abs=5e-5)
+    assert own == pytest.approx(float(bits) / len(HELD_OUT.encode()), abs=1e-4)
 
 
 def test_other_models_have_no_such_form(stack: Path, tmp_path: Path) -> None:
