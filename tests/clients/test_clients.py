@@ -91,7 +91,8 @@ def test_nanogpt_trains_and_its_samples_decode(stack: Path, tmp_path: Path) -> N
         "ids = torch.tensor([tokenizer('It is a').input_ids])\n"
         "print(tokenizer.decode(model.generate(ids, 8)[0]))"
     )
-    assert run("-c", code, stack, cwd=tmp_path).stdout.startswith("It is a")
+    printed = run("-c", code, stack, cwd=tmp_path).stdout  # nanoGPT first says how large its model is
+    assert any(line.startswith("It is a") for line in printed.splitlines())
 
 
 def test_llmc_reads_every_id(stack: Path, tmp_path: Path) -> None:

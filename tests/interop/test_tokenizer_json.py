@@ -88,7 +88,10 @@ def test_odd_texts_that_differ_are_said(stack: Path, monkeypatch: pytest.MonkeyP
     assert any(remark.startswith("ids differ on '") for remark in made.remarks)
 
 
-@pytest.mark.parametrize("coder", ["tunstall", "lexicon", "bpe", "phrases", "phrases, longest", "sentencepiece"])
+CODERS = "tunstall", "lexicon", "bpe", "phrases", "phrases, longest", "sentencepiece"
+
+
+@pytest.mark.parametrize("coder", CODERS)
 def test_windows_of_one_word(tmp_path: Path, coder: str) -> None:
     corpus(tmp_path)
     (tmp_path / "recipe.toml").write_text(words_of(coder))
