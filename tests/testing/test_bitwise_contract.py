@@ -230,7 +230,7 @@ def test_scratch_memory_on_the_model_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("backend", "problem"),
     [(ToyBackend, None), (Unigram, "bitwise is True, and load gives a ConstantPredictor"),
-     (of(Lossy), "a text that it coded decodes to another"), (of(Moody), "coded otherwise the second time"),
+     (of(Lossy), "a text that it coded decodes to another"), (of(Moody), "coded differently the second time"),
      (of(Broken), "begin raised ValueError: broken")],
 )  # fmt: skip
 def test_plugins_check_codes_with_it(backend: Any, problem: str | None) -> None:
