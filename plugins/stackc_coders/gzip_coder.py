@@ -8,30 +8,22 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from stackc.api import CodingError, Int64, Symbols, Tokens, Window, bytes_of_tokens, tokens_of_bytes
 
-Piece: TypeAlias = "memoryview"
 Inflater: TypeAlias = "Any"  # of zlib.decompressobj, whose type has no public name
 
-FIRST = 512
-"""Tokens given to zlib at once for a first window; a multiple of 8, so that they are whole bytes. Later windows are
-expected to be about as long as the one before: what is given too much is copied in vain, what is missing costs a call.
-"""
+FIRST = 256
+"""Bytes that a first window is expected to have. Every window is given twice as many as the last one that did not fit
+into what it was given, or that began a block: what is too much is copied in vain, what is missing costs a call."""
 
 
-BLOCK = 1 << 14
-"""Tokens that are converted to bytes together, twice as many."""
-
-
-class Source(Protocol):
-    """The bytes of tokens first..last - 1, from the first bit of the first token on."""
-
-    def __getitem__(self, which: slice) -> Piece: ...
+BLOCK = 1 << 15
+"""Tokens that are converted to bytes together."""
 
 
 class GzipCoder:
@@ -67,47 +59,57 @@ class GzipWindows:
         return tokens_of_bytes([zlib.compress(text[low:high], level) for low, high in edges], self._window.token_bits)
 
     def decode(self, tokens: Tokens, starts: Int64, ends: Int64, most: int) -> tuple[Symbols, Int64]:
-        token_bits, width = self._window.token_bits, self._width
-        source, new = _source(tokens, token_bits), zlib.decompressobj
+        token_bits, width, new = self._window.token_bits, self._width, zlib.decompressobj
+        source = _Source(tokens, token_bits)
         texts, counts, room = [b""], [], most * width
         # One more than the budget: reaching it is an error, and 0 would be no limit to zlib.
-        limit, step = self._window.symbols * width + 1, FIRST
+        limit, more, append = self._window.symbols * width + 1, token_bits - 1, texts.append
+        used = FIRST
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            at, before = start, room
-            while at < end:  # a short window takes zlib a microsecond: what is done here counts
-                inflater, piece = new(), source[at : at + step if at + step < end else end]
+            at, before, bound = start, room, -1
+            while at < end:  # a short window takes zlib a microsecond: each line here is a thirtieth of that
+                if at > bound:
+                    step, size = _about(2 * used, token_bits)
+                    first, last, shifted = source.block(at, step)
+                    bound = min(last, end) - step
+                if at <= bound:
+                    low = (at - first) * token_bits
+                    piece, used = shifted[low & 7][low >> 3 : (low >> 3) + size], size
+                else:
+                    piece = source.cut(at, end, step)
+                    used = len(piece)
+                inflater = new()
                 try:
                     text = inflater.decompress(piece, limit)
                 except zlib.error as error:
                     raise CodingError(f"a gzip window is damaged: {error}") from error
-                used = piece.nbytes - len(inflater.unused_data)
-                if not inflater.eof:
+                if inflater.eof:
+                    used -= len(inflater.unused_data)
+                else:
                     text, used = self._rest(inflater, text, source, at + step, end, used)
-                size = len(text)
-                if size == limit or size % width:
-                    raise self._wrong(size)
-                room -= size
-                if room < 0:
-                    raise CodingError(f"gzip windows that decode to more than the expected {most} symbols")
-                texts.append(text)
-                count = -(-8 * used // token_bits)
-                at += count
-                step = 8 * (count // 6 + 4)  # tokens of whole bytes, a third more than this window had
+                    bound = -1  # the next window is given more
+                found = len(text)
+                room -= found
+                if room < 0 or found == limit or (width > 1 and found % width):
+                    raise self._wrong(found, most)
+                append(text)
+                at += (8 * used + more) // token_bits
             counts.append((before - room) // width)
         return self._symbols(b"".join(texts)), np.array(counts, np.int64)
 
     def _rest(
-        self, inflater: Inflater, text: bytes, source: Source, at: int, end: int, given: int
+        self, inflater: Inflater, text: bytes, source: _Source, at: int, end: int, given: int
     ) -> tuple[bytes, int]:
         """A window that needs more than its first bytes: its text, and the bytes of its stream."""
-        texts, room, step = [text], self._window.symbols * self._width + 1 - len(text), FIRST
+        texts, room = [text], self._window.symbols * self._width + 1 - len(text)
+        step = _about(2 * FIRST, self._window.token_bits)[0]
         while room and not inflater.eof:
-            piece: Piece = memoryview(inflater.unconsumed_tail)
-            if not piece.nbytes:
+            piece: bytes = inflater.unconsumed_tail
+            if not piece:
                 if at >= end:
                     raise CodingError("a gzip window is cut off: its zlib stream does not end within the tokens")
-                piece = source[at : min(at + step, end)]
-                at, step, given = at + step, 2 * step, given + piece.nbytes
+                piece = source.cut(at, end, step)
+                at, step, given = at + step, 2 * step, given + len(piece)
             try:
                 texts.append(inflater.decompress(piece, room))
             except zlib.error as error:
@@ -115,13 +117,15 @@ class GzipWindows:
             room -= len(texts[-1])
         return b"".join(texts), given - len(inflater.unused_data)
 
-    def _wrong(self, size: int) -> CodingError:
-        """The error for a window whose text has this many bytes."""
+    def _wrong(self, size: int, most: int) -> CodingError:
+        """The error for a window whose text has this many bytes, if not that there are too many windows."""
         if size > self._window.symbols * self._width:
             return CodingError(f"a gzip window of more than {self._window.symbols} symbols")
-        return CodingError(
-            f"a gzip window of {size} bytes, which is not a multiple of {self._width}, the bytes per symbol"
-        )
+        if size % self._width:
+            return CodingError(
+                f"a gzip window of {size} bytes, which is not a multiple of {self._width}, the bytes per symbol"
+            )
+        return CodingError(f"gzip windows that decode to more than the expected {most} symbols")
 
     def _symbols(self, text: bytes) -> Symbols:
         width, alphabet = self._width, self._window.alphabet
@@ -145,15 +149,14 @@ def _digits(symbols: Symbols, width: int) -> bytes:
     return symbols.astype(f">u{width}").tobytes()
 
 
-def _source(tokens: npt.NDArray[np.integer], token_bits: int) -> Source:
-    """The bits of tokens, as bytes; tokens of whole bytes are converted once."""
-    if token_bits == 8:
-        return memoryview(tokens.astype(np.uint8))  # type: ignore[arg-type]
-    return memoryview(tokens.astype(">u2")) if token_bits == 16 else _Bits(tokens, token_bits)  # type: ignore[arg-type]
+def _about(size: int, token_bits: int) -> tuple[int, int]:
+    """(tokens, bytes): about so many bytes, as tokens that are whole bytes together."""
+    eights = 8 * size // token_bits // 8 + 1
+    return 8 * eights, eights * token_bits
 
 
-class _Bits:
-    """Tokens that are not whole bytes. A window may begin at any of the eight bits of a byte.
+class _Source:
+    """The bits of tokens, as bytes. A window of tokens that are not whole bytes may begin at any of the eight bits.
 
     Blocks of tokens are converted, once for each of these places. Converting every window by itself takes ten times as
     long as zlib does with a short one; converting all tokens at once, eight times their memory.
@@ -161,29 +164,35 @@ class _Bits:
 
     def __init__(self, tokens: npt.NDArray[np.integer], token_bits: int) -> None:
         self._tokens, self._token_bits = tokens, token_bits
-        self._first = self._last = 0  # the tokens of the block; below, its bytes starting at each bit of the first
-        self._shifted: list[Piece] = [memoryview(b"")] * 8
+        self._first = self._last = 0
+        self._shifted: list[bytes] = []
 
-    def __getitem__(self, which: slice) -> Piece:
-        start, stop, size = which.start, which.stop, self._token_bits
-        if stop - start > BLOCK:
-            return memoryview(bytes_of_tokens(self._tokens[which], size))
+    def block(self, start: int, step: int) -> tuple[int, int, list[bytes]]:
+        """(first token, token behind the last, bytes starting at each of the eight bits) of a block.
+
+        It holds `step` tokens from `start` on, or all that there are.
+        """
+        if start < self._first or start + step > self._last < len(self._tokens) or not self._shifted:
+            self._convert(start, step)
+        return self._first, self._last, self._shifted
+
+    def cut(self, start: int, end: int, step: int) -> bytes:
+        """The bytes of the tokens from `start`, of `step` or up to `end`; what is behind the last counts as zeros."""
+        stop, size = min(start + step, end), self._token_bits
         if not self._first <= start <= stop <= self._last:
-            self._convert(start)
+            return bytes_of_tokens(self._tokens[start:stop], size)
         low, bits = (start - self._first) * size, (stop - start) * size
-        piece: Piece = self._shifted[low & 7][low >> 3 : (low >> 3) + (bits + 7 >> 3)]
-        if bits % 8:  # what is behind the last token counts as zeros
-            last = bytearray(piece)
-            last[-1] &= 256 - (1 << -bits % 8)
-            piece = memoryview(last)
-        return piece
+        piece = self._shifted[low & 7][low >> 3 : (low >> 3) + (bits + 7 >> 3)]
+        return piece[:-1] + bytes([piece[-1] & 256 - (1 << -bits % 8)]) if bits % 8 else piece
 
-    def _convert(self, start: int) -> None:
-        """Convert a block that begins with token `start`, or up to seven before it: with a byte."""
-        self._first = start - start % 8
-        self._last = min(self._first + 2 * BLOCK, len(self._tokens))
-        data = bytes_of_tokens(self._tokens[self._first : self._last], self._token_bits)
-        block = np.frombuffer(data + b"\0", np.uint8)
-        for shift in range(0, 8, math.gcd(self._token_bits, 8)):
-            moved = block[:-1] << shift | block[1:] >> (8 - shift) if shift else block[:-1]
-            self._shifted[shift] = memoryview(moved)  # type: ignore[arg-type]
+    def _convert(self, start: int, step: int) -> None:
+        size, self._first = self._token_bits, start - start % 8  # a token that begins with a byte
+        self._last = min(self._first + max(BLOCK, 2 * step), len(self._tokens))
+        data = bytes_of_tokens(self._tokens[self._first : self._last], size)
+        self._shifted = [data] * 8
+        # In words of 64 bits: numpy shifts them eight times as fast as it shifts bytes.
+        words = np.frombuffer(data + bytes(16 - len(data) % 8), ">u8").astype(np.uint64)
+        for shift in range(math.gcd(size, 8), 8, math.gcd(size, 8)):
+            moved = words[:-1] << np.uint64(shift)
+            moved |= words[1:] >> np.uint64(64 - shift)
+            self._shifted[shift] = moved.astype(">u8").tobytes()

@@ -58,6 +58,8 @@ def bytes_of_tokens(tokens: npt.NDArray[np.integer], token_bits: int) -> bytes:
         return tokens.astype(np.uint8).tobytes()
     if token_bits == 16:
         return tokens.astype(">u2").tobytes()
+    if 8 < token_bits < 16:
+        return _from_words(tokens, np.uint64(token_bits))[: -(-len(tokens) * token_bits // 8)]
     run = 8 // math.gcd(token_bits, 8)  # the least number of tokens that is a whole number of bytes
     whole = np.zeros((-(-len(tokens) // run), run), np.int64)
     whole.reshape(-1)[: len(tokens)] = tokens
@@ -69,3 +71,16 @@ def bytes_of_tokens(tokens: npt.NDArray[np.integer], token_bits: int) -> bytes:
                 np.uint8
             )
     return digits.tobytes()[: -(-len(tokens) * token_bits // 8)]
+
+
+def _from_words(tokens: npt.NDArray[np.integer], size: np.uint64) -> bytes:
+    """The same, for 9 to 15 bits: eight tokens at a time, as two words of 64 bits, the second filled up with zeros."""
+    eight = np.zeros((-(-len(tokens) // 8), 8), np.uint64)
+    eight.reshape(-1)[: len(tokens)] = tokens
+    halves = [
+        eight[:, i] << 3 * size | eight[:, i + 1] << 2 * size | eight[:, i + 2] << size | eight[:, i + 3]
+        for i in (0, 4)
+    ]
+    words = halves[0] << 64 - 4 * size | halves[1] >> 8 * size - 64, halves[1] << 128 - 8 * size
+    whole = np.stack(words, axis=1).astype(">u8").view(np.uint8)
+    return whole[:, : int(size)].tobytes()
