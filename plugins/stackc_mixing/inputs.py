@@ -38,14 +38,14 @@ def map_input(maps: Row, i: Int, history: Int, x: Row) -> None:
 def context_inputs(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Row) -> None:
     """Of each rich context its own probability, as far as it has seen something; of every context its history's."""
     for i in range(u64(RICH)):
-        cell = rich[u64(slots[i]) + node]
+        cell = rich[slots[i] + node]
         n = u64(cell >> u32(8)) & u64(63)
         x[u64(CELLS) + i] = i32(cell)
         x[u64(CELL_RATES) + i] = i32(RATES[n])
         x[i] = i32(i32(STRETCH[cell >> u32(20)] * CONFIDENCE[n]) >> i32(8))
         map_input(maps, i, u64(cell & u32(255)), x)
     for i in range(u64(RICH), u64(CONTEXTS)):
-        map_input(maps, i, u64(lean[u64(slots[i]) + node]), x)
+        map_input(maps, i, u64(lean[slots[i] + node]), x)
 
 
 @inlined

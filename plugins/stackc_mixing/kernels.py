@@ -30,9 +30,9 @@ from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
 from stackc_mixing.layout import (
     AT,
     BIAS,
-    BOTH,
     DECODE,
     ENCODE,
+    HASHES,
     INPUTS,
     LEARN,
     MATCH,
@@ -54,35 +54,64 @@ from stackc_mixing.tables import STRETCH
 
 
 @inlined
+def rows_of(last: Int, trigram: Int, partial: Int) -> Any:
+    """Where the rows of both refinements begin."""
+    row_1 = u64((partial & u32(255)) | u32(last << u64(8))) * u64(POINTS)
+    return row_1, u64(hashed(trigram, partial) & u32(ROWS_2 - 1)) * u64(POINTS)
+
+
+@inlined
+def fetch_pair(weights: Row, pair: Int, k: Int) -> None:
+    """Fetch the set of weights by the last two symbols for decision k."""
+    _, _, by_pair = weight_sets(0, 0, u64(0), pair, u32(1), k)
+    prefetch_to_write(weights, by_pair)
+    prefetch_to_write(weights, by_pair + u64(16))
+
+
+@inlined
+def fetch_next(apm_1: Row, weights: Row, last: Int, pair: Int, partial: Int, k: Int, depth: Int) -> None:
+    """While decision k is coded: fetch what the next one needs, whichever way this one goes."""
+    if k + 1 < depth:
+        row, _ = rows_of(last, u32(0), partial << u32(1))
+        prefetch_to_write(apm_1, row)
+        prefetch_to_write(apm_1, row + u64(POINTS))
+        fetch_pair(weights, pair, k + 1)
+
+
+@inlined
+def seek_symbol(
+    rich: Row, lean: Row, weights: Row, apm_1: Row, places: Row, memory: Row, masks: Row, hashes: Row, symbols: Row,
+    at: Int, depth: Int,
+) -> Int:  # fmt: skip
+    """Fetch what the first decision of the symbol at `at` needs, slots of all contexts too: its entry of `places`."""
+    contexts(symbols, at, depth, memory, hashes)
+    key = key_of(hashes[6], places)
+    prefetch_to_write(places, key)
+    seek_slots(rich, lean, masks, hashes, u32(0))
+    row, _ = rows_of(u64(before(symbols, at, 1)) & u64(255), u32(0), u32(1))
+    prefetch_to_write(apm_1, row)
+    fetch_pair(weights, u32(hashes[1]), 0)
+    return key
+
+
+@inlined
 def open_symbol(
-    rich: Row, lean: Row, places: Row, memory: Row, masks: Row, hashes: Row, slots: Row, window: Row, symbols: Row,
-    depth: Int, keep: Int,
+    rich: Row, lean: Row, places: Row, memory: Row, hashes: Row, slots: Row, window: Row, symbols: Row, at: Int,
+    key: Int, depth: Int, keep: Int,
 ) -> Any:  # fmt: skip
-    """The slots of all contexts of the symbol at memory[AT], and its match.
+    """The slots of all contexts of the symbol at `at`, which `seek_symbol` fetched, and its match.
 
     Args:
         keep: whether the tables stay as they are.
 
     Returns:
-        (entry of `places`; where the match continues; its length; the symbol there, with a one before its first bit;
-        how many orders are known; the last symbol's low byte)
+        (where the match continues; its length; the symbol there, with a one before its first bit; how many orders are
+        known; the last symbol's low byte)
     """
-    at = memory[AT]
-    contexts(symbols, at, depth, memory, hashes)
-    key = key_of(hashes[6], places)
-    prefetch_to_write(places, key)
-    seek_slots(rich, lean, masks, hashes, slots, u32(0))
     open_slots(rich, lean, hashes, slots, u32(0), keep)
     source, length = matched(window, symbols, at, memory, places, key)
     expected = (copied(window, symbols, source) if length > 0 else u32(0)) | (u32(1) << u32(depth))
-    return key, source, length, expected, known_order(rich, lean, slots), u64(before(symbols, at, 1)) & u64(255)
-
-
-@inlined
-def rows_of(last: Int, trigram: Int, partial: Int) -> Any:
-    """Where the rows of both refinements begin."""
-    row_1 = u64((partial & u32(255)) | u32(last << u64(8))) * u64(POINTS)
-    return row_1, u64(hashed(trigram, partial) & u32(ROWS_2 - 1)) * u64(POINTS)
+    return source, length, expected, known_order(rich, lean, slots), u64(before(symbols, at, 1)) & u64(255)
 
 
 @kernel
@@ -98,14 +127,15 @@ def run(
     rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer = borrowed(
         (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer)
     )
-    x, hashes, slots = local(SCRATCH, np.int32), local(BOTH, np.uint32), local(BOTH, np.uint32)
+    x, hashes, slots = local(SCRATCH, np.int32), local(HASHES, np.uint32), local(SEEKS, np.uint64)
     masks, coder = local(SEEKS, np.uint32), local(CODER_STATE, np.int64)
     slot_masks(rich, lean, masks)
     start_coder(coder, buffer, size, mode == DECODE)
     x[BIAS] = i32(256)
+    key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, memory[AT], depth)
     for at in range(memory[AT], end):
-        key, source, length, expected, order, last = open_symbol(
-            rich, lean, places, memory, masks, hashes, slots, window, symbols, depth, 0
+        source, length, expected, order, last = open_symbol(
+            rich, lean, places, memory, hashes, slots, window, symbols, at, key, depth, 0
         )
         places[key] = len(window) + at
         pair, trigram = u32(hashes[1]), u32(hashes[2])
@@ -115,19 +145,15 @@ def run(
             if k > 0 and k & 3 == 0:
                 open_slots(rich, lean, hashes, slots, partial & u32(1), 0)
             if k & 3 == 3 and k + 1 < depth:
-                seek_slots(rich, lean, masks, hashes, slots, partial)
+                seek_slots(rich, lean, masks, hashes, partial)
             row_1, row_2 = rows_of(last, trigram, partial)
-            prefetch_to_write(apm_1, row_1)
-            prefetch_to_write(apm_2, row_2)
-            _, _, c = weight_sets(0, 0, last, pair, partial, k + 1)
-            prefetch_to_write(weights, c)
-            prefetch_to_write(weights, c + u64(16))
             node, f = node_of(partial, k), (u64(partial) & u64(255)) << u64(2)
+            prefetch_to_write(apm_2, row_2)
+            fetch_next(apm_1, weights, last, pair, partial, k, depth)
             context_inputs(rich, lean, maps, slots, node, x)
             x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
             hit, near = match_inputs(hits, expected, length, partial, depth - k, x, MATCH)
-            if hit == 0:
-                length = i64(0)
+            length = length if hit else i64(0)
             a, b, c = weight_sets(order, near, last, pair, partial, k)
             da, db, dc = dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
             stretched = mixed(second, f, da, db, dc)
@@ -135,16 +161,19 @@ def run(
             bit = i64(symbol >> u32(depth - 1 - k)) & 1
             if mode != LEARN:
                 bit = code_bit(coder, buffer, p, bit)
+            after = (partial << u32(1)) | u32(bit)
+            if k + 1 == depth:  # memory answers while the model learns from the bit
+                if mode == DECODE:
+                    symbols[at] = after ^ (u32(1) << u32(depth))
+                remember(window, symbols, at, depth, source, length, memory)
+                key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, at + 1, depth)
             correct(x, weights, a, INPUTS, da, bit, rate)
             correct(x, weights, b, INPUTS, db, bit, rate)
             correct(x, weights, c, INPUTS, dc, bit, rate)
             learn_mixed(second, f, da, db, dc, stretched, bit)
             learn_bit(apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
             learn_contexts(rich, lean, maps, slots, node, x, bit)
-            partial = (partial << u32(1)) | u32(bit)
-        if mode == DECODE:
-            symbols[at] = partial ^ (u32(1) << u32(depth))
-        remember(window, symbols, at, depth, source, length, memory)
+            partial = after
     return finish_coder(coder, buffer) if mode == ENCODE else 0
 
 
@@ -160,12 +189,14 @@ def tree(
     rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out = borrowed(
         (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out)
     )
-    x, hashes, slots = local(SCRATCH, np.int32), local(BOTH, np.uint32), local(BOTH, np.uint32)
+    x, hashes, slots = local(SCRATCH, np.int32), local(HASHES, np.uint32), local(SEEKS, np.uint64)
     masks = local(SEEKS, np.uint32)
     slot_masks(rich, lean, masks)
     x[BIAS] = i32(256)
-    _, _, length, expected, order, last = open_symbol(
-        rich, lean, places, memory, masks, hashes, slots, window, symbols, depth, 1
+    at = memory[AT]
+    key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, at, depth)
+    _, length, expected, order, last = open_symbol(
+        rich, lean, places, memory, hashes, slots, window, symbols, at, key, depth, 1
     )
     pair, trigram = u32(hashes[1]), u32(hashes[2])
     for k in range(depth):
@@ -174,7 +205,7 @@ def tree(
             if k > 3:
                 # The slots of these four decisions, opened by the bits before them.
                 opening = u32(partial >> u32(k & 3))
-                seek_slots(rich, lean, masks, hashes, slots, opening >> u32(1))
+                seek_slots(rich, lean, masks, hashes, opening >> u32(1))
                 open_slots(rich, lean, hashes, slots, opening & u32(1), 1)
             row_1, row_2 = rows_of(last, trigram, partial)
             context_inputs(rich, lean, maps, slots, node_of(partial, k), x)

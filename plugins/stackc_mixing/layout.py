@@ -6,8 +6,9 @@ import numpy as np
 
 RICH, LEAN = 5, 9
 CONTEXTS = RICH + LEAN
-SEEKS, BOTH = 16, 32
-"""Contexts, rounded up to whole vectors: the first half are in use, the second half are being looked up."""
+SEEKS, HASHES = 16, 48
+"""Contexts, rounded up to whole vectors; hashes: those of the symbol, then those of the slots that are looked up, then
+where these begin."""
 
 SLOT = 16
 """Entries of a slot."""

@@ -81,7 +81,7 @@ def learn_contexts(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Ro
     learn_maps(x, bit)
     learn_cells(x, bit)
     for i in range(u64(RICH)):
-        a = u64(slots[i]) + node
+        a = slots[i] + node
         cell = rich[a]
         history = u64(cell & u32(255))
         m = (i << u64(8)) | history
@@ -93,7 +93,7 @@ def learn_contexts(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Ro
             rich[a] = moved_cell(cell, bit) | after
             maps[m] = moved(maps[m], bit)
     for i in range(u64(RICH), u64(CONTEXTS)):
-        a = u64(slots[i]) + node
+        a = slots[i] + node
         history = u64(lean[a])
         m = (i << u64(8)) | history
         lean[a] = MOVES[u64(2) * history + u64(bit)]

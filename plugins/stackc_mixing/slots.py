@@ -66,7 +66,7 @@ def slot_masks(rich: Row, lean: Row, masks: Row) -> None:
 
 
 @inlined
-def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, slots: Row, partial: Int) -> None:
+def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, partial: Int) -> None:
     """Where the slots of all contexts begin for the decisions after `partial`, and fetch them.
 
     A slot is one of three: that one, and those with 1 and 2 changed, all in the same line of the cache. Called one
@@ -76,11 +76,11 @@ def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, slots: Row, partia
         h = hashed_lanes(load(hashes, u64(j)), splat(partial))
         store(hashes, u64(SEEKS + j), h)
         slot = shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & load(masks, u64(j))
-        store(slots, u64(SEEKS + j), slot << splat(4))
+        store(hashes, u64(2 * SEEKS + j), slot << splat(4))
     for i in range(u64(RICH)):
-        prefetch_to_write(rich, u64(slots[u64(SEEKS) + i]))
+        prefetch_to_write(rich, u64(hashes[u64(2 * SEEKS) + i]))
     for i in range(u64(RICH), u64(CONTEXTS)):
-        prefetch_to_write(lean, u64(slots[u64(SEEKS) + i]))
+        prefetch_to_write(lean, u64(hashes[u64(2 * SEEKS) + i]))
 
 
 @inlined
@@ -94,9 +94,9 @@ def open_slots(rich: Row, lean: Row, hashes: Row, slots: Row, bit: Int, keep: In
     spare_rich = i64(len(rich) - SLOT) if keep else i64(-1)
     spare_lean = i64(len(lean) - SLOT) if keep else i64(-1)
     for i in range(u64(RICH)):
-        slots[i] = rich_slot(rich, u64(slots[u64(SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_rich)
+        slots[i] = rich_slot(rich, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_rich)
     for i in range(u64(RICH), u64(CONTEXTS)):
-        slots[i] = lean_slot(lean, u64(slots[u64(SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_lean)
+        slots[i] = lean_slot(lean, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_lean)
 
 
 @inlined
@@ -105,8 +105,8 @@ def known_order(rich: Row, lean: Row, slots: Row) -> Int:
     order = i64(0)
     for i in range(u64(RICH)):
         if i != u64(3):
-            order += i64((rich[u64(slots[i]) + u64(1)] & u32(0x3F00)) != 0)
-    order += i64(lean[u64(slots[5]) + u64(1)] != 0) + i64(lean[u64(slots[6]) + u64(1)] != 0)
+            order += i64((rich[slots[i] + u64(1)] & u32(0x3F00)) != 0)
+    order += i64(lean[slots[5] + u64(1)] != 0) + i64(lean[slots[6] + u64(1)] != 0)
     return min(order, i64(5))
 
 
