@@ -170,7 +170,7 @@ class _Source:
     def block(self, start: int, step: int) -> tuple[int, int, list[bytes]]:
         """(first token, token behind the last, bytes starting at each of the eight bits) of a block.
 
-        It holds `step` tokens from `start` on, or all that there are.
+        It holds the `step` tokens that begin with `start`, or all that there are.
         """
         if start < self._first or start + step > self._last < len(self._tokens) or not self._shifted:
             self._convert(start, step)
