@@ -7,7 +7,7 @@ import sys
 import click
 
 from stackc.api.errors import StackcError
-from stackc.api.messages import amount
+from stackc.api.messages import amount, shown
 from stackc.cli.command import Command, show
 
 
@@ -42,4 +42,5 @@ def command(device: str) -> None:
 def _tell(text: str) -> None:
     """Replace the last line of a terminal, so that results on standard output take its place."""
     if sys.stderr.isatty():
-        click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
+        click.echo("\r\x1b[2K", nl=False, err=True)
+        click.echo(shown(text), nl=False, err=True)

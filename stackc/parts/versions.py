@@ -16,6 +16,7 @@ from typing import Any
 
 from stackc.api.errors import StackcError
 from stackc.api.files import read_json, write_atomically
+from stackc.api.names import expanded
 from stackc.parts.part import Part
 
 
@@ -60,7 +61,7 @@ def _compared(before: dict[str, Any], now: dict[str, Any], part: Part) -> str:
 
 
 def _path(part: Part) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     return cache / "stackc" / "checked" / f"{part.distribution}-{part.kind}-{part.name}.json"
 
 
