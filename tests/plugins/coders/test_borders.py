@@ -217,7 +217,7 @@ def test_arrays_of_another_form_are_refused() -> None:
         lanes.add(table, np.array([1, 9, 3]))
     with pytest.raises(CodingError, match=r"symbols must be int64\[3\]"):
         lanes.add(table, symbols.astype(np.int32))
-    with pytest.raises(CodingError, match="symbol -2 in a run"):
+    with pytest.raises(CodingError, match="symbol -2 in a sequence of known symbols"):
         lanes.run(0, table, np.array([1, -2, 3]), symbols < 0)
     decoder = CODER.lane_decoder(window, 3, np.zeros(4, np.uint32))
     with pytest.raises(CodingError, match="outside the 4 tokens"):

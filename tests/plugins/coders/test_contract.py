@@ -202,7 +202,7 @@ def test_the_suite_finds_what_is_wrong() -> None:
 
 def test_flags_are_declared_once_on_the_configuration() -> None:
     names = {part.name: part.config for part in registry().parts("coder") if part.plugin == "coders"}
-    assert set(names) == {"arithmetic", "static-unigram", "gzip", "tunstall"}
+    assert set(names) == {"arithmetic", "static-unigram", "gzip", "tunstall", "lexicon"}
     for name, config in names.items():
         for flag in ("budget", "ends", "total", "needs_model"):
             assert isinstance(getattr(config, flag), bool)
