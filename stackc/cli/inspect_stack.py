@@ -61,7 +61,9 @@ def _show_manifest(manifest: dict[str, Any], folder: Path | None) -> None:
         for table in ("model", "windowing", "coder"):
             if table in section:
                 show(f"  {table:10} {_setting(section[table])}")
-        route = "stepping its model" if "model" in section else "its coder alone"
+        # Of the coders that name a vocabulary, those that need a dictionary are compiled, and the others cut pieces.
+        alone = "model" not in section or "vocabulary" in section["coder"]
+        route = "its coder alone" if alone else "stepping its model"
         show(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
         _show_sizes(manifest, made["name"], folder, costs.get(made["name"]))
     top = recipe["top"]

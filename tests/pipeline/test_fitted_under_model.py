@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import stackc
 from recipes_of_tests import TINY_MODEL, TINY_TRAIN, corpus, lexicons
+from stackc.cli import main
 from stackc.pipeline.plan import plan
 from stackc.recipe import load_recipe
 from stackc.stack.runtime import Runtime
@@ -32,6 +34,8 @@ def test_two_levels_come_back_and_are_reused(tmp_path: Path) -> None:
         assert stack.decode(stack.encode(text, level=level), level=level) == text
     assert [level.dictionary for level in stack.levels] == [None, None]
     assert [level.portability for level in stack.levels] == ["portable", "portable"]
+    shown = CliRunner().invoke(main, ["inspect", str(tmp_path / "stack")]).output
+    assert shown.count("codes by   its coder alone; portable") == 2, "no model runs"
     before = times(tmp_path / "stack")
     build(tmp_path, lexicons())
     assert times(tmp_path / "stack") == before
