@@ -39,7 +39,7 @@ def edge(node: Index, symbol: Index) -> Any:
 
 @inlined
 def child(keys: Row, nodes: Row, mask: Index, node: Index, symbol: Index) -> Index:
-    """The node below `node` along `symbol`; 0 if there is none."""
+    """The child of `node` along `symbol`; 0 if it has no such child."""
     key = edge(node, symbol)
     slot = slot_of(key, mask)
     while keys[slot] != 0 and keys[slot] != key:

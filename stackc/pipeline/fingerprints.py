@@ -48,7 +48,7 @@ class State:
 
 
 def state_of(reader: Chosen, split: str, files: list[Path] | None) -> State | None:
-    """The state of a split's files; None if there are none, or if one is gone."""
+    """The state of a split's files; None if it has no files, or if one was removed."""
     now = time.time_ns()
     try:
         found = [(str(path.absolute()), path.stat()) for path in files or ()]

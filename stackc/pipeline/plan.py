@@ -27,10 +27,8 @@ def plan(recipe: Recipe, runtime: Runtime) -> Iterator[Stage]:
     for number, section in enumerate(recipe.levels):
         spec = level_spec(section, recipe.corpus.segment, runtime, section.coder.make())
         tables = [Tables(section=section, inputs=inputs)] if has_tables(spec.coder) else []
-        under_model = is_fitted_under_model(spec.coder)
-        yield from () if under_model else tables
-        yield from _model_stages(section, inputs, number)
-        yield from tables if under_model else ()
+        models = _model_stages(section, inputs, number)
+        yield from (*models, *tables) if is_fitted_under_model(spec.coder) else (*tables, *models)
         if why_not_compiled(spec, runtime.memory) is None:
             yield Compiling(section=section, inputs=inputs)
         for split in SPLITS:

@@ -23,7 +23,7 @@ from toys import ToyPredictor
 
 
 class Breaks(Bad):
-    """A coder whose methods raise, or give what is none of its kind; `mode` says which."""
+    """A coder whose methods raise, or return something of another kind; `mode` says which."""
 
     def __init__(self, mode: str) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""Where shards of a corpus are encoded: here, or on a Ray cluster."""
+"""Where a corpus is read and its shards are encoded: here, in worker processes, or on a Ray cluster."""
