@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from types import FrameType
 
@@ -13,6 +14,14 @@ SIGNALS = {signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 
 ONE_SECONDS = 2.0
 """Signals within this time count as one: a shell repeats what the kernel has sent, and service managers send two."""
+
+
+AGAIN_SECONDS = 0.1
+"""When the process looks whether the exception of a signal is on its way out, and raises it again if it was lost."""
+
+NOT_WITHIN = "llvmlite.binding"
+"""A package whose callbacks and destructors must run to their end: LLVM's objects are half closed otherwise, and the
+process crashes later. The exception waits until its functions have returned, which they do within milliseconds."""
 
 
 class Ended(KeyboardInterrupt):
@@ -33,25 +42,56 @@ def ending(error: KeyboardInterrupt) -> tuple[str, int]:
 
 
 _heard: float | None = None
+_number: int = signal.SIGTERM
 
 
 def end_cleanly() -> None:
-    """Make these signals raise `Ended`, except those that the process was started to ignore (`nohup`)."""
+    """Make these signals raise `Ended`, except those that the process was started to ignore (`nohup`).
+
+    An exception that a signal raises inside a callback (a weak reference's, a destructor, a C library's) never leaves
+    it: Python prints it and carries on. So a timer looks shortly afterwards and raises it again if it was lost.
+    """
     for number in SIGNALS:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _raise)
+            signal.signal(signal.SIGALRM, _look)
+    sys.unraisablehook = _without_ended
 
 
 def end_at_once() -> None:
     """Make them end the process at once: nothing is left to remove."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
     for number in SIGNALS:
         if signal.getsignal(number) is _raise:
             signal.signal(number, signal.SIG_DFL)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
-    global _heard
+    global _heard, _number
     now = time.monotonic()
     if _heard is None or now - _heard > ONE_SECONDS:
-        _heard = now
-        raise Ended(number)
+        _heard, _number = now, number
+        _raise_here(frame)
+
+
+def _look(number: int, frame: FrameType | None) -> None:
+    """Raise the exception again unless it is being handled: by a ``finally``, an ``except`` or an ``__exit__``."""
+    handled = sys.exc_info()[1]
+    while handled is not None and not isinstance(handled, Ended):
+        handled = handled.__context__
+    if handled is None:
+        _raise_here(frame)
+
+
+def _raise_here(frame: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(NOT_WITHIN):
+            return
+        frame = frame.f_back
+    raise Ended(_number)
+
+
+def _without_ended(lost: sys.UnraisableHookArgs) -> None:
+    if not isinstance(lost.exc_value, Ended):
+        sys.__unraisablehook__(lost)

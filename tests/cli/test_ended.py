@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import fcntl
 import os
 import signal
@@ -9,7 +11,10 @@ import subprocess
 import sys
 import termios
 import time
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,27 +79,115 @@ def test_a_build_that_is_told_to_end_goes_on_next_time(whole: Path, tmp_path: Pa
     stackc.build(whole / "recipe.toml", tmp_path / "out")
 
 
-def test_what_nohup_has_passed_over_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {number: signal.getsignal(number) for number in ended.SIGNALS}
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """The process ends as a command does when it is told to; afterwards as before."""
+    kept = {number: signal.getsignal(number) for number in (*ended.SIGNALS, signal.SIGALRM)}
+    hook = sys.unraisablehook
+    for number in ended.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    ended.end_cleanly()
     try:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        ended.end_cleanly()
-        os.kill(os.getpid(), signal.SIGHUP)
-        monkeypatch.setattr(ended, "_heard", None)
-        with pytest.raises(ended.Ended) as caught:
-            os.kill(os.getpid(), signal.SIGTERM)
-        assert caught.value.code == 143
-        os.kill(os.getpid(), signal.SIGTERM)  # one of the same moment: the first is being seen to
-        monkeypatch.setattr(ended, "_heard", time.monotonic() - 2 * ended.ONE_SECONDS)
-        with pytest.raises(ended.Ended):
-            os.kill(os.getpid(), signal.SIGTERM)
-        ended.end_at_once()
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        yield
     finally:
-        for number, handler in before.items():
+        ended.end_at_once()
+        sys.unraisablehook = hook
+        for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def nothing_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ended, "_heard", None)
+
+
+def test_what_nohup_has_passed_over_is_passed_over(heard: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ended.end_cleanly()
+    monkeypatch.setattr(ended, "AGAIN_SECONDS", 60)
+    os.kill(os.getpid(), signal.SIGHUP)
+    with pytest.raises(ended.Ended) as caught:
+        terminate()
+    assert caught.value.code == 143
+    terminate()  # one of the same moment: the first is being seen to
+    monkeypatch.setattr(ended, "_heard", time.monotonic() - 2 * ended.ONE_SECONDS)
+    with pytest.raises(ended.Ended):
+        terminate()
+    ended.end_at_once()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def terminate(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def and_then_wait(work: Callable[[], None]) -> None:
+    work()
+    time.sleep(20)
+
+
+class Closing:
+    __del__ = terminate
+
+
+def in_a_weak_reference() -> None:
+    thing = type("Thing", (), {})()
+    kept = weakref.ref(thing, terminate)
+    del thing
+    assert kept() is None
+
+
+def in_a_destructor() -> None:
+    thing = Closing()
+    del thing
+
+
+def in_a_callback_of_c() -> None:
+    ctypes.CFUNCTYPE(None)(terminate)()
+
+
+def where_all_is_caught() -> None:
+    with contextlib.suppress(BaseException):
+        terminate()
+
+
+@pytest.mark.parametrize(
+    "where", [in_a_weak_reference, in_a_destructor, in_a_callback_of_c, where_all_is_caught], ids=lambda f: f.__name__
+)
+def test_a_signal_is_not_lost(heard: None, where: Callable[[], None], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ended.Ended) as caught:
+        and_then_wait(where)
+    assert caught.value.code == 143
+    assert capsys.readouterr().err == ""
+
+
+def test_clearing_away_is_not_interrupted(heard: None) -> None:
+    cleared = []
+
+    def work() -> None:
+        try:
+            terminate()
+        finally:
+            until = time.monotonic() + 4 * ended.AGAIN_SECONDS
+            while time.monotonic() < until:
+                time.sleep(0.01)
+            cleared.append(True)
+
+    with pytest.raises(ended.Ended):
+        work()
+    assert cleared
+
+
+def test_llvm_is_not_interrupted(heard: None) -> None:
+    """Neither at once nor by the timer: its objects would stay half closed."""
+    around: dict[str, Any] = {"__name__": "llvmlite.binding.ffi", "terminate": terminate, "time": time}
+    exec("def close(done):\n    terminate()\n    time.sleep(0.4)\n    done.append(True)", around)
+    done: list[bool] = []
+    with pytest.raises(ended.Ended):
+        and_then_wait(lambda: around["close"](done))
+    assert done
 
 
 def test_programs_that_call_a_command_keep_their_handlers(whole: Path) -> None:
