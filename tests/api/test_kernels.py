@@ -130,6 +130,20 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def test_an_inlined_function_can_be_called_from_python_and_from_a_kernel() -> None:
+    """numba compiles it without what Python needs to call it, and would crash."""
+
+    @kernel.inlined
+    def double(x: int) -> int:
+        return 2 * x
+
+    @kernel.kernel
+    def twice(x: int) -> int:
+        return double(double(x))
+
+    assert (double(3), twice(3), double(4)) == (6, 12, 8)
+
+
 def test_an_edit_of_what_a_kernel_uses_counts_and_no_other(toys: Path, ask: Ask) -> None:
     assert ask_alone(toys) == [117, 4, 0]
     assert ask_alone(toys) == [117, 4, 2]
