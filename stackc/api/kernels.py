@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import os
 import pickle
 import re
@@ -26,6 +27,7 @@ import attrs
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.registry import CPUDispatcher
+from numba.core.runtime import rtsys
 from numba.core.sigutils import normalize_signature
 
 from stackc.api.errors import StackcError
@@ -45,6 +47,9 @@ def kernel(function: Function) -> Function:
 
     Constants and kernels of other files are seen to change where the kernel's module imports them, through any number
     of files, at the level of the module, from its own package, from a module in the same folder or from stackc.
+
+    Arguments are arrays, numbers and tuples of them: for other types numba asks its extensions, which are loaded only
+    when something is compiled.
     """
     return _compiled(function)
 
@@ -117,12 +122,25 @@ def _compiled(function: Function, kernels: tuple[Any, ...] | None = (), **option
         # Integers of numpy do not wrap around as machine words do: in plain Python kernels would give other bits.
         raise StackcError("NUMBA_DISABLE_JIT is set, and stackc codes by compiled loops only: unset NUMBA_DISABLE_JIT")
     made: Any = numba.njit(nogil=True, **options)(function)
+    # numba imports the packages that extend it at the first call of anything; of those that are installed by chance one
+    # alone may take longer than all of a short command. A compilation imports them in any case.
+    made._compilation_chain_init_hook = _no_extensions
     if kernels is not None:
         # No folder that may be written to, or no source: compiled in every process.
         with contextlib.suppress(RuntimeError, OSError):
             made._cache = _Cache(function, kernels)
     kept: Function = made
     return kept
+
+
+def _no_extensions() -> None:
+    pass
+
+
+_SECRETS = b"_numba_hashsecret_"
+"""Symbols to which machine code that hashes texts refers. `_HASHING` defines them, and such code may not import it."""
+
+_HASHING = "numba.cpython.hashing"
 
 
 class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
@@ -148,6 +166,8 @@ class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
         digest, machine, made = kept
         if (digest, machine) != (self._digest, target.codegen().magic_tuple()):
             return None
+        if _SECRETS in made[0][-1][0]:
+            importlib.import_module(_HASHING)
         return super().rebuild(target, made)
 
 
@@ -178,7 +198,10 @@ class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         try:
-            made = super().load_overload(signature, target)
+            # numba's own `load_overload` first loads all that compiling needs, which takes ten times as long as reading
+            # machine code. That only calls the runtime.
+            rtsys.initialize(target)
+            made = self._load_overload(signature, target)
         except _UNREADABLE:
             with contextlib.suppress(OSError):
                 self.flush()

@@ -302,3 +302,43 @@ print(json.dumps([*(one(5) for one in made), sum(sum(one.stats.cache_hits.values
 """
     assert ask_alone(toys, code) == [7, 9, 0]
     assert ask_alone(toys, code) == [7, 9, 0]
+
+
+MANY = """
+import json, math, sys
+import numpy as np
+from stackc.api import kernel
+
+@kernel
+def called(text, x):
+    if x > 1:
+        raise ValueError("more than one")
+    return hash(text), math.lgamma(x), np.arange(x + 2)
+
+@kernel
+def new(x):
+    return np.full(3, x)
+
+answers = called("abc", 1)
+try:
+    called("abc", 2)
+except ValueError as error:
+    assert str(error) == "more than one"
+assert answers[:2] == (hash("abc"), 0) and answers[2].tolist() == [0, 1, 2]
+found = ["extension" in sys.modules, sum(called.stats.cache_hits.values())]
+if "new" in sys.argv:
+    assert new(2).tolist() == [2, 2, 2]
+print(json.dumps([*found, "extension" in sys.modules]))
+"""
+
+
+def test_kept_kernels_load_no_extensions_of_numba_and_whatever_they_call_is_there(toys: Path) -> None:
+    """A process that compiles nothing does not import what only compiling needs, and may still compile later."""
+    (toys / "many.py").write_text(MANY)
+    (toys / "extension.py").write_text("def init():\n    pass\n")
+    (toys / "extension-1.dist-info").mkdir()
+    (toys / "extension-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: extension\nVersion: 1\n")
+    (toys / "extension-1.dist-info/entry_points.txt").write_text("[numba_extensions]\ninit = extension:init\n")
+    assert ask_alone(toys, "import many") == [True, 0, True]
+    assert ask_alone(toys, "import many") == [False, 1, False]
+    assert ask_alone(toys, "import sys; sys.argv.append('new'); import many") == [False, 1, True]
