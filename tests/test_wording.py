@@ -173,10 +173,34 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
     elif path.suffix == ".toml":
         yield from ((number, line) for number, line in enumerate(content.splitlines(), 1) if line.startswith("#"))
     else:
-        kinds = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
-        for token in tokenize.generate_tokens(io.StringIO(content).readline):
-            if token.type in kinds:
-                yield token.start[0], token.string
+        yield from _parts(content)
+
+
+_MARKS = re.compile(r"""^#+\s?|^[a-zA-Z]*["']+|["']+$""")
+"""Around the text of a comment or of a string literal."""
+
+
+def _parts(content: str) -> list[tuple[int, str]]:
+    """Comments and strings of a Python file; those that continue each other, over several lines, are one text."""
+    strings = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+    skipped = {getattr(tokenize, name, tokenize.NL) for name in ("NL", "FSTRING_START", "FSTRING_END")}
+    parts: list[tuple[int, str]] = []
+    before = 0
+    for token in tokenize.generate_tokens(io.StringIO(content).readline):
+        kind = tokenize.STRING if token.type in strings else token.type
+        if kind in skipped:
+            continue
+        if kind in (tokenize.COMMENT, tokenize.STRING):
+            marked = token.type in (tokenize.COMMENT, tokenize.STRING)
+            text = _MARKS.sub("", token.string) if marked else token.string
+            if kind == before:
+                first, start = parts.pop()
+                lines = token.start[0] - first - start.count("\n")
+                parts.append((first, start + "\n" * lines + text))
+            else:
+                parts.append((token.start[0], text))
+        before = kind
+    return parts
 
 
 def found(text: str) -> list[tuple[int, str, str]]:
@@ -219,4 +243,15 @@ def test_docstrings_comments_and_messages_are_read(tmp_path: Path) -> None:
         (1, "stands for"),
         (3, "beside"),
         (4, "lies in"),
+    ]
+
+
+def test_a_phrase_is_found_where_a_line_ends_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "part.py"
+    path.write_text(
+        'x = 1\n# None stands\n# for x\ny = (\n    f"{x}: a file that lies "\n    f"in {x}"\n)\nz = ["it lies ", "in"]\n'
+    )
+    assert [(first + lines, one) for first, text in texts(path) for lines, one, _ in found(text)] == [
+        (2, "stands for"),
+        (5, "lies in"),
     ]

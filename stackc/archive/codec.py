@@ -17,7 +17,7 @@ from stackc.api.models import Portability
 from stackc.api.offsets import offsets_of
 from stackc.archive.format import MAX_BLOCK, PORTABILITIES, SMALL_BLOCK
 from stackc.coding.level import Level
-from stackc.coding.routes import Route
+from stackc.coding.route import Route
 
 BLOCK_SIZE = 1 << 16
 """Source bytes in a block by default: longer blocks compress better, shorter ones make ranges faster to read."""

@@ -1,6 +1,6 @@
 """One lossless stage: symbols to tokens, and back. A level does not know its depth in the stack.
 
-A level consists of a `LevelSpec`, its parts and sizes, and a `Route` (`stackc.coding.routes`), the way it codes. The
+A level consists of a `LevelSpec`, its parts and sizes, and a `Route` (`stackc.coding.route`), the way it codes. The
 route is chosen when it is first needed, not when the level is opened, because the choice may load the model.
 """
 
@@ -19,7 +19,8 @@ from stackc.api.models import Portability
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import Decoding, Encoding, bounds_of, row_of_integers
 from stackc.coding.pieces import PieceTable
-from stackc.coding.routes import Route, choose_route
+from stackc.coding.route import Route
+from stackc.coding.routes import choose_route
 from stackc.coding.spec import LevelSpec
 from stackc.parts.abilities import cuts_pieces
 

@@ -9,14 +9,14 @@
 - `Bitwise`: a model that codes bit by bit is given whole segments or documents (`stackc.coding.runs`).
 - `Verified`: decodes its tokens before it returns them: for a model that is not portable.
 
-`Bitwise` has tokens of its own, and follows from the recipe and the model alone; all others produce the same tokens.
-A new kind of route is one more class here and one more question in `choose_route`.
+`Bitwise` has its own tokens, and follows from the recipe and the model alone; all others produce the same tokens.
+A new kind of route is one more class, here or in a module next to this one, and one more question in `choose_route`.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -30,6 +30,7 @@ from stackc.coding.compiled import compiled_lanes
 from stackc.coding.documents import Decoding, Encoding, segment_starts, segments, whole_codes, window_starts
 from stackc.coding.pieces import PieceTable
 from stackc.coding.retreat import encode_retreating
+from stackc.coding.route import Documents, Route, Tokens
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Decode, Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
@@ -39,54 +40,6 @@ from stackc.parts.whole import GuardedWindows
 
 if TYPE_CHECKING:  # numba takes a second to import, and not every use of a stack compiles
     from stackc.coding.dictionary.dictionary import Dictionary
-
-Tokens = npt.NDArray[np.integer]
-
-
-class Route(Protocol):
-    """One way to code a level. Read-only: threads may share it."""
-
-    @property
-    def texts(self) -> Dictionary | PieceTable | None:
-        """The table of codes and texts, if a code has the same text everywhere; else None."""
-
-    @property
-    def runs_model(self) -> bool:
-        """Whether decoding runs the level's model."""
-
-    @property
-    def portability(self) -> Portability:
-        """On which machines its tokens decode."""
-
-    @property
-    def windows_decode_alone(self) -> bool:
-        """Whether a window decodes without the windows before it, and every window has the same number of tokens."""
-
-    @property
-    def learns(self) -> bool:
-        """Whether it learns from the document that it codes, and long documents take fewer bits for it."""
-
-    @property
-    def threads(self) -> int:
-        """Documents that one call codes at once, in threads; 1 if they are coded side by side, or one by one."""
-
-    @property
-    def copies(self) -> int:
-        """Documents that all calls code at once: if 1, a second call waits for the first."""
-
-    @property
-    def not_generated(self) -> str | None:
-        """Why no text can be generated through the level, as the end of a message; None if its coder decides that."""
-
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
-        """Tokens of documents. Raises `CodingError` at a symbol outside the alphabet.
-
-        Args:
-            verify: `Verified` decodes the tokens before it returns them; False is for callers that do so themselves.
-        """
-
-    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
-        """Symbols of documents, at most `most`. Raises `CodingError` at tokens that do not decode."""
 
 
 def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route:
@@ -130,7 +83,7 @@ BYTES_A_TEXT = 140
 """While it is found: 32. In tables: 28. While these are packed: 80 at most (`encoding.pack`)."""
 
 BYTES_A_SYMBOL, BYTES_A_FREQUENCY = 40, 20
-"""Of the alphabet, in tables; and of every lane's answer of the model, with what it takes to make it."""
+"""Of the alphabet, in tables; and of the model's frequencies in every lane, with the memory that they take to make."""
 
 
 def compiling_bytes(texts: int, alphabet: int, lanes: int) -> int:
@@ -175,15 +128,7 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
     return None
 
 
-class _Answers:
-    """What routes without a model that codes whole documents answer."""
-
-    learns = False
-    threads = copies = 1
-    not_generated: str | None = None
-
-
-class Texts(_Answers):
+class Texts(Documents):
     """Look-ups in a table of texts. No model runs, so the tokens are the same on every machine."""
 
     runs_model = False
@@ -241,7 +186,7 @@ class Texts(_Answers):
         return codes
 
 
-class Whole(_Answers):
+class Whole(Documents):
     """Whole windows, all in one call of the coder. No model runs, so the tokens are the same on every machine."""
 
     texts = None
@@ -274,7 +219,7 @@ class Whole(_Answers):
         )
 
 
-class Stepped(_Answers):
+class Stepped(Documents):
     """Model and coder in step, in many lanes side by side.
 
     Args:
@@ -285,6 +230,7 @@ class Stepped(_Answers):
     """
 
     texts = None
+    steps = True
 
     def __init__(self, spec: LevelSpec, how: Encode = encode_stepped, back: Decode | None = None) -> None:
         self._spec, self._how = spec, how
@@ -333,11 +279,11 @@ class Bitwise:
         copies: sequences that are coded at once in all calls.
 
     Raises:
-        CodingError: a working copy of the model takes more memory than it may.
+        CodingError: a working copy of the model takes more memory than allowed.
     """
 
     texts = None
-    runs_model = learns = True
+    runs_model = steps = learns = True
     windows_decode_alone = False
     not_generated: str | None = "its model codes whole segments bit by bit"
 
@@ -368,7 +314,7 @@ class Verified:
     """A route whose model is not portable: tokens are decoded before they are returned."""
 
     texts = None
-    runs_model = True
+    runs_model = steps = True
 
     def __init__(self, inner: Stepped | Bitwise, spec: LevelSpec) -> None:
         self._inner, self._spec = inner, spec

@@ -11,7 +11,6 @@ import numpy as np
 
 from stackc.api.arrays import Int64, Symbols
 from stackc.coding.level import Level
-from stackc.parts.abilities import codes_whole_windows
 from stackc.stack.learnability.borders import UNIT, token_places
 from stackc.stack.learnability.edits import Edits
 from stackc.stack.learnability.prefixes import Prompts
@@ -99,7 +98,7 @@ class Samples:
 
 def _places(level: Level) -> tuple[int, int]:
     """How many places a level is fast enough for."""
-    if level.texts is not None or codes_whole_windows(level.spec.coder):
+    if not level.route.steps:
         return FAST
     alone = level.portability != "portable" or level.route.learns
     return ALONE if alone else STEPPED
