@@ -249,7 +249,8 @@ def test_docstrings_comments_and_messages_are_read(tmp_path: Path) -> None:
 def test_a_phrase_is_found_where_a_line_ends_in_it(tmp_path: Path) -> None:
     path = tmp_path / "part.py"
     path.write_text(
-        'x = 1\n# None stands\n# for x\ny = (\n    f"{x}: a file that lies "\n    f"in {x}"\n)\nz = ["it lies ", "in"]\n'
+        "x = 1\n# None stands\n# for x\n"
+        'y = (\n    f"{x}: a file that lies "\n    f"in {x}"\n)\nz = ["it lies ", "in"]\n'
     )
     assert [(first + lines, one) for first, text in texts(path) for lines, one, _ in found(text)] == [
         (2, "stands for"),
