@@ -49,13 +49,16 @@ class Phrase:
 
 PHRASES = (
     Phrase(
-        r"\b(bits|bytes|operations|symbols|tokens|rows|texts|MB) an? (source )?(byte|token|second|parameter|lane)\b",
+        r"\b(bits|bytes|operations|symbols|tokens|rows|texts|MB) an? "
+        r"(source )?(byte|token|second|parameter|lane|symbol)\b",
         "bits per byte, tokens per second",
         "It takes 2.1 bits a byte.",
         "It takes 2.1 bits per byte.",
     ),
     Phrase(
-        r"\b(one|a line|a run|a row|a number) an? (line|stage|level|block|document|point|device|token|window)\b",
+        r"\b(one|a line|a run|a row|a number|a stream) an? "
+        r"(line|stage|level|block|document|point|device|token|window|text)\b"
+        r"|\ba (token|row|line|code|byte|text|process|thread) each\b",
         "one per line",
         "Names, one a line.",
         "Names, one per line.",
@@ -105,6 +108,34 @@ PHRASES = (
         "The header, from the first byte on.",
         "The header, starting at the first byte.",
     ),
+    Phrase(
+        r"\ban? ([\w`-]+ ){1,3}of (its|their|our) own\b(?! [a-z])",
+        "its own trainer; no trainer of its own",
+        "A coder with a trainer of its own.",
+        "A coder with its own trainer; one with no trainer of its own.",
+    ),
+    Phrase(
+        r"\ba training\b(?! (budget|corpus|curve|loop|row|run|set|stage|step|task|text)\b)|\b[Tt]rainings\b",
+        "training, a training stage",
+        "A training that was killed; two trainings.",
+        "Training that was killed; two training stages.",
+    ),
+    Phrase(r"\banew\b", "again", "Windows are cut anew.", "Windows are cut again."),
+    Phrase(
+        r"(?:^|\n\n|[.!?;] )What (is|was|are|were|cannot|does not) [^.:;?]{1,60} "
+        r"(is|are|was|were|counts?|stays?|follows?) ",
+        "name the noun: Rare texts are dropped.",
+        "Two tables. What was dropped is taken as seen once.",
+        "Two tables. Texts that were dropped are taken as seen once.",
+    ),
+    Phrase(
+        r"(?:^|\n\n|[.!?;] )Where (?!a |to |each |every |tokens )[^.:;,?]{4,90}, "
+        r"(?!(and|before|compiled|given|in|of)\b)",
+        "if, when",
+        "It is a mask. Where nothing is cut, it is empty.",
+        "It is a mask. If nothing is cut, it is empty.",
+    ),
+    Phrase(r"\bthan (it|they) may\b", "than allowed", "It takes more memory than it may.", "More than allowed."),
     Phrase(r"\bas of `", "see `x`, same as `x`", "verify: as of `Level.encode`.", "verify: see `Level.encode`."),
     Phrase(
         r"\bnot well\b|\ball is well\b",
@@ -137,7 +168,8 @@ PHRASES = (
         "part.bin: SHA-256 does not match the manifest",
     ),
     Phrase(
-        r"\bwhere (there (is|are) no|none|nothing|not|all is|it is none)\b",
+        r"\bwhere (there (is|are) (no|one|nothing)|none|nothing|not|several|all (have|is)|it (is none|can|cannot))\b"
+        r"|\b([Nn]one|-1) where\b",
         "if, when, unless",
         "None where there is no model.",
         "None if there is no model.",
@@ -249,8 +281,7 @@ def test_docstrings_comments_and_messages_are_read(tmp_path: Path) -> None:
 def test_a_phrase_is_found_where_a_line_ends_in_it(tmp_path: Path) -> None:
     path = tmp_path / "part.py"
     path.write_text(
-        "x = 1\n# None stands\n# for x\n"
-        'y = (\n    f"{x}: a file that lies "\n    f"in {x}"\n)\nz = ["it lies ", "in"]\n'
+        'x = 1\n# None stands\n# for x\ny = (\n    f"{x}: it lies "\n    f"in {x}"\n)\nz = ["it lies ", "in"]\n'
     )
     assert [(first + lines, one) for first, text in texts(path) for lines, one, _ in found(text)] == [
         (2, "stands for"),

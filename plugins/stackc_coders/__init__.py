@@ -60,6 +60,8 @@ def stackc_register_coders(register: Register) -> None:
         self_test=_test_arithmetic,
     )
     register("static-unigram", _static_unigram, StaticUnigramConfig, "arithmetic coding of symbol counts; no model")
-    register("tunstall", _tunstall, TunstallConfig, "the most probable texts under a model, a token each")
-    register("lexicon", _lexicon, LexiconConfig, "texts that a model proposes and the training text uses, a token each")
-    register("gzip", _gzip, GzipConfig, "a zlib stream a window; no model")
+    register("tunstall", _tunstall, TunstallConfig, "the most probable texts under a model, one token each")
+    register(
+        "lexicon", _lexicon, LexiconConfig, "texts that a model proposes and the training text uses, one token each"
+    )
+    register("gzip", _gzip, GzipConfig, "one zlib stream per window; no model")

@@ -114,7 +114,7 @@ def advance(
         for column in _spell(texts, length, parent, symbol):
             freqs = predictor.step(state, column)
     if freqs.shape != (len(texts), alphabet) or freqs.dtype != np.uint32:
-        raise CodingError(f"a model answered {freqs.dtype}{list(freqs.shape)} for {len(texts)} texts; expected uint32")
+        raise CodingError(f"a model returned {freqs.dtype}{list(freqs.shape)} for {len(texts)} texts; expected uint32")
     return state, np.require(freqs, requirements=["C", "W"])
 
 

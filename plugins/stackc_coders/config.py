@@ -35,6 +35,13 @@ class StaticUnigramConfig:
     masks: ClassVar[bool] = True
 
 
+def _too_small(vocabulary: int, alphabet: int, more: str) -> list[str]:
+    """The problem of a vocabulary that cannot hold every symbol and something more; empty if it can."""
+    if vocabulary > alphabet:
+        return []
+    return [f"vocabulary: {vocabulary} is too small for {alphabet} symbols and {more}"]
+
+
 @attrs.frozen(kw_only=True)
 class TunstallConfig:
     """The V most probable texts under a model; a window is the longest one that matches. A dictionary coder."""
@@ -53,10 +60,7 @@ class TunstallConfig:
     )
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
-        """A vocabulary that cannot hold every symbol."""
-        if self.vocabulary > alphabet:
-            return []
-        return [f"vocabulary: {self.vocabulary} is too small for {alphabet} symbols and the empty text"]
+        return _too_small(self.vocabulary, alphabet, "the empty text")
 
 
 @attrs.frozen(kw_only=True)
@@ -89,10 +93,7 @@ class LexiconConfig:
     )
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
-        """A vocabulary that cannot hold every symbol."""
-        if self.vocabulary > alphabet:
-            return []
-        return [f"vocabulary: {self.vocabulary} is too small for {alphabet} symbols and a text"]
+        return _too_small(self.vocabulary, alphabet, "a text")
 
 
 @attrs.frozen(kw_only=True)

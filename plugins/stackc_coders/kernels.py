@@ -295,7 +295,7 @@ def spread(
     freqs: Row, lows: Row, ranges: Row, places: Row, table: Row, first: bool, full: bool, parent: Row, symbol: Row,
     lanes: Row, child_lows: Row, child_ranges: Row, child_places: Row,
 ) -> Int:  # fmt: skip
-    """Write the children of K texts into the dictionary; list those that have children of their own.
+    """Write the children of K texts into the dictionary; list those that have their own children.
 
     Args:
         freqs: uint32[K, A], each text's next symbols.
@@ -327,7 +327,7 @@ def spread(
             low = lows[i] + 1 + start
             place = np.int64(table[places[i], s]) if len(table) else np.int64(0)
             complete = full or ended(table, place)
-            # What is left of a complete text's range names that text too.
+            # The rest of a complete text's range names that text too.
             for code in range(low, low + (end - start if complete else 1)):
                 parent[code] = lows[i]
                 symbol[code] = s

@@ -118,7 +118,7 @@ class Texts:
 
 
 def _problem(symbols: Int64, lengths: Int64, costs: Int64, vocabulary: int) -> str | None:
-    """What is wrong with the numbers of a file; None if nothing is."""
+    """The problem of the numbers of a file; None if they are valid."""
     if not 1 <= len(lengths) == len(costs) <= vocabulary:
         return f"{len(lengths)} texts and {len(costs)} costs, where the recipe has {vocabulary}"
     if int(lengths.min()) < 1 or int(lengths.sum()) != len(symbols):
@@ -236,7 +236,7 @@ class Trainer:
         return costs
 
     def _cut(self) -> None:
-        """Cut the distinct windows: every text's uses, and so its cost. What is not used counts as used once."""
+        """Cut the distinct windows, and count every text's uses, at least one: they decide its cost."""
         texts = self.texts
         self.uses = np.zeros(len(texts.costs), np.int64)
         kernels.count_uses(
@@ -257,7 +257,7 @@ class Trainer:
 
 
 def distinct(symbols: Symbols, bounds: Int64) -> tuple[Int64, Int64]:
-    """The first of each kind of equal windows, in the order of the text, and how often that kind occurs."""
+    """Distinct windows, in the order of their first occurrences in the text, and how often each occurs."""
     slots, first, filled = 1 << 12, 0, np.zeros(1, np.int64)
 
     def table() -> tuple[Any, Int64, Int64]:

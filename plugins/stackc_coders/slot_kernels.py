@@ -1,7 +1,7 @@
 """How the slots of a window are shared: the rule of docs/concepts.md, compiled. `twin` is the same rule to read.
 
 A *row* is uint32[A], the frequencies of the next symbol. `table` is a windowing's table of cuts, int32[S, A], or
-`NO_TABLE`. Where it cuts, a row is copied with zeros for the symbols that are cut (`masked`), and the rule is applied
+`NO_TABLE`. If it cuts, a row is copied with zeros for the symbols that are cut (`masked`), and the rule is applied
 to the copy. No product exceeds 2^62.
 """
 

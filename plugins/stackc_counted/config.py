@@ -43,7 +43,7 @@ class CountedTraining:
     rounds: int = bits(
         3,
         check=and_(ge(0), le(64)),
-        help="times that the text is cut into windows with the model so far and counted anew where they start",
+        help="times that the text is cut into windows with the model so far and counted again where they start",
     )
     sample: int = bits(
         1 << 27, check=and_(ge(1), le(1 << 40)), help="symbols of the text that are read: whole segments, evenly spread"
@@ -73,8 +73,8 @@ class CountedTraining:
 class Counted:
     """The ``[level.model]`` table of ``backend = "counted"``: what followed the same context in the training text.
 
-    The longest context is all since the window's start; where that was seen too seldom, the last `order`
-    symbols, then ever fewer. Where contexts restart only with the segment, the last `order` symbols are all
+    The longest context is all since the window's start; if that was seen too rarely, the last `order`
+    symbols, then fewer and fewer. If contexts restart only with the segment, the last `order` symbols are all
     that it sees.
     """
 

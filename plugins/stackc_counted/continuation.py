@@ -23,7 +23,7 @@ def continued(trie: Trie, longest: int, least: int) -> Trie:
     Args:
         trie: texts counted at every place.
         longest: symbols of the longest texts; these keep their counts.
-        least: rarer texts were dropped. What is dropped is taken as seen least - 1 times each.
+        least: rarer texts were dropped, and are taken as seen least - 1 times each.
     """
     count, total = counts_and_totals(trie.table, longest, max(1, least - 1))
     return Trie.of(trie.symbol, count, trie.first, total)

@@ -1,7 +1,7 @@
 """Counting texts: how often each short text begins at the given places of a long one.
 
 Breadth first: places are kept grouped by the text that begins there, and every pass splits each group by one symbol
-more. What is rare is dropped as soon as it is, so a pass touches only places that still matter.
+more. Rare texts are dropped as soon as they are known, so a pass touches only places that still matter.
 
 Legend: n symbols, P places, G groups (texts of one length).
 """
@@ -115,8 +115,8 @@ def split_groups(
     Args:
         here, there: places, before and after.
         starts, sizes: int64[G], each group's span of `here`.
-        seen: int64[A] of zeros, and so again at the end.
-        children: int64[G], filled: how many texts of at least `least` places come of each group.
+        seen: int64[A] of zeros, which it is again at the end.
+        children: int64[G], filled: how many texts of at least `least` places come from each group.
         found, found_sizes, found_starts: filled: their symbols, ascending in each group, and their spans of `there`.
     """
     written = 0

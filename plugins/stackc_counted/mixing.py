@@ -5,11 +5,9 @@ down to the symbols' own counts: interpolated Kneser-Ney smoothing (Chen and Goo
 differences of rounded cumulative counts, so nothing is lost on the way and every row sums to T without a last
 correction.
 
-All of it is in one file because numba's cache renews a kernel when its own file changes, and only then.
-
 Legend: L lanes, A alphabet, K order, n symbols. A trie is its table uint32[N + 1, 4], see `trie`. A
 *node row* is int64[1 + K]: the node of the text since the restart in the anchored trie, then of the last 1 .. K
-symbols in the free one; -1 where there is none.
+symbols in the free one; -1 if there is none.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ Row = Any
 
 @kernel
 def child(trie: Row, node: Int, symbol: Int) -> Int:
-    """The node of a text and one more symbol, -1 where that was not counted. By bisection."""
+    """The node of a text and one more symbol, -1 if that was not counted. By bisection."""
     low, high = np.int64(trie[node, FIRST]), np.int64(trie[node + 1, FIRST])
     end = high
     while low < high:

@@ -39,7 +39,7 @@ class Sample:
         return attrs.evolve(self, starts=self.starts[chosen], sizes=self.sizes[chosen])
 
     def shards(self, most: int) -> list[Sample]:
-        """Runs of segments with `most` symbols or fewer; a segment that is longer is a shard of its own."""
+        """Runs of segments with `most` symbols or fewer; a segment that is longer is a shard by itself."""
         ends = np.cumsum(self.sizes)
         first, found = 0, []
         while first < len(ends):

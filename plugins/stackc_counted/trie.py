@@ -30,7 +30,7 @@ class Trie:
     """N texts, each with how often it occurs.
 
     Attributes:
-        table: uint32[N + 1, 4], a row a text:
+        table: uint32[N + 1, 4], one row per text:
             symbol: its last symbol; 0 for the empty text, node 0.
             count: occurrences; or, where frequencies are made of it, `weight`: those in sixteenths, less a discount.
             first: the children of node i are the nodes first[i] .. first[i + 1] - 1; the last row has only this.

@@ -38,7 +38,7 @@ def base(counts: Sequence[int]) -> list[int]:
 def continued(texts: dict[Text, int], longest: int, least: int) -> tuple[dict[Text, int], dict[Text, int]]:
     """(counts, totals) of the texts that are fallen back to: those shorter than `longest` by what stands before them.
 
-    What was dropped for being rarer than `least` is taken as seen least - 1 times each.
+    Texts that were dropped because they are rarer than `least` are taken as seen least - 1 times each.
     """
     dropped = max(1, least - 1)
     counts: dict[Text, int] = {(): 0}

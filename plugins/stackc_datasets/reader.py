@@ -47,7 +47,7 @@ class DatasetsReader(TableReader):
         return corpus_files(f"{split}_files", patterns) if patterns else []
 
     def _of_files(self, where: str, files: list[str]) -> Iterator[bytes]:
-        """The rows of local files, read as one dataset; what is wrong is said of the file where it is found."""
+        """The rows of local files, read as one dataset; errors name the file in which they are found."""
         try:
             yield from self._rows(where, lambda: self._local(files))
             return

@@ -40,7 +40,7 @@ class MixingBackend:
         prime(self.config, symbols, task.alphabet, task.progress.update).save(task.folder)
 
     def freeze(self, trained: Path, folder: Path, alphabet: int) -> None:
-        # By name: a training that was killed may have left a part of a file next to them.
+        # By name: training that was killed may have left a part of a file next to them.
         for name in (*(f"{large}.slots" for large in LARGE), FILE):
             if (trained / name).exists():
                 _linked(trained / name, folder / name)

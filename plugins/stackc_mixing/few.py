@@ -1,6 +1,6 @@
 """The model with few contexts, compiled: as `stackc_mixing.kernels`, at three times the speed.
 
-What is left out: rich slots, contexts of columns, fields and pairs of words, two of three sets of weights, their second
+It leaves out: rich slots, contexts of columns, fields and pairs of words, two of three sets of weights, their second
 mixing, one refinement, and counts of the maps.
 
 Waiting for memory would then take much of the time. So a context of three and more symbols has all slots of one symbol

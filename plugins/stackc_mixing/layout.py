@@ -70,7 +70,7 @@ FRESH_CELL = 1 << 31
 
 WORD, WORD_1, WORD_2, SOURCE, LENGTH, LINE, LINE_1, FIELD, AT, SEEN_BITS = range(10)
 MEMORY = 10
-"""What is remembered besides the tables, int64: hashes of this word and the last two, where the match continues and its
+"""The memory besides the tables, int64: hashes of this word and the last two, where the match continues and its
 length, where this line and the last began, the field of a table's row, the run's length so far, bits learned from."""
 
 STEADY, MOST, STRIDE = 30, 60, 4

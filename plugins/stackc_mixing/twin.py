@@ -23,7 +23,7 @@ ORDERS = (0, 1, 2, 4, 5, 6)
 
 @attrs.define
 class Decision:
-    """What was made of a decision, which learning needs again.
+    """The intermediate values of a decision, which learning needs again.
 
     Attributes:
         node: in each slot.

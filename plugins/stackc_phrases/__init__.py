@@ -1,4 +1,4 @@
-"""The coder `phrases`: words, parts of words and phrases as pieces, with a trainer of its own."""
+"""The coder `phrases`: words, parts of words and phrases as pieces, with its own trainer."""
 
 from __future__ import annotations
 

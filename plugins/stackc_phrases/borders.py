@@ -1,6 +1,6 @@
 """Where words begin, compiled: 64 bytes at a time, each class of bytes as the bits of one integer.
 
-Whether a word begins at a byte follows from that byte, the one before and the one after (`stackc_phrases.words.RULE`);
+Whether a word begins at a byte follows from that byte, the one before and the one after (`stackc.api.WORD_RULE`);
 contractions, which look further, are checked one by one.
 
 The comparisons are written in LLVM's vectors, because its compiler does not find them in a loop over bytes; a machine

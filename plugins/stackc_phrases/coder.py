@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api import CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of
+from stackc.api import WORD_RULE, CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of
 from stackc_phrases import encoding, longest, lookup
 from stackc_phrases.config import BYTES, PhrasesConfig
 from stackc_phrases.fitting import fitted
 from stackc_phrases.pieces import PHRASE_WORD, Pieces
-from stackc_phrases.words import RULE, words_of_piece
+from stackc_phrases.words import words_of_piece
 
 
 def _slots(entries: int) -> int:
@@ -142,8 +142,8 @@ class PhrasesCoder:
         if (pieces.words > 1).any():
             return None
         if self.config.parse == "longest":
-            return PlainTokenizer(model="longest", pattern=RULE)
-        return PlainTokenizer(model="unigram", pattern=RULE, scores=-pieces.costs.astype(np.int64))
+            return PlainTokenizer(model="longest", pattern=WORD_RULE)
+        return PlainTokenizer(model="unigram", pattern=WORD_RULE, scores=-pieces.costs.astype(np.int64))
 
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of all windows, and the number of tokens in each."""

@@ -1,8 +1,9 @@
 """Counting candidates: words, parts of words, and phrases, in tables of bounded size.
 
 Three quarters of a table's slots may be used. When one more entry would not fit, the rarest go: first all that were
-seen once, then all that were seen twice, and so on, until at least half of the entries have gone. What is dropped and
-comes again is counted from 0. The order of the text alone decides, so the counts are the same on every machine.
+seen once, then all that were seen twice, and so on, until at least half of the entries have gone. An entry that is
+dropped and occurs again is counted from 0. The order of the text alone decides, so the counts are the same on every
+machine.
 
 Texts are compared by 64-bit hashes and lengths: two that agree in both would share a count, and nothing else.
 """
@@ -164,7 +165,7 @@ def count_parts(
 
 @kernel
 def count_pairs(words: Row, shorter: Row, size: Index, keys: Row, counts: Row, firsts: Row) -> None:
-    """Count phrases of `size` words: a shorter phrase and one more word, where both shorter phrases in it are known.
+    """Count phrases of `size` words: a shorter phrase and one more word, if both shorter phrases in it are known.
 
     Args:
         shorter: the number of the phrase of size - 1 words that begins at each word, or NONE.

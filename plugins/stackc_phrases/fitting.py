@@ -34,7 +34,7 @@ RARE = 8
 
 @kernel
 def costs_of(uses: Row, surcharge: int, out: Row) -> None:
-    """-log2 of each piece's share of all uses, 1 at least, and the surcharge. What is not used counts as used once."""
+    """-log2 of each piece's share of all uses, 1 at least, and the surcharge. An unused piece counts as used once."""
     total = 1
     for use in uses:
         total += use

@@ -3,7 +3,7 @@
 `stackc_phrases.twin` says it plainly. Where a phrase begins and how long it is cannot be foreseen, and a branch that is
 guessed wrong costs more than a word does otherwise. So no pass branches on it: words that may begin a phrase are
 written to a list, which each round shortens to those that have one more word, and of every word four tokens are copied,
-whatever it has; the next word's are written over what was too much. A phrase is given a slot of its own, so that its
+whatever it has; the next word's are written over what was too much. A phrase is given its own slot, so that its
 token is copied as those of a word are.
 """
 

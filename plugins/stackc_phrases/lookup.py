@@ -3,10 +3,10 @@
 - *Parts*: a trie over the pieces inside words. An entry is ``node << 36 | byte << 28 | child``; `part` has the token of
   each node, or NONE. The node of a single byte is that byte plus one, so no entry is 0.
 - *Words*: whole words of at most 15 bytes. A slot is eight integers, one line of the cache: 15 bytes and the length in
-  two of them; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``, where several tokens are found at
+  two of them; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``; several tokens are at
   `runs[token:]`; what the word costs; its tokens, two in an integer, and how many they are, or if they are more than
   four, ``tokens << 32 | where in runs``, any integer, and 0. Words that no phrase has are all number 0. At first it
-  holds the words that are pieces or in a phrase; whoever encodes has a copy of its own, which learns further words
+  holds the words that are pieces or in a phrase; whoever encodes has its own copy, which learns further words
   until it is full (`learn`). It decides nothing, and saves cutting a word again. Behind the slots is one of zeros, for
   words that it does not have, and `SPARE` that hold the phrases of a moment (`stackc_phrases.longest`).
 - *Phrases*: a trie over words. The first node is the word's number; an entry is two integers,

@@ -72,7 +72,7 @@ class Pieces:
         return made
 
     def problem(self, vocabulary: int) -> str | None:
-        """What is wrong with the tables; None if nothing is."""
+        """The problem of the tables; None if they are valid."""
         texts, size = self.texts, len(self.texts)
         if not size == len(self.words) == len(self.costs):
             return f"{size} pieces, and words and costs of {len(self.words)} and {len(self.costs)}"

@@ -105,7 +105,7 @@ class SentencePieceCoder(WindowCoder):
         """Its pieces and scores. Sums differ in the last bit: SentencePiece rounds them to float32 as it goes along.
 
         So texts of thousands of pieces may be cut differently somewhere, and single words hardly ever. A byte piece
-        cannot take the place of a character that has a piece of its own, since that one's score is higher.
+        cannot take the place of a character that has its own piece, since that one's score is higher.
         """
         if self.config.model != "unigram":
             return None

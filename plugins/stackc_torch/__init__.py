@@ -4,7 +4,7 @@
     training/      floats, for any network
     transformer/   one network each: its configuration and float side, and its own frozen side (`arrays`, `twin`,
     gru/           `kernels`, `cpu`, `device`)
-    hf/            causal language models of transformers, a plugin of its own on the shared training
+    hf/            causal language models of transformers, a separate plugin on the shared training
 
 Importing this package imports neither torch nor numba.
 """

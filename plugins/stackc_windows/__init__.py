@@ -132,13 +132,14 @@ def _aligned(config: Aligned) -> Windowing:
 
 
 def _words(config: Words) -> Windowing:
+    from stackc.api import WORD_RULE
     from stackc_windows.look_ahead import LookAhead, WordStarts
-    from stackc_windows.words import RULE, word_table, words_table
+    from stackc_windows.words import word_table, words_table
 
     sizes: dict[str, Any] = {"bits": config.bits, "symbols": config.symbols, "restart": config.context}
     if config.words > 1:
         return Windowing(**sizes, table=words_table(config.words), borders=WordStarts())
-    return Windowing(**sizes, cuts=LookAhead(), table=word_table(), rule=RULE)
+    return Windowing(**sizes, cuts=LookAhead(), table=word_table(), rule=WORD_RULE)
 
 
 def _fixed_token(config: FixedToken) -> Windowing:

@@ -25,7 +25,7 @@ NONE = 0xFF
 
 
 def _rests() -> Any:
-    """What must follow the first letter of a contraction, both in lower case; 0: nothing. uint8[256]."""
+    """The letter that must follow the first one of a contraction, both in lower case; 0: nothing. uint8[256]."""
     rests = np.full(BYTES, NONE, np.uint8)
     for first, rest in SHORT.items():
         rests[ord(first)] = ord(rest) if rest else 0

@@ -1,4 +1,4 @@
-"""Where words start and end in bytes: one rule, as a regular expression and as a table of cuts.
+"""Where words start and end in bytes: the rule `stackc.api.WORD_RULE` as a table of cuts.
 
 A blank belongs to the word that follows it; bytes of 0x80 and above are letters, so that no character is cut and a word
 of any script stays whole. A word ends where letters, digits, punctuation, blanks or line ends meet. Two things depend
@@ -12,18 +12,6 @@ from __future__ import annotations
 import numpy as np
 
 from stackc.api import CUT, Int32
-
-RULE = (
-    r"(?<=[0-9A-Za-z\x80-\xff])'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])(?![A-Za-z\x80-\xff])"
-    r"| ?[A-Za-z\x80-\xff]+"
-    r"| ?[0-9]+"
-    r"| ?[^\t-\r 0-9A-Za-z\x80-\xff]+"
-    r"|[\n\r]+"
-    r"|[\t\x0b\x0c ]+(?= [^\t-\r ])"
-    r"|[\t\x0b\x0c ]+"
-)
-"""The words of a text of bytes, read as the characters U+0000 to U+00FF: the first alternative that matches, again and
-again. They cover every text."""
 
 BYTES = 256
 LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") | frozenset(range(0x80, 0x100))

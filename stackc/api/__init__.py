@@ -2,7 +2,7 @@
 
 `CONTRACT` counts the changes of the contract (`stackc.api.version`); tests of plugins also import `stackc.testing`.
 
-What needs numpy or numba is imported when it is first asked for, so that listing plugins stays quick.
+Names that need numpy or numba are imported on first use, so that listing plugins stays quick.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from stackc.api.names import corpus_files
     from stackc.api.offsets import offsets_of
     from stackc.api.packing import bytes_of_tokens, tokens_of_bytes
-    from stackc.api.plain import PlainTokenizer
+    from stackc.api.plain import WORD_RULE, PlainTokenizer
     from stackc.api.readers import HashedReader, Reader
     from stackc.api.register import Register
     from stackc.api.texts import SymbolTexts
@@ -90,7 +90,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODER_STATE", "CONTRACT", "CUT", "IDLE", "LOG_BITS", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT",
-    "MAX_WINDOW_SYMBOLS", "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "AnyCoder", "ArtifactError", "BitCoder",
+    "MAX_WINDOW_SYMBOLS", "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "WORD_RULE", "AnyCoder", "ArtifactError",
+    "BitCoder",
     "BitSource", "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CompiledLanes", "CompiledStep",
     "CorpusError", "Cost", "Cut", "Device", "DictionaryCoder", "FittedCoder", "FittedUnderModel", "Float64",
     "Frequencies", "HashedReader", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask",

@@ -50,7 +50,7 @@ LOW, HIGH, VALUE, AT, END, DECODING = range(CODER_STATE)
 
 _WORD = (1 << 32) - 1
 _BYTE = 1 << 24
-"""Below it a difference of two words lies if their first bytes agree."""
+"""Two words whose first bytes agree differ by less than this."""
 
 _P = (1 << PROBABILITY_BITS) - 1
 
@@ -92,8 +92,8 @@ def code_bit(coder: Int64, buffer: npt.NDArray[np.uint8], p: Any, bit: Any) -> A
             never reads or writes anywhere else.
         bit: the bit to write, 0 or 1; not used when decoding.
 
-    Behind the payload zeros are read, so any bytes decode to something. What does not fit into the buffer is not
-    written; `finish_coder` says so.
+    Behind the payload zeros are read, so any bytes decode to something. Bytes that do not fit into the buffer
+    are not written; `finish_coder` says so.
     """
     low = coder[LOW]
     high = coder[HIGH]

@@ -84,8 +84,8 @@ class Coder(Protocol):
     Threads share it: nothing of it changes after `load`. Encoders, decoders and lanes belong to one caller; arrays that
     `encode`, `pieces` and `dictionary` return are not written to again. The same holds for the other kinds of coder.
 
-    These two methods are all that it needs. What else it can do is a protocol of its own, and the level uses what it
-    finds: `LaneCoder` (tier 2), `DictionaryCoder` (tier 3, the level compiled), `FittedCoder` (tables of its own),
+    These two methods are all that it needs. Each further ability is a separate protocol, used if the coder has it:
+    `LaneCoder` (tier 2), `DictionaryCoder` (tier 3, the level compiled), `FittedCoder` (its own tables),
     ``compiled(window) -> CompiledLanes`` (its kernels, `stackc.api.compiled`), and, on the encoder, `Intervals` (to
     generate from a prompt).
 
@@ -195,7 +195,7 @@ class WholeWindows(Protocol):
 
 
 class FittedCoder(Protocol):
-    """A coder with tables of its own, fitted to a text once and never changed when they are loaded."""
+    """A coder with its own tables, fitted to a text once and never changed when they are loaded."""
 
     def fit(self, train: Text, alphabet: int, folder: Path) -> None:
         """Fit the tables to `train` and write them to `folder`."""
@@ -248,8 +248,8 @@ class CoderFlags(Protocol):
     """What the configuration class of a coder declares, so that a recipe is checked without making the coder.
 
     Optional: ``takes_bitwise: ClassVar[bool] = True`` hands whole segments over to a model that codes bit by bit
-    (`stackc.api.BitwisePredictor`): its own arithmetic coding takes the coder's place where a window is a segment and a
-    token a byte. Without it such a model gives rows, which is slow.
+    (`stackc.api.BitwisePredictor`): its own arithmetic coding takes the coder's place if a window is a segment and a
+    token is a byte. Without it such a model gives rows, which is slow.
 
     Optional: ``masks: ClassVar[bool] = True`` says that the coder obeys `Window.table`: a symbol that the table cuts,
     except a window's first, gets no code and is refused like one that does not fit; a window whose table cuts before

@@ -41,7 +41,8 @@ def is_special(path: Path) -> bool:
 
 @attrs.define
 class Inherited:
-    """What an output takes over from the files that it is made from. No moment gives it more rights than they have.
+    """The owner and rights that an output takes over from the files that it is made from. No moment gives it more
+    rights than they have.
 
     Attributes:
         sources: their status.
@@ -63,7 +64,7 @@ class Inherited:
         return mode
 
     def give(self, descriptor: int) -> None:
-        """Give it all, as far as the system lets. What the owner or the group cannot be kept for is cut."""
+        """Give it all, as far as the system lets. Rights of an owner or a group that cannot be kept are cut."""
         for source in self.sources:
             if self.whole:
                 _give_owner(descriptor, source)
@@ -109,8 +110,8 @@ def write_atomically(path: Path, inherited: Inherited | None = None) -> Iterator
     """Open a temporary neighbour of `path` for writing; it takes the name `path` when the block ends well.
 
     On an error, Ctrl-C included, the temporary file is removed and `path` is as it was. Of several processes that
-    write to one path each writes all of its own file, and the last to end has the name. What `is_special` is written
-    to straight away.
+    write to one path each writes all of its own file, and the last to end has the name. A special file
+    (`is_special`) is written to directly.
 
     Args:
         inherited: what the file takes over from others; may be changed until the block ends. None: nothing.

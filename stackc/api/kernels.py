@@ -2,9 +2,9 @@
 
 numba keeps machine code next to the file of a function and renews it only when that file changes, though constants and
 kernels of other files are compiled in. Here it is kept for a digest of all source files that the kernel's module
-imports, so that an edit of any of them counts and an edit of any other does not. What cannot be kept, or read again, is
-compiled again: a full disk, a folder that cannot be written or a cache cut short by a crash costs seconds, never the
-work.
+imports, so that an edit of any of them counts and an edit of any other does not. Machine code that cannot be kept, or
+read again, is compiled again: a full disk, a folder that cannot be written or a cache cut short by a crash costs
+seconds, never the work.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 _UNREADABLE = (
     OSError, EOFError, ValueError, LookupError, AttributeError, ImportError, TypeError, pickle.PickleError,
 )  # fmt: skip
-"""What reading a file raises that was cut short, or is no longer what numba wrote."""
+"""Errors of reading a file that was cut short, or is no longer the one that numba wrote."""
 
 
 def kernel(function: Function) -> Function:
@@ -75,7 +75,7 @@ def kernel_of(signature: Any, **options: Any) -> Callable[[Function], Function]:
 def inlined(function: Function) -> Function:
     """Compile into its callers: a call hands over every field of every array, which takes as long as ten steps.
 
-    It has no compiled form of its own, and so may be called from kernels of any file without being compiled anew.
+    It has no compiled form of its own, and so may be called from kernels of any file without being compiled again.
 
     LLVM does it (`forceinline`). numba's own ``inline="always"`` copies the whole caller for each call of it, so a loop
     with fifty of them took four times as long to compile, and the code was no faster.
@@ -90,7 +90,7 @@ def inlined(function: Function) -> Function:
 
 class _Inlined(CPUDispatcher):  # type: ignore[misc]
     def __call__(self, *arguments: Any) -> Any:
-        """From Python: by a form of its own. numba's call would jump to address zero."""
+        """From Python: compiled once more, for Python. numba's own call would jump to address zero."""
         if "_for_python" not in vars(self):
             self._for_python = _compiled(self.py_func, None)
         return self._for_python(*arguments)
@@ -100,8 +100,8 @@ def composed(make: Callable[..., Function], *kernels: Any) -> Function:
     """Compile a loop around kernels that are known only when it is made, and keep it as any other is kept.
 
     numba keeps a function that is given functions as arguments, or finds them in a closure, for one process alone: it
-    names them by numbers that are drawn anew in each. Here they are named by module and name, and the sources of their
-    modules count as those of the loop.
+    names them by numbers that each process draws again. Here they are named by module and name, and the sources of
+    their modules count as those of the loop.
 
     Args:
         make: a function of a module, which returns the loop: a function nested in it that calls the kernels.
@@ -112,7 +112,7 @@ def composed(make: Callable[..., Function], *kernels: Any) -> Function:
     # numba names the files after the function. With names of their own two loops around different kernels do not take
     # each other's code for outdated.
     loop.__qualname__ = f"{make.__name__}_{hashlib.sha256(' '.join(names).encode()).hexdigest()[:16]}"
-    # What is nested in a function has the name of all that this function ever makes: it cannot be kept under it.
+    # All that a function ever makes has the same name, so nothing could be kept under it.
     return _compiled(loop, None if any("<locals>" in name for name in names) else kernels)
 
 
@@ -144,7 +144,8 @@ _HASHING = "numba.cpython.hashing"
 
 
 class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
-    """What is kept of one function: under the stamp of all its sources, which stands in the machine code's file too.
+    """The machine code of one function: kept under the stamp of all its sources, which stands in the machine code's
+    file too.
 
     numba writes index and machine code one after the other: of two processes with different sources one might leave
     the index and the other the code.
@@ -234,7 +235,7 @@ _IMPORTS = re.compile(
 
 @attrs.frozen
 class _Roots:
-    """Where the modules lie that count for a kernel.
+    """The modules whose sources count for a kernel.
 
     Attributes:
         home: the folder that holds the kernel's package.
@@ -251,7 +252,7 @@ class _Roots:
         home = os.path.abspath(path)
         for _ in range(up + 1):
             home = os.path.dirname(home)
-        # Where packages are installed, all others lie as well.
+        # A folder of installed packages holds all the others too.
         installed = home == _INSTALLED or os.path.basename(home) in ("site-packages", "dist-packages")
         return cls(home, module.partition(".")[0] if installed else "")
 
@@ -264,7 +265,7 @@ class _Roots:
 _OWN = _Roots(_STACKC, "stackc")
 
 _digests: dict[str, tuple[object, bytes]] = {}
-"""By module, with its spec, which is another where it was loaded again."""
+"""By module, with its spec, which is another if it was loaded again."""
 
 
 def sources_digest(function: FunctionType) -> bytes:

@@ -1,7 +1,7 @@
 """Which names of `stackc.api` are imported late, because their modules need numpy or numba.
 
-A table of its own because two read it: `stackc.api`, to import them, and `stackc.api.kernels`, to find the source files
-that a kernel depends on.
+A separate table because two modules read it: `stackc.api`, to import them, and `stackc.api.kernels`, to find the source
+files that a kernel depends on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HOMES = {
     ),
     "names": ("corpus_files",),
     "offsets": ("offsets_of",),
-    "plain": ("PlainTokenizer",),
+    "plain": ("WORD_RULE", "PlainTokenizer"),
     "packing": ("bytes_of_tokens", "tokens_of_bytes"),
     "readers": ("HashedReader", "Reader"),
     "register": ("Register",),

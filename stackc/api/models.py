@@ -90,7 +90,7 @@ class BitwisePredictor(Protocol):
     Arrays of symbols are uint8 where A <= 256 and uint16 above, those of bytes uint8; all have one dimension, are
     contiguous, aligned, and may be written to, so that a kernel is compiled for one type.
 
-    Where frequencies are asked for (windows with a bit budget, `stackc eval`, `stackc generate`), stackc makes rows of
+    If frequencies are needed (windows with a bit budget, `stackc eval`, `stackc generate`), stackc makes rows of
     `restart`, `tree` and `advance`: a row is the product of the probabilities along each symbol's decisions, made
     frequencies by `normalise` (`stackc.parts.bitwise`). That is exact, and slow.
 
@@ -213,7 +213,7 @@ class Device:
     Attributes:
         name: "cpu" or "cuda".
         threads: torch's threads inside one operation.
-        memory: megabytes that a training which reads its text in shards may take for one of them.
+        memory: megabytes that training may take for one shard, if it reads its text in shards.
     """
 
     name: str = "cpu"
@@ -316,8 +316,8 @@ class ModelBackend(Protocol):
     predictor offers kernels: ``stackc plugins check`` then tries them.
 
     The class of ``[level.train]`` may have ``needs_texts``, a property or class variable: the name of its field that
-    asks for `TrainingTask.texts`, or an empty text. A recipe that asks where symbols have no texts is refused, with
-    that field's path; where they have, the texts are part of the training's key.
+    asks for `TrainingTask.texts`, or an empty text. A recipe that asks for them is refused if the symbols have no
+    texts, with that field's path; otherwise the texts are part of the training stage's key.
 
     With ``on_device: ClassVar[bool] = False`` it computes without torch: opening it does not import torch to look for a
     device.

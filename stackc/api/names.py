@@ -61,7 +61,7 @@ def _matches(pattern: str) -> set[str]:
     found: set[str] = set()
     for top in glob.glob(os.sep.join([*parts[:place], ""])) if place else [""]:
         for folder in _folders(top):
-            # What follows counts from the folder, whose own name may hold signs of a pattern.
+            # The rest of the pattern counts from the folder, whose own name may hold signs of a pattern.
             found |= _matches(os.path.join(glob.escape(folder), *(rest or ["*"])))
     return found
 
@@ -70,7 +70,7 @@ def _folders(top: str) -> Iterator[str]:
     """`top` and the folders in it that are not hidden, at any depth, each under the first of its names.
 
     A folder with several names, because links lead to it, is entered under the one that sorts first: its files get
-    the names, and the order, that they have where every name is followed.
+    the names, and the order, that they have when every name is followed.
     """
     waiting, seen = [top], set[tuple[int, int]]()
     while waiting:

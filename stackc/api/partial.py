@@ -33,7 +33,7 @@ def partial(folder: Path, make: Callable[[Path], int]) -> Iterator[tuple[int, Pa
     """Something new in `folder`, opened and held, and its name; removed at the end if it still has that name.
 
     Args:
-        make: makes and opens it; fails where there is something of that name.
+        make: makes and opens it; fails if there is something of that name.
     """
     for _ in range(_TRIES):
         name = folder / f".stackc-{os.urandom(16).hex()}.partial"

@@ -1,4 +1,4 @@
-"""What a coder or windowing says so that its level can be written as a plain ``tokenizer.json``."""
+"""The description of a coder or windowing with which its level can be written as a plain ``tokenizer.json``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from typing import Literal
 import attrs
 
 from stackc.api.arrays import Float64, Int32, Int64
+
+WORD_RULE = (
+    r"(?<=[0-9A-Za-z\x80-\xff])'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])(?![A-Za-z\x80-\xff])"
+    r"| ?[A-Za-z\x80-\xff]+"
+    r"| ?[0-9]+"
+    r"| ?[^\t-\r 0-9A-Za-z\x80-\xff]+"
+    r"|[\n\r]+"
+    r"|[\t\x0b\x0c ]+(?= [^\t-\r ])"
+    r"|[\t\x0b\x0c ]+"
+)
+"""The words of a text of bytes, read as the characters U+0000 to U+00FF: the first alternative that matches, again and
+again. They cover every text. A blank belongs to the word that follows it; bytes of 0x80 and above are letters.
+
+One rule for the windowing `words` and the coder `phrases`, so that windows of one word hold one word of the coder."""
 
 
 @attrs.frozen(kw_only=True)

@@ -58,7 +58,7 @@ def write_all(file: Any, data: Any) -> int:
 
 
 def flush_all(file: Any) -> None:
-    """Flush a file, waiting where it is non-blocking."""
+    """Flush a file, waiting if it is non-blocking."""
     while True:
         try:
             file.flush()
@@ -211,7 +211,7 @@ def take() -> None:
 
 
 def _text(stream: TextIO | None, raw: Whole) -> TextIO:
-    """A text stream on `raw` that is as `stream` otherwise; flushed by lines where that was not buffered."""
+    """A text stream on `raw` that is as `stream` otherwise; flushed by lines if that was not buffered."""
     lines = not isinstance(stream, io.TextIOWrapper) or stream.line_buffering or stream.write_through
     errors = stream.errors if stream is not None else "backslashreplace"
     encoding = stream.encoding if stream is not None else None
@@ -219,7 +219,7 @@ def _text(stream: TextIO | None, raw: Whole) -> TextIO:
 
 
 def _whole_text(stream: TextIO | None) -> TextIO | None:
-    """`stream` so that nothing of it is lost, where it is Python's own on a file."""
+    """`stream` so that nothing of it is lost, if it is Python's own on a file."""
     buffer = stream.buffer if isinstance(stream, io.TextIOWrapper) else None
     raw = getattr(buffer, "raw", buffer)
     if stream is None or not isinstance(raw, io.FileIO):
@@ -269,7 +269,7 @@ def results() -> TextIO:
 
 
 def remark(text: str) -> None:
-    """A line on standard output that says what was done; dropped where that is closed."""
+    """A line on standard output that says what was done; dropped if that is closed."""
     with contextlib.suppress(StackcError):
         stream = results()
         stream.write(f"{shown(text)}\n")
@@ -303,7 +303,7 @@ def check_binary_output(force: bool) -> TextIO:
 
 
 def binary_input() -> IO[bytes]:
-    """Standard input. Raises `StackcError` where it is closed."""
+    """Standard input. Raises `StackcError` if it is closed."""
     file: IO[bytes] | None = getattr(sys.stdin, "buffer", None)
     if file is None:
         raise StackcError("standard input is closed; name a file")

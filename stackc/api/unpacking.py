@@ -25,13 +25,13 @@ _XZ = b"\xfd"
 
 
 class _Damage(Exception):
-    """What is wrong with a compressed file."""
+    """The damage of a compressed file."""
 
 
 def unpacked(raw: IO[bytes], packing: str, name: str, zst_window: int = ZST_WINDOW) -> Iterator[bytes]:
     """The content of a compressed file, of all its streams (members, frames), in pieces.
 
-    What follows a stream must be another one, or padding where the format has any: a damaged stream is never taken for
+    A stream must be followed by another one, or padding where the format has any: a damaged stream is never taken for
     the end of the file.
 
     Args:
@@ -49,17 +49,17 @@ def unpacked(raw: IO[bytes], packing: str, name: str, zst_window: int = ZST_WIND
             number, start = number + 1, source.at
             yield from _content(source, _decompressor(packing, source.held, name, number, zst_window))
     except MemoryError as error:  # files of .xz and .zst say how much it takes
-        raise CorpusError(f"{name}: unpacking it takes more memory than there is; pack it anew with less") from error
+        raise CorpusError(f"{name}: unpacking it takes more memory than there is; compress it with less") from error
     except _Damage as damage:
         if "too much memory" in str(damage):  # libzstd has no other way to tell it
             raise CorpusError(_long_window(name, zst_window)) from damage
         where = f", in stream {number}, which begins at byte {start}" if number > 1 else ""
-        raise CorpusError(f"{name}: damaged {packing} file ({damage}{where}); copy or pack it anew") from damage
+        raise CorpusError(f"{name}: damaged {packing} file ({damage}{where}); copy or compress it again") from damage
 
 
 def _long_window(name: str, limit: int) -> str:
     other = f"set corpus.zst_window to {limit + 1} or more, or " if limit < ZST_WINDOW else ""
-    return f"{name}: its window is longer than 2^{limit} bytes; {other}pack it anew with `zstd --long=27`"
+    return f"{name}: its window is longer than 2^{limit} bytes; {other}compress it again with `zstd --long=27`"
 
 
 class _Source:
@@ -117,7 +117,7 @@ def _begins(source: _Source, packing: str, number: int) -> bool:
 
 
 def _content(source: _Source, stream: Any) -> Iterator[bytes]:
-    """What is in one stream; the source is left where the stream ends."""
+    """The content of one stream; the source is left where the stream ends."""
     while not stream.eof:
         packed = b""
         if stream.needs_input:
@@ -136,7 +136,7 @@ def _content(source: _Source, stream: Any) -> Iterator[bytes]:
 
 
 def _decompressor(packing: str, begin: bytes, name: str, number: int, zst_window: int) -> Any:
-    """What unpacks one stream, with the attributes that `lzma.LZMADecompressor` has."""
+    """An unpacker of one stream, with the attributes that `lzma.LZMADecompressor` has."""
     if packing == ".gz":
         return _Inflater()
     if packing == ".bz2":

@@ -85,7 +85,7 @@ class Header:
         portability: on which machines the models' predictions are the same.
         coder: the `bits_version` of the coder ``arithmetic``, 0 .. 255.
         host: the machine that wrote the file, see `stackc.coding.host.host`; "" for portable files.
-        embedded: the packed stack that follows the header; b"" where only the header was read; None: none follows.
+        embedded: the packed stack that follows the header; b"" if only the header was read; None: none follows.
     """
 
     block_size: int

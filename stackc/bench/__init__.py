@@ -4,7 +4,7 @@
 
     figures = benchmark("runs/counted_65k", "held_out.txt", against=["tiktoken", "zstd:19"])
 
-Every entrant works in a process of its own, so that none can disturb the run. Those processes import this package, so
+Every entrant works in its own process, so that none can disturb the run. Those processes import this package, so
 it imports nothing until `benchmark` is used: else every start-up time would include numpy and the stack.
 """
 

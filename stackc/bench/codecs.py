@@ -1,4 +1,4 @@
-"""What takes part in a benchmark: the stack, compressors and tokenizers, each called in its fastest way on one thread.
+"""The entrants of a benchmark: the stack, compressors and tokenizers, each called in its fastest way on one thread.
 
 Workers import this file and little else, and each class imports its own library: start-up times are the libraries' own.
 """
@@ -179,7 +179,7 @@ class Ppmd(Codec):
     def decode(self, encoded: bytes) -> bytes:
         decoder, length = self._library.Ppmd7Decoder(self._order, self.memory), int.from_bytes(encoded[:8], "little")
         decoded: bytes = decoder.decode(encoded[8:], length)
-        if len(decoded) < length:  # the library does not write a last zero byte, but asks for it
+        if len(decoded) < length:  # the library does not write a last zero byte, but requires it
             decoded += decoder.decode(b"\0" if decoder.needs_input else b"", length - len(decoded))
         return decoded
 

@@ -1,4 +1,4 @@
-"""Who takes part: the stack, and the peers that stackc knows. Peers are looked for here, not imported."""
+"""The entrants: the stack, and the peers that stackc knows. Peers are looked for here, not imported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Peer:
         packages: that it needs; each is imported under its own name, with "_" for "-".
         variants: what may follow the name after a colon.
         default: the variant that the name alone means; for a compressor, that of its command-line tool, or its best.
-        also: variants with rows of their own when all peers are asked for.
+        also: variants with their own rows when all peers are asked for.
         slow: variants that code the beginning of a long file only.
         trainer: None if there is nothing to train.
     """

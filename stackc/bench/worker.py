@@ -1,4 +1,4 @@
-"""`python -m stackc.bench.worker`: one entrant in a process of its own.
+"""`python -m stackc.bench.worker`: one entrant in its own process.
 
 Reads commands from standard input, one JSON object ``{"do": command, …}`` per line, and answers each in one line:
 ``{"ok": …}`` or ``{"error": text}``. Imports little, so that start-up times are the entrants' own.

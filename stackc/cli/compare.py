@@ -21,7 +21,7 @@ OUTPUT_HELP = "Also write FILE, a .md, .csv, .tex, .json or .html; can be given 
 @click.option("--by", type=click.Choice(["setting", "arm"]), default="setting", show_default=True, help=BY_HELP)
 @click.option("--baseline", metavar="NAME", help=BASELINE_HELP)
 @click.option("--figure", default="bits_per_byte", show_default=True, metavar="NAME", help=FIGURE_HELP)
-@options.flag("--recompute", help="Measure stacks anew that kept no bits by block.")
+@options.flag("--recompute", help="Measure again the stacks that kept no bits by block.")
 @click.option("-o", "--output", type=OutputFile(), multiple=True, metavar="FILE", help=OUTPUT_HELP)
 @options.path("--png", metavar="DIR", help="Also write the plots into DIR as PNG images.")
 @options.as_json

@@ -46,7 +46,7 @@ ROWS = ("parquet", DATASET)
 @click.option(
     "--eos-id",
     type=click.Choice(["next", "zero"]),
-    help="The end of a text: the id after the tokens, or code 0, where the level never writes it.  [default: next]",
+    help="The end of a text: the id after the tokens, or code 0, if the level never writes it.  [default: next]",
 )
 @click.option(
     "--dtype",

@@ -114,7 +114,7 @@ def _setting(table: dict[str, object]) -> str:
 
 
 def _disk_size(manifest: dict[str, Any], name: str, folder: Path | None) -> str:
-    """Bytes of a level's files. A file that has two names, trained and frozen, takes its place once."""
+    """Bytes of a level's files. A file that has two names, trained and frozen, counts once."""
     total, seen = {True: 0, False: 0}, set()
     for path, part in manifest["parts"].items():
         if not path.startswith(f"{name}/"):

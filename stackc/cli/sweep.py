@@ -13,7 +13,7 @@ from stackc.cli.command import WARNING, Command, console
 from stackc.cli.ray_child import watched
 from stackc.pipeline.engines.base import KEPT
 
-JOBS_HELP = "Runs at a time, each in a process of its own.  [default: 1, or the processors of the cluster]"
+JOBS_HELP = "Runs at a time, each in its own process.  [default: 1, or the processors of the cluster]"
 DEVICE_HELP = "Where models are trained.  [default: the recipes']"
 
 

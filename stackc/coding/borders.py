@@ -41,7 +41,7 @@ class Places:
 
 
 def table_starts(symbols: Symbols, edges: Int64, table: Int32, cuts: Mask | None, budget: int) -> Mask:
-    """Where windows start that end after `budget` symbols, before every cut and with their run: bool[n].
+    """The starts of windows that end after `budget` symbols, before every cut and with their run: bool[n].
 
     Args:
         symbols: n integers below the alphabet of the table.

@@ -9,7 +9,7 @@ from stackc.api.version import installed_version
 
 
 def host(portability: Portability) -> str:
-    """What must be equal on the writing and the reading machine: nothing, the software build, or the machine too."""
+    """The properties that writing and reading machine share: nothing, the software build, or the machine too."""
     if portability == "portable":
         return ""
     # Without torch its version is left out: such a machine decodes only what was written without torch too.

@@ -2,8 +2,8 @@
 
 A window ends before a symbol whose text begins where the table cuts, or where the windowing's `cuts` say so; no symbol
 is cut inside. So the table runs over the text of each symbol: if it cuts before the first byte, the symbol is cut; if
-it cuts before a later one, it starts again there, as a window would. What only `cuts` know of the inside of a text, the
-table does not: after a symbol of two blanks it cuts before a letter. A symbol without a text changes no state.
+it cuts before a later one, it starts again there, as a window would. The table does not know what only `cuts` know of
+the inside of a text: after a symbol of two blanks it cuts before a letter. A symbol without a text changes no state.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Levels of a piece coder: every token represents one sequence of symbols, its *piece*, in any context.
 
-The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder, unless it has a
-`decode` of its own.
+The coder decides how a window is cut into pieces; decoding joins the pieces, and needs no coder, unless it has its
+own `decode`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class PieceTable:
                 f"a coder's pieces are not up to {vocabulary} sequences of symbols; build the stack again"
             )
         if len(symbols) and not 0 <= int(symbols.min()) <= int(symbols.max()) < alphabet:
-            raise ArtifactError(f"a coder's pieces leave the alphabet of {alphabet}; build the stack again")
+            raise ArtifactError(f"pieces have symbols outside the alphabet of {alphabet}; build the stack again")
         self._coder, self._who, self._alphabet = coder, who, alphabet
         self._symbols = symbols.astype(symbol_dtype(alphabet))
         self.length = np.zeros(vocabulary, np.int64)

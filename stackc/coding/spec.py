@@ -208,7 +208,7 @@ class LevelSpec:
         return np.append(window_starts(bounds, self.segment, self.window.symbols, cuts), bounds[-1])
 
     def window_cuts(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Mask | None:
-        """Where windows start that only budgets, cuts and the windowing's table end: bool[n]; None if nothing cuts.
+        """The starts of windows that only budgets, cuts and the windowing's table end: bool[n]; None if nothing cuts.
 
         Args:
             cuts: what `cuts` gave.

@@ -1,8 +1,8 @@
 """The texts of a level's symbols: the bytes of each, expanded through the tables of all levels below it.
 
 Symbols have texts if every level below has one token per code and a table of texts: a dictionary, or the pieces of a
-piece coder. Where a code's meaning depends on what was coded before it (levels that are coded in lanes, whole windows),
-or is spread over several tokens, no symbol has a text of its own.
+piece coder. If a code's meaning depends on what was coded before it (levels that are coded in lanes, whole windows), or
+is spread over several tokens, no symbol has its own text.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def why_no_texts(specs: Sequence[LevelSpec], memory: int) -> str | None:
 
 
 def symbol_texts(levels: Sequence[Level], most: int = MOST_BYTES) -> SymbolTexts | None:
-    """The texts of the symbols that come out of some levels; None where those have no texts of their own.
+    """The texts of the symbols that come out of some levels; None if those have no texts of their own.
 
     Deterministic: a function of the levels' tables alone. Codes without a text (code 0 of a dictionary, numbers past
     its last code) have an empty one, and so does what they contribute to a text of a level above.

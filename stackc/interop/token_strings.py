@@ -24,7 +24,7 @@ def numbered(token: int) -> str:
 def token_pieces(levels: list[Level], alphabet: int) -> list[str]:
     """The string of every token: its text in `byte_letters`, with its number if the text is empty or not unique.
 
-    Tokens without a text of their own (`symbol_texts`) are numbers only.
+    Tokens without their own text (`symbol_texts`) are numbers only.
     """
     texts = symbol_texts(levels)
     if texts is None:

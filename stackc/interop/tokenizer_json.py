@@ -69,7 +69,7 @@ class Written:
         text: of ``tokenizer.json``.
         ids: number of ids, added tokens included.
         compared: bytes on which both sides gave the same ids.
-        remarks: where ids may differ, a line each.
+        remarks: where ids may differ, one line each.
     """
 
     text: str

@@ -113,7 +113,7 @@ class BitwiseRows:
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
-        """What the model knows of its size."""
+        """The size that the model states."""
         if name not in ("parameters", "body_ops", "softmax_ops"):
             raise AttributeError(name)
         return getattr(self.bitwise, name)

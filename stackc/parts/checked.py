@@ -129,8 +129,8 @@ class GuardedPredictor:
     def prove(self, symbols: Symbols) -> None:
         """Check once that a predictor is as portable as it says, on the first symbols of the text to code.
 
-        The rows of a single lane, of a lane among others, and of scoring must be equal, bit for bit. What another
-        machine gives cannot be known here.
+        The rows of a single lane, of a lane among others, and of scoring must be equal, bit for bit. The
+        frequencies of another machine cannot be known here.
 
         Raises:
             PartError: they are not equal.

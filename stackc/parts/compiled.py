@@ -1,7 +1,7 @@
-"""What parts give that offer their kernels (`stackc.api.compiled`), checked before a loop is made of them.
+"""The kernels that parts offer (`stackc.api.compiled`), checked before a loop is made of them.
 
 A kernel does not check an index, so wrong arrays may not reach it; and an array of another type would compile the loop
-anew. What kernels compute is compared with `step` once (`GuardedPredictor.prove`).
+again. What kernels compute is compared with `step` once (`GuardedPredictor.prove`).
 """
 
 from __future__ import annotations

@@ -224,7 +224,7 @@ def _check_hooks(plugin: object) -> None:
 
 
 def _hook_problem(hook: str, function: Callable[..., Any], marked: bool) -> str | None:
-    """What is wrong with a function that implements `hook`, or seems to; with both signatures."""
+    """The problem of a function that implements `hook`, or seems to; with both signatures."""
     found = f"{hook}({', '.join(inspect.signature(function).parameters)})"
     if hook not in HOOKS.values():
         near = difflib.get_close_matches(hook, HOOKS.values(), n=1, cutoff=0.0)[0]
@@ -255,7 +255,7 @@ def installed() -> list[Source]:
 def _source(point: importlib.metadata.EntryPoint, dist: importlib.metadata.Distribution | None) -> Source:
     return Source(
         plugin=point.name,
-        distribution=(dist and dist.name) or "",  # None where its metadata is missing
+        distribution=(dist and dist.name) or "",  # None if its metadata is missing
         version=(dist and dist.version) or "",
         load=point.load,
     )

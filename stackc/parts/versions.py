@@ -68,7 +68,7 @@ def _path(part: Part) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return read_json(path, "record") if path.is_file() else {}
-    except StackcError:  # damaged: it is written anew
+    except StackcError:  # damaged: it is written again
         return {}
 
 

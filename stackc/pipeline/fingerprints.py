@@ -31,12 +31,12 @@ SETTLED_NS = 2_000_000_000
 """A file that was changed less than this before it was looked at may change again without a new time (on FAT, 2 s)."""
 
 MOST_BYTES = 1 << 20
-"""A file that is larger is begun anew."""
+"""A larger file is started over."""
 
 
 @attrs.frozen(kw_only=True)
 class State:
-    """What a split's files were like before they were read.
+    """The state of a split's files before they were read.
 
     Attributes:
         sha256: of names, sizes, times and inodes, and of all that decides how they are read.
@@ -88,11 +88,11 @@ def fingerprint(remembered: Remembered, chosen: Chosen, reader: GuardedReader, s
 
 
 class Remembered:
-    """The file of fingerprints. Where it cannot be read or written, nothing is remembered, and nothing fails.
+    """The file of fingerprints. If it cannot be read or written, nothing is remembered, and nothing fails.
 
     Args:
         path: the file; None: nothing is remembered.
-        recheck: what is remembered is not used, but written anew.
+        recheck: the remembered fingerprints are not used, but written again.
     """
 
     def __init__(self, path: Path | None, recheck: bool = False) -> None:

@@ -1,6 +1,6 @@
 """Reads the corpus, once: the documents of a split become a store, and their hash is its fingerprint.
 
-Files are read here, or by the workers of an engine, which unpack them into files of their own. This process takes what
+Files are read here, or by the workers of an engine, which unpack them into separate files. This process takes what
 was read in the order of the corpus, so that neither the store nor the fingerprint depends on who read it.
 """
 
@@ -38,7 +38,7 @@ STARTS_OVER = "nothing that was read is kept, and the same command starts over"
 def take_fingerprints(build: Context, scratch: Path) -> None:
     """Find the fingerprint of every split, reading what is not remembered.
 
-    What is read is kept in a folder of `scratch` (`Context.read`) unless the stack has that split already.
+    The documents are kept in a folder of `scratch` (`Context.read`) unless the stack has that split already.
 
     Raises:
         CorpusError: missing or damaged files, of whichever split; files that change meanwhile.
@@ -146,7 +146,7 @@ def _batches(build: Context, split: str, scratch: Path, progress: Progress) -> I
             empty = empty and not any(batch)
             yield batch
     if empty:
-        yield from batched(reader.read(split))  # which says what is wrong with files without text
+        yield from batched(reader.read(split))  # which names the problem of files without text
 
 
 def _workers(build: Context, files: list[Path], progress: Progress) -> Engine | None:

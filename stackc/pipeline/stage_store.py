@@ -124,7 +124,7 @@ def link_files(source: Path, target: Path, names: list[str]) -> None:
 
 
 def _reset_peak() -> None:
-    """Begin measuring peak memory now, where the system can (Linux); elsewhere it is that of the whole process."""
+    """Begin measuring peak memory now, if the system can (Linux); otherwise it is that of the whole process."""
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 

@@ -1,4 +1,4 @@
-"""Trainings that read the texts of symbols, in a recipe: whether those symbols can have texts."""
+"""Models that read the texts of symbols in training, in a recipe: whether those symbols can have texts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def windowing_problem(kind: str, name: str, below: Sequence[Below], memory: int)
     reason = why_no_texts(whole, memory) if len(whole) == len(specs) else None
     if reason is None:
         return None
-    return f"'{kind}' cuts the texts of symbols, and those that {name} reads have none: {reason}; use 'equal-info' here"
+    return (
+        f"'{kind}' cuts the texts of symbols, and the symbols that {name} reads have none: {reason}; "
+        "use 'equal-info' here"
+    )
 
 
 def spec_of(section: LevelSection, segment: int) -> LevelSpec | None:

@@ -41,8 +41,8 @@ def write_report(
     """Write one self-contained HTML page on some stacks.
 
     Args:
-        stacks: their folders, in the order in which they are shown; or the folder of one sweep, which has a page of its
-            own: its table, the differences of its arms, and its plots.
+        stacks: their folders, in the order in which they are shown; or the folder of one sweep, which has its own
+            page: its table, the differences of its arms, and its plots.
         out: the page; written completely or not at all.
         png: a folder for the plots as PNG images, created if it is missing; None: no images.
         text: a file to show as tokens; None: each stack's own held-out text.

@@ -38,7 +38,7 @@ class Compared:
         mean: bits per byte of the top model, over seeds.
         spread: standard deviation over seeds; None with one seed.
         least, most: over seeds.
-        figures: means over seeds of `MEANS`; None where a run has no such figure.
+        figures: means over seeds of `MEANS`; None if a run has no such figure.
         difference: to the baseline; None for the baseline itself, and where bits by block are missing.
         note: why there is no difference; may be empty.
     """
@@ -112,7 +112,7 @@ def compare(
             point of its axes.
         baseline: the arm or the setting that the others are compared with; None: the first.
         figure: "bits_per_byte", the only figure that stacks with different tokens can be compared by.
-        recompute: measure a stack anew that kept no bits by block, which intervals need.
+        recompute: measure a stack again that kept no bits by block, which intervals need.
 
     Raises:
         ArtifactError: neither a stack nor a sweep.
@@ -210,7 +210,7 @@ def _compared(
     if name != chosen:
         lacking = [other for other in (name, chosen) if None in blocks[other]]
         if lacking:
-            note = f"{_listed(lacking)} kept no bits by block: --recompute measures them anew"
+            note = f"{_listed(lacking)} kept no bits by block: --recompute measures them again"
         else:
             found = _difference(groups[name], blocks[name], groups[chosen], blocks[chosen])
     return Compared(

@@ -50,7 +50,7 @@ def tables_of(comparison: Comparison) -> Iterator[TextTable]:
 
 def _note(section: Section) -> str:
     if section.unit is None:
-        return "No bits by block were kept, so there is no interval; --recompute measures the stacks anew."
+        return "No bits by block were kept, so there is no interval; --recompute measures the stacks again."
     kind, _, size = section.unit.partition(" ")
     units = f"{amount(section.units, kind)} {size}".rstrip()
     notes = dict.fromkeys(f"{row.name}: {row.note}." for row in section.rows if row.note)

@@ -140,6 +140,6 @@ def _of_stacks(folders: list[Path]) -> Iterator[Entrant]:
 
 
 def _measured(folder: Path, split: str) -> Blocks:
-    """The bits of a stack's own held-out text, measured anew."""
+    """The bits of a stack's own held-out text, measured again."""
     store = Store(folder / "corpus" / split)
     return Stack(folder).evaluate([document.tobytes() for document in store.text().documents()]).blocks

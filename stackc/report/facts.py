@@ -1,4 +1,4 @@
-"""What is known about a stack: its own report, its logs, and a sample of held-out text. Files are not trusted."""
+"""The facts about a stack: its own report, its logs, and a sample of held-out text. Files are not trusted."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ FEW_UNITS = 8
 """With fewer units an interval is too narrow, and is not given."""
 
 MOST_UNITS = 4096
-"""More units are joined, neighbours with each other: as good, and bounded work."""
+"""If there are more units, neighbours are joined: the interval is as good, and the work is bounded."""
 
 CHUNK = 1 << 22
 """Numbers of a resampling in memory at a time."""

@@ -28,7 +28,7 @@ def named(
 ) -> list[tuple[float, float, str, int]]:  # fmt: skip
     """The names of all marks: left end and baseline, text, and the colour of its stack.
 
-    Where several stacks are drawn, each name has its stack in front of it if there is room, and the models that are
+    If several stacks are drawn, each name has its stack in front of it if there is room, and the models that are
     highest in their stacks are the first to get room.
     """
     points, colours = [], []

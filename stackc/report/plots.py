@@ -46,7 +46,7 @@ WORDS = {
 """Title and axis labels of every kind of plot."""
 
 FIRST_STEPS = 0.05
-"""The share of a training whose losses do not set the scale of its curve: they fall from log2 of the alphabet."""
+"""The share of the training steps whose losses do not set the scale of a curve: they fall from log2 of the alphabet."""
 
 LEARNED: list[tuple[str, str, Kind]] = [("train", "training text", "line"), ("valid", "held-out text", "dashes")]
 """The same for a learning curve."""
@@ -61,7 +61,7 @@ class Series:
         colour: 0 for the first stack, and so on.
         kind: one of three styles of line; "marks" for single points; "steps" for a histogram, with one more x than ys.
         names: of the points, drawn next to marks; may be empty.
-        owner: the stack, drawn with the names where several are shown; may be empty.
+        owner: the stack, drawn with the names if several are shown; may be empty.
         reference: a line to compare with, drawn on demand only; the axes are not fitted to it.
     """
 
@@ -241,7 +241,7 @@ def _without_first_steps(series: list[Series]) -> tuple[list[Series], str]:
 
 
 def _under(one: Series, edge: float) -> Series:
-    """A series from the point on where it first comes down to `edge`."""
+    """The part of a series that begins where it first falls to `edge`."""
     start = next((i for i, y in enumerate(one.ys) if y <= edge), len(one.ys))
     if start in (0, len(one.ys)):
         return one

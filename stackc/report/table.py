@@ -106,7 +106,7 @@ def _table(columns: list[tuple[str, str, str]], levels: list[dict[str, Any]], no
 
 
 def best_of(levels: list[dict[str, Any]], columns: list[tuple[str, str, str]]) -> dict[str, str]:
-    """The best figure of each column of `BETTER`, as it is written; none where all rows have the same."""
+    """The best figure of each column of `BETTER`, as it is written; none if all rows have the same."""
     found = {}
     for _, field, form in columns:
         values = [row[field] for row in levels if row.get(field) is not None]

@@ -36,7 +36,7 @@ def part_name(name: str) -> str:
 
 
 def name_problem(name: str, kind: str, found: Registry) -> str | None:
-    """Why a package for a part of this kind cannot have this name; None where it can."""
+    """Why a package for a part of this kind cannot have this name; None if it can."""
     module = name.replace("-", "_")
     if not _NAME.fullmatch(name) or not _NAME.fullmatch(part_name(name)) or len(name) > MAX_NAME:
         return f"use up to {MAX_NAME} lower-case letters and digits, in words joined by '-', a letter first"

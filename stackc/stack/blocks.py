@@ -1,7 +1,7 @@
 """What models pay for each block of a text: the units of a paired comparison of stacks with other tokens.
 
 A block is 16 KiB of source text, or what is left of its document: blocks never span two documents. The bits of a symbol
-belong to the block in which its first source byte is. Tokens of one window share the window's bytes evenly; where a
+belong to the block in which its first source byte is. Tokens of one window share the window's bytes evenly; if a
 window may have any number of tokens, those of a document share the document's. So all bits are in some block, and the
 blocks of two stacks on the same text are the same bytes.
 """

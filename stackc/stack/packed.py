@@ -140,7 +140,7 @@ def packed(folder: Path, most: int) -> bytes:
 
 
 def read_head(path: Path) -> Head:
-    """What a file that is a pack holds; the parts are not read.
+    """The content of a pack; the parts are not read.
 
     Raises:
         ArtifactError: no pack, a damaged one, or a newer format.

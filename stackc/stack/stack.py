@@ -85,7 +85,7 @@ class Stack:
         self.runtime = runtime or Runtime.of(self.recipe.run)
 
     def _recipe(self, named: Path) -> Recipe:
-        """The recipe in the manifest. What is wrong with that of a packed stack is one line, as all of its errors."""
+        """The recipe in the manifest. Of a packed stack, an invalid one is an error of one line, like all others."""
         try:
             return recipe_from_dict(self.manifest["recipe"], self.folder)
         except RecipeError as error:

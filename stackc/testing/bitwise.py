@@ -29,7 +29,7 @@ SCRATCH_BYTES = 1 << 16
 
 
 class BitwiseContract(ModelContract):
-    """What every model promises that codes bit by bit. All of `ModelContract` is tried too, on rows made of it.
+    """The promises of every model that codes bit by bit. All of `ModelContract` is tried too, on rows made of it.
 
     Subclass it in a test module, with a name that starts with Test::
 
@@ -50,7 +50,7 @@ class BitwiseContract(ModelContract):
         return BitwiseRows(self.bitwise(frozen, alphabet, device))
 
     def bitwise(self, frozen: Path, alphabet: int, device: Device | None = None) -> BitwisePredictor:
-        """What a backend of its own loads."""
+        """The model that its own backend loads."""
         found: Any = self.make()[0].load(frozen, alphabet, device or Device())
         assert codes_bitwise(found), f"load gave a {type(found).__name__}, which has no encode_block and decode_block"
         return found
@@ -78,7 +78,7 @@ class BitwiseContract(ModelContract):
             out, back = np.empty(2000, np.uint8), np.empty_like(run)
             size = model.encode_block(state, run, out)
             model.decode_block(state, out[: max(0, size)], back)
-            assert tracemalloc.get_traced_memory()[1] - before <= SCRATCH_BYTES, "coding takes memory of its own"
+            assert tracemalloc.get_traced_memory()[1] - before <= SCRATCH_BYTES, "coding takes its own memory"
         finally:
             tracemalloc.stop()
 
@@ -268,7 +268,7 @@ def _spoilers(alphabet: int) -> list[Any]:
 
 
 def _there_and_back(model: BitwisePredictor, number: int) -> list[Any]:
-    """Payloads of some runs and what they decode to, on a working copy of its own."""
+    """Payloads of some runs and what they decode to, on its own working copy."""
     found: list[Any] = []
     state = model.begin()
     for run in runs(model.alphabet, (3 + number, 40))[number:6]:
@@ -282,7 +282,7 @@ def _there_and_back(model: BitwisePredictor, number: int) -> list[Any]:
 
 
 def _rows(model: BitwisePredictor) -> list[Any]:
-    """Rows of a text, on a working copy of its own."""
+    """Rows of a text, on its own working copy."""
     predictor = BitwiseRows(model)
     state = predictor.start(2)
     found = [predictor.step(state, np.full(2, RESTART)).copy()]

@@ -78,7 +78,7 @@ class CoderContract(MaskingTests, CompiledLanesTests):
         return declared(self.config, self.make())
 
     def coder(self, alphabet: int) -> Any:
-        """A coder ready to code, fitted if it has tables of its own; one for every alphabet."""
+        """A coder ready to code, fitted if it has its own tables; one for every alphabet."""
         return _ready(type(self), alphabet)
 
     def tier_1(self, coder: Any) -> tuple[Any, Any]:
@@ -312,7 +312,7 @@ class CoderContract(MaskingTests, CompiledLanesTests):
         check_shared(lambda: self.sharing_jobs(_fitted(type(self), window.alphabet), window, table))
 
     def sharing_jobs(self, coder: Any, window: Window, table: Frequencies) -> list[Job]:
-        """Calls for lanes of texts of their own, there and back, in every tier that there is."""
+        """Calls for lanes of their own texts, there and back, in every tier that there is."""
         rows = self.rows(table)
         jobs: list[Job] = []
         tiers = [self.tier_1(coder)]
@@ -364,7 +364,7 @@ _FITTED: dict[tuple[type, int], Any] = {}
 
 
 def _ready(suite: type[CoderContract], alphabet: int) -> Any:
-    """A coder of this suite, fitted where it can be; every alphabet once."""
+    """A coder of this suite, fitted if it can be; every alphabet once."""
     if (suite, alphabet) not in _FITTED:
         _FITTED[suite, alphabet] = _fitted(suite, alphabet)
     return _FITTED[suite, alphabet]

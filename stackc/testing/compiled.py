@@ -1,4 +1,4 @@
-"""What parts promise that offer their kernels (`stackc.api.compiled`): tests that the suites of coders and models have.
+"""The promises of parts that offer their kernels (`stackc.api.compiled`): tests in the suites of coders and models.
 
 A kernel writes to any address, so what it is given here has guards in front and behind.
 """
@@ -45,7 +45,7 @@ class CompiledLanesTests:
             coder, window, table, texts = suite.setting(number, case)
             rows, cuts, lanes = suite.rows(table), frozenset({2, 9}), len(texts)
             made = checked_lanes(coder, window, "the coder")
-            assert (made.row is None) == self.flags.needs_model, "a coder without a model has a row of its own"
+            assert (made.row is None) == self.flags.needs_model, "a coder without a model has its own row"
             encoder, decoder = suite.tier_1(coder)
             slow = encode_lanes(encoder(window, lanes), window, rows, texts, cuts)
             assert encode_lanes(KernelEncoder(made, window, lanes), window, rows, texts, cuts) == slow, case

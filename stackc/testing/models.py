@@ -85,14 +85,14 @@ class ModelContract(CompiledStepTests):
         return tmp_path / "model-frozen"
 
     def loaded(self, frozen: Path, alphabet: int, device: Device | None = None) -> Predictor:
-        """What a backend of its own loads."""
+        """The predictor that its own backend loads."""
         found: Any = self.make()[0].load(frozen, alphabet, device or Device())
-        assert hasattr(found, "step"), "a model that codes bit by bit has a suite of its own, BitwiseContract"
+        assert hasattr(found, "step"), "a model that codes bit by bit has its own suite, BitwiseContract"
         predictor: Predictor = found
         return predictor
 
     def freeze(self, folder: Path, alphabet: int = 5, **changes: Any) -> Path:
-        """Train in `folder` with a backend of its own and freeze into its neighbour, which is returned."""
+        """Train in `folder` with its own backend and freeze into its neighbour, which is returned."""
         backend, settings = self.make()
         backend.train(training_task(alphabet, settings, folder, **{"cut": every_five, **changes}))
         frozen = folder.with_name(folder.name + "-frozen")
@@ -227,7 +227,7 @@ class ModelContract(CompiledStepTests):
         check_shared(lambda: self.sharing_jobs(self.loaded(frozen_five, 5)))
 
     def sharing_jobs(self, predictor: Predictor) -> list[Job]:
-        """Calls on states of their own, in few lanes and in more, and of the optional methods."""
+        """Calls on their own states, in few lanes and in more, and of the optional methods."""
         exact = self._exact(predictor)
         counts = [lanes_of(predictor, lanes) for lanes in ((1, 2, 7, 6) if exact else (1, 1))]
         jobs: list[Job] = [functools.partial(_stepping, predictor, lanes, i) for i, lanes in enumerate(counts)]
@@ -322,7 +322,7 @@ def _taking(predictor: Any, lanes: int, seed: int) -> list[Frequencies]:
 
 
 def _scoring(predictor: Any, name: str, seed: int) -> Frequencies:
-    """What `score` or `pick` gives for a text of which some places restart."""
+    """The result of `score` or `pick` for a text in which some places restart."""
     symbols = sample_text(predictor.alphabet, seed=seed).symbols[:SEGMENT]
     restarts = np.random.default_rng([9, seed]).random(SEGMENT) < 0.1
     found = []

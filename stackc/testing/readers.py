@@ -101,7 +101,7 @@ def _readings(reader: Reader, split: str) -> list[Job]:
     def documents() -> list[bytes]:
         found = []
         for document in reader.documents(split):
-            found.append(document)  # in a line of its own, where another may read
+            found.append(document)  # on a separate line, where another thread may read
         return found
 
     return [documents, functools.partial(reader.fingerprint, split)]

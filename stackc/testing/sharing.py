@@ -116,7 +116,7 @@ class _Elsewhere(_Here):
     how = "in another thread"
     everywhere = True
 
-    # Queues of its own: the part may be at a line of `concurrent.futures` and hold a lock of that module.
+    # Its own queues: the part may be at a line of `concurrent.futures` and hold a lock of that module.
 
     def __enter__(self) -> _Elsewhere:
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()

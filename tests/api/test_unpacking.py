@@ -35,7 +35,7 @@ def test_all_of_a_file_or_an_error(packing: str, name: str) -> None:
     if content is None:
         assert isinstance(found, str), found
         assert found.startswith(f"FILE: damaged {packing} file (")
-        assert found.endswith("); copy or pack it anew")
+        assert found.endswith("); copy or compress it again")
         assert "\n" not in found
     else:
         assert found == content
@@ -105,7 +105,7 @@ def test_windows_of_zst_up_to_a_limit() -> None:
     assert len(read(long_window(20), ".zst", zst_window=27)) == 10
     text = read(long_window(28), ".zst", zst_window=27)
     assert text == (
-        "FILE: its window is longer than 2^27 bytes; set corpus.zst_window to 28 or more, or pack it anew with "
+        "FILE: its window is longer than 2^27 bytes; set corpus.zst_window to 28 or more, or compress it again with "
         "`zstd --long=27`"
     )
     assert len(read(long_window(28), ".zst", zst_window=28)) == 10
@@ -129,7 +129,7 @@ def test_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
             raise MemoryError
 
     monkeypatch.setattr(lzma, "LZMADecompressor", lambda *form: Greedy())
-    assert read(b"x", ".xz") == "FILE: unpacking it takes more memory than there is; pack it anew with less"
+    assert read(b"x", ".xz") == "FILE: unpacking it takes more memory than there is; compress it with less"
 
 
 def test_many_members() -> None:

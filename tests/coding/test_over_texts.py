@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stackc
-from stackc.api import CUT, CodingError, SymbolTexts, Windowing, offsets_of
+from stackc.api import CUT, WORD_RULE, CodingError, SymbolTexts, Windowing, offsets_of
 from stackc.api.errors import RecipeError, StackcError
 from stackc.coding.borders import table_starts
 from stackc.coding.over_texts import over_texts
@@ -25,7 +25,6 @@ from stackc.recipe import load_recipe
 from stackc.stack.opening import open_level
 from stackc.stack.runtime import Runtime
 from stackc_coders.arithmetic import ArithmeticCoder
-from stackc_windows.words import RULE
 
 PIECES = [b"", b"a", b" ", b" th", b"e", b"'", b"s", b" b c", b".", b"\n", b"l", b"1", b" '", b"\xc3"]
 
@@ -56,7 +55,7 @@ def starts(windowing: Windowing, symbols: list[int]) -> set[int]:
 @given(st.lists(st.integers(1, len(PIECES) - 1), max_size=12))
 def test_windows_start_at_borders_of_the_text_that_symbols_begin_at(symbols: list[int]) -> None:
     text = b"".join(PIECES[s] for s in symbols).decode("latin-1")
-    borders = {match.start() for match in re.finditer(RULE, text)}
+    borders = {match.start() for match in re.finditer(WORD_RULE, text)}
     places = offsets_of([len(PIECES[s]) for s in symbols]).tolist()
     assert starts(OVER, symbols) == {i for i in range(len(symbols)) if places[i] in borders}
 
@@ -115,7 +114,7 @@ def test_a_second_level_of_words_is_built_and_decodes(tmp_path: Path) -> None:
     assert high.decode(over.tokens).symbols.tolist() == coded.tokens.tolist()
     texts = symbol_texts(stack.levels)
     assert texts is not None
-    borders = {match.start() for match in re.finditer(RULE, text.tobytes().decode("latin-1"))}
+    borders = {match.start() for match in re.finditer(WORD_RULE, text.tobytes().decode("latin-1"))}
     assert borders <= set(itertools.accumulate((len(texts[token]) for token in over.tokens.tolist()), initial=0))
     assert any(table_cut(high.spec.windowing.table, 290))
     with pytest.raises(StackcError, match="M2: windowing 'words' cuts the texts of symbols, and those that it reads"):

@@ -84,7 +84,7 @@ class OrderTwoBackend:
         write_tensors(folder / STATE, read_tensors(trained / STATE))
 
     def load(self, folder: Path, alphabet: int, device: Device) -> BitwisePredictor:
-        """The model. What is read may come from anywhere, and compiled loops do not check indices: look at it here."""
+        """The model. The files may come from anywhere, and compiled loops do not check indices: check them here."""
         found = read_tensors(folder / STATE)
         expected = {"counters": (np.uint16, INPUTS << self.config.slots), "weights": (np.int64, INPUTS)}
         expected |= {"stretch": (np.int64, 4096), "squash": (np.int64, 4096)}

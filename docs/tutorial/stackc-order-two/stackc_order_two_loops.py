@@ -5,7 +5,7 @@ two. Each counter is the probability of a one. They are mixed in the logistic do
 
     stretch(p) = ln(p / (1 - p)) ──► weighted sum ──► squash ──► p ──► coder; then counters and weights learn the bit
 
-It is a module of its own because numba takes a second to import, and because a loop that imports the coder's functions
+It is a separate module because numba takes a second to import, and because a loop that imports the coder's functions
 at its top is compiled once and kept.
 """
 

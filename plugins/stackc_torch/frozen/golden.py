@@ -89,7 +89,7 @@ def examine(
 
 
 def numbers(seed: int, count: int, low: int, high: int) -> Array:
-    """int64[count] in low .. high - 1, by a generator of our own: numpy's may change with its version."""
+    """int64[count] in low .. high - 1, by our own generator: numpy's may change with its version."""
     out = np.empty(count, np.int64)
     state = seed
     for i in range(count):

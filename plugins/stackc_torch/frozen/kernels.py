@@ -106,7 +106,7 @@ def _first_equal(values: Array, wanted: Any) -> int:
 def frequency_rows(sums: Array, shift: Array, table: Array, out: Array) -> None:
     """sums[n, A] of the last product to frequencies out[n, A]; see `stackc.api.normalise`.
 
-    One short loop after another: each becomes vector code of its own.
+    One short loop after another: each becomes its own vector code.
     """
     alphabet = sums.shape[1]
     scale = WHOLE - alphabet

@@ -20,7 +20,7 @@ from stackc_torch.frozen.rules import Array
 
 
 class Arithmetic(Protocol):
-    """The rules of a network's twin over many rows. What its methods hand on to each other are arrays of its own type.
+    """The rules of a network's twin over many rows. Its methods pass arrays of its own type to each other.
 
     Threads share it: a method writes only to what was made in the call, or is handed in. Hence `memory` holds, besides
     what lanes remember, all working memory that is kept from call to call.

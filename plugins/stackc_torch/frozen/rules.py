@@ -22,7 +22,7 @@ else:
     Array = Any
 
 MAX_INNER = 1 << 15
-"""Most inputs of a matrix product: 127 * 127 * 2^15 stays below 2^31."""
+"""The largest number of inputs of a matrix product: 127 * 127 * 2^15 stays below 2^31."""
 
 TOP = 127
 """Largest operand of a matrix product. -128 is never used: a range that is symmetric needs no second rule for signs."""

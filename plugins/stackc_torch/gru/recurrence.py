@@ -1,7 +1,7 @@
 """The states of a layer along its rows in training, and their gradients: one loop over time each way, no graph.
 
-What does not depend on the gradient that arrives from later steps is computed for all positions at once before the
-backward loop; what it leaves for the weights, after it. Products are float32 in any precision: of a few rows each, they
+Terms that do not depend on the gradient from later steps are computed for all positions at once before the
+backward loop, and gradients of the weights after it. Products are float32 in any precision: of a few rows each, they
 wait for the weights, and bfloat16 gains nothing. T positions, B rows, H units.
 """
 

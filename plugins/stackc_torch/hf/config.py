@@ -29,7 +29,7 @@ class HfTraining(Training):
         None, check=optional(ge(1.0)), help=f"{OPERATIONS_HELP}; not with steps", added=True
     )
     window_row: int = bits(32, check=ge(1), help="symbols of a window that are trained on, at most")
-    recuts: int = bits(2, check=and_(ge(0), le(64)), help="times that windows are cut anew with the model so far")
+    recuts: int = bits(2, check=and_(ge(0), le(64)), help="times that windows are cut again with the model so far")
     recut_symbols: int = bits(4096, check=ge(1), help="training symbols that are cut each time")
     learning_rate: float = bits(1e-3, check=and_(ge(1e-8), le(1.0)), help="peak learning rate (AdamW)")
     precision: Literal["float32", "bf16"] = bits(
@@ -81,7 +81,7 @@ class Hf:
         return found
 
     def problems(self, alphabet: int, settings: HfTraining | None) -> list[str]:
-        """What no single field can see; asks transformers about the configuration if it is installed."""
+        """Problems that concern several fields; transformers checks the configuration, if it is installed."""
         found = []
         if not 1 <= alphabet < MAX_ALPHABET:
             found.append(f"backend: an alphabet of {alphabet} symbols; hf models take 1 to {MAX_ALPHABET - 1}")
@@ -114,7 +114,7 @@ class Hf:
         return found
 
     def cost(self, alphabet: int, settings: HfTraining | None) -> Cost:
-        """Parameters (exact), operations a symbol, and what the training takes on one process.
+        """Parameters (exact), operations per symbol, and what the training takes on one process.
 
         Sizes are 0 if transformers, torch or the checkpoint is missing; predictors report them later.
         """

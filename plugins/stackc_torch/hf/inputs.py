@@ -23,7 +23,7 @@ def attach(model: Any, inputs: TextInputs, seed: int) -> Any:
     """Give a model byte-aware inputs: a parameter `NAME`, and a hook of its embedding, which `fold` takes.
 
     Raises:
-        StackcError: its inputs are more than a table of rows, or it cannot have an output of its own.
+        StackcError: its inputs are more than a table of rows, or it cannot have its own output.
     """
     embedding, kind = model.get_input_embeddings(), model.config.model_type
     factor = _factor(embedding)
@@ -49,7 +49,7 @@ def attach(model: Any, inputs: TextInputs, seed: int) -> Any:
 
 @torch.no_grad()
 def fold(model: Any, inputs: TextInputs, hook: Any) -> None:
-    """Leave the model with one embedding, which has the sums in it, and an output of its own; `hook`: from `attach`."""
+    """Leave the model with one embedding, which has the sums in it, and its own output; `hook`: from `attach`."""
     embedding, tied = model.get_input_embeddings(), _tied(model)
     known = len(inputs.offsets) - 1  # a checkpoint may have more tokens
     summed = embedding.weight.clone()
@@ -108,7 +108,7 @@ def _untie(config: Any) -> None:
 
 
 def _can_be_untied(config: Any) -> bool:
-    """Whether transformers makes a model of the same configuration with an output of its own."""
+    """Whether transformers makes a model of the same configuration with its own output."""
     config = copy.deepcopy(config)
     _untie(config)
     try:

@@ -34,7 +34,7 @@ EXPLICIT: dict[str, Any] = {"trust_remote_code": False, "dtype": torch.float32, 
 
 
 class Described(Protocol):
-    """What a model is made from: the configuration `stackc_torch.hf.config.Hf`, which imports this module late."""
+    """The fields that a model is made from: `stackc_torch.hf.config.Hf`, which imports this module late."""
 
     @property
     def model_type(self) -> str: ...
@@ -53,7 +53,7 @@ REFUSALS = (
     OSError, ValueError, TypeError, AttributeError, RuntimeError, ImportError, ArithmeticError, LookupError,
     StrictDataclassError,
 )  # fmt: skip
-"""What transformers raises of configurations that it cannot make a model of, or run one."""
+"""The exceptions of transformers for configurations from which it cannot make a model, or cannot run it."""
 
 
 def configuration_problems(model_type: str, given: dict[str, Any], context: int) -> list[str]:
@@ -126,7 +126,7 @@ def fresh(config: Described, alphabet: int) -> Any:
     """The model before training, in float32 on the CPU; new weights are drawn from torch's random state.
 
     Raises:
-        StackcError: transformers makes no model of the configuration, or not one that codes.
+        StackcError: transformers cannot make a model of the configuration, or not one that codes.
     """
     folder = checkpoint_folder(config.checkpoint)
     try:
@@ -147,7 +147,7 @@ def fresh(config: Described, alphabet: int) -> Any:
         _check_causal(model.eval(), alphabet, config.context)
     except REFUSALS as error:
         where = folder or "model_type and settings"
-        raise StackcError(f"hf: transformers makes no model of {where}: {_one_line(error)}") from error
+        raise StackcError(f"hf: transformers cannot make a model of {where}: {_one_line(error)}") from error
     return model
 
 
@@ -184,7 +184,7 @@ def _grow(model: Any, alphabet: int) -> None:
 
 @contextlib.contextmanager
 def _no_progress_bars() -> Iterator[None]:
-    """A build shows progress of its own."""
+    """A build shows its own progress."""
     shown = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -217,7 +217,7 @@ def named(model: Any) -> dict[str, Tensor]:
 
 
 def arrays(model: Any) -> dict[str, Any]:
-    """`named` as arrays of their own."""
+    """`named` as separate arrays."""
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in named(model).items()}
 
 

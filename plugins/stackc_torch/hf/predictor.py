@@ -129,7 +129,7 @@ class HfPredictor:
         return _forward(model, new, use_cache=True, **{str(self._cache_name): lane.cache})
 
     def _cache_is_right(self) -> bool:
-        """Whether the model gives the same from a cache as from the start; if not, it is run anew for every symbol."""
+        """Whether the model gives the same with a cache as without. If not, every symbol is run from the start."""
         inputs = [self.alphabet, *(i % self.alphabet for i in range(min(PROBE, self.context) - 1))]
         lane, model = Lane([]), own(self.model)
         try:

@@ -15,7 +15,7 @@ FLOAT = 4
 
 
 def sizes_of(model: Any) -> Cost:
-    """What is known of a model apart from its training.
+    """The sizes of a model, without its training.
 
     Every number of a matrix multiplies once per symbol, in a mixture of experts those of all experts; tables of
     embeddings are looked up.
@@ -40,7 +40,7 @@ def before_training(
     The model is made on torch's meta device, where arrays have shapes and no numbers.
 
     Args:
-        byte_aware: the model gets an output of its own in the end, if it has one array for input and output.
+        byte_aware: the model gets its own output in the end, if it has one array for input and output.
 
     Returns:
         None if that is impossible: no such model, or its checkpoint is missing.
@@ -56,7 +56,7 @@ def before_training(
 
 
 def _kept(model: Any, rows: int, row: int) -> int:
-    """Bytes kept by a step; where the model does not run without numbers, each matrix's input and output."""
+    """Bytes kept by a step; if the model does not run without numbers, each matrix's input and output."""
     own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, int] = {}
 

@@ -1,4 +1,4 @@
-"""What training needs to know of a network that is frozen afterwards, and what such networks have in common.
+"""What training must know of a network that is frozen afterwards, and what such networks share.
 
 A network is an embedding, layers that add to a stream, and a projection of the normed stream to symbols.
 """
@@ -30,7 +30,7 @@ class Architecture(Protocol):
         config: has ``shapes(alphabet)``, matrices first, ``layers``, and ``context``, the symbols of a row by default.
             All arrays but ``embed`` and ``head`` belong to a layer and are named ``0.name``.
         scales: the attrs class of its 8-bit scales (tensors), with ``head_in``.
-        inputs: in a training with byte-aware inputs (`reading`), what they add to the embedding; else None.
+        inputs: if training has byte-aware inputs (`reading`), what they add to the embedding; else None.
     """
 
     name: str
@@ -120,7 +120,7 @@ def normed(x: Tensor, scale: Tensor | None) -> Tensor:
 
 
 def embedded(architecture: Architecture, weights: Weights, inputs: Tensor) -> Tensor:
-    """What inputs [B, T] enter the stream as: [B, T, d]; the weights are in training, or those of a whole network."""
+    """The rows with which inputs [B, T] enter the stream: [B, T, d]; the weights are in training, or complete."""
     if architecture.inputs is not None and NAME in weights:
         return architecture.inputs.embedded(weights, inputs)
     return weights["embed"][inputs]

@@ -26,7 +26,7 @@ def scales_to_arrays(scales: Any) -> dict[str, Array]:
 
 
 def scales_from_arrays(arrays: dict[str, Array], architecture: Architecture) -> Any:
-    """The reverse of `scales_to_arrays`; None where `arrays` has no scales."""
+    """The reverse of `scales_to_arrays`; None if `arrays` has no scales."""
     names = [name for name in arrays if name.startswith(_SCALE)]
     found = {name.removeprefix(_SCALE): torch.from_numpy(np.array(arrays[name])) for name in names}
     return architecture.scales(**found) if found else None

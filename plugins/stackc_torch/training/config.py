@@ -1,4 +1,4 @@
-"""What a recipe may set of a training, and what it costs. Imports neither torch nor numba."""
+"""The training settings of a recipe, and what training costs. Imports neither torch nor numba."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPERATIONS_HELP = "operations of the training, softmax counted: the nearest whol
 
 
 def training_operations(symbols: int, cost: Cost) -> int:
-    """Operations of a training that sees `symbols` symbols (docs/concepts.md, "Budgets in operations").
+    """Operations of training that sees `symbols` symbols (docs/concepts.md, "Budgets in operations").
 
     Each symbol takes a forward pass and two products backward for each parameter that multiplies: three times the
     operations of the body and of the softmax.
@@ -80,7 +80,7 @@ class TransformerTraining(Training):
     symbols: int | None = bits(None, check=optional(ge(1)), help="symbols to see, rounded up to whole steps")
     operations: float | None = bits(None, check=optional(ge(1.0)), help=OPERATIONS_HELP, added=True)
     window_row: int = bits(32, check=ge(1), help="window rows are cut into pieces of at most this many symbols")
-    recuts: int = bits(3, check=and_(ge(0), le(64)), help="times that windows are cut anew with the model so far")
+    recuts: int = bits(3, check=and_(ge(0), le(64)), help="times that windows are cut again with the model so far")
     recut_symbols: int = bits(1 << 17, check=ge(1), help="training symbols that are cut each time")
     accumulate: int = bits(1, check=ge(1), help="parts that a step's rows are processed in, to save memory")
     learning_rate: float = bits(3e-3, check=and_(ge(1e-8), le(1.0)), help="peak learning rate (AdamW)")
@@ -109,7 +109,7 @@ class TransformerTraining(Training):
         return math.ceil((self.symbols or 0) / (self.batch * self.row_symbols(context)))
 
     def problems(self) -> list[str]:
-        """What no single field can see: ``train.field: what is wrong`` lines, empty if there is no problem."""
+        """Problems that concern several fields, as lines ``train.field: problem``; empty if there are none."""
         found = self.text_problems()
         if sum(budget is not None for budget in (self.steps, self.symbols, self.operations)) != 1:
             found.append("train.steps: give exactly one of steps, symbols and operations")
@@ -121,7 +121,7 @@ class TransformerTraining(Training):
 
 
 def network_problems(name: str, alphabet: int, settings: TransformerTraining | None) -> list[str]:
-    """What is wrong with the alphabet and the training of a network of our own."""
+    """Problems of the alphabet and the training settings of one of our own networks."""
     found = []
     if not 1 <= alphabet <= MAX_ALPHABET:
         found.append(f"backend: an alphabet of {alphabet} symbols; models take 1 to {MAX_ALPHABET}")
@@ -131,7 +131,7 @@ def network_problems(name: str, alphabet: int, settings: TransformerTraining | N
 
 
 def network_cost(config: Any, alphabet: int, settings: TransformerTraining | None, kept: int) -> Cost:
-    """Parameters (exact), operations per symbol, and what the training takes, of a network of our own.
+    """Parameters (exact), operations per symbol, and what training takes, of one of our own networks.
 
     Args:
         config: has ``shapes(alphabet)``, where the arrays of layers are named ``0.name``, `width` and `context`.

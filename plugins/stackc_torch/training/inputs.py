@@ -1,4 +1,4 @@
-"""Byte-aware inputs: to the embedding of a symbol are added rows of one table, those of hashed features of its text.
+"""Byte-aware inputs: the embedding of a symbol plus rows of one table, one for each hashed feature of its text.
 
 The table is trained with the network and is gone afterwards: `TextInputs.folded` adds each symbol's rows to its
 embedding, and the network that is frozen has one embedding, as any other. Outputs know nothing of texts.
@@ -18,7 +18,7 @@ NAME = "text_embed"
 """The table among the weights: float32[rows, d]."""
 
 SEED = 0x7465787473
-"""Added to the seed of a training, so that the other starting weights stay as they are without a table."""
+"""Added to the training seed, so that the other starting weights stay as they are without a table."""
 
 GAIN = 8.0
 """What rows are multiplied by where they are added: AdamW moves all numbers alike, and these have to move fast, since
@@ -78,7 +78,7 @@ class TextInputs:
         return F.embedding_bag(which, table, starts, mode="sum") * self.gain
 
     def embedded(self, weights: Weights, inputs: Tensor) -> Tensor:
-        """What inputs [B, T] enter the stream as: [B, T, d]. Each symbol among them is summed once."""
+        """The rows with which inputs [B, T] enter the stream: [B, T, d]. Each symbol among them is summed once."""
         symbols, places = torch.unique(inputs, return_inverse=True)
         return (weights["embed"][symbols] + self.sums(weights[NAME], symbols))[places]
 

@@ -1,4 +1,4 @@
-"""Who holds the weights of a training, with their gradients and moments, and takes a step over them.
+"""Learners: they hold the weights in training, with gradients and moments, and take the steps.
 
 replicated.py    whole on every rank: gradients are summed once per step (data parallel); also for one rank alone
 sharded.py       a part on every rank: a layer is put together when it is needed (FSDP2)

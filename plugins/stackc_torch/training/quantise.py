@@ -1,6 +1,6 @@
 """From float weights to integers: one rule, used by freezing and by training with the rounding in the loop.
 
-Every row of a matrix has a shift of its own, so that a row of small weights keeps all its bits, and a power of two, not
+Every row of a matrix has its own shift, so that a row of small weights keeps all its bits, and a power of two, not
 a float scale, so that the frozen network needs no more than a shift, which every machine computes alike.
 """
 
@@ -51,7 +51,7 @@ def rounded_rows(weights: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor
     """Integers (held in float32) of a matrix, and its rows' shifts.
 
     Each row is scaled by the largest power of two, 2^0 .. 2^30, that keeps it in -127 .. 127; a row of zeros
-    by 2^0. What is larger than 127 unscaled saturates.
+    by 2^0. Values above 127 without a scale saturate.
 
     Returns:
         float32[R, K] of integers, float32[R] of shifts 0 .. 30.

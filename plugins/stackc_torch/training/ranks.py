@@ -42,7 +42,7 @@ def told_by_rank_0(value: int, ranks: int) -> int:
 
 
 def check_same(value: int, task: TrainingTask) -> None:
-    """Raise `ArtifactError` on a rank that found another state of the training in the folder than rank 0 did."""
+    """Raise `ArtifactError` on a rank that found another training state in the folder than rank 0 did."""
     if told_by_rank_0(value, task.ranks) != value:
         raise ArtifactError(
             f"{task.folder}: rank {task.rank} finds another training there than rank 0; all ranks need one folder"

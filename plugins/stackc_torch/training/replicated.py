@@ -29,7 +29,7 @@ class Flat:
 
 
 class Replicated:
-    """See `stackc_torch.training.learner.Learner`: the state of a training is whole on every rank."""
+    """See `stackc_torch.training.learner.Learner`: the training state is whole on every rank."""
 
     sharded = False
 

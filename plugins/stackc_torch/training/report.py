@@ -1,4 +1,4 @@
-"""What a training reports: figures for the screen, and a learning curve."""
+"""Reports of training: figures for the screen, and a learning curve."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Report:
     """Reports to `task.progress` how training goes; nothing here changes a weight.
 
     The clock decides what is shown. Steps alone decide what is logged, so that a learning curve does not depend on
-    the machine, on how many ranks there are, or on where a training was killed.
+    the machine, on how many ranks there are, or on where training was killed.
 
     Args:
         logged: the sums to be logged next, of steps before a restart.

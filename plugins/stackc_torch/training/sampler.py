@@ -25,7 +25,7 @@ GUESSED_WINDOW = 4
 """Mean length of a window before any was cut."""
 
 PIECES = 16
-"""Places of the text that a sample to cut is put together from."""
+"""Places of the text from which a sample to cut is assembled."""
 
 ROWS, SAMPLE, GUESS, CALIBRATION = range(4)
 """What random numbers are drawn for: part of their seed."""
@@ -76,7 +76,7 @@ class Sampler:
         Of several ranks each takes every `ranks`-th row of every block: together they see the rows that one alone sees.
 
         Args:
-            alike: every rank gets as many blocks as rank 0: an idle one where it has no row of it.
+            alike: every rank gets as many blocks as rank 0: an idle one if it has no row of it.
         """
         batch, parts = self.settings.batch, self.settings.accumulate
         wanted = self._window_rows(step)
@@ -96,7 +96,7 @@ class Sampler:
         ]
 
     def drawn(self, random: np.random.Generator, count: int, windows: Windows) -> Any:
-        """What `_window_block` finds so many windows by: shares of all of them."""
+        """How `_window_block` estimates the number of windows: shares of all of them."""
         return random.random(count)
 
     def symbols(self, step: int, windows: Windows) -> int:
@@ -110,7 +110,7 @@ class Sampler:
         return math.floor((step + 1) * batch * self.share) - math.floor(step * batch * self.share)
 
     def calibration(self, symbols: int, windows: Windows) -> list[Rows]:
-        """About `symbols` symbols, to choose scales by: long rows and, where the model will code in windows, those."""
+        """About `symbols` symbols, to choose scales by: long rows and, if the model will code in windows, those."""
         random = self._random(CALIBRATION, 0)
         rows = max(1, symbols // self.row)
         blocks = [self._long_block(random.integers(0, len(self.text.symbols), rows))]

@@ -1,4 +1,4 @@
-"""The course of a training: learning rate, when windows are cut anew, when rounding begins."""
+"""The course of training: learning rate, when windows are cut again, when rounding begins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def triangle(peak: float, step: int, total: int) -> float:
 
 
 def cuts_due(settings: Any, step: int, total: int) -> int:
-    """How many times windows have to be cut before `step` begins: at even distances through the training."""
+    """How many times windows have to be cut before `step` begins: at even distances through training."""
     return sum(step >= total * (cut + 1) // (settings.recuts + 1) for cut in range(settings.recuts))
 
 

@@ -3,7 +3,7 @@
 Rows of each array are shared out in rank order. Around a layer's forward and its backward pass its rows are gathered
 from all ranks and dropped again; each rank receives the summed gradients of its own rows.
 
-FSDP2 and not a partition of our own: it gathers a layer while the one before is computed. Two ranks hold 8 bytes per
+FSDP2 and not our own partition: it gathers a layer while the one before is computed. Two ranks hold 8 bytes per
 parameter each and not 16, but every step moves all weights; small networks are therefore replicated (`shard_from`).
 """
 
@@ -77,7 +77,7 @@ class _Part:
 
     Attributes:
         shape: of the whole array.
-        rows: which of its rows lie here; none on the last ranks where there are few.
+        rows: which of its rows are here; none on the last ranks if there are few.
         parameter: as FSDP2 knows it: a DTensor.
         weights: its rows in floats, which the optimiser changes. The memory of `parameter`'s rows, until what is
             gathered are their rounded values.

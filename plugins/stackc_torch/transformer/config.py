@@ -61,7 +61,7 @@ class Transformer:
         return shapes | {f"{layer}.bias": (heads, self.context) for layer in range(self.layers)}
 
     def problems(self, alphabet: int, settings: TransformerTraining | None) -> list[str]:
-        """What no single field can see: ``field: what is wrong`` lines, empty if there is no problem."""
+        """Problems that concern several fields, as lines ``field: problem``; empty if there are none."""
         found = []
         if not self.head_dim and self.width % self.heads:
             found.append(f"heads: {self.heads} do not divide width = {self.width}; change one or give head_dim")

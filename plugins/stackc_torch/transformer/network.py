@@ -67,7 +67,7 @@ def gated(gate_up: Tensor, scale: Tensor | None) -> Tensor:
 
 
 def attention_bias(bias: Tensor, queries: Tensor, keys: Tensor, first: Tensor | None) -> Tensor:
-    """What is added to scores, -inf where a query must not look: [1 or B, H, queries, keys].
+    """The bias that is added to scores, -inf where a query must not look: [1 or B, H, queries, keys].
 
     Args:
         bias: [H, C], by distance.

@@ -210,9 +210,9 @@ class Dictionary:
         return code_type(len(self))
 
     def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
-        """The trie as a double array, None where it does not fit into one; and the entries of one-symbol texts, twice.
+        """The trie as a double array, None if it does not fit into one; and the entries of one-symbol texts, twice.
 
-        What is there more than the texts need is for `stackc.coding.dictionary.marking`.
+        The entries beyond those of the texts are for `stackc.coding.dictionary.marking`.
         """
         size = len(self)
         # Places while it is packed, at most.
@@ -239,7 +239,7 @@ class Dictionary:
 
     @once
     def _texts(self) -> tuple[Int64, npt.NDArray[np.uint8] | None]:
-        """Where each code's text stands, and the texts as bytes; None where they take too much."""
+        """The position of each code's text, and the texts as bytes; None if they take too much memory."""
         kind = symbol_dtype(self.alphabet)
         unextended = (self._first[:-1] == self._first[1:]) & (self.canonical == np.arange(len(self)))
         total = int(self.length[unextended].sum(dtype=np.int64))

@@ -1,7 +1,7 @@
 """Encoding by a dictionary: its trie packed, and the walk through it. `stackc.coding.dictionary.twin` does the same in
 plain Python.
 
-A trie in a double array: every text with extensions has a `base` of its own, and its extension by symbol s, if
+A trie in a double array: every text with extensions has its own `base`, and its extension by symbol s, if
 there is one, is the entry at ``base + s``. As no two texts share a base, the symbol alone tells whether an entry
 belongs to the current text. One entry is one integer, everything that a step needs:
 

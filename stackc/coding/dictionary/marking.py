@@ -1,4 +1,4 @@
-"""Forced cuts as symbols of their own, so that the walk has nothing more to ask at each step.
+"""Forced cuts as separate symbols, so that the walk has nothing more to ask at each step.
 
 Symbol s, where a window is forced to start, is read as alphabet + s. No text continues with it, and the text that it
 starts is that of s: for this the trie's table has as many free places more, and `roots` is there twice

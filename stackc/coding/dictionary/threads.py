@@ -16,7 +16,7 @@ from stackc.api.arrays import Int64
 Result = TypeVar("Result")
 
 SHARE = 1 << 20
-"""Symbols or codes that a thread of its own is worth: about 2 ms of work; starting one takes up to 1."""
+"""Symbols or codes that are worth a separate thread: about 2 ms of work; starting one takes up to 1."""
 
 
 _MAKING = threading.RLock()

@@ -92,7 +92,7 @@ class Alignment:
 
     @property
     def overflowing(self) -> list[Any]:
-        """Always empty: ids that were cut off are rows of their own."""
+        """Always empty: ids that were cut off are separate rows."""
         return []
 
     @property

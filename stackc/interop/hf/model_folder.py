@@ -14,8 +14,8 @@ from stackc.stack.stack import Stack
 def save_model(path: Path, folder: Path) -> StackTokenizer:
     """Write the top model of a stack, with the tokenizer over its levels; returns the tokenizer.
 
-    Where the last level never writes code 0, that is the end of text, which begins texts too, and the model predicts
-    just what it was trained to predict. Elsewhere it is the id after the tokens, and the model gives it a probability
+    If the last level never writes code 0, that is the end of text, which begins texts too, and the model predicts
+    just what it was trained to predict. Otherwise it is the id after the tokens, and the model gives it a probability
     that nothing has trained. There is no id for padding.
 
     Args:
@@ -29,8 +29,8 @@ def save_model(path: Path, folder: Path) -> StackTokenizer:
     top: Any = stack.top
     if not hasattr(top, "save_pretrained"):
         raise StackcError(
-            f"{stack.recipe.top.name}: its backend makes no model that transformers loads; build the stack with the "
-            'backend "hf", or use --to hf-tokenizer'
+            f"{stack.recipe.top.name}: its backend cannot make a model that transformers loads; build the stack with "
+            'the backend "hf", or use --to hf-tokenizer'
         )
     try:
         empty: int | None = end_of_text(stack.levels, top.alphabet, "zero")

@@ -21,7 +21,7 @@ class Source:
     Attributes:
         text: the text.
         whole: added tokens were treated as text.
-        given: the characters of each word, start and end, where the caller gave words; None: words are `_WORD`.
+        given: the characters of each word, start and end, if the caller gave words; None: words are `_WORD`.
     """
 
     text: str

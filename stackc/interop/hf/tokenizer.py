@@ -262,7 +262,7 @@ class StackTokenizer(LevelVocabulary):
         return_attention_mask: bool | None,
         **options: Any,
     ) -> dict[str, list[Any]]:
-        """`pad`, which pads no offsets, accepts no empty batch, and is slow where there is nothing to pad."""
+        """`pad`, which pads no offsets, accepts no empty batch, and is slow if there is nothing to pad."""
         if padding is PaddingStrategy.DO_NOT_PAD or not columns["input_ids"]:
             wanted = return_attention_mask
             if "attention_mask" in self.model_input_names if wanted is None else wanted:

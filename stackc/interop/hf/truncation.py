@@ -16,7 +16,7 @@ class Limits:
         strategy: "only_first", "only_second" or "longest_first": the text of a pair that is cut.
         length: ids of a row, including special tokens; None: no limit.
         side: "right" or "left": the side on which ids are cut off.
-        overflow: return the rest in rows of its own; otherwise drop it.
+        overflow: return the rest in separate rows; otherwise drop it.
         stride: ids that a row of the rest shares with the row before.
     """
 

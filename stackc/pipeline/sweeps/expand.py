@@ -141,7 +141,7 @@ class _Expansion:
         self.file, self.problems, self.remembered = file, problems, remembered
         self.names = short_names(file.axes)
         self.words = {axis: self._words(axis) for axis in file.axes}  # of an axis, by the JSON of its values
-        self.faults: dict[str, list[str]] = defaultdict(list)  # labels of runs by what is wrong with them
+        self.faults: dict[str, list[str]] = defaultdict(list)  # labels of runs, by their problems
         self.texts: dict[str, Texts | None] = {}
 
     def runs(self) -> list[Run]:
@@ -224,7 +224,7 @@ class _Expansion:
             self.problems.add("", line + where)
 
     def no_effect(self, arm: Arm, address: str) -> str:
-        """What is wrong with an axis of an arm; empty if its values give different recipes."""
+        """The problem of an axis of an arm; empty if its values give different recipes."""
         first = arm.points[0]
         own = dict(first)[address]
         others = [value for point in arm.points if (value := dict(point)[address]) != own]

@@ -56,7 +56,7 @@ class Axes:
 
     @property
     def varies(self) -> bool:
-        """Whether it has axes of its own, perhaps none: ``grid = {}``."""
+        """Whether it has its own axes, perhaps none: ``grid = {}``."""
         return self.grid is not None or self.zip is not None
 
 

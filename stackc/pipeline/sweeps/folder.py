@@ -2,7 +2,7 @@
 
     sweep.json       the sweep: its runs in order, and what varies
     table.jsonl      one line per run that ended, appended; the last line of a run counts
-    table.csv .md .tex   the same, written anew with every line: the runs of sweep.json in their order
+    table.csv .md .tex   the same, written again with every line: the runs of sweep.json in their order
     runs/<id>/       a stack for each run, named by the hash of its resolved recipe and corpus
     stages/<key>/    the stages of all of them (`stackc.pipeline.stage_store`)
 
@@ -118,7 +118,7 @@ class SweepFolder:
             self._derive()
 
     def derive(self) -> None:
-        """Write the derived tables anew."""
+        """Write the derived tables again."""
         with kept_in(self.folder), self._locked():
             self._derive()
 
@@ -186,7 +186,7 @@ class SweepFolder:
 
 
 def _described(run: Run) -> dict[str, Any]:
-    """What is known of a run before it runs."""
+    """The columns of a run that are known before it starts."""
     return {
         "run": run.id,
         "arm": run.arm,

@@ -31,7 +31,7 @@ class Predicted:
     Attributes:
         name: of the stage.
         identity: equal for stages that are run once.
-        cost: of a training; None for all other stages.
+        cost: of a training stage; None for all other stages.
     """
 
     name: str

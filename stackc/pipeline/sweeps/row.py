@@ -105,7 +105,7 @@ def _below(manifest: dict[str, Any], levels: list[dict[str, Any]]) -> float | No
 
 
 def _trained(section: LevelSection | TopSection, recipe: Recipe, inputs: str, folder: Path) -> dict[str, Any]:
-    """What the training of one model took: operations with the softmax, and source bytes, some more than once."""
+    """The cost of training one model: operations with the softmax, and source bytes, some more than once."""
     if section.model is None:
         return {"parameters": 0, "train_operations": 0, "bytes_seen": 0}
     cost = section.model.cost(section.alphabet, section.train, recipe.base)

@@ -69,7 +69,7 @@ def sweep(
     Args:
         file: the sweep's TOML file (docs/how-to/sweep.md).
         out: its folder; None: ``runs/<sweep name>``.
-        jobs: how many runs at a time, each in a process of its own; None: 1, or one per processor of a Ray cluster.
+        jobs: how many runs at a time, each in its own process; None: 1, or one per processor of a Ray cluster.
         engine: where runs are run: "local", or "ray" for tasks of a Ray cluster whose machines share the folder.
         device: "auto", "cpu" or "cuda"; None: the setting of each recipe. Speed only.
         show: "quiet" prints nothing; otherwise lines on standard error.
@@ -122,7 +122,7 @@ class _Running:
         self.rest: dict[str, float] = {}  # until when a run that another process holds is left alone
         self.active: dict[int, Run] = {}
         self.begun: dict[str, float] = {}
-        self.trainings: dict[str, dict[str, str]] = {}  # identities of trainings that are not done, by their stages
+        self.trainings: dict[str, dict[str, str]] = {}  # identities of unfinished training stages, by their names
 
     def workers(self, jobs: int | None, engine: str) -> Pool | Cluster:
         """The workers that build the runs."""
@@ -154,7 +154,7 @@ class _Running:
                 workers.retire(answer.worker)
 
     def choose(self, pending: list[Run]) -> Run | None:
-        """The first run that need not wait: neither for another process nor for a training that an active run does."""
+        """The first run that need not wait: neither for another process nor for a training stage of an active run."""
         now = time.monotonic()
         busy = {identity for run in self.active.values() for identity in self.trainings[run.id].values()}
         for run in list(pending):
@@ -220,5 +220,5 @@ class _Running:
 
 
 def _trainings(run: Run) -> dict[str, str]:
-    """Identities of a run's trainings, by the names of their stages."""
+    """Identities of a run's training stages, by their names."""
     return {stage.name: stage.identity for stage in predicted(run) if stage.cost is not None}

@@ -1,6 +1,6 @@
 """A process that builds runs of a sweep, one after another, as its parent asks: ``python -m`` this module.
 
-A process of its own, because a run may exhaust memory or end the process in any other way, and the others must not end
+A separate process, because a run may exhaust memory or end the process in any other way, and the others must not end
 with it. Requests and answers are lines of JSON on standard input and output; whatever else prints goes to standard
 error. When standard input ends, the parent is gone, and the process ends at once, in the middle of a stage too: a stage
 that was killed is resumed by whoever needs it next.

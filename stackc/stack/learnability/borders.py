@@ -22,7 +22,7 @@ def token_bounds(level: Level, symbols: Symbols, windows: Int64, count: int) -> 
     """
     if level.window_tokens is not None:
         return np.arange(len(windows)) * level.window_tokens
-    # If windows do not affect each other, each has as many tokens as it would have as a document of its own.
+    # If windows do not affect each other, each has as many tokens as it would have as a separate document.
     bounds = level.encode(symbols, windows, verify=False).offsets
     return bounds if int(bounds[-1]) == count else None
 

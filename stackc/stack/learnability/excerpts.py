@@ -1,4 +1,4 @@
-"""Short texts from seeded places, encoded side by side as documents of their own."""
+"""Short texts from seeded places, encoded side by side as separate documents."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_it_gives_the_bits_per_byte_of_eval(built: Path, tmp_path: Path) -> None
 def test_other_models_have_no_such_form(stack: Path, tmp_path: Path) -> None:
     done = export(stack, "--to", "hf-model", "-o", tmp_path / "m")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
-    assert "its backend makes no model that transformers loads" in done.stderr
+    assert "its backend cannot make a model that transformers loads" in done.stderr
     for options in ["--level", "M1"], ["--eos-id", "zero"], ["--split", "test"]:
         done = export(stack, "--to", "hf-model", "-o", tmp_path / "m", *options)
         assert (done.exit_code, done.stderr.startswith(f"error: {options[0]}: ") or "--split" in options) == (2, True)

@@ -17,7 +17,7 @@ from stackc.api import Device
 from stackc.testing.bitwise import BitwiseContract
 from stackc.testing.training import training_task
 from stackc_mixing import Mixing, MixingTraining, backend, config, layout, self_test, tables
-from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
+from stackc_mixing.backend import FILE, MixingBackend
 from stackc_mixing.layout import SEEN_BITS
 from stackc_mixing.state import LARGE, Working, depth_of
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH, STRETCH
@@ -35,41 +35,6 @@ class TestMixingContract(BitwiseContract):
 
 # -- the twin
 
-CASES = [(alphabet, name) for alphabet in ALPHABETS for name in texts(alphabet, 1)]
-
-
-@pytest.mark.parametrize("primed", [False, True], ids=["unprimed", "primed"])
-@pytest.mark.parametrize(("alphabet", "name"), CASES)
-def test_payloads_and_tables_are_the_twins(alphabet: int, name: str, primed: bool) -> None:
-    length = 240 if alphabet <= 256 else 120
-    text = texts(alphabet, 2 * length)[name]
-    before, run = text[: length if primed else 0], text[length:]
-    predictor = predictor_of(before, alphabet)
-    state = predictor.begin()
-    twin = twin_of(state, alphabet)
-    payload = encoded(predictor, run, state=state)
-    assert twin.encode(run.tolist()) == payload
-    for table, found in state.tables.items():
-        assert np.array_equal(found, np.asarray(twin.tables[table])), f"{table} learned something else"
-    assert decoded(predictor, payload, len(run), state).tolist() == run.tolist()
-    assert twin_of(predictor.begin(), alphabet).decode(payload, 30) == run[:30].tolist()
-
-
-@pytest.mark.parametrize("alphabet", [2, 10, 256, 1000])
-def test_trees_are_the_twins(alphabet: int) -> None:
-    text = texts(alphabet, 200)["damaged repeats"]
-    predictor = predictor_of(text[:150], alphabet)
-    state, out = predictor.begin(), np.zeros(1 << depth_of(alphabet), np.uint16)
-    twin = twin_of(state, alphabet)
-    for place, symbol in enumerate(text[150:170].tolist()):
-        if place % 5 == 0:
-            predictor.tree(state, out)
-            assert twin.tree() == out[1:].tolist()
-        predictor.advance(state, symbol)
-        for shift in reversed(range(depth_of(alphabet))):
-            twin.probability()
-            twin.learn(symbol >> shift & 1)
-
 
 def test_a_tree_over_the_largest_alphabet_is_the_twins() -> None:
     text = texts(65_536, 60)["damaged repeats"]
@@ -82,31 +47,6 @@ def test_a_tree_over_the_largest_alphabet_is_the_twins() -> None:
     twin.encode(text[50:].tolist())
     for partials in (range(1, 300), range(32_700, 33_000), range(65_400, 65_536)):
         assert twin.tree(partials) == out[partials.start : partials.stop].tolist()
-
-
-def test_a_run_that_replaces_most_slots_is_the_twins() -> None:
-    text = texts(256, 1500)["noise"]
-    predictor = predictor_of([], 256)
-    state = predictor.begin()
-    assert twin_of(state, 256).encode(text.tolist()) == encoded(predictor, text, state=state)
-    checks = state.tables["lean"][:: layout.SLOT]
-    assert np.count_nonzero(checks) > 0.9 * len(checks)
-
-
-# -- runs
-
-
-@pytest.mark.parametrize("alphabet", ALPHABETS)
-def test_a_text_decodes_from_any_room_that_it_fits_in(alphabet: int) -> None:
-    predictor = predictor_of([], alphabet)
-    state = predictor.begin()
-    for length in (0, 1, 2, 100):
-        for run in texts(alphabet, length).values():
-            payload = encoded(predictor, run, state=state)
-            assert encoded(predictor, run, len(payload), state) == payload
-            assert decoded(predictor, payload, length, state).tolist() == run.tolist()
-            if payload:
-                assert predictor.encode_block(state, run, np.zeros(len(payload) - 1, np.uint8)) == -1
 
 
 def test_long_matches_reach_every_class_of_length() -> None:
@@ -260,17 +200,11 @@ def test_state_bytes_are_what_a_working_copy_takes(alphabet: int) -> None:
         tracemalloc.stop()
 
 
-def test_the_configuration_knows_what_the_tables_are() -> None:
+def test_the_configuration_repeats_the_sizes_of_the_kernels() -> None:
     """`config` repeats sizes of the kernels, so that a recipe is checked without numba."""
     assert (config.CONTEXTS, config.SETS, config.INPUTS) == (layout.CONTEXTS, layout.SETS, layout.INPUTS)
     assert (config.ROWS_1, config.ROWS_2) == (layout.ROWS_1, layout.ROWS_2)
     assert (config.SLOT, config.POINTS, config.LENGTHS) == (layout.SLOT, layout.POINTS, layout.LENGTHS)
-    for alphabet in (2, 200, 1000):
-        predictor, cost = predictor_of([], alphabet), SMALL.cost(alphabet, MixingTraining())
-        tables = predictor.begin().tables
-        assert SMALL.tables(alphabet) == {name: (table.itemsize, len(table)) for name, table in tables.items()}
-        assert cost.parameters == sum(len(table) for table in tables.values())
-        assert cost.copy_memory == predictor.state_bytes == sum(table.nbytes for table in tables.values())
 
 
 # -- tables
@@ -334,18 +268,6 @@ def test_constant_tables_are_golden() -> None:
         for name, array in arrays.items()
     }
     assert found == GOLDEN
-
-
-@pytest.mark.parametrize("alphabet", [2, 256, 1000])
-def test_fresh_tables_are_golden(alphabet: int) -> None:
-    digest = hashlib.sha256()
-    for name, table in MixingPredictor(SMALL, primed_on([], alphabet), alphabet).begin().tables.items():
-        digest.update(name.encode() + table.astype(table.dtype.newbyteorder("<")).tobytes())
-    assert digest.hexdigest()[:16] == GOLDEN_FRESH[alphabet]
-
-
-GOLDEN_FRESH = {2: "eb96471798bc1b5e", 256: "1ff3ae084f24bd32", 1000: "013575c5ed7b17ba"}
-"""The same of all tables before anything was read."""
 
 
 def test_golden_payloads() -> None:

@@ -16,7 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipes_of_tests import TEXT
-from stackc.api import ArtifactError, CodingError, StackcError, Text, log2_fixed, read_tensors, write_tensors
+from registered import windowing
+from stackc.api import (
+    WORD_RULE,
+    ArtifactError,
+    CodingError,
+    StackcError,
+    Text,
+    log2_fixed,
+    read_tensors,
+    write_tensors,
+)  # fmt: skip
 from stackc.coding.trial import check_part
 from stackc.parts.registry import registry
 from stackc_phrases import PhrasesConfig, doctor, twin
@@ -25,8 +35,7 @@ from stackc_phrases.candidates import sampled
 from stackc_phrases.coder import PhrasesCoder
 from stackc_phrases.fitting import COST_BITS, Trainer, fitted
 from stackc_phrases.pieces import FILE, Pieces
-from stackc_phrases.words import RULE, words_of, words_of_piece
-from stackc_windows.words import RULE as windowing_rule
+from stackc_phrases.words import words_of, words_of_piece
 
 CONFIGS = {
     "longest": PhrasesConfig(vocabulary=600, objective="use", parse="longest", share=0.4, rounds=4),
@@ -109,11 +118,11 @@ def test_words_as_people_see_them() -> None:
         "It", "'s", " what", " they", "'ll", "\n\n", "  ", " say", ",", " isn", "'t", " it", "?", " ", " Don", "'t",
         " '", "sup", " o", "'", "clock", " x", "1234", " ...",
     ]  # fmt: skip
-    assert re.compile(RULE).groups == 0
+    assert re.compile(WORD_RULE).groups == 0
 
 
 def test_the_rule_is_that_of_windows_of_one_word() -> None:
-    assert windowing_rule == RULE
+    assert windowing("words").rule == WORD_RULE
 
 
 # -- the parse

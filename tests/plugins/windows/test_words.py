@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackc.api import CUT, CodingError, Windowing, normalise
+from stackc.api import CUT, WORD_RULE, CodingError, Windowing, normalise
 from stackc.coding.borders import table_starts
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
@@ -24,7 +24,7 @@ from stackc.pipeline.compiling import compiled
 from stackc.testing.driving import TablePredictor
 from stackc.testing.tables import cut_place
 from stackc_windows.look_ahead import LookAhead
-from stackc_windows.words import RULE, word_table, words_table
+from stackc_windows.words import word_table, words_table
 from toys import StepOnly, ToyPredictor
 
 TEXT = "The cat's 2 naïve friends\n\n  saw_it:  señor 'tis we'll, 42.5%! don't\t\tsay so, I'd\n".encode() * 4
@@ -35,7 +35,7 @@ TABLE, LOOK_AHEAD = word_table(), LookAhead()
 
 def words(data: bytes) -> list[bytes]:
     """By the regular expression."""
-    found = [match[0].encode("latin-1") for match in re.finditer(RULE, data.decode("latin-1"))]
+    found = [match[0].encode("latin-1") for match in re.finditer(WORD_RULE, data.decode("latin-1"))]
     assert b"".join(found) == data, "the words cover the text"
     return found
 

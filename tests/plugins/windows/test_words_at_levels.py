@@ -9,7 +9,7 @@ import pytest
 
 import stackc
 from recipes_of_tests import HEAD, TEXT, corpus
-from stackc_windows.words import RULE
+from stackc.api import WORD_RULE
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_any_text_comes_back(stack: stackc.Stack) -> None:
 def test_windows_end_at_word_ends(stack: stackc.Stack, level: str, most: int) -> None:
     """Unless they end inside the word that they began in, or a text of the level below does not end at a border."""
     text = TEXT.encode()[:390]
-    borders = {match.end() for match in re.finditer(RULE, text.decode("latin-1"))} | {0}
+    borders = {match.end() for match in re.finditer(WORD_RULE, text.decode("latin-1"))} | {0}
     at, several, inside = 0, 0, 0
     for token in stack.encode(text, level=level).tolist():
         end = at + len(stack.decode(np.array([token]), level=level))

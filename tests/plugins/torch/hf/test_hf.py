@@ -153,7 +153,7 @@ def test_problems_of_training():
 
 def test_sizes_that_do_not_go_together_are_one_line():
     config = Hf(model_type="llama", settings=LLAMA.replace("hidden_size=16", "hidden_size=15"), context=16)
-    with pytest.raises(StackcError, match="transformers makes no model of model_type and settings: "):
+    with pytest.raises(StackcError, match="transformers cannot make a model of model_type and settings: "):
         fresh(config, 5)
 
 

@@ -87,7 +87,7 @@ def test_checkpoints_that_cannot_be_used(checkpoint, tmp_path):
     with pytest.raises(StackcError, match=r"no weights for model\.layers\.1\."):
         untrained(checkpoint, 5, tmp_path)
     (checkpoint / "config.json").write_text(json.dumps({**config, "model_type": "llamma"}))
-    with pytest.raises(StackcError, match="transformers makes no model of"):
+    with pytest.raises(StackcError, match="transformers cannot make a model of"):
         untrained(checkpoint, 5, tmp_path)
     (checkpoint / "model.safetensors").rename(checkpoint / "pytorch_model.bin")
     with pytest.raises(StackcError, match=r"weights as \.safetensors"):
