@@ -5,8 +5,10 @@ The codes depend on the zlib that Python was built with; any zlib decodes them.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import sys
 import zlib
 from typing import Any, TypeAlias
 
@@ -21,6 +23,8 @@ FIRST = 256
 """Bytes that a first window is expected to have. Every window is given twice as many as the last one that did not fit
 into what it was given, or that began a block: what is too much is copied in vain, what is missing costs a call."""
 
+SHORT = 1024
+"""Streams of fewer bytes have their number of tokens in a table."""
 
 BLOCK = 1 << 15
 """Tokens that are converted to bytes together."""
@@ -63,19 +67,21 @@ class GzipWindows:
         source = _Source(tokens, token_bits)
         texts, counts, room = [b""], [], most * width
         # One more than the budget: reaching it is an error, and 0 would be no limit to zlib.
-        limit, more, append = self._window.symbols * width + 1, token_bits - 1, texts.append
-        used = FIRST
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            at, before, bound = start, room, -1
-            while at < end:  # a short window takes zlib a microsecond: each line here is a thirtieth of that
-                if at > bound:
+        limit, append = self._window.symbols * width + 1, texts.append
+        shifted: list[bytes] = []
+        size, used, lengths, short = 0, FIRST, _lengths(token_bits), SHORT
+        for first, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            low, stop, before, bound = 0, (end - first) * token_bits, room, -1  # positions are bits behind `first`
+            while low < stop:  # a short window takes zlib a microsecond: each line here is a thirtieth of that
+                if low <= bound:
+                    byte, used = low >> 3, size
+                    piece = shifted[low & 7][byte : byte + size]
+                else:
+                    at = first + low // token_bits
                     step, size = _about(2 * used, token_bits)
                     first, last, shifted = source.block(at, step)
-                    bound = min(last, end) - step
-                if at <= bound:
-                    low = (at - first) * token_bits
-                    piece, used = shifted[low & 7][low >> 3 : (low >> 3) + size], size
-                else:
+                    low, stop = (at - first) * token_bits, (end - first) * token_bits
+                    bound = (min(last, end) - step - first) * token_bits
                     piece = source.cut(at, end, step)
                     used = len(piece)
                 inflater = new()
@@ -83,17 +89,17 @@ class GzipWindows:
                     text = inflater.decompress(piece, limit)
                 except zlib.error as error:
                     raise CodingError(f"a gzip window is damaged: {error}") from error
-                if inflater.eof:
-                    used -= len(inflater.unused_data)
-                else:
-                    text, used = self._rest(inflater, text, source, at + step, end, used)
+                if unused := inflater.unused_data:
+                    used -= len(unused)
+                elif not inflater.eof:
+                    text, used = self._rest(inflater, text, source, first + low // token_bits + step, end, used)
                     bound = -1  # the next window is given more
                 found = len(text)
                 room -= found
                 if room < 0 or found == limit or (width > 1 and found % width):
                     raise self._wrong(found, most)
                 append(text)
-                at += (8 * used + more) // token_bits
+                low += lengths[used] if used < short else -(-8 * used // token_bits) * token_bits
             counts.append((before - room) // width)
         return self._symbols(b"".join(texts)), np.array(counts, np.int64)
 
@@ -155,6 +161,12 @@ def _about(size: int, token_bits: int) -> tuple[int, int]:
     return 8 * eights, eights * token_bits
 
 
+@functools.lru_cache(maxsize=32)
+def _lengths(token_bits: int) -> list[int]:
+    """How many bits the tokens of 0, 1, … SHORT - 1 bytes have: a look-up is faster than dividing."""
+    return [-(-8 * size // token_bits) * token_bits for size in range(SHORT)]
+
+
 class _Source:
     """The bits of tokens, as bytes. A window of tokens that are not whole bytes may begin at any of the eight bits.
 
@@ -192,7 +204,11 @@ class _Source:
         self._shifted = [data] * 8
         # In words of 64 bits: numpy shifts them eight times as fast as it shifts bytes.
         words = np.frombuffer(data + bytes(16 - len(data) % 8), ">u8").astype(np.uint64)
+        moved, rest = np.empty((2, len(words) - 1), np.uint64)
         for shift in range(math.gcd(size, 8), 8, math.gcd(size, 8)):
-            moved = words[:-1] << np.uint64(shift)
-            moved |= words[1:] >> np.uint64(64 - shift)
-            self._shifted[shift] = moved.astype(">u8").tobytes()
+            np.left_shift(words[:-1], np.uint64(shift), out=moved)
+            np.right_shift(words[1:], np.uint64(64 - shift), out=rest)
+            np.bitwise_or(moved, rest, out=moved)
+            if sys.byteorder == "little":
+                moved.byteswap(inplace=True)
+            self._shifted[shift] = moved.tobytes()
