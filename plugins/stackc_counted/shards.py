@@ -83,7 +83,7 @@ class Counter:
             least: how often they must, of how many places there are.
 
         Raises:
-            StackcError: so many texts are collected that they take more than the memory.
+            StackcError: the collected texts take more memory than allowed.
         """
         with self._blocks(sample, starts) as blocks:
             places = sum(shard.places for block in blocks for shard in block)

@@ -89,7 +89,7 @@ def is_as_before(field: attrs.Attribute[Any], value: Any) -> bool:
 
 
 def hashed(config: Any) -> dict[str, Any]:
-    """The bit-affecting fields of a configuration, for a stage's key; without those that are as before they existed."""
+    """The bit-affecting fields of a configuration, for a stage's key; without added ones that have their defaults."""
     return {
         field.name: value
         for field in attrs.fields(type(config))

@@ -174,7 +174,7 @@ class _Inflater:
 class _Frame:
     """A frame of a .zst file, by the package zstandard.
 
-    It unpacks all that it is given, however much that is: it is given less where the text is dense.
+    It unpacks all that it is given, however much that is: it is given less if the text is dense.
     """
 
     least, most = 1 << 6, 1 << 12

@@ -32,7 +32,7 @@ EVERY = 64
 """Of the later results, one in this many is checked."""
 
 TRIED = 16
-"""Symbols on which a portable predictor must give the same rows however it is asked."""
+"""Symbols on which a portable predictor must give the same rows however it is called."""
 
 LOOKED = 256
 """Rows of a result that are checked: the first ones of a whole scored segment."""
@@ -171,7 +171,7 @@ class GuardedPredictor:
         if len(differing):
             raise PartError(
                 f"{self._who}: says that it is portable, yet its predictions {how} differ from those alone at symbol "
-                f"{differing[0]}; portable means the same bits however it is asked, else say 'same-build' or "
+                f"{differing[0]}; portable means the same bits however it is called; otherwise declare 'same-build' or "
                 "'same-machine'"
             )
 

@@ -263,7 +263,7 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
         raise ArtifactError(f"{folder / MADE}: not readable ({_one_line(error)}); build the stack again") from error
     if version != transformers.__version__:
         raise ArtifactError(
-            f"{folder}: its outputs hold under transformers {version}, installed is {transformers.__version__}: "
+            f"{folder}: its outputs are valid for transformers {version} (found {transformers.__version__}): "
             f"pip install transformers=={version}, or build the stack again"
         )
     found = read_tensors(folder / WEIGHTS)
