@@ -386,7 +386,16 @@ class Counted:
             yield piece
 
 
+HASHED = 1 << 23
+"""Bytes that are hashed at once. A thread that hashes waits some milliseconds after each piece while another thread
+imports modules; so many bytes take it as long."""
+
+
 def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content."""
-    with reading(path, ArtifactError), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with reading(path, ArtifactError), path.open("rb", buffering=0) as file:
+        view = memoryview(bytearray(min(HASHED, max(1, os.fstat(file.fileno()).st_size))))
+        while count := file.readinto(view):
+            digest.update(view[:count])
+    return digest.hexdigest()

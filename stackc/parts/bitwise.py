@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -57,6 +58,11 @@ class GuardedBitwise:
             raise PartError(f"{who}: state_bytes is {inner.state_bytes!r}, not a number of bytes")
         self._inner, self._who = inner, who
         self.alphabet, self.portability, self.state_bytes = alphabet, inner.portability, inner.state_bytes
+        self._ready: list[Any] = []
+
+    def prepare(self) -> None:
+        """Make a working copy now, for the first caller of `begin`: while something else is waited for."""
+        self._ready.append(self.begin())
 
     def __getattr__(self, name: str) -> Any:
         """Everything else, such as `parameters`."""
@@ -65,6 +71,8 @@ class GuardedBitwise:
         return getattr(self._inner, name)
 
     def begin(self) -> Any:
+        with contextlib.suppress(IndexError):
+            return self._ready.pop()
         with blaming(self._who, "begin"):
             return self._inner.begin()
 

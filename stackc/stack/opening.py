@@ -148,7 +148,10 @@ def open_predictor(
     with blaming(who, "load"):
         loaded = backend.load(folder / "frozen", section.alphabet, runtime.device_of(section.model.config))
     if codes_bitwise(loaded):
-        loaded = BitwiseRows(GuardedBitwise(loaded, section.alphabet, who))
+        bitwise = GuardedBitwise(loaded, section.alphabet, who)
+        if bitwise.state_bytes <= runtime.memory * 1_000_000:
+            bitwise.prepare()  # here, where its files are hashed in threads: reading them takes as long
+        loaded = BitwiseRows(bitwise)
     guarded = GuardedPredictor(loaded, section.alphabet, who)
     guarded.kept = kept
     return guarded

@@ -145,6 +145,7 @@ class Stack:
         """The codec of `.stk` files: the levels, then the top model as a level with tokens of eight bits."""
         part = registry().get("coder", FILE_CODER)
         config = part.config()
+        _ = self.top  # first: its files are hashed in threads while modules are imported
         top = Level(
             LevelSpec(
                 name=self.recipe.top.name,

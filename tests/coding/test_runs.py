@@ -223,3 +223,13 @@ def test_the_cost_in_rows_is_that_of_the_bytes() -> None:
     size = len(level(model, whole_documents=True).encode(symbols).tokens) - 2
     bits = total_bits(BitwiseRows(model), symbols, np.array([0, 600]), 600)
     assert size * 8 == pytest.approx(bits, abs=40)
+
+
+def test_a_working_copy_made_ahead_is_given_once() -> None:
+    guarded = GuardedBitwise(Toy(5), 5, "toy")
+    guarded.prepare()
+    first, second = guarded.begin(), guarded.begin()
+    assert first is not second
+    symbols, out = np.array([0, 4, 2, 2], np.uint8), np.empty(100, np.uint8)
+    payloads = [out[: guarded.encode_block(copy, symbols, out)].tobytes() for copy in (first, second)]
+    assert payloads[0] == payloads[1]
