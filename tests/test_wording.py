@@ -50,7 +50,7 @@ class Phrase:
 PHRASES = (
     Phrase(
         r"\b(bits|bytes|operations|symbols|tokens|rows|texts|MB) an? "
-        r"(source )?(byte|token|second|parameter|lane|symbol)\b",
+        r"(source )?(byte|token|second|parameter|lane|symbol|window|word)\b",
         "bits per byte, tokens per second",
         "It takes 2.1 bits a byte.",
         "It takes 2.1 bits per byte.",

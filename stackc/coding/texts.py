@@ -46,7 +46,7 @@ def why_no_texts(specs: Sequence[LevelSpec], memory: int) -> str | None:
     for spec in specs:
         per = spec.window_tokens
         if per is not None and per > 1:
-            return f"{spec.name} has {per} tokens a window"
+            return f"{spec.name} has {per} tokens per window"
         reason = why_not_compiled(spec, memory)
         if spec.vocabulary is None and reason is not None:
             return f"{spec.name} is not compiled: {reason}"

@@ -102,8 +102,8 @@ def _texts_to_cut(section: LevelSection, below: Callable[[], Sequence[Level]]) -
     texts = symbol_texts(below())
     if texts is None:
         raise StackcError(
-            f"{section.name}: windowing '{section.windowing.name}' cuts the texts of symbols, and those that it "
-            "reads have none; use 'equal-info' there"
+            f"{section.name}: windowing '{section.windowing.name}' cuts the texts of symbols, and the symbols that "
+            "it reads have none; use 'equal-info' there"
         )
     return texts
 

@@ -117,7 +117,7 @@ def test_a_second_level_of_words_is_built_and_decodes(tmp_path: Path) -> None:
     borders = {match.start() for match in re.finditer(WORD_RULE, text.tobytes().decode("latin-1"))}
     assert borders <= set(itertools.accumulate((len(texts[token]) for token in over.tokens.tolist()), initial=0))
     assert any(table_cut(high.spec.windowing.table, 290))
-    with pytest.raises(StackcError, match="M2: windowing 'words' cuts the texts of symbols, and those that it reads"):
+    with pytest.raises(StackcError, match="M2: windowing 'words' cuts the texts of symbols, and the symbols that it"):
         open_level(
             stack.recipe.levels[1],
             stack.folder / "M2",
@@ -138,6 +138,6 @@ def test_a_level_whose_symbols_have_no_texts_is_refused_in_the_recipe(tmp_path: 
     with pytest.raises(RecipeError) as caught:
         load_recipe(recipe(tmp_path, wide + LEVEL.format(size=400)))
     assert (
-        "level.2.windowing.kind: 'words' cuts the texts of symbols, and those that M2 reads have none: M1 has 3 tokens "
-        "a window; use 'equal-info' here" in str(caught.value)
+        "level.2.windowing.kind: 'words' cuts the texts of symbols, and the symbols that M2 reads have none: M1 has "
+        "3 tokens per window; use 'equal-info' here" in str(caught.value)
     )

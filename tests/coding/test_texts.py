@@ -129,7 +129,7 @@ def test_why_there_are_no_texts_is_known_before_a_model_exists() -> None:
     assert why_no_texts([], 100) is None
     assert why_no_texts([low, dictionary_level("M2", [], 8, 20).spec], 100) is None
     assert why_no_texts([stepped(10, 10).spec], 100) is None
-    assert why_no_texts([stepped(10, 5).spec], 100) == "M1 has 2 tokens a window"
+    assert why_no_texts([stepped(10, 5).spec], 100) == "M1 has 2 tokens per window"
     reason = "M1 is not compiled: a window has 24 bits, and at most 20 are compiled"
     assert why_no_texts([stepped(24, 24).spec, low], 100) == reason
 

@@ -230,7 +230,7 @@ def test_texts_where_there_are_none_are_recipe_errors(tmp_path: Path) -> None:
     first = level("M1", 'kind = "equal-info"\nbits = 9', "arithmetic", 9, TINY_MODEL, AWARE)
     said = problems(tmp_path, recipe_of(first, bits=30))
     assert any("level.1.train.byte_aware: M1 reads bytes, whose texts say no more" in line for line in said)
-    reason = "top.train.byte_aware: the symbols that M3 reads have no texts: M2 has 3 tokens a window; make each level"
+    reason = "top.train.byte_aware: the symbols that M3 reads have no texts: M2 has 3 tokens per window; make each"
     assert any(reason in line for line in said)
     assert not any("level.2.train" in line for line in said), "M1 is compiled, so M2's symbols have texts"
     whole = level("M1", 'kind = "whole"', "gzip", 8)
