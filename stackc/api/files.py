@@ -395,7 +395,7 @@ def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content."""
     digest = hashlib.sha256()
     with reading(path, ArtifactError), path.open("rb", buffering=0) as file:
-        view = memoryview(bytearray(min(HASHED, max(1, os.fstat(file.fileno()).st_size))))
+        view = memoryview(bytearray(min(HASHED, max(1 << 16, os.fstat(file.fileno()).st_size))))
         while count := file.readinto(view):
             digest.update(view[:count])
     return digest.hexdigest()
