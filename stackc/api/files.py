@@ -387,8 +387,7 @@ class Counted:
 
 
 HASHED = 1 << 23
-"""Bytes that are hashed at once. A thread that hashes waits some milliseconds after each piece while another thread
-imports modules; so many bytes take it as long."""
+"""Bytes hashed at once: after each piece a thread waits while others import modules, as long as so many bytes take."""
 
 
 def sha256_file(path: Path) -> str:
