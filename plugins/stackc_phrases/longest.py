@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import borrowed, inlined, kernel, prefetch
-from stackc_phrases.borders import find_borders
+from stackc.api import borrowed, find_words, inlined, kernel, prefetch, put_codes
 from stackc_phrases.config import MOST_WORDS
 from stackc_phrases.encoding import BLOCK, ask, longest_window
 from stackc_phrases.lookup import (
@@ -32,7 +31,6 @@ from stackc_phrases.lookup import (
     pair_slot,
     top_of,
 )
-from stackc_phrases.memory import put_eight
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart
@@ -137,8 +135,8 @@ def write(
     while at < limit:
         slot = slots_[at]
         several, more, size = table_[slot + U(4)], table_[slot + U(5)], table_[slot + U(6)]
-        put_eight(out_, filled, several)
-        put_eight(out_, filled + _TWO, more)
+        put_codes(out_, filled, several)
+        put_codes(out_, filled + _TWO, more)
         if size == U(0):  # more than `INLINE`, or a word that is not in the table
             size = several >> TO_HIGH
             for k in range(size):
@@ -187,7 +185,7 @@ def encode_longest(
     candidates, nodes = np.empty(ROOM + 1, np.uint64), np.empty(ROOM + 1, np.uint64)
     written = U(0)
     for window in range(len(counts)):
-        count = find_borders(text, bounds[window], bounds[window + 1], places, 0)
+        count = find_words(text, bounds[window], bounds[window + 1], places, 0)
         places[count] = bounds[window + 1]
         before, begun = written, U(0)
         held, waiting = U(0), U(0)

@@ -23,8 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import inlined, kernel
-from stackc_phrases.memory import eight
+from stackc.api import eight_bytes, inlined, kernel
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart
@@ -65,7 +64,7 @@ MASKS = np.array([(1 << 8 * i) - 1 for i in range(9)], np.uint64)
 def word_key(text: Row, begin: Index, size: Index) -> tuple[Any, Any]:
     """A word of at most `SHORT` bytes as two integers, the length in the last byte."""
     if begin + 16 <= len(text):
-        low, high = eight(text, U(begin)), eight(text, U(begin + 8))
+        low, high = eight_bytes(text, U(begin)), eight_bytes(text, U(begin + 8))
         low &= MASKS[min(size, 8)]
         high &= MASKS[max(size - 8, 0)]
     else:

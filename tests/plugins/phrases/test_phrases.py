@@ -27,10 +27,10 @@ from stackc.api import (
     read_tensors,
     write_tensors,
 )  # fmt: skip
+from stackc.api.word_borders import WIDE, find_words
 from stackc.coding.trial import check_part
 from stackc.parts.registry import registry
 from stackc_phrases import PhrasesConfig, doctor, twin
-from stackc_phrases.borders import WIDE, find_borders
 from stackc_phrases.candidates import sampled
 from stackc_phrases.coder import PhrasesCoder
 from stackc_phrases.fitting import COST_BITS, Trainer, fitted
@@ -93,7 +93,7 @@ AWKWARD = st.one_of(
 
 def borders(text: bytes) -> list[int]:
     places = np.zeros(len(text) + 1, np.int64)
-    return places[: find_borders(np.frombuffer(text, np.uint8), 0, len(text), places, 0)].tolist()
+    return places[: find_words(np.frombuffer(text, np.uint8), 0, len(text), places, 0)].tolist()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
