@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api import WORD_RULE, CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of
+from stackc.api import WORD_RULE, CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of, word_table
 from stackc_phrases import encoding, longest, lookup
 from stackc_phrases.config import BYTES, PhrasesConfig
 from stackc_phrases.fitting import fitted
@@ -22,39 +22,47 @@ def _slots(entries: int) -> int:
 
 
 def _lines(slots: int) -> Any:
-    """uint64, not filled, for `slots` slots, each of which is one line of the cache.
+    """uint64, not filled, for `slots` slots, two of which are one line of the cache.
 
     `np.empty` asks for large pages, and `np.zeros` does not.
     """
-    room = np.empty((slots + 1) * lookup.SLOT, np.uint64)
-    first = -room.ctypes.data // room.itemsize % lookup.SLOT
+    room = np.empty((slots + 2) * lookup.SLOT, np.uint64)
+    first = -room.ctypes.data // room.itemsize % (2 * lookup.SLOT)
     return room[first : first + slots * lookup.SLOT]
 
 
 @attrs.frozen(eq=False)
 class Lexicon:
-    """A table of words, which learns; see `stackc_phrases.lookup`. It belongs to one caller at a time."""
+    """A table of words, which learns; see `stackc_phrases.lookup`. It belongs to one caller at a time.
+
+    Attributes:
+        near, far: the table in front of it, and one of longer words (`stackc_phrases.longest`).
+    """
 
     table: Any
     runs: Any
     filled: Int64
+    near: Any
+    far: Any
 
     @classmethod
     def empty(cls, slots: int, runs: int) -> Lexicon:
-        table = _lines(slots + 1 + lookup.SPARE)
+        table = _lines(slots + 1)
         table[:] = 0
-        return cls(table, np.empty(runs, np.uint32), np.zeros(2, np.int64))
+        return cls(table, np.empty(runs, np.uint32), np.zeros(2, np.int64), word_table(2), word_table(2))
 
     @property
     def full(self) -> bool:
         """Whether it learns no more."""
-        used = 2 * (int(self.filled[0]) + 1) >= len(self.table) // lookup.SLOT - lookup.SPARE - 1
+        used = 2 * (int(self.filled[0]) + 1) >= len(self.table) // lookup.SLOT - 1
         return used or int(self.filled[1]) + PHRASE_WORD > len(self.runs)
 
     def copy(self) -> Lexicon:
         made = _lines(len(self.table) // lookup.SLOT)
         made[:] = self.table
-        return Lexicon(made, self.runs.copy(), self.filled.copy())
+        return Lexicon(
+            made, self.runs.copy(), self.filled.copy(), word_table(longest.NEAR_BITS), word_table(longest.FAR_BITS)
+        )
 
 
 @attrs.frozen(eq=False)
@@ -151,10 +159,15 @@ class PhrasesCoder:
         text = np.ascontiguousarray(symbols, np.uint8)
         counts = np.zeros(len(bounds) - 1, np.int64)
         # A token for each byte, of which only those that are written take up memory.
-        out = np.empty(int(bounds[-1] - bounds[0]) + lookup.INLINE, np.uint32)
-        cut: Any = encoding.encode_cheapest if self.config.parse == "optimal" else longest.encode_longest
+        kind = np.uint16 if self.config.vocabulary <= 1 << 16 else np.uint32
+        out: Any = np.empty(int(bounds[-1] - bounds[0]) + lookup.INLINE, kind)
         lexicon = self._lexicon(tables)
-        filled = cut(text, bounds, *tables.fixed, lexicon.table, lexicon.runs, lexicon.filled, out, counts)
+        given: list[Any] = [text, bounds, *tables.fixed, lexicon.table, lexicon.runs, lexicon.filled]
+        cut: Any = encoding.encode_cheapest
+        if self.config.parse == "longest":
+            cut = longest.encode_longest
+            given += [lexicon.near, lexicon.far]
+        filled = cut(*given, out, counts)
         self._lexicons.append(lexicon)
         out.resize(filled, refcheck=False)
         return out, counts

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import borrowed, inlined, kernel
-from stackc_phrases.borders import find_borders
+from stackc.api import borrowed, find_words, inlined, kernel
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart
@@ -109,7 +108,7 @@ def count_words(text: Row, offsets: Row, keys: Row, counts: Row, firsts: Row) ->
     for document in range(len(offsets) - 1):
         for begin in range(offsets[document], offsets[document + 1], CHUNK):
             end = min(begin + CHUNK, offsets[document + 1])
-            count = find_borders(text, begin, end, places, 0)
+            count = find_words(text, begin, end, places, 0)
             places[count] = end
             for i in range(count):
                 low, high = places[i], places[i + 1]
@@ -128,7 +127,7 @@ def number_words(text: Row, offsets: Row, keys: Row, numbers: Row, out: Row) -> 
     for document in range(len(offsets) - 1):
         for begin in range(offsets[document], offsets[document + 1], CHUNK):
             end = min(begin + CHUNK, offsets[document + 1])
-            count = find_borders(text, begin, end, places, 0)
+            count = find_words(text, begin, end, places, 0)
             places[count] = end
             for i in range(count):
                 slot = find(keys, text_hash(text, places[i], places[i + 1]))

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import borrowed, inlined, kernel, prefetch
-from stackc_phrases.borders import find_borders
+from stackc.api import borrowed, eight_bytes, find_words, inlined, kernel, prefetch
 from stackc_phrases.lookup import (
     BEGINS_AT,
     COUNT,
@@ -36,7 +35,6 @@ from stackc_phrases.lookup import (
     word_key,
     word_slot,
 )
-from stackc_phrases.memory import eight
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart
@@ -64,8 +62,8 @@ def ask(text: Row, places: Row, first: Index, count: Index, table: Row, keys: Ro
         low, high = U(0), U(0)
         if size <= U(SHORT):
             if begin <= last:
-                low = eight(text_, U(begin)) & masks[min(size, U(8))]
-                high = (eight(text_, U(begin + 8)) & masks[max(size, U(8)) - U(8)]) | size << U(56)
+                low = eight_bytes(text_, U(begin)) & masks[min(size, U(8))]
+                high = (eight_bytes(text_, U(begin + 8)) & masks[max(size, U(8)) - U(8)]) | size << U(56)
             else:
                 low, high = word_key(text, begin, np.int64(size))
         slot = nowhere if high == U(0) else word_slot(low, high, mask)
@@ -168,7 +166,7 @@ def encode_cheapest(
     inner, chosen = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
     written = 0
     for window in range(len(counts)):
-        count = find_borders(text, bounds[window], bounds[window + 1], places, 0)
+        count = find_words(text, bounds[window], bounds[window + 1], places, 0)
         places[count] = bounds[window + 1]
         before = written
         found[0] = 0

@@ -2,13 +2,10 @@
 
 - *Parts*: a trie over the pieces inside words. An entry is ``node << 36 | byte << 28 | child``; `part` has the token of
   each node, or NONE. The node of a single byte is that byte plus one, so no entry is 0.
-- *Words*: whole words of at most 15 bytes. A slot is eight integers, one line of the cache: 15 bytes and the length in
-  two of them; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``; several tokens are at
-  `runs[token:]`; what the word costs; its tokens, two in an integer, and how many they are, or if they are more than
-  four, ``tokens << 32 | where in runs``, any integer, and 0. Words that no phrase has are all number 0. At first it
-  holds the words that are pieces or in a phrase; whoever encodes has its own copy, which learns further words
-  until it is full (`learn`). It decides nothing, and saves cutting a word again. Behind the slots is one of zeros, for
-  words that it does not have, and `SPARE` that hold the phrases of a moment (`stackc_phrases.longest`).
+- *Words*: whole words of at most 15 bytes. A slot is four integers, half a line of the cache: 15 bytes and the length
+  in two of them; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``; several tokens are at `runs[token:]`; what the word costs. Words that no phrase has are all number 0. At first it holds the words that are
+  pieces or in a phrase; whoever encodes has its own copy, which learns further words until it is full (`learn`).
+  It decides nothing, and saves cutting a word again. Behind the slots is one of zeros, for words that it does not have.
 - *Phrases*: a trie over words. The first node is the word's number; an entry is two integers,
   ``(node << 32 | word) + 1``, and ``child << 32 | token + 1`` with the token of the phrase that ends there, or 0.
 - A *filter*: one bit for the hash of each entry of that trie. Most words do not continue a phrase, and it says so for
@@ -23,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import inlined, kernel
-from stackc_phrases.memory import eight
+from stackc.api import eight_bytes, inlined, kernel
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart
@@ -45,12 +41,10 @@ COUNT_AT, BEGINS_AT, WORD_AT = U(TOKEN_BITS), U(TOKEN_BITS + COUNT_BITS), U(TOKE
 
 SHORT = 15
 """Bytes of a word in the table of words, at most."""
-SLOT = 8
+SLOT = 4
 """Integers in a slot of that table."""
 INLINE = 4
-"""Tokens that a slot holds."""
-SPARE = 287
-"""Slots behind the others and the one of zeros."""
+"""Tokens that are written at once, at most."""
 
 SIEVE_BITS = 20
 """Bits of a hash that the filter sees."""
@@ -65,7 +59,7 @@ MASKS = np.array([(1 << 8 * i) - 1 for i in range(9)], np.uint64)
 def word_key(text: Row, begin: Index, size: Index) -> tuple[Any, Any]:
     """A word of at most `SHORT` bytes as two integers, the length in the last byte."""
     if begin + 16 <= len(text):
-        low, high = eight(text, U(begin)), eight(text, U(begin + 8))
+        low, high = eight_bytes(text, U(begin)), eight_bytes(text, U(begin + 8))
         low &= MASKS[min(size, 8)]
         high &= MASKS[max(size - 8, 0)]
     else:
@@ -88,7 +82,7 @@ def word_slot(low: Any, high: Any, mask: Any) -> Any:
 @inlined
 def top_of(table: Row) -> Any:
     """The last place of the table of words, before the slot of those that it does not have."""
-    return U(len(table) - SLOT * (1 + SPARE) - 1)
+    return U(len(table) - SLOT - 1)
 
 
 @inlined
@@ -254,12 +248,6 @@ def learn(
     table[slot], table[slot + U(1)] = low, high
     table[slot + U(2)] = number << BEGINS_AT | U(count) << COUNT_AT | U(first)
     table[slot + U(3)] = U(cost)
-    if count <= INLINE:
-        table[slot + U(4)] = U(own[0]) | U(own[1]) << TO_HIGH
-        table[slot + U(5)] = U(own[2]) | U(own[3]) << TO_HIGH
-        table[slot + U(6)] = U(count)
-    else:
-        table[slot + U(4)] = U(first) | U(count) << TO_HIGH
     filled[0] += 1
     return slot
 

@@ -1,4 +1,4 @@
-"""The words of a text, in plain Python: `stackc.api.WORD_RULE`. `stackc_phrases.borders` is the same, compiled."""
+"""The words of a text, in plain Python: `stackc.api.WORD_RULE`. `stackc.api.find_words` is the same, compiled."""
 
 from __future__ import annotations
 

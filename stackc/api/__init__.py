@@ -87,21 +87,22 @@ if TYPE_CHECKING:
     from stackc.api.texts import SymbolTexts
     from stackc.api.unpacking import unpacked
     from stackc.api.windowings import CUT, Window, Windowing
+    from stackc.api.word_borders import find_words, more_words
+    from stackc.api.word_tables import ask_words, eight_bytes, enter_word, find_word, put_codes, word_table
 
 __all__ = [
     "CODER_STATE", "CONTRACT", "CUT", "IDLE", "LOG_BITS", "MAX_ALPHABET", "MAX_BITWISE_ALPHABET", "MAX_COUNT",
     "MAX_WINDOW_SYMBOLS", "PRECISION", "PROBABILITY_BITS", "RESTART", "TOTAL", "WORD_RULE", "AnyCoder", "ArtifactError",
-    "BitCoder",
-    "BitSource", "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CompiledLanes", "CompiledStep",
+    "BitCoder", "BitSource", "BitwisePredictor", "Coder", "CoderFlags", "CodingError", "CompiledLanes", "CompiledStep",
     "CorpusError", "Cost", "Cut", "Device", "DictionaryCoder", "FittedCoder", "FittedUnderModel", "Float64",
     "Frequencies", "HashedReader", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask",
     "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError", "Portability", "Predictor", "Progress", "Reader",
     "RecipeError", "Register", "StackcError", "SymbolTexts", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8",
-    "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "bits",
-    "borrowed", "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "finish_coder", "globs", "hookimpl",
-    "inlined", "kernel", "kernel_of", "log2_fixed", "normalise", "offsets_of", "prefetch", "prefetch_to_write",
-    "read_tensors", "require", "speed", "start_coder", "tokens_of_bytes", "unpacked", "write_atomically",
-    "write_tensors",
+    "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "ask_words",
+    "bits", "borrowed", "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "eight_bytes", "enter_word",
+    "find_word", "find_words", "finish_coder", "globs", "hookimpl", "inlined", "kernel", "kernel_of", "log2_fixed",
+    "more_words", "normalise", "offsets_of", "prefetch", "prefetch_to_write", "put_codes", "read_tensors", "require",
+    "speed", "start_coder", "tokens_of_bytes", "unpacked", "word_table", "write_atomically", "write_tensors",
 ]  # fmt: skip
 
 

@@ -145,7 +145,7 @@ class PieceCoder(Protocol):
         """
 
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
-        """(tokens uint32[m], counts int64[w]): the tokens of all windows, and how many each window has.
+        """(tokens uint32[m] or uint16[m], counts int64[w]): the tokens of all windows, and how many each window has.
 
         Window i is symbols[bounds[i]:bounds[i + 1]] and is coded alone. No token may have an empty piece.
         """

@@ -35,6 +35,8 @@ HOMES = {
     "texts": ("SymbolTexts",),
     "unpacking": ("unpacked",),
     "windowings": ("CUT", "Window", "Windowing"),
+    "word_borders": ("find_words", "more_words"),
+    "word_tables": ("ask_words", "eight_bytes", "enter_word", "find_word", "put_codes", "word_table"),
 }  # fmt: skip
 """Names of each module of `stackc.api` that are imported when they are first asked for."""
 

@@ -109,7 +109,9 @@ class Level:
         """
         symbols = row_of_integers(symbols, self.name, "symbols")
         bounds = bounds_of(symbols, offsets)
-        return self.route.encode(symbols, bounds, self.spec.cuts(symbols, bounds), verify)
+        route, spec = self.route, self.spec
+        cuts = spec.cuts_between(symbols, bounds) if route.asks_for_cuts else spec.cuts(symbols, bounds)
+        return route.encode(symbols, bounds, cuts, verify)
 
     def decode(
         self, tokens: npt.NDArray[np.integer], offsets: Int64 | None = None, most: int | None = None

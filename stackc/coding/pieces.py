@@ -75,7 +75,7 @@ class PieceTable:
         with blaming(self._who, "encode"):
             tokens, counts = self._coder.encode(symbols, np.append(starts, offsets[-1]))
         ends = offsets_of(counts)
-        return tokens.astype(symbol_dtype(len(self))), ends[np.searchsorted(starts, offsets)]
+        return tokens.astype(symbol_dtype(len(self)), copy=False), ends[np.searchsorted(starts, offsets)]
 
     def starts(self, codes: npt.NDArray[np.integer]) -> Int64:
         """Where each token's piece starts, counted from the first: int64[n]."""

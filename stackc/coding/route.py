@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api.arrays import Int64, Mask, Symbols
+from stackc.api.arrays import Int64, Symbols
 from stackc.api.models import Portability
 from stackc.coding.documents import Decoding, Encoding
 from stackc.coding.pieces import PieceTable
@@ -57,10 +57,16 @@ class Route(Protocol):
     def not_generated(self) -> str | None:
         """Why no text can be generated through the level, as the end of a message; None if its coder decides that."""
 
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
+    @property
+    def asks_for_cuts(self) -> bool:
+        """Whether `encode` takes a function for `cuts`, and calls it for the parts of the text that need them."""
+
+    def encode(self, symbols: Symbols, bounds: Int64, cuts: Any, verify: bool = True) -> Encoding:
         """Tokens of documents. Raises `CodingError` at a symbol outside the alphabet.
 
         Args:
+            cuts: forced cuts, bool[n]; None: none. If `asks_for_cuts`, a function that gives those of the symbols from
+                one start of a segment to another: they are word starts, and no text holds more than a word.
             verify: `Verified` decodes the tokens before it returns them; False is for callers that do so themselves.
         """
 
@@ -75,3 +81,4 @@ class Documents:
     learns = False
     threads = copies = 1
     not_generated: str | None = None
+    asks_for_cuts = False

@@ -16,24 +16,24 @@ A new kind of route is one more class, here or in a module next to this one, and
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
 from stackc.coding.compiled import compiled_lanes
-from stackc.coding.documents import Decoding, Encoding, segment_starts, segments, whole_codes, window_starts
+from stackc.coding.documents import Decoding, Encoding, segments, whole_codes, window_starts
 from stackc.coding.pieces import PieceTable
 from stackc.coding.retreat import encode_retreating
 from stackc.coding.route import Documents, Route, Tokens
 from stackc.coding.runs import MOST_SYMBOLS, Copies, decode_runs, encode_runs
 from stackc.coding.spec import LevelSpec
 from stackc.coding.stepping import Decode, Encode, decode_jobs, encode_scored, encode_segments, encode_stepped
+from stackc.coding.text_route import Texts
 from stackc.parts.abilities import codes_whole_windows, cuts_pieces, lists_texts
 from stackc.parts.symbols import check_inside, outside, symbol_dtype
 from stackc.parts.whole import GuardedWindows
@@ -126,64 +126,6 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
     if model is not None and not hasattr(model, "take"):
         return "its model cannot select lanes (`take`)"
     return None
-
-
-class Texts(Documents):
-    """Look-ups in a table of texts. No model runs, so the tokens are the same on every machine."""
-
-    runs_model = False
-    portability: Portability = "portable"
-
-    def __init__(self, spec: LevelSpec, table: Dictionary | PieceTable) -> None:
-        self._spec, self.texts = spec, table
-        self.windows_decode_alone = spec.window_tokens is not None
-
-    def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None, verify: bool = True) -> Encoding:
-        spec, per = self._spec, self._spec.window_tokens or 1
-        more: tuple[Mask, ...] = ()
-        if isinstance(self.texts, PieceTable):  # a dictionary has no text that the windowing's table cuts
-            check_inside(symbols, spec.alphabet, spec.name, "symbol")
-            cuts = spec.window_cuts(symbols, bounds, cuts)
-        elif spec.windowing.borders is not None:
-            check_inside(symbols, spec.alphabet, spec.name, "symbol")
-            more = (spec.borders(symbols, np.append(segment_starts(bounds, spec.segment), bounds[-1])),)
-        codes, code_offsets = self.texts.encode(
-            symbols, bounds, spec.segment, spec.window.symbols, cuts, spec.threads, spec.name, *more
-        )
-        return Encoding(
-            tokens=self._split(codes),
-            offsets=code_offsets if per == 1 else code_offsets * per,
-            starts=lambda: bounds[0] + self.texts.starts(codes),
-        )
-
-    def decode(self, tokens: Tokens, bounds: Int64, most: int | None) -> Decoding:
-        spec, per = self._spec, self._spec.window_tokens or 1
-        codes, code_bounds, ignored = tokens, bounds, 0
-        if per > 1:
-            # Before they are joined: tokens that are too large would form another valid code.
-            check_inside(tokens, spec.token_alphabet, spec.name, "token")
-            first, code_bounds, ignored = whole_codes(bounds, per)
-            codes = self._join(tokens, first)
-        symbols, ends = self.texts.decode(codes, code_bounds, spec.threads, spec.name, most)
-        return Decoding(symbols=symbols, offsets=ends, ignored=ignored)
-
-    def _split(self, codes: npt.NDArray[np.unsignedinteger[Any]]) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """Codes of W bits as tokens, most significant first."""
-        per, bits = self._spec.window_tokens or 1, self._spec.token_bits
-        kind = symbol_dtype(self._spec.token_alphabet)
-        if per == 1:
-            return codes.astype(kind, copy=False)
-        tokens = np.empty((len(codes), per), kind)
-        for i in range(per):
-            tokens[:, i] = codes >> (per - 1 - i) * bits & (1 << bits) - 1
-        return tokens.reshape(-1)
-
-    def _join(self, tokens: Tokens, first: Int64) -> Int64:
-        """The codes whose first tokens are at the positions `first`."""
-        codes = np.zeros(len(first), np.int64)
-        for i in range(self._spec.window_tokens or 1):
-            codes = codes << self._spec.token_bits | tokens[first + i].astype(np.int64)
-        return codes
 
 
 class Whole(Documents):
@@ -283,6 +225,7 @@ class Bitwise:
     """
 
     texts = None
+    asks_for_cuts = False
     runs_model = steps = learns = True
     windows_decode_alone = False
     not_generated: str | None = "its model codes whole segments bit by bit"
@@ -314,6 +257,7 @@ class Verified:
     """A route whose model is not portable: tokens are decoded before they are returned."""
 
     texts = None
+    asks_for_cuts = False
     runs_model = steps = True
 
     def __init__(self, inner: Stepped | Bitwise, spec: LevelSpec) -> None:

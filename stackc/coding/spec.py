@@ -189,6 +189,17 @@ class LevelSpec:
             cuts[start:end] = cuts_of(self.windowing, symbols[start:end], self.windowing_name)
         return cuts
 
+    def cuts_between(self, symbols: Symbols, bounds: Int64) -> Callable[[int, int], Mask]:
+        """A function that gives `cuts`, which the windowing must have, of symbols[low:high], whole segments."""
+
+        def between(low: int, high: int) -> Mask:
+            inner = bounds[np.searchsorted(bounds, low, "right") : np.searchsorted(bounds, high, "left")]
+            found = self.cuts(symbols[low:high], np.array([low, *inner, high], np.int64) - low)
+            assert found is not None
+            return found
+
+        return between
+
     def borders(self, symbols: Symbols, edges: Int64) -> Mask:
         """The windowing's `borders`, which it must have, of contiguous segments: bool[n].
 

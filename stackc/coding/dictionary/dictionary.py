@@ -13,6 +13,7 @@ The kernels are in `preorder`, `encoding` and `decoding`; `twin` does the same i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from stackc.api.errors import ArtifactError, CodingError
 from stackc.api.files import read_tensors, tensor, write_tensors
 from stackc.api.limits import MAX_WINDOW_SYMBOLS
 from stackc.api.offsets import offsets_of
-from stackc.coding.dictionary import decoding, encoding, marking, preorder
+from stackc.coding.dictionary import by_words, decoding, encoding, marking, preorder
 from stackc.coding.dictionary.joining import code_type, join
 from stackc.coding.dictionary.retreat import retreat
 from stackc.coding.dictionary.threads import once, segment_shares, shared
@@ -74,6 +75,7 @@ class Dictionary:
         if self.longest > MAX_WINDOW_SYMBOLS:
             raise ArtifactError(f"a dictionary with a text of more than {MAX_WINDOW_SYMBOLS} symbols")
         self._table, self._roots = self._packed()
+        self._words: list[by_words.Words] = []  # that no caller uses now
         absent = np.flatnonzero(self._roots == 0)
         if len(absent):
             raise ArtifactError(f"a dictionary without a text for symbol {absent[0]}")
@@ -127,9 +129,8 @@ class Dictionary:
             elif self._table is None:
                 count = encoding.search(*where, budget, forced, *trie, self._roots, out, code_offsets)
             elif forced is not None and high - low >= marking.FEWEST and marking.can_mark(self.alphabet):
-                count = marking.walk_marked(
-                    flat, bounds, low, high, segment, limit, forced, self._table, self._roots, out, code_offsets
-                )
+                marks = limit, forced[low:high], self._table, self._roots
+                count = marking.walk_marked(flat, bounds, low, high, segment, *marks, out, code_offsets)
             else:
                 scratch = encoding.scratch_of(segment, high - low, self._code_type)
                 count = encoding.walk(
@@ -140,6 +141,51 @@ class Dictionary:
             return out
 
         return _joined(shared(one, shares, threads), shares, bounds, code_offsets), code_offsets
+
+    def encode_words(
+        self,
+        symbols: Symbols,
+        offsets: Int64,
+        segment: int,
+        cuts: Callable[[int, int], Mask],
+        threads: int = 1,
+        who: str = "",
+    ) -> tuple[Codes, Int64]:
+        """The same as `encode`, for windows of words (`has_words`): most words are looked up, not walked.
+
+        Args:
+            cuts: gives those of symbols[low:high], whole segments, where they are needed: bool, True at every word
+                start (`stackc.api.WORD_RULE`) where a text may continue.
+
+        Other arguments and errors: see `encode`.
+        """
+        flat = self._narrowed(symbols, self.alphabet, "symbol", f"the alphabet of {self.alphabet}", who)
+        bounds = np.ascontiguousarray(offsets, np.int64)
+        segment = min(segment, max(len(flat), 1))
+        code_offsets, shares = np.zeros(len(bounds), np.int64), segment_shares(bounds, segment, threads)
+        table = self._table
+        assert table is not None, "has_words was not asked"
+
+        def one(low: int, high: int) -> Codes:
+            try:
+                words = self._words.pop()  # which gives none to two callers
+            except IndexError:
+                words = by_words.Words()
+            out = np.empty(high - low + by_words.ROOM, self._code_type)
+            document = 0 if low == bounds[0] else int(np.searchsorted(bounds[1:], low, "right"))
+            count = by_words.walk_words(
+                flat, bounds, low, high, document, segment, cuts, words, table, self._roots, out, code_offsets
+            )
+            self._words.append(words)
+            out.resize(count, refcheck=False)  # returns the memory that was never touched
+            return out
+
+        return _joined(shared(one, shares, threads), shares, bounds, code_offsets), code_offsets
+
+    def has_words(self, table: Int32, budget: int) -> bool:
+        """Whether `encode_words` can be used: neither the windowing's table of cuts nor its budget ends a text."""
+        fits = self._table is not None and self.alphabet == by_words.BYTES and budget >= self.longest
+        return fits and bool(by_words.obeys(self.parent, self.symbol, table))
 
     def decode(
         self, codes: npt.NDArray[np.integer], offsets: Int64, threads: int = 1, who: str = "", most: int | None = None

@@ -49,22 +49,25 @@ def walk_marked(
     roots: npt.NDArray[np.uint64],
     out: npt.NDArray[Any],
     code_offsets: Int64,
+    written: int = 0,
 ) -> int:
     """Same as `stackc.coding.dictionary.encoding.walk` of all documents in low .. high, with forced cuts.
 
     Args:
+        cuts: of symbols[low:high].
         roots: uint64[2 A], both halves alike.
+        written: codes that are in `out` already.
     """
     alphabet = len(roots) // 2
     marked = np.empty(min(_part(segment), high - low), np.uint16 if 2 * alphabet <= 1 << 16 else np.uint32)
     scratch = encoding.scratch_of(segment, len(marked), out.dtype)
-    written = 0
+    begin = low
     while low < high:
-        end = _part_end(offsets, low, high, segment)
+        end = segment_end(offsets, low, high, segment, _part(segment))
         document = int(np.searchsorted(offsets[1:], low, "right"))
         here = offsets[document : int(np.searchsorted(offsets, end, "right")) + 1] - low
         given = marked[: end - low]
-        mark(symbols[low:end], cuts[low:end], alphabet, given)
+        mark(symbols[low:end], cuts[low - begin : end - begin], alphabet, given)
         given.flags.writeable = False
         ends = np.zeros(len(here), np.int64)
         count = encoding.walk(
@@ -82,10 +85,11 @@ def _part(segment: int) -> int:
     return max(1, PART // (encoding.LANES * segment)) * encoding.LANES * segment
 
 
-def _part_end(offsets: Int64, low: int, high: int, segment: int) -> int:
-    """Where the part from `low` on ends: where a segment does, at most `_part` symbols away."""
-    wanted = low + _part(segment)
-    if wanted >= high:
+def segment_end(offsets: Int64, low: int, high: int, segment: int, most: int) -> int:
+    """The end of a segment at most `most` symbols after `low`, or else the first segment from there."""
+    if low + most >= high:
         return high
-    start = int(offsets[int(np.searchsorted(offsets, wanted, "right")) - 1])
-    return start + (wanted - start) // segment * segment
+    document = int(np.searchsorted(offsets, low + most, "right")) - 1
+    start = int(offsets[document])
+    end = start + (low + most - start) // segment * segment
+    return end if end > low else min(low + segment, int(offsets[document + 1]), high)

@@ -27,10 +27,10 @@ from stackc.api import (
     read_tensors,
     write_tensors,
 )  # fmt: skip
+from stackc.api.word_borders import WIDE, find_words
 from stackc.coding.trial import check_part
 from stackc.parts.registry import registry
-from stackc_phrases import PhrasesConfig, doctor, twin
-from stackc_phrases.borders import WIDE, find_borders
+from stackc_phrases import PhrasesConfig, doctor, longest, twin
 from stackc_phrases.candidates import sampled
 from stackc_phrases.coder import PhrasesCoder
 from stackc_phrases.fitting import COST_BITS, Trainer, fitted
@@ -93,7 +93,7 @@ AWKWARD = st.one_of(
 
 def borders(text: bytes) -> list[int]:
     places = np.zeros(len(text) + 1, np.int64)
-    return places[: find_borders(np.frombuffer(text, np.uint8), 0, len(text), places, 0)].tolist()
+    return places[: find_words(np.frombuffer(text, np.uint8), 0, len(text), places, 0)].tolist()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -169,6 +169,30 @@ def test_phrases_across_blocks_are_cut_as_the_twin_cuts_them(parse: Any, tmp_pat
             assert found == twin.cheapest(tokens, several, pieces.costs.tolist(), text)
         else:
             assert found == twin.longest(tokens, several, text)
+
+
+@pytest.mark.parametrize("vocabulary", [0, 70_000], ids=["16 bits", "32 bits"])
+def test_words_that_are_remembered_are_cut_as_the_twin_cuts_them(
+    vocabulary: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words of every length, of one token and of many, met again after others took their places; also at the end."""
+    monkeypatch.setattr(longest, "NEAR_BITS", 2)
+    monkeypatch.setattr(longest, "FAR_BITS", 3)
+    pieces = doctor.hand_made()
+    pieces.write(tmp_path)
+    coder = PhrasesCoder(PhrasesConfig(vocabulary=vocabulary or len(pieces.texts), parse="longest"))
+    coder.load(tmp_path)
+    tokens = {text: token for token, text in enumerate(pieces.texts)}
+    several = {text for text, words in zip(pieces.texts, pieces.words, strict=True) if words > 1}
+    words = [b" " + (start * 40)[:size] for size in range(1, 40) for start in (b"the", b"un", b"z", b"\xe9")]
+    order = np.random.default_rng(0).permutation(2 * len(words)) % len(words)
+    windows = [b"".join(words[number] for number in some) for some in order.reshape(-1, 4)]
+    expected = [twin.longest(tokens, several, window) for window in windows]
+    for _ in range(2):
+        assert encode(coder, *windows) == expected
+    for missing in (1, 7, 23):  # the text ends soon after its last words
+        last = windows[-1][:-missing]
+        assert encode(coder, *windows[:-1], last) == [*expected[:-1], twin.longest(tokens, several, last)]
 
 
 def test_the_vocabulary_holds_words_and_phrases(coders: dict[str, PhrasesCoder]) -> None:

@@ -1,7 +1,7 @@
-"""Where words begin, compiled: 64 bytes at a time, each class of bytes as the bits of one integer.
+"""Where words begin (`WORD_RULE`), compiled: 64 bytes at a time, each class of bytes as the bits of one integer.
 
-Whether a word begins at a byte follows from that byte, the one before and the one after (`stackc.api.WORD_RULE`);
-contractions, which look further, are checked one by one.
+Whether a word begins at a byte follows from that byte, the one before and the one after; contractions, which look
+further, are checked one by one.
 
 The comparisons are written in LLVM's vectors, because its compiler does not find them in a loop over bytes; a machine
 without registers of that width computes in parts, with the same answers.
@@ -16,13 +16,17 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from stackc.api import inlined, kernel
+from stackc.api.kernels import inlined, kernel
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart
 U = np.uint64
 WIDE = 64
 _ONE, _LAST = U(1), U(63)
+
+CLASSES = 7
+CARRIED = CLASSES + WIDE // 8
+"""Integers that a search leaves for its next part: the classes of the last bytes, and room for the bytes at the end."""
 
 _BYTE = ir.IntType(8)
 _BYTES = ir.VectorType(_BYTE, WIDE)
@@ -105,33 +109,49 @@ def _joined(mask: Any, before: Any) -> Any:
     return (mask << _ONE) | (before >> _LAST)
 
 
+@inlined
+def _block(text: Row, block: Index, end: Index, before: Row) -> tuple[Any, ...]:
+    """The classes of text[block : block + WIDE], which of them are before `end`, and 1 if a solid byte follows them."""
+    left = end - block
+    following = U(0)
+    if left >= WIDE:
+        letters, digits, blanks, tabs, lines, quotes = classes(text, U(block))
+        valid = ~U(0)
+        if left > WIDE:
+            byte = text[block + WIDE]
+            following = U(0) if 9 <= byte <= 13 or byte == 32 else _ONE
+    else:
+        rest = before[CLASSES:].view(np.uint8)
+        for i in range(left):
+            rest[i] = text[block + i]
+        letters, digits, blanks, tabs, lines, quotes = classes(rest, U(0))
+        valid = (_ONE << U(left)) - _ONE
+        letters, digits, blanks, tabs, lines, quotes = (
+            letters & valid, digits & valid, blanks & valid, tabs & valid, lines & valid, quotes & valid
+        )  # fmt: skip
+    return letters, digits, blanks, tabs, lines, quotes, valid, following
+
+
 @kernel
-def find_borders(text: Row, begin: Index, end: Index, places: Row, filled: Index) -> Index:
-    """Write where the words of text[begin:end] begin to places[filled:], one place for each byte at most.
+def more_words(
+    text: Row, begin: Index, end: Index, block: Index, stop: Index, places: Row, filled: Index, before: Row
+) -> Index:
+    """Write where the words of text[begin:end] begin in text[block:stop] to places[filled:], one a byte at most.
+
+    Args:
+        block: `begin` or, to continue, the last `stop`.
+        stop: `end`, or a multiple of `WIDE` bytes after `begin`.
+        before: uint64[CARRIED], which a call leaves for the next one; any numbers at first.
 
     Returns:
         the number of places that are filled.
     """
-    rest = np.zeros(WIDE, np.uint8)
-    letters0, digits0, marks0, blanks0, tabs0, lines0, quotes0 = U(0), U(0), U(0), U(0), U(0), U(0), U(0)
-    for block in range(begin, end, WIDE):
-        left = end - block
-        if left >= WIDE:
-            letters, digits, blanks, tabs, lines, quotes = classes(text, U(block))
-            valid = ~U(0)
-            following = U(0)
-            if left > WIDE:
-                byte = text[block + WIDE]
-                following = U(0) if 9 <= byte <= 13 or byte == 32 else _ONE
-        else:
-            for i in range(left):
-                rest[i] = text[block + i]
-            letters, digits, blanks, tabs, lines, quotes = classes(rest, U(0))
-            valid = (_ONE << U(left)) - _ONE
-            letters, digits, blanks, tabs, lines, quotes = (
-                letters & valid, digits & valid, blanks & valid, tabs & valid, lines & valid, quotes & valid
-            )  # fmt: skip
-            following = U(0)
+    if block == begin:
+        before[:CLASSES] = 0
+    letters0, digits0, marks0, blanks0 = before[0], before[1], before[2], before[3]
+    tabs0, lines0, quotes0 = before[4], before[5], before[6]
+    while block < stop:
+        letters, digits, blanks, tabs, lines, quotes, valid, following = _block(text, block, end, before)
         white = blanks | tabs | lines
         marks = valid & ~(white | letters | digits)
         attach = _joined(blanks, blanks0)
@@ -159,4 +179,17 @@ def find_borders(text: Row, begin: Index, end: Index, places: Row, filled: Index
             found &= found - _ONE
         letters0, digits0, marks0, blanks0 = letters, digits, marks, blanks
         tabs0, lines0, quotes0 = tabs, lines, quotes
+        block += WIDE
+    before[0], before[1], before[2], before[3] = letters0, digits0, marks0, blanks0
+    before[4], before[5], before[6] = tabs0, lines0, quotes0
     return filled
+
+
+@kernel
+def find_words(text: Row, begin: Index, end: Index, places: Row, filled: Index) -> Index:
+    """Write where the words of text[begin:end], uint8, begin to places[filled:], one place for each byte at most.
+
+    Returns:
+        the number of places that are filled.
+    """
+    return more_words(text, begin, end, begin, end, places, filled, np.empty(CARRIED, np.uint64))
