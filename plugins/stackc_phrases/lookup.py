@@ -3,9 +3,10 @@
 - *Parts*: a trie over the pieces inside words. An entry is ``node << 36 | byte << 28 | child``; `part` has the token of
   each node, or NONE. The node of a single byte is that byte plus one, so no entry is 0.
 - *Words*: whole words of at most 15 bytes. A slot is four integers, half a line of the cache: 15 bytes and the length
-  in two of them; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``; several tokens are at `runs[token:]`; what the word costs. Words that no phrase has are all number 0. At first it holds the words that are
-  pieces or in a phrase; whoever encodes has its own copy, which learns further words until it is full (`learn`).
-  It decides nothing, and saves cutting a word again. Behind the slots is one of zeros, for words that it does not have.
+  in two of them; ``word << 36 | begins a phrase << 35 | tokens << 30 | token``; several tokens are at `runs[token:]`;
+  what the word costs. Words that no phrase has are all number 0. At first it holds the words that are pieces or in a
+  phrase; whoever encodes has its own copy, which learns further words until it is full (`learn`). It decides nothing,
+  and saves cutting a word again. Behind the slots is one of zeros, for words that it does not have.
 - *Phrases*: a trie over words. The first node is the word's number; an entry is two integers,
   ``(node << 32 | word) + 1``, and ``child << 32 | token + 1`` with the token of the phrase that ends there, or 0.
 - A *filter*: one bit for the hash of each entry of that trie. Most words do not continue a phrase, and it says so for
