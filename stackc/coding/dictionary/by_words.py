@@ -48,7 +48,7 @@ WORD, NEW, NEW_SYMBOL, SYMBOL = 5, 16, 2, 2
 """It pays if the first three times words, new words and their symbols are at most the last times all symbols. Measured:
 a walk takes 1.5 to 2.5 ns for a symbol; looking up takes 4 to 7 ns for a word, and 50 more if it is new."""
 
-LEARNING = 1 << 15
+LEARNING = 1 << 16
 """Words that are entered in any case: to an empty table all words are new."""
 
 LEAST_REST, MOST_REST = 4 * TRIAL, 256 * TRIAL
