@@ -108,7 +108,7 @@ def test_what_needs_torch_says_how_to_install_it(run: Run, tmp_path: Path) -> No
         "build two.toml --out made --device cuda": "--device cuda",
         "encode two in.txt -o in.npy": "M2: part transformer",
         "compress in.txt --stack two": "M3: part transformer",
-        "decompress two.stk --stack two -o back.txt": "M2: part transformer",
+        "decompress two.stk --stack two -o back.txt": "M3: part transformer",
         "generate two --prompt It": "M3: part transformer",
     }
     shutil.copyfile(GOLDEN / "two.stk", tmp_path / "two.stk")

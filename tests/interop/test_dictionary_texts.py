@@ -204,7 +204,8 @@ def test_the_largest_level_that_compiles() -> None:
 class EqualInfo:
     """Windows of 20 bits."""
 
-    bits, symbols, restart, cuts, table, borders, context_windows = 20, None, "window", None, None, None, 1
+    bits, symbols, restart, cuts, table, borders, rule = 20, None, "window", None, None, None, None
+    context_windows = 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

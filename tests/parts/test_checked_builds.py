@@ -113,7 +113,7 @@ def bad_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             level("M1", 'kind = "whole"', "arithmetic", 8, 'backend = "liar"'),
             "M1: model 'liar' (plugin 'bad-parts', stackc-bad 0.1): says that it is portable, yet its "
             "predictions among other lanes differ from those alone at symbol 0; portable means the same bits however "
-            "it is asked, else say 'same-build' or 'same-machine'",
+            "it is called; otherwise declare 'same-build' or 'same-machine'",
         ),
         (
             level("M1", 'kind = "equal-info"\nbits = 16', "absent", 8),

@@ -207,4 +207,5 @@ def test_no_python_runs_for_a_symbol() -> None:
             sys.settrace(None)
         return count
 
+    lines(10)  # what is done once
     assert lines(90) == lines(10)
