@@ -60,7 +60,7 @@ def test_no_half_file_of_a_private_source_stays(whole: Path, tmp_path: Path, num
             assert process.poll() is None
             time.sleep(0.02)
         time.sleep(0.5)  # Python sees a signal that comes between two reads of one call when the next one returns
-        while True:  # on a busy machine it may still have been between two reads: whoever sends such signals repeats them
+        while True:  # a busy machine may still be between two reads; whoever sends such signals repeats them
             process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 said = process.communicate(timeout=10)[1]
