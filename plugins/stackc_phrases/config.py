@@ -68,13 +68,6 @@ class PhrasesConfig:
         help="entries of each table that counts candidates, 2^12 to 2^28, about 50 bytes each; when one is full, the "
         "rarest are dropped",
     )
-    seed_pieces: int = bits(
-        8,
-        added=True,
-        check=and_(ge(2), le(64)),
-        help="pieces that training starts from, as a multiple of the vocabulary, 2 to 64; with more of them training "
-        "finds better ones, and takes longer",
-    )
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
         """A level that does not read bytes."""

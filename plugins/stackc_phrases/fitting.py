@@ -25,6 +25,9 @@ Row = Any
 COST_BITS = LOG_BITS
 """Fractional bits of a cost."""
 
+SEEDS = 8
+"""Candidates that training starts from, as a multiple of the vocabulary."""
+
 RARE = 8
 """Candidates occur at least 1/RARE as often as the last of the V most frequent words."""
 
@@ -81,7 +84,7 @@ class Trainer:
         self.text = np.concatenate([source, np.arange(BYTES, dtype=np.uint8)])
         worth = np.concatenate([parts.counts * (parts.lengths - 1), self.phrases.counts * (self.phrases.lengths - 1)])
         chosen = np.zeros(len(worth), np.bool_)
-        chosen[np.argsort(-worth, kind="stable")[: config.seed_pieces * config.vocabulary]] = True
+        chosen[np.argsort(-worth, kind="stable")[: SEEDS * config.vocabulary]] = True
         some = chosen[: len(parts.begins)]
         self.begins = np.concatenate([len(source) + np.arange(BYTES), parts.begins[some]])
         self.lengths = np.concatenate([np.ones(BYTES, np.int64), parts.lengths[some]])
