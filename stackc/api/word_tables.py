@@ -77,7 +77,8 @@ def put_codes(typing_context: Any, codes: Any, place: Any, value: Any) -> Any:
 
     Args:
         codes: uint16 or uint32, contiguous: four or two of them are written.
-        place, value: unsigned.
+        place: unsigned.
+        value: unsigned.
     """
     if not (isinstance(codes, types.Array) and codes.dtype.bitwidth in (16, 32) and isinstance(place, types.Integer)):
         return None
