@@ -70,6 +70,7 @@ def toys(tmp_path: Path) -> Path:
 PROCESS = """
 import os, sys
 folder, code = sys.argv[1:]
+sys.dont_write_bytecode = True  # an edit within a second that leaves the size would not count
 sys.path.insert(0, folder)
 sys.stdout = open(os.path.join(folder, "said"), "w")
 os.dup2(sys.stdout.fileno(), 2)
@@ -118,6 +119,7 @@ def ask(run: Run) -> Ask:
 def ask_alone(folder: Path, code: str = ASK) -> list[int]:
     """The same in a process that shares nothing with others: neither hashes of strings nor numbers that numba draws."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # as in `PROCESS`
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     answers: list[int] = json.loads(done.stdout)
