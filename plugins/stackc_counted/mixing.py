@@ -7,7 +7,7 @@ correction.
 
 Legend: L lanes, A alphabet, K order, n symbols. A trie is its table uint32[N + 1, 4], see `trie`. A
 *node row* is int64[1 + K]: the node of the text since the restart in the anchored trie, then of the last 1 .. K
-symbols in the free one; -1 if there is none.
+symbols in the free one; -1 if the text is in no node.
 """
 
 from __future__ import annotations

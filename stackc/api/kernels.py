@@ -88,7 +88,7 @@ def inlined(function: Function) -> Function:
     return kept
 
 
-class _Inlined(CPUDispatcher):  # type: ignore[misc]
+class _Inlined(CPUDispatcher):  # type: ignore[misc]  # numba has no types
     def __call__(self, *arguments: Any) -> Any:
         """From Python: compiled once more, for Python. numba's own call would jump to address zero."""
         if "_for_python" not in vars(self):
@@ -143,7 +143,7 @@ _SECRETS = b"_numba_hashsecret_"
 _HASHING = "numba.cpython.hashing"
 
 
-class _Kept(CompileResultCacheImpl):  # type: ignore[misc]
+class _Kept(CompileResultCacheImpl):  # type: ignore[misc]  # numba has no types
     """The machine code of one function: kept under the stamp of all its sources, which stands in the machine code's
     file too.
 

@@ -52,7 +52,7 @@ def is_row(row: Row) -> Any:
 
 @inlined
 def take_job(mine: Row, control: Row, spans: Row) -> None:
-    """Give a lane the next job; -1 if there is none."""
+    """Give a lane the next job; -1 if no job is left."""
     mine[SIZE] = mine[READ] = mine[OPEN] = 0
     mine[INPUT] = RESTART
     if control[NEXT] < len(spans):

@@ -51,7 +51,7 @@ class Gru:
         return shapes | {f"{layer}.bias": (3 * units,) for layer in range(self.layers)}
 
     def problems(self, alphabet: int, settings: TransformerTraining | None) -> list[str]:
-        """Problems that concern several fields, as lines ``field: problem``; empty if there are none."""
+        """Problems that concern several fields, as lines ``field: problem``; empty if all are valid."""
         found = []
         if self.units > MAX_INNER:
             found.append(f"state: {self.units} is more than {MAX_INNER}")

@@ -109,7 +109,7 @@ class TransformerTraining(Training):
         return math.ceil((self.symbols or 0) / (self.batch * self.row_symbols(context)))
 
     def problems(self) -> list[str]:
-        """Problems that concern several fields, as lines ``train.field: problem``; empty if there are none."""
+        """Problems that concern several fields, as lines ``train.field: problem``; empty if all are valid."""
         found = self.text_problems()
         if sum(budget is not None for budget in (self.steps, self.symbols, self.operations)) != 1:
             found.append("train.steps: give exactly one of steps, symbols and operations")

@@ -61,7 +61,7 @@ class Transformer:
         return shapes | {f"{layer}.bias": (heads, self.context) for layer in range(self.layers)}
 
     def problems(self, alphabet: int, settings: TransformerTraining | None) -> list[str]:
-        """Problems that concern several fields, as lines ``field: problem``; empty if there are none."""
+        """Problems that concern several fields, as lines ``field: problem``; empty if all are valid."""
         found = []
         if not self.head_dim and self.width % self.heads:
             found.append(f"heads: {self.heads} do not divide width = {self.width}; change one or give head_dim")

@@ -86,7 +86,7 @@ class Pool:
         return worker
 
     def answer(self, seconds: float) -> Answer | None:
-        """The next answer of any worker; None if there is none for this long."""
+        """The next answer of any worker; None if no worker answers for this long."""
         try:
             worker, process, content = self._answers.get(timeout=seconds)
         except queue.Empty:
