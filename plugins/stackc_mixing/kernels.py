@@ -36,6 +36,7 @@ from stackc_mixing.layout import (
     INPUTS,
     LEARN,
     MATCH,
+    MEMORY,
     POINTS,
     RATE,
     RATE_BITS,
@@ -114,6 +115,28 @@ def open_symbol(
     return source, length, expected, known_order(rich, lean, slots), u64(before(symbols, at, 1)) & u64(255)
 
 
+@inlined
+def expect(
+    rich: Row, lean: Row, weights: Row, apm_1: Row, places: Row, memory: Row, masks: Row, hashes: Row, window: Row,
+    symbols: Row, at: Int, depth: Int, source: Int, length: Int, ahead: Row,
+) -> Int:  # fmt: skip
+    """Seek what follows the symbol at `at` as it stands there now; `ahead` becomes what `memory` is then."""
+    for i in range(u64(MEMORY)):
+        ahead[i] = memory[i]
+    remember(window, symbols, at, depth, source, length, ahead)
+    return seek_symbol(rich, lean, weights, apm_1, places, ahead, masks, hashes, symbols, at + 1, depth)
+
+
+@inlined
+def likely(rich: Row, slots: Row, node: Int, partial: Int, bit: Int, left: Int) -> Int:
+    """`partial` after this bit, and where two decisions are left, after the one that the last three symbols suggest."""
+    partial = (partial << u32(1)) | u32(bit)
+    if left == 2:
+        cell = rich[slots[2] + ((node << u64(1)) | u64(bit))]
+        partial = (partial << u32(1)) | (cell >> u32(31))
+    return partial
+
+
 @kernel
 def run(
     rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row, hits: Row,
@@ -128,10 +151,11 @@ def run(
         (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer)
     )
     x, hashes, slots = local(SCRATCH, np.int32), local(HASHES, np.uint32), local(SEEKS, np.uint64)
-    masks, coder = local(SEEKS, np.uint32), local(CODER_STATE, np.int64)
+    masks, coder, ahead = local(SEEKS, np.uint32), local(CODER_STATE, np.int64), local(MEMORY, np.int64)
     slot_masks(rich, lean, masks)
     start_coder(coder, buffer, size, mode == DECODE)
     x[BIAS] = i32(256)
+    top, look = u32(1) << u32(depth), max(depth - 2, (depth - 1) & -4)
     key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, memory[AT], depth)
     for at in range(memory[AT], end):
         source, length, expected, order, last = open_symbol(
@@ -140,7 +164,7 @@ def run(
         places[key] = len(window) + at
         pair, trigram = u32(hashes[1]), u32(hashes[2])
         rate = RATE + RATE_MORE // (1 + (memory[SEEN_BITS] >> RATE_BITS))
-        symbol, partial = u32(0) if mode == DECODE else u32(symbols[at]), u32(1)
+        symbol, partial, guess = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), u32(0)
         for k in range(depth):
             if k > 0 and k & 3 == 0:
                 open_slots(rich, lean, hashes, slots, partial & u32(1), 0)
@@ -157,23 +181,36 @@ def run(
             a, b, c = weight_sets(order, near, last, pair, partial, k)
             da, db, dc = dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
             stretched = mixed(second, f, da, db, dc)
+            bit = i64(stretched > 0) if mode == DECODE else i64(symbol >> u32(depth - 1 - k)) & 1
+            if k & 3 == 2 and k + 2 < depth:  # what is likely, now, and what is so, one decision later
+                seek_slots(rich, lean, masks, hashes, (partial << u32(1)) | u32(bit))
+            if k == look:
+                guess = symbol | top
+                if mode == DECODE:
+                    guess = likely(rich, slots, node, partial, bit, depth - k)
+                    symbols[at] = guess ^ top
+                key = expect(
+                    rich, lean, weights, apm_1, places, memory, masks, hashes, window, symbols, at, depth, source,
+                    length, ahead,
+                )  # fmt: skip
             p, point = refined(apm_1, apm_2, row_1, row_2, stretched)
-            bit = i64(symbol >> u32(depth - 1 - k)) & 1
             if mode != LEARN:
                 bit = code_bit(coder, buffer, p, bit)
-            after = (partial << u32(1)) | u32(bit)
-            if k + 1 == depth:  # memory answers while the model learns from the bit
-                if mode == DECODE:
-                    symbols[at] = after ^ (u32(1) << u32(depth))
-                remember(window, symbols, at, depth, source, length, memory)
-                key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, at + 1, depth)
             correct(x, weights, a, INPUTS, da, bit, rate)
             correct(x, weights, b, INPUTS, db, bit, rate)
             correct(x, weights, c, INPUTS, dc, bit, rate)
             learn_mixed(second, f, da, db, dc, stretched, bit)
             learn_bit(apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
             learn_contexts(rich, lean, maps, slots, node, x, bit)
-            partial = after
+            partial = (partial << u32(1)) | u32(bit)
+        if partial != guess:
+            symbols[at] = partial ^ top
+            key = expect(
+                rich, lean, weights, apm_1, places, memory, masks, hashes, window, symbols, at, depth, source, length,
+                ahead,
+            )  # fmt: skip
+        for i in range(u64(MEMORY)):
+            memory[i] = ahead[i]
     return finish_coder(coder, buffer) if mode == ENCODE else 0
 
 

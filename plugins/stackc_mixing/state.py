@@ -30,6 +30,9 @@ FIRST_FEW = 20000
 LINE = 64
 """Bytes of a line of the cache. A slot is in one line; numpy aligns to 16 bytes only."""
 
+PAGE = 1 << 21
+"""Bytes of a large page."""
+
 LARGE = ("rich", "lean")
 """Tables with a file each, `NAME.slots`: the array as it is, little-endian."""
 
@@ -158,7 +161,7 @@ class Working:
 
     def __init__(self, primed: Primed, config: Mixing, alphabet: int) -> None:
         self.primed, self.few = primed, config.few
-        self.tables = {name: aligned(size, kind) for name, (kind, size) in shapes(config, alphabet).items()}
+        self.tables = together(shapes(config, alphabet))
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)
         self._changed, self._new = True, True
@@ -196,12 +199,23 @@ def symbols_dtype(alphabet: int) -> npt.DTypeLike:
     return np.uint8 if alphabet <= 256 else np.uint16
 
 
-def aligned(size: int, kind: npt.DTypeLike) -> Array:
-    """An array of zeros that begins with a line of the cache."""
-    width = np.dtype(kind).itemsize
-    memory = np.zeros(size * width + LINE, np.uint8)
-    begin = -memory.ctypes.data % LINE
-    return memory[begin : begin + size * width].view(kind)
+def together(tables: dict[str, tuple[np.dtype[Any], int]]) -> dict[str, Array]:
+    """Arrays of zeros in one piece of memory, each from a line of the cache on.
+
+    Of large pieces numpy asks for large pages. A page of 4 KB holds 64 rows of a refinement, which are looked up at
+    random: with tables of some megabytes in memory of their own, the processor looked for their pages at every bit.
+    """
+    begins, size = {}, 0
+    for name, (kind, entries) in tables.items():
+        begins[name] = size
+        size += -(-kind.itemsize * entries // LINE) * LINE
+    page = PAGE if size >= PAGE else LINE
+    memory = np.zeros(size + page, np.uint8)
+    begin = -memory.ctypes.data % page
+    return {
+        name: memory[begin + begins[name] :][: kind.itemsize * entries].view(kind)
+        for name, (kind, entries) in tables.items()
+    }
 
 
 def _file(path: Path, size: int) -> Path:
