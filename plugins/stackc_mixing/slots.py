@@ -79,6 +79,9 @@ def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, partial: Int) -> N
         store(hashes, u64(2 * SEEKS + j), slot << splat(4))
     for i in range(u64(RICH)):
         prefetch_to_write(rich, u64(hashes[u64(2 * SEEKS) + i]))
+    for i in range(u64(2), u64(RICH)):
+        prefetch_to_write(rich, u64(hashes[u64(2 * SEEKS) + i]) ^ u64(SLOT))
+        prefetch_to_write(rich, u64(hashes[u64(2 * SEEKS) + i]) ^ u64(2 * SLOT))
     for i in range(u64(RICH), u64(CONTEXTS)):
         prefetch_to_write(lean, u64(hashes[u64(2 * SEEKS) + i]))
 
