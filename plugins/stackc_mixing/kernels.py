@@ -128,6 +128,15 @@ def expect(
 
 
 @inlined
+def fetch_copied(window: Row, symbols: Row, source: Int) -> None:
+    """Fetch the symbol at a position of window and run, to see how long a match is."""
+    if source < len(window):
+        prefetch_to_write(window, u64(max(source, 0)))
+    else:
+        prefetch_to_write(symbols, u64(source - len(window)))
+
+
+@inlined
 def likely(rich: Row, slots: Row, node: Int, partial: Int, bit: Int, left: Int) -> Int:
     """`partial` after this bit, and where two decisions are left, after the one that the last three symbols suggest."""
     partial = (partial << u32(1)) | u32(bit)
@@ -193,6 +202,8 @@ def run(
                     rich, lean, weights, apm_1, places, memory, masks, hashes, window, symbols, at, depth, source,
                     length, ahead,
                 )  # fmt: skip
+            elif k > look:
+                fetch_copied(window, symbols, i64(places[key]) - 1)
             p, point = refined(apm_1, apm_2, row_1, row_2, stretched)
             if mode != LEARN:
                 bit = code_bit(coder, buffer, p, bit)
