@@ -20,6 +20,7 @@ from stackc_mixing.layout import (
     PASTS,
     RATES,
     RICH,
+    ZERO,
 )
 from stackc_mixing.tables import STRETCH
 
@@ -35,8 +36,12 @@ def map_input(maps: Row, i: Int, history: Int, x: Row) -> None:
 
 
 @inlined
-def context_inputs(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Row) -> None:
-    """Of each rich context its own probability, as far as it has seen something; of every context its history's."""
+def context_inputs(
+    rich: Row, lean: Row, maps: Row, zero: Row, slots: Row, node: Int, partial: Int, x: Row
+) -> None:  # fmt: skip
+    """Of each rich context its own probability, as far as it has seen something; of every context its history's; and
+    what is known without context."""
+    x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
     for i in range(u64(RICH)):
         cell = rich[slots[i] + node]
         n = u64(cell >> u32(8)) & u64(63)

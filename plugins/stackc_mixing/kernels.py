@@ -33,7 +33,6 @@ from stackc_mixing.layout import (
     DECODE,
     ENCODE,
     HASHES,
-    INPUTS,
     LEARN,
     MATCH,
     MEMORY,
@@ -45,13 +44,11 @@ from stackc_mixing.layout import (
     SCRATCH,
     SEEKS,
     SEEN_BITS,
-    ZERO,
 )
 from stackc_mixing.learning import learn_bit, learn_contexts, learn_mixed
-from stackc_mixing.mixing import correct, dot, mixed, refined, weight_sets
+from stackc_mixing.mixing import answers_of, correct_all, mixed, refined, weight_sets
 from stackc_mixing.registers import local
 from stackc_mixing.slots import known_order, node_of, open_slots, seek_slots, slot_masks
-from stackc_mixing.tables import STRETCH
 
 
 @inlined
@@ -70,8 +67,11 @@ def fetch_pair(weights: Row, pair: Int, k: Int) -> None:
 
 
 @inlined
-def fetch_next(apm_1: Row, weights: Row, last: Int, pair: Int, partial: Int, k: Int, depth: Int) -> None:
-    """While decision k is coded: fetch what the next one needs, whichever way this one goes."""
+def fetch_rows(
+    apm_1: Row, apm_2: Row, weights: Row, row_2: Int, last: Int, pair: Int, partial: Int, k: Int, depth: Int
+) -> None:
+    """While decision k is coded: fetch its second refinement, and what the next one needs, whichever way this goes."""
+    prefetch_to_write(apm_2, row_2)
     if k + 1 < depth:
         row, _ = rows_of(last, u32(0), partial << u32(1))
         prefetch_to_write(apm_1, row)
@@ -97,18 +97,19 @@ def seek_symbol(
 
 @inlined
 def open_symbol(
-    rich: Row, lean: Row, places: Row, memory: Row, hashes: Row, slots: Row, window: Row, symbols: Row, at: Int,
-    key: Int, depth: Int, keep: Int,
-) -> Any:  # fmt: skip
+    sought: Any, memory: Row, slots: Row, window: Row, symbols: Row, at: Int, key: Int, depth: Int, keep: Int
+) -> Any:
     """The slots of all contexts of the symbol at `at`, which `seek_symbol` fetched, and its match.
 
     Args:
+        sought: the first arguments of `seek_symbol`, then masks and hashes.
         keep: whether the tables stay as they are.
 
     Returns:
         (where the match continues; its length; the symbol there, with a one before its first bit; how many orders are
         known; the last symbol's low byte)
     """
+    rich, lean, _, _, places, _, hashes = sought
     open_slots(rich, lean, hashes, slots, u32(0), keep)
     source, length = matched(window, symbols, at, memory, places, key)
     expected = (copied(window, symbols, source) if length > 0 else u32(0)) | (u32(1) << u32(depth))
@@ -116,20 +117,38 @@ def open_symbol(
 
 
 @inlined
-def expect(
-    rich: Row, lean: Row, weights: Row, apm_1: Row, places: Row, memory: Row, masks: Row, hashes: Row, window: Row,
-    symbols: Row, at: Int, depth: Int, source: Int, length: Int, ahead: Row,
-) -> Int:  # fmt: skip
-    """Seek what follows the symbol at `at` as it stands there now; `ahead` becomes what `memory` is then."""
+def turn_slots(rich: Row, lean: Row, masks: Row, hashes: Row, slots: Row, partial: Int, k: Int, depth: Int) -> None:
+    """Before decision k: open the slots of the next four, one decision after they were sought."""
+    if k > 0 and k & 3 == 0:
+        open_slots(rich, lean, hashes, slots, partial & u32(1), 0)
+    if k & 3 == 3 and k + 1 < depth:
+        seek_slots(rich, lean, masks, hashes, partial)
+
+
+@inlined
+def recall(memory: Row, copy: Row) -> None:
     for i in range(u64(MEMORY)):
-        ahead[i] = memory[i]
+        memory[i] = copy[i]
+
+
+@inlined
+def expect(
+    sought: Any, memory: Row, window: Row, symbols: Row, at: Int, depth: Int, source: Int, length: Int, ahead: Row
+) -> Int:
+    """Seek what follows the symbol at `at` as it stands there now; `ahead` becomes what `memory` is then.
+
+    First done two decisions before the symbol ends, unless slots of its own have to be opened after that. For `sought`
+    see `open_symbol`.
+    """
+    rich, lean, weights, apm_1, places, masks, hashes = sought
+    recall(ahead, memory)
     remember(window, symbols, at, depth, source, length, ahead)
     return seek_symbol(rich, lean, weights, apm_1, places, ahead, masks, hashes, symbols, at + 1, depth)
 
 
 @inlined
 def fetch_copied(window: Row, symbols: Row, source: Int) -> None:
-    """Fetch the symbol at a position of window and run, to see how long a match is."""
+    """Fetch the symbol at a position of window and run, to see how long a match is: read only if it is there."""
     if source < len(window):
         prefetch_to_write(window, u64(max(source, 0)))
     else:
@@ -137,12 +156,18 @@ def fetch_copied(window: Row, symbols: Row, source: Int) -> None:
 
 
 @inlined
-def likely(rich: Row, slots: Row, node: Int, partial: Int, bit: Int, left: Int) -> Int:
-    """`partial` after this bit, and where two decisions are left, after the one that the last three symbols suggest."""
+def guessed(
+    rich: Row, slots: Row, node: Int, partial: Int, bit: Int, left: Int, symbols: Row, at: Int, top: Int
+) -> Int:
+    """Write what the symbol probably is, which begins with `partial` and this bit, and return it after a one.
+
+    If two decisions are left, the second is what the last three symbols suggest.
+    """
     partial = (partial << u32(1)) | u32(bit)
     if left == 2:
         cell = rich[slots[2] + ((node << u64(1)) | u64(bit))]
         partial = (partial << u32(1)) | (cell >> u32(31))
+    symbols[at] = partial ^ top
     return partial
 
 
@@ -165,63 +190,47 @@ def run(
     start_coder(coder, buffer, size, mode == DECODE)
     x[BIAS] = i32(256)
     top, look = u32(1) << u32(depth), max(depth - 2, (depth - 1) & -4)
+    sought = (rich, lean, weights, apm_1, places, masks, hashes)
     key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, memory[AT], depth)
     for at in range(memory[AT], end):
-        source, length, expected, order, last = open_symbol(
-            rich, lean, places, memory, hashes, slots, window, symbols, at, key, depth, 0
-        )
+        source, length, expected, order, last = open_symbol(sought, memory, slots, window, symbols, at, key, depth, 0)
         places[key] = len(window) + at
         pair, trigram = u32(hashes[1]), u32(hashes[2])
         rate = RATE + RATE_MORE // (1 + (memory[SEEN_BITS] >> RATE_BITS))
         symbol, partial, guess = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), u32(0)
         for k in range(depth):
-            if k > 0 and k & 3 == 0:
-                open_slots(rich, lean, hashes, slots, partial & u32(1), 0)
-            if k & 3 == 3 and k + 1 < depth:
-                seek_slots(rich, lean, masks, hashes, partial)
+            turn_slots(rich, lean, masks, hashes, slots, partial, k, depth)
             row_1, row_2 = rows_of(last, trigram, partial)
             node, f = node_of(partial, k), (u64(partial) & u64(255)) << u64(2)
-            prefetch_to_write(apm_2, row_2)
-            fetch_next(apm_1, weights, last, pair, partial, k, depth)
-            context_inputs(rich, lean, maps, slots, node, x)
-            x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
+            fetch_rows(apm_1, apm_2, weights, row_2, last, pair, partial, k, depth)
+            context_inputs(rich, lean, maps, zero, slots, node, partial, x)
             hit, near = match_inputs(hits, expected, length, partial, depth - k, x, MATCH)
             length = length if hit else i64(0)
-            a, b, c = weight_sets(order, near, last, pair, partial, k)
-            da, db, dc = dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
-            stretched = mixed(second, f, da, db, dc)
+            sets = weight_sets(order, near, last, pair, partial, k)
+            answers = answers_of(x, weights, sets)
+            stretched = mixed(second, f, answers)
             bit = i64(stretched > 0) if mode == DECODE else i64(symbol >> u32(depth - 1 - k)) & 1
             if k & 3 == 2 and k + 2 < depth:  # what is likely, now, and what is so, one decision later
                 seek_slots(rich, lean, masks, hashes, (partial << u32(1)) | u32(bit))
             if k == look:
                 guess = symbol | top
                 if mode == DECODE:
-                    guess = likely(rich, slots, node, partial, bit, depth - k)
-                    symbols[at] = guess ^ top
-                key = expect(
-                    rich, lean, weights, apm_1, places, memory, masks, hashes, window, symbols, at, depth, source,
-                    length, ahead,
-                )  # fmt: skip
+                    guess = guessed(rich, slots, node, partial, bit, depth - k, symbols, at, top)
+                key = expect(sought, memory, window, symbols, at, depth, source, length, ahead)
             elif k > look:
                 fetch_copied(window, symbols, i64(places[key]) - 1)
             p, point = refined(apm_1, apm_2, row_1, row_2, stretched)
             if mode != LEARN:
                 bit = code_bit(coder, buffer, p, bit)
-            correct(x, weights, a, INPUTS, da, bit, rate)
-            correct(x, weights, b, INPUTS, db, bit, rate)
-            correct(x, weights, c, INPUTS, dc, bit, rate)
-            learn_mixed(second, f, da, db, dc, stretched, bit)
+            correct_all(x, weights, sets, answers, bit, rate)
+            learn_mixed(second, f, answers, stretched, bit)
             learn_bit(apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
             learn_contexts(rich, lean, maps, slots, node, x, bit)
             partial = (partial << u32(1)) | u32(bit)
         if partial != guess:
             symbols[at] = partial ^ top
-            key = expect(
-                rich, lean, weights, apm_1, places, memory, masks, hashes, window, symbols, at, depth, source, length,
-                ahead,
-            )  # fmt: skip
-        for i in range(u64(MEMORY)):
-            memory[i] = ahead[i]
+            key = expect(sought, memory, window, symbols, at, depth, source, length, ahead)
+        recall(memory, ahead)
     return finish_coder(coder, buffer) if mode == ENCODE else 0
 
 
@@ -243,9 +252,8 @@ def tree(
     x[BIAS] = i32(256)
     at = memory[AT]
     key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, at, depth)
-    _, length, expected, order, last = open_symbol(
-        rich, lean, places, memory, hashes, slots, window, symbols, at, key, depth, 1
-    )
+    sought = (rich, lean, weights, apm_1, places, masks, hashes)
+    _, length, expected, order, last = open_symbol(sought, memory, slots, window, symbols, at, key, depth, 1)
     pair, trigram = u32(hashes[1]), u32(hashes[2])
     for k in range(depth):
         for number in range(1 << k, 2 << k):
@@ -256,13 +264,11 @@ def tree(
                 seek_slots(rich, lean, masks, hashes, opening >> u32(1))
                 open_slots(rich, lean, hashes, slots, opening & u32(1), 1)
             row_1, row_2 = rows_of(last, trigram, partial)
-            context_inputs(rich, lean, maps, slots, node_of(partial, k), x)
-            x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
+            context_inputs(rich, lean, maps, zero, slots, node_of(partial, k), partial, x)
             _, near = match_inputs(hits, expected, length, partial, depth - k, x, MATCH)
-            a, b, c = weight_sets(order, near, last, pair, partial, k)
             f = (u64(partial) & u64(255)) << u64(2)
-            da, db, dc = dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
-            stretched = mixed(second, f, da, db, dc)
+            answers = answers_of(x, weights, weight_sets(order, near, last, pair, partial, k))
+            stretched = mixed(second, f, answers)
             out[partial] = refined(apm_1, apm_2, row_1, row_2, stretched)[0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stackc.api import inlined
 from stackc_mixing.integers import Int, Row, i32, i64, u16, u32, u64
 from stackc_mixing.layout import (
@@ -107,8 +109,9 @@ def nudged(value: Int, target: Int) -> Int:
 
 
 @inlined
-def learn_mixed(second: Row, f: Int, da: Int, db: Int, dc: Int, stretched: Int, bit: Int) -> None:
-    """What a bit teaches the second mixing, of the answers da, db and dc."""
+def learn_mixed(second: Row, f: Int, answers: Any, stretched: Int, bit: Int) -> None:
+    """What a bit teaches the second mixing, of the three sets' answers."""
+    da, db, dc = answers
     error = (-bit & i64(65535)) - i64(SQUASH[u64(stretched + SPAN)])
     second[f] += i32((i64(da) * error) >> i64(14))
     second[f + u64(1)] += i32((i64(db) * error) >> i64(14))

@@ -34,8 +34,16 @@ def dot(x: Row, weights: Row, begin: Int, inputs: Int) -> Int:
 
 
 @inlined
-def mixed(second: Row, f: Int, da: Int, db: Int, dc: Int) -> Int:
+def answers_of(x: Row, weights: Row, sets: Any) -> Any:
+    """What each of the three sets of weights makes of the inputs."""
+    a, b, c = sets
+    return dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
+
+
+@inlined
+def mixed(second: Row, f: Int, answers: Any) -> Int:
     """The three sets' answers, weighted by `partial`."""
+    da, db, dc = answers
     total = (i64(da) * second[f] + i64(db) * second[f + u64(1)] + i64(dc) * second[f + u64(2)]) >> i64(16)
     return min(max(total, i64(-SPAN)), i64(SPAN))
 
@@ -78,3 +86,13 @@ def correct(x: Row, weights: Row, begin: Int, inputs: Int, answer: Int, bit: Int
     for j in range(0, inputs, LANES):
         corrected = load(weights, begin + u64(j)) + (load(x, u64(j)) * step + splat(1 << 13) >> splat(14))
         store(weights, begin + u64(j), corrected)
+
+
+@inlined
+def correct_all(x: Row, weights: Row, sets: Any, answers: Any, bit: Int, rate: Int) -> None:
+    """Move each of the three sets along the error of its own answer."""
+    a, b, c = sets
+    da, db, dc = answers
+    correct(x, weights, a, INPUTS, da, bit, rate)
+    correct(x, weights, b, INPUTS, db, bit, rate)
+    correct(x, weights, c, INPUTS, dc, bit, rate)

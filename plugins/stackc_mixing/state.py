@@ -30,9 +30,6 @@ FIRST_FEW = 20000
 LINE = 64
 """Bytes of a line of the cache. A slot is in one line; numpy aligns to 16 bytes only."""
 
-PAGE = 1 << 21
-"""Bytes of a large page."""
-
 LARGE = ("rich", "lean")
 """Tables with a file each, `NAME.slots`: the array as it is, little-endian."""
 
@@ -202,16 +199,15 @@ def symbols_dtype(alphabet: int) -> npt.DTypeLike:
 def together(tables: dict[str, tuple[np.dtype[Any], int]]) -> dict[str, Array]:
     """Arrays of zeros in one piece of memory, each from a line of the cache on.
 
-    Of large pieces numpy asks for large pages. A page of 4 KB holds 64 rows of a refinement, which are looked up at
-    random: with tables of some megabytes in memory of their own, the processor looked for their pages at every bit.
+    In one piece, for numpy asks for large pages for large pieces only. Tables of a few megabytes in memory of their own
+    lay in pages of 4 KB, and by the chance of where these were, all took up to a fifth longer.
     """
     begins, size = {}, 0
     for name, (kind, entries) in tables.items():
         begins[name] = size
         size += -(-kind.itemsize * entries // LINE) * LINE
-    page = PAGE if size >= PAGE else LINE
-    memory = np.zeros(size + page, np.uint8)
-    begin = -memory.ctypes.data % page
+    memory = np.zeros(size + LINE, np.uint8)
+    begin = -memory.ctypes.data % LINE
     return {
         name: memory[begin + begins[name] :][: kind.itemsize * entries].view(kind)
         for name, (kind, entries) in tables.items()
