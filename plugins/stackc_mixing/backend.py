@@ -14,12 +14,16 @@ import numpy as np
 from stackc.api import Device, Portability, Symbols, TrainingTask, Uint8, Uint16
 from stackc_mixing.config import Mixing, MixingTraining
 from stackc_mixing.few import run_few, tree_few
-from stackc_mixing.kernels import index, run, tree
+from stackc_mixing.kernels import index, run, run_some, tree, tree_some
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN, SEEN_BITS
 from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, symbols_dtype
 
 CHUNK = 1 << 20
 """Symbols that are learned between two reports."""
+
+RUN = {"many": run, "some": run_some, "few": run_few}
+TREE = {"many": tree, "some": tree_some, "few": tree_few}
+"""The kernels, by `contexts`."""
 
 NO_PAYLOAD = np.zeros(0, np.uint8)
 
@@ -75,9 +79,9 @@ def prime(
 
 
 def code(state: Working, symbols: Symbols, end: int, depth: int, mode: int, buffer: Uint8) -> int:
-    """`stackc_mixing.kernels.run`, or that of few contexts, on a working copy, to symbol `end`."""
-    compiled: Any = run_few if state.few else run  # mypy does not count arguments behind a star
-    return int(compiled(*state.arguments(symbols), end, depth, mode, buffer, len(buffer)))
+    """`stackc_mixing.kernels.run`, or that of fewer contexts, on a working copy, to symbol `end`."""
+    kernel: Any = RUN[state.config.contexts]  # mypy does not count arguments behind a star
+    return int(kernel(*state.arguments(symbols), end, depth, mode, buffer, len(buffer)))
 
 
 class MixingPredictor:
@@ -104,8 +108,8 @@ class MixingPredictor:
         state.restore()
 
     def tree(self, state: Working, out: Uint16) -> None:
-        answer: Any = tree_few if state.few else tree  # mypy does not count arguments behind a star
-        answer(*state.arguments(state.symbols), self._depth, out)
+        kernel: Any = TREE[state.config.contexts]  # mypy does not count arguments behind a star
+        kernel(*state.arguments(state.symbols), self._depth, out)
 
     def advance(self, state: Working, symbol: int) -> None:
         at = int(state.memory[AT])

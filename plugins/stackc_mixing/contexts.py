@@ -21,6 +21,7 @@ from stackc_mixing.layout import (
     WORD_1,
     WORD_2,
 )
+from stackc_mixing.shapes import SOME, Shape
 from stackc_mixing.tables import KINDS, LOWER
 from stackc_mixing.vectors import shift_in_zeros, splat
 
@@ -66,14 +67,20 @@ def orders(symbols: Row, at: Int) -> Any:
 
 
 @inlined
+def above_of(symbols: Row, at: Int, memory: Row) -> Any:
+    """(column; the byte above, in the line before, or 0)."""
+    column = i64(at) - memory[LINE]
+    above_at = memory[LINE_1] + column
+    return column, u32(symbols[above_at]) if 0 <= above_at < memory[LINE] else u32(0)
+
+
+@inlined
 def byte_contexts(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
     """Of bytes: orders 1 to 6, words, what stands above, columns and fields."""
     c1, c2, c3 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3)
     o1, o2, o3, o4, o5, o6 = orders(symbols, at)
     word, word_1, word_2 = u32(memory[WORD]), u32(memory[WORD_1]), u32(memory[WORD_2])
-    column = i64(at) - memory[LINE]
-    above_at = memory[LINE_1] + column
-    above = u32(symbols[above_at]) if 0 <= above_at < memory[LINE] else u32(0)
+    column, above = above_of(symbols, at, memory)
     hashes[0], hashes[1], hashes[2], hashes[4], hashes[5], hashes[6] = o1, o2, o3, o4, o5, o6
     hashes[3] = hashed(word + u32(7), c1)
     hashes[7] = hashed(hashed(c2, u32(9)), c3)
@@ -103,9 +110,40 @@ def token_contexts(symbols: Row, at: Int, hashes: Row) -> None:
 
 
 @inlined
-def contexts(symbols: Row, at: Int, depth: Int, memory: Row, hashes: Row) -> None:
+def some_of_bytes(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
+    """The same of a model with some contexts: without order 5, gaps and the words before a word, but for one."""
+    c1 = before(symbols, at, 1)
+    o1, o2, o3, o4, _, o6 = orders(symbols, at)
+    word = u32(memory[WORD])
+    column, above = above_of(symbols, at, memory)
+    hashes[0], hashes[1], hashes[2], hashes[3], hashes[4], hashes[5] = o3, hashed(word + u32(7), c1), o1, o2, o4, o6
+    hashes[6] = hashed(u32(10) + (above << u32(16)), c1 | (u32(min(column, 255)) << u32(8)))
+    hashes[7] = hashed(word + u32(8), u32(memory[WORD_1]))
+    hashes[8] = hashed(u32(12) + (u32(memory[FIELD]) << u32(16)), c1 | (above << u32(8)))
+    hashes[9] = hashed(word + u32(11), u32(memory[WORD_2]))
+
+
+@inlined
+def some_of_tokens(symbols: Row, at: Int, hashes: Row) -> None:
+    """The same of tokens."""
+    c1, c2, c3 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3)
+    o1, o2, o3, o4, _, o6 = orders(symbols, at)
+    hashes[0], hashes[1], hashes[2], hashes[3], hashes[4], hashes[5] = o3, hashed(c2, u32(2)), o1, o2, o4, o6
+    hashes[6] = hashed(hashed(c1, u32(10)), c3)
+    hashes[7] = hashed(hashed(c2, u32(9)), c3)
+    hashes[8] = hashed(hashed(c1, u32(12)), before(symbols, at, 4))
+    hashes[9] = hashed(c3, u32(11))
+
+
+@inlined
+def contexts(shape: Shape, symbols: Row, at: Int, depth: Int, memory: Row, hashes: Row) -> None:
     """Fill the hashes of all contexts of the symbol at `at` of the run."""
-    if depth == 8:
+    if len(shape.contexts) == len(SOME.contexts):
+        if depth == 8:
+            some_of_bytes(symbols, at, memory, hashes)
+        else:
+            some_of_tokens(symbols, at, hashes)
+    elif depth == 8:
         byte_contexts(symbols, at, memory, hashes)
     else:
         token_contexts(symbols, at, hashes)

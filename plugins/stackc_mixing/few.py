@@ -33,6 +33,7 @@ from stackc_mixing.layout import (
     FEW_PASTS,
     FEW_RATE,
     FEW_SCRATCH,
+    FEW_SIZE,
     FEW_SLOTS,
     FEW_STEP,
     FEW_ZERO,
@@ -167,7 +168,7 @@ def run_few(
             length = length if hit else i64(0)
             inputs_of(lean, maps, zero, slots, node, partial, x)
             begin = set_of(near, last, k)
-            answer = dot(x, weights, begin, FEW_INPUTS)
+            answer = dot(x, weights, begin, FEW_SIZE)
             p, point = refined_once(apm, row, answer)
             bit = i64(symbol >> u32(depth - 1 - k)) & 1
             if k + 1 == depth:
@@ -178,7 +179,7 @@ def run_few(
                 expect(lean, places, hashes, slots, window, symbols, at, depth, source, length, memory, ahead)
             if mode != LEARN:
                 bit = code_bit(coder, buffer, p, bit)
-            correct(x, weights, begin, FEW_INPUTS, answer, bit, rate)
+            correct(x, weights, begin, FEW_SIZE, answer, bit, rate)
             learn_point(apm, row, point, bit)
             learn_plain(zero, partial, hits, hit, bit)
             learn_contexts(lean, maps, slots, node, x, bit)
@@ -217,5 +218,5 @@ def tree_few(
                 open_slots(lean, hashes, slots, opening & u32(1), 1)
             _, near = match_inputs(hits, expected, length, partial, depth - k, x, FEW_MATCH)
             inputs_of(lean, maps, zero, slots, node_of(partial, k), partial, x)
-            answer = dot(x, weights, set_of(near, last, k), FEW_INPUTS)
+            answer = dot(x, weights, set_of(near, last, k), FEW_SIZE)
             out[partial] = refined_once(apm, (u64(partial) & u64(255)) * u64(POINTS), answer)[0]

@@ -11,7 +11,6 @@ from stackc_mixing.layout import (
     CELL_RATES,
     CELLS,
     CONFIDENCE,
-    CONTEXTS,
     ENTRIES,
     ENTRY_RATES,
     MAP_RATES,
@@ -19,38 +18,37 @@ from stackc_mixing.layout import (
     NOT_EMPTY,
     PASTS,
     RATES,
-    RICH,
-    ZERO,
 )
+from stackc_mixing.shapes import Shape
 from stackc_mixing.tables import STRETCH
 
 
 @inlined
-def map_input(maps: Row, i: Int, history: Int, x: Row) -> None:
+def map_input(shape: Shape, maps: Row, i: Int, history: Int, x: Row) -> None:
     """The input of a context's history: nothing if that is empty, by a mask, for a branch would be guessed wrong."""
     entry = maps[(i << u64(8)) | history]
     x[u64(PASTS) + i] = i32(history)
     x[u64(ENTRIES) + i] = i32(entry)
     x[u64(ENTRY_RATES) + i] = i32(MAP_RATES[u64(entry & u32(MOST_MAP))])
-    x[u64(RICH) + i] = STRETCH[entry >> u32(20)] & NOT_EMPTY[history]
+    x[u64(len(shape.rich)) + i] = STRETCH[entry >> u32(20)] & NOT_EMPTY[history]
 
 
 @inlined
 def context_inputs(
-    rich: Row, lean: Row, maps: Row, zero: Row, slots: Row, node: Int, partial: Int, x: Row
+    shape: Shape, rich: Row, lean: Row, maps: Row, zero: Row, slots: Row, node: Int, partial: Int, x: Row
 ) -> None:  # fmt: skip
     """Of each rich context its own probability, as far as it has seen something; of every context its history's; and
     what is known without context."""
-    x[ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
-    for i in range(u64(RICH)):
+    x[len(shape.rich) + len(shape.contexts) + 2] = STRETCH[zero[u64(partial)] >> u32(20)]
+    for i in range(u64(len(shape.rich))):
         cell = rich[slots[i] + node]
         n = u64(cell >> u32(8)) & u64(63)
         x[u64(CELLS) + i] = i32(cell)
         x[u64(CELL_RATES) + i] = i32(RATES[n])
         x[i] = i32(i32(STRETCH[cell >> u32(20)] * CONFIDENCE[n]) >> i32(8))
-        map_input(maps, i, u64(cell & u32(255)), x)
-    for i in range(u64(RICH), u64(CONTEXTS)):
-        map_input(maps, i, u64(lean[slots[i] + node]), x)
+        map_input(shape, maps, i, u64(cell & u32(255)), x)
+    for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
+        map_input(shape, maps, i, u64(lean[slots[i] + node]), x)
 
 
 @inlined

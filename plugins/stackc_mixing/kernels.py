@@ -2,8 +2,8 @@
 
 A symbol is `depth` decisions, the most significant bit first, taken four at a time. `partial` is a one followed by the
 bits known so far. A *slot* holds what one context has seen of four decisions, at the 15 nodes 1 .. 15 of their tree;
-its entry 0 is a check of the context. RICH contexts have slots of 32-bit nodes (18 bits of probability, 6 of its count,
-8 of history), LEAN ones slots of bytes (histories). A *map* leads from a context's history to a probability of 22 bits,
+its entry 0 is a check of the context. Rich contexts have slots of 32-bit nodes (18 bits of probability, 6 of its count,
+8 of history), lean ones slots of bytes (histories). A *map* leads from a context's history to a probability of 22 bits,
 with its count in the low 10 bits. The answers of all are inputs x, stretched probabilities, which three sets of weights
 mix; what they answer is mixed again and refined.
 
@@ -29,12 +29,10 @@ from stackc_mixing.inputs import context_inputs, match_inputs
 from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
 from stackc_mixing.layout import (
     AT,
-    BIAS,
     DECODE,
     ENCODE,
     HASHES,
     LEARN,
-    MATCH,
     MEMORY,
     POINTS,
     RATE,
@@ -48,6 +46,7 @@ from stackc_mixing.layout import (
 from stackc_mixing.learning import learn_bit, learn_contexts, learn_mixed
 from stackc_mixing.mixing import answers_of, correct_all, mixed, refined, weight_sets
 from stackc_mixing.registers import local
+from stackc_mixing.shapes import MANY, SOME, Shape
 from stackc_mixing.slots import known_order, node_of, open_slots, seek_slots, slot_masks
 
 
@@ -59,16 +58,25 @@ def rows_of(last: Int, trigram: Int, partial: Int) -> Any:
 
 
 @inlined
-def fetch_pair(weights: Row, pair: Int, k: Int) -> None:
+def fetch_pair(shape: Shape, weights: Row, pair: Int, k: Int) -> None:
     """Fetch the set of weights by the last two symbols for decision k."""
-    _, _, by_pair = weight_sets(0, 0, u64(0), pair, u32(1), k)
+    _, _, by_pair = weight_sets(shape, 0, 0, u64(0), pair, u32(1), k)
     prefetch_to_write(weights, by_pair)
     prefetch_to_write(weights, by_pair + u64(16))
 
 
 @inlined
 def fetch_rows(
-    apm_1: Row, apm_2: Row, weights: Row, row_2: Int, last: Int, pair: Int, partial: Int, k: Int, depth: Int
+    shape: Shape,
+    apm_1: Row,
+    apm_2: Row,
+    weights: Row,
+    row_2: Int,
+    last: Int,
+    pair: Int,
+    partial: Int,
+    k: Int,
+    depth: Int,
 ) -> None:
     """While decision k is coded: fetch its second refinement, and what the next one needs, whichever way this goes."""
     prefetch_to_write(apm_2, row_2)
@@ -76,22 +84,22 @@ def fetch_rows(
         row, _ = rows_of(last, u32(0), partial << u32(1))
         prefetch_to_write(apm_1, row)
         prefetch_to_write(apm_1, row + u64(POINTS))
-        fetch_pair(weights, pair, k + 1)
+        fetch_pair(shape, weights, pair, k + 1)
 
 
 @inlined
 def seek_symbol(
-    rich: Row, lean: Row, weights: Row, apm_1: Row, places: Row, memory: Row, masks: Row, hashes: Row, symbols: Row,
-    at: Int, depth: Int,
+    shape: Shape, rich: Row, lean: Row, weights: Row, apm_1: Row, places: Row, memory: Row, masks: Row, hashes: Row,
+    symbols: Row, at: Int, depth: Int,
 ) -> Int:  # fmt: skip
     """Fetch what the first decision of the symbol at `at` needs, slots of all contexts too: its entry of `places`."""
-    contexts(symbols, at, depth, memory, hashes)
-    key = key_of(hashes[6], places)
+    contexts(shape, symbols, at, depth, memory, hashes)
+    key = key_of(hashes[len(shape.order_6)], places)
     prefetch_to_write(places, key)
-    seek_slots(rich, lean, masks, hashes, u32(0))
+    seek_slots(shape, rich, lean, masks, hashes, u32(0))
     row, _ = rows_of(u64(before(symbols, at, 1)) & u64(255), u32(0), u32(1))
     prefetch_to_write(apm_1, row)
-    fetch_pair(weights, u32(hashes[1]), 0)
+    fetch_pair(shape, weights, u32(hashes[len(shape.order_2)]), 0)
     return key
 
 
@@ -109,20 +117,22 @@ def open_symbol(
         (where the match continues; its length; the symbol there, with a one before its first bit; how many orders are
         known; the last symbol's low byte)
     """
-    rich, lean, _, _, places, _, hashes = sought
-    open_slots(rich, lean, hashes, slots, u32(0), keep)
+    shape, rich, lean, _, _, places, _, hashes = sought
+    open_slots(shape, rich, lean, hashes, slots, u32(0), keep)
     source, length = matched(window, symbols, at, memory, places, key)
     expected = (copied(window, symbols, source) if length > 0 else u32(0)) | (u32(1) << u32(depth))
-    return source, length, expected, known_order(rich, lean, slots), u64(before(symbols, at, 1)) & u64(255)
+    return source, length, expected, known_order(shape, rich, lean, slots), u64(before(symbols, at, 1)) & u64(255)
 
 
 @inlined
-def turn_slots(rich: Row, lean: Row, masks: Row, hashes: Row, slots: Row, partial: Int, k: Int, depth: Int) -> None:
+def turn_slots(
+    shape: Shape, rich: Row, lean: Row, masks: Row, hashes: Row, slots: Row, partial: Int, k: Int, depth: Int
+) -> None:
     """Before decision k: open the slots of the next four, one decision after they were sought."""
     if k > 0 and k & 3 == 0:
-        open_slots(rich, lean, hashes, slots, partial & u32(1), 0)
+        open_slots(shape, rich, lean, hashes, slots, partial & u32(1), 0)
     if k & 3 == 3 and k + 1 < depth:
-        seek_slots(rich, lean, masks, hashes, partial)
+        seek_slots(shape, rich, lean, masks, hashes, partial)
 
 
 @inlined
@@ -140,10 +150,10 @@ def expect(
     First done two decisions before the symbol ends, unless slots of its own have to be opened after that. For `sought`
     see `open_symbol`.
     """
-    rich, lean, weights, apm_1, places, masks, hashes = sought
+    shape, rich, lean, weights, apm_1, places, masks, hashes = sought
     recall(ahead, memory)
     remember(window, symbols, at, depth, source, length, ahead)
-    return seek_symbol(rich, lean, weights, apm_1, places, ahead, masks, hashes, symbols, at + 1, depth)
+    return seek_symbol(shape, rich, lean, weights, apm_1, places, ahead, masks, hashes, symbols, at + 1, depth)
 
 
 @inlined
@@ -157,7 +167,7 @@ def fetch_copied(window: Row, symbols: Row, source: Int) -> None:
 
 @inlined
 def guessed(
-    rich: Row, slots: Row, node: Int, partial: Int, bit: Int, left: Int, symbols: Row, at: Int, top: Int
+    shape: Shape, rich: Row, slots: Row, node: Int, partial: Int, bit: Int, left: Int, symbols: Row, at: Int, top: Int
 ) -> Int:
     """Write what the symbol probably is, which begins with `partial` and this bit, and return it after a one.
 
@@ -165,10 +175,72 @@ def guessed(
     """
     partial = (partial << u32(1)) | u32(bit)
     if left == 2:
-        cell = rich[slots[2] + ((node << u64(1)) | u64(bit))]
+        cell = rich[slots[len(shape.order_3)] + ((node << u64(1)) | u64(bit))]
         partial = (partial << u32(1)) | (cell >> u32(31))
     symbols[at] = partial ^ top
     return partial
+
+
+@inlined
+def code_symbols(
+    shape: Shape, rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row,
+    hits: Row, places: Row, memory: Row, window: Row, symbols: Row, end: Int, depth: Int, mode: Int, buffer: Row,
+    size: Int,
+) -> Int:  # fmt: skip
+    """As `run`, of a shape."""
+    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer = borrowed(
+        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer)
+    )
+    x, hashes, slots = local(SCRATCH, np.int32), local(HASHES, np.uint32), local(SEEKS, np.uint64)
+    masks, coder, ahead = local(SEEKS, np.uint32), local(CODER_STATE, np.int64), local(MEMORY, np.int64)
+    slot_masks(shape, rich, lean, masks)
+    start_coder(coder, buffer, size, mode == DECODE)
+    x[len(shape.rich) + len(shape.contexts) + 3] = i32(256)
+    top, look = u32(1) << u32(depth), max(depth - 2, (depth - 1) & -4)
+    sought = (shape, rich, lean, weights, apm_1, places, masks, hashes)
+    key = seek_symbol(shape, rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, memory[AT], depth)
+    for at in range(memory[AT], end):
+        source, length, expected, order, last = open_symbol(sought, memory, slots, window, symbols, at, key, depth, 0)
+        places[key] = len(window) + at
+        pair, trigram = u32(hashes[len(shape.order_2)]), u32(hashes[len(shape.order_3)])
+        rate = RATE + RATE_MORE // (1 + (memory[SEEN_BITS] >> RATE_BITS))
+        symbol, partial, guess = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), u32(0)
+        for k in range(depth):
+            turn_slots(shape, rich, lean, masks, hashes, slots, partial, k, depth)
+            row_1, row_2 = rows_of(last, trigram, partial)
+            node, f = node_of(partial, k), (u64(partial) & u64(255)) << u64(2)
+            fetch_rows(shape, apm_1, apm_2, weights, row_2, last, pair, partial, k, depth)
+            context_inputs(shape, rich, lean, maps, zero, slots, node, partial, x)
+            hit, near = match_inputs(
+                hits, expected, length, partial, depth - k, x, len(shape.rich) + len(shape.contexts)
+            )
+            length = length if hit else i64(0)
+            sets = weight_sets(shape, order, near, last, pair, partial, k)
+            answers = answers_of(shape, x, weights, sets)
+            stretched = mixed(second, f, answers)
+            bit = i64(stretched > 0) if mode == DECODE else i64(symbol >> u32(depth - 1 - k)) & 1
+            if k & 3 == 2 and k + 2 < depth:  # what is likely, now, and what is so, one decision later
+                seek_slots(shape, rich, lean, masks, hashes, (partial << u32(1)) | u32(bit))
+            if k == look:
+                guess = symbol | top
+                if mode == DECODE:
+                    guess = guessed(shape, rich, slots, node, partial, bit, depth - k, symbols, at, top)
+                key = expect(sought, memory, window, symbols, at, depth, source, length, ahead)
+            elif k > look:
+                fetch_copied(window, symbols, i64(places[key]) - 1)
+            p, point = refined(apm_1, apm_2, row_1, row_2, stretched)
+            if mode != LEARN:
+                bit = code_bit(coder, buffer, p, bit)
+            correct_all(shape, x, weights, sets, answers, bit, rate)
+            learn_mixed(second, f, answers, stretched, bit)
+            learn_bit(apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
+            learn_contexts(shape, rich, lean, maps, slots, node, x, bit)
+            partial = (partial << u32(1)) | u32(bit)
+        if partial != guess:
+            symbols[at] = partial ^ top
+            key = expect(sought, memory, window, symbols, at, depth, source, length, ahead)
+        recall(memory, ahead)
+    return finish_coder(coder, buffer) if mode == ENCODE else 0
 
 
 @kernel
@@ -181,57 +253,59 @@ def run(
     `window` is there to copy from, `symbols` the run, to `end` at least, filled if mode is DECODE. For buffer and size
     see `stackc.api.start_coder`; they are not used if mode is LEARN.
     """
-    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer = borrowed(
-        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, buffer)
+    return code_symbols(
+        MANY,
+        rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, end, depth, mode,
+        buffer, size,
+    )  # fmt: skip
+
+
+@kernel
+def run_some(
+    rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row, hits: Row,
+    places: Row, memory: Row, window: Row, symbols: Row, end: Int, depth: Int, mode: Int, buffer: Row, size: Int,
+) -> Int:  # fmt: skip
+    """As `run`, of some contexts."""
+    return code_symbols(
+        SOME,
+        rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, end, depth, mode,
+        buffer, size,
+    )  # fmt: skip
+
+
+@inlined
+def probabilities(
+    shape: Shape, rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row,
+    hits: Row, places: Row, memory: Row, window: Row, symbols: Row, depth: Int, out: Row,
+) -> None:  # fmt: skip
+    """As `tree`, of a shape."""
+    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out = borrowed(
+        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out)
     )
     x, hashes, slots = local(SCRATCH, np.int32), local(HASHES, np.uint32), local(SEEKS, np.uint64)
-    masks, coder, ahead = local(SEEKS, np.uint32), local(CODER_STATE, np.int64), local(MEMORY, np.int64)
-    slot_masks(rich, lean, masks)
-    start_coder(coder, buffer, size, mode == DECODE)
-    x[BIAS] = i32(256)
-    top, look = u32(1) << u32(depth), max(depth - 2, (depth - 1) & -4)
-    sought = (rich, lean, weights, apm_1, places, masks, hashes)
-    key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, memory[AT], depth)
-    for at in range(memory[AT], end):
-        source, length, expected, order, last = open_symbol(sought, memory, slots, window, symbols, at, key, depth, 0)
-        places[key] = len(window) + at
-        pair, trigram = u32(hashes[1]), u32(hashes[2])
-        rate = RATE + RATE_MORE // (1 + (memory[SEEN_BITS] >> RATE_BITS))
-        symbol, partial, guess = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), u32(0)
-        for k in range(depth):
-            turn_slots(rich, lean, masks, hashes, slots, partial, k, depth)
+    masks = local(SEEKS, np.uint32)
+    slot_masks(shape, rich, lean, masks)
+    x[len(shape.rich) + len(shape.contexts) + 3] = i32(256)
+    at = memory[AT]
+    key = seek_symbol(shape, rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, at, depth)
+    sought = (shape, rich, lean, weights, apm_1, places, masks, hashes)
+    _, length, expected, order, last = open_symbol(sought, memory, slots, window, symbols, at, key, depth, 1)
+    pair, trigram = u32(hashes[len(shape.order_2)]), u32(hashes[len(shape.order_3)])
+    for k in range(depth):
+        for number in range(1 << k, 2 << k):
+            partial = u32(number)
+            if k > 3:
+                # The slots of these four decisions, opened by the bits before them.
+                opening = u32(partial >> u32(k & 3))
+                seek_slots(shape, rich, lean, masks, hashes, opening >> u32(1))
+                open_slots(shape, rich, lean, hashes, slots, opening & u32(1), 1)
             row_1, row_2 = rows_of(last, trigram, partial)
-            node, f = node_of(partial, k), (u64(partial) & u64(255)) << u64(2)
-            fetch_rows(apm_1, apm_2, weights, row_2, last, pair, partial, k, depth)
-            context_inputs(rich, lean, maps, zero, slots, node, partial, x)
-            hit, near = match_inputs(hits, expected, length, partial, depth - k, x, MATCH)
-            length = length if hit else i64(0)
-            sets = weight_sets(order, near, last, pair, partial, k)
-            answers = answers_of(x, weights, sets)
+            context_inputs(shape, rich, lean, maps, zero, slots, node_of(partial, k), partial, x)
+            _, near = match_inputs(hits, expected, length, partial, depth - k, x, len(shape.rich) + len(shape.contexts))
+            f = (u64(partial) & u64(255)) << u64(2)
+            answers = answers_of(shape, x, weights, weight_sets(shape, order, near, last, pair, partial, k))
             stretched = mixed(second, f, answers)
-            bit = i64(stretched > 0) if mode == DECODE else i64(symbol >> u32(depth - 1 - k)) & 1
-            if k & 3 == 2 and k + 2 < depth:  # what is likely, now, and what is so, one decision later
-                seek_slots(rich, lean, masks, hashes, (partial << u32(1)) | u32(bit))
-            if k == look:
-                guess = symbol | top
-                if mode == DECODE:
-                    guess = guessed(rich, slots, node, partial, bit, depth - k, symbols, at, top)
-                key = expect(sought, memory, window, symbols, at, depth, source, length, ahead)
-            elif k > look:
-                fetch_copied(window, symbols, i64(places[key]) - 1)
-            p, point = refined(apm_1, apm_2, row_1, row_2, stretched)
-            if mode != LEARN:
-                bit = code_bit(coder, buffer, p, bit)
-            correct_all(x, weights, sets, answers, bit, rate)
-            learn_mixed(second, f, answers, stretched, bit)
-            learn_bit(apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
-            learn_contexts(rich, lean, maps, slots, node, x, bit)
-            partial = (partial << u32(1)) | u32(bit)
-        if partial != guess:
-            symbols[at] = partial ^ top
-            key = expect(sought, memory, window, symbols, at, depth, source, length, ahead)
-        recall(memory, ahead)
-    return finish_coder(coder, buffer) if mode == ENCODE else 0
+            out[partial] = refined(apm_1, apm_2, row_1, row_2, stretched)[0]
 
 
 @kernel
@@ -243,33 +317,20 @@ def tree(
 
     Nothing is learned.
     """
-    rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out = borrowed(
-        (rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, out)
+    probabilities(
+        MANY, rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, depth, out
     )
-    x, hashes, slots = local(SCRATCH, np.int32), local(HASHES, np.uint32), local(SEEKS, np.uint64)
-    masks = local(SEEKS, np.uint32)
-    slot_masks(rich, lean, masks)
-    x[BIAS] = i32(256)
-    at = memory[AT]
-    key = seek_symbol(rich, lean, weights, apm_1, places, memory, masks, hashes, symbols, at, depth)
-    sought = (rich, lean, weights, apm_1, places, masks, hashes)
-    _, length, expected, order, last = open_symbol(sought, memory, slots, window, symbols, at, key, depth, 1)
-    pair, trigram = u32(hashes[1]), u32(hashes[2])
-    for k in range(depth):
-        for number in range(1 << k, 2 << k):
-            partial = u32(number)
-            if k > 3:
-                # The slots of these four decisions, opened by the bits before them.
-                opening = u32(partial >> u32(k & 3))
-                seek_slots(rich, lean, masks, hashes, opening >> u32(1))
-                open_slots(rich, lean, hashes, slots, opening & u32(1), 1)
-            row_1, row_2 = rows_of(last, trigram, partial)
-            context_inputs(rich, lean, maps, zero, slots, node_of(partial, k), partial, x)
-            _, near = match_inputs(hits, expected, length, partial, depth - k, x, MATCH)
-            f = (u64(partial) & u64(255)) << u64(2)
-            answers = answers_of(x, weights, weight_sets(order, near, last, pair, partial, k))
-            stretched = mixed(second, f, answers)
-            out[partial] = refined(apm_1, apm_2, row_1, row_2, stretched)[0]
+
+
+@kernel
+def tree_some(
+    rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row, hits: Row,
+    places: Row, memory: Row, window: Row, symbols: Row, depth: Int, out: Row,
+) -> None:  # fmt: skip
+    """As `tree`, of some contexts."""
+    probabilities(
+        SOME, rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, depth, out
+    )
 
 
 @kernel

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-RICH, LEAN = 5, 9
-CONTEXTS = RICH + LEAN
+from stackc_mixing.shapes import size
+
 SEEKS, HASHES = 16, 48
 """Contexts, rounded up to whole vectors; hashes: those of the symbol, then those of the slots that are looked up, then
 where these begin."""
@@ -13,18 +13,14 @@ where these begin."""
 SLOT = 16
 """Entries of a slot."""
 
-MATCH, ZERO, BIAS = 2 * RICH + LEAN, 2 * RICH + LEAN + 2, 2 * RICH + LEAN + 3
-"""Inputs after those of the contexts: two of the match, one without context, and a constant."""
-
-INPUTS = 24
-"""Rounded up to whole vectors of 8; the last is always 0."""
-
 ENTRIES, ENTRY_RATES, CELLS, CELL_RATES, MOVED_CELLS, PASTS, SCRATCH = 24, 40, 56, 64, 72, 80, 96
-"""After the inputs, in the same array: of all contexts the maps' entries and how fast they move; of rich ones the
-nodes, how fast they move, and where to; of all, the histories. What the inputs needed stays there for learning."""
+"""After the inputs, 24 at most, in the same array: of all contexts the maps' entries and how fast they move; of rich
+ones the nodes, how fast they move, and where to; of all, the histories. What inputs needed stays there for learning."""
 
 FEW, FEW_INPUTS = 5, 8
 """Contexts of the model with few; its inputs: theirs, two of the match, and one without context."""
+
+FEW_SIZE = size(FEW_INPUTS)
 
 FEW_MATCH, FEW_ZERO, FEW_ENTRIES, FEW_PASTS, FEW_SCRATCH = 5, 7, 8, 16, 24
 """Inputs after those of its contexts; behind the inputs the entries of their maps, and their histories."""

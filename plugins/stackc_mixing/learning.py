@@ -9,7 +9,6 @@ from stackc_mixing.integers import Int, Row, i32, i64, u16, u32, u64
 from stackc_mixing.layout import (
     CELL_RATES,
     CELLS,
-    CONTEXTS,
     ENTRIES,
     ENTRY_RATES,
     HIT_COUNT,
@@ -19,10 +18,10 @@ from stackc_mixing.layout import (
     MOVED_CELLS,
     PASTS,
     RATES,
-    RICH,
     STEADY,
     ZERO_COUNT,
 )
+from stackc_mixing.shapes import Shape
 from stackc_mixing.tables import MOVES, SPAN, SQUASH
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
@@ -75,14 +74,14 @@ def moved_cell(cell: Int, bit: Int) -> Int:
 
 
 @inlined
-def learn_contexts(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Row, bit: Int) -> None:
+def learn_contexts(shape: Shape, rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Row, bit: Int) -> None:
     """Move the nodes of all contexts and their maps' entries.
 
     Two contexts may share a slot, by chance: the second learns from what the first has left there.
     """
     learn_maps(x, bit)
     learn_cells(x, bit)
-    for i in range(u64(RICH)):
+    for i in range(u64(len(shape.rich))):
         a = slots[i] + node
         cell = rich[a]
         history = u64(cell & u32(255))
@@ -94,7 +93,7 @@ def learn_contexts(rich: Row, lean: Row, maps: Row, slots: Row, node: Int, x: Ro
         else:
             rich[a] = moved_cell(cell, bit) | after
             maps[m] = moved(maps[m], bit)
-    for i in range(u64(RICH), u64(CONTEXTS)):
+    for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
         a = slots[i] + node
         history = u64(lean[a])
         m = (i << u64(8)) | history

@@ -7,37 +7,39 @@ from typing import Any
 from stackc.api import inlined
 from stackc_mixing.contexts import hashed
 from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
-from stackc_mixing.layout import BY_ORDER, BY_PAIR, BY_PARTIAL, INPUTS, PAIRS, SURE
+from stackc_mixing.layout import BY_ORDER, BY_PAIR, BY_PARTIAL, PAIRS, SURE
+from stackc_mixing.shapes import Shape, Size
 from stackc_mixing.tables import SPAN, SQUASH
 from stackc_mixing.vectors import LANES, load, splat, store, total
 
 
 @inlined
-def weight_sets(order: Int, near: Int, last: Int, pair: Int, partial: Int, k: Int) -> Any:
+def weight_sets(shape: Shape, order: Int, near: Int, last: Int, pair: Int, partial: Int, k: Int) -> Any:
     """Where the three sets of weights begin."""
     by_order = u64(BY_ORDER + (order * 4 + near) * 16 + (k & 7) + (8 if last >= u64(128) else 0))
     by_partial = u64(BY_PARTIAL) + (u64(partial) & u64(255))
     by_pair = u64(BY_PAIR) + (u64(hashed(pair, u32(k))) & u64(PAIRS - 1))
-    return by_order * u64(INPUTS), by_partial * u64(INPUTS), by_pair * u64(INPUTS)
+    inputs = u64(len(shape.inputs))
+    return by_order * inputs, by_partial * inputs, by_pair * inputs
 
 
 @inlined
-def dot(x: Row, weights: Row, begin: Int, inputs: Int) -> Int:
+def dot(x: Row, weights: Row, begin: Int, inputs: Size) -> Int:
     """The weighted sum of the inputs, a stretched probability.
 
     Products are shortened before they are added: 24 of 31 bits would not fit.
     """
     lanes = splat(0)
-    for j in range(0, inputs, LANES):
+    for j in range(0, len(inputs), LANES):
         lanes = lanes + (load(x, u64(j)) * load(weights, begin + u64(j)) >> splat(8))
     return min(max(i32(total(lanes) >> i32(8)), i32(-SPAN)), i32(SPAN))
 
 
 @inlined
-def answers_of(x: Row, weights: Row, sets: Any) -> Any:
+def answers_of(shape: Shape, x: Row, weights: Row, sets: Any) -> Any:
     """What each of the three sets of weights makes of the inputs."""
     a, b, c = sets
-    return dot(x, weights, a, INPUTS), dot(x, weights, b, INPUTS), dot(x, weights, c, INPUTS)
+    return dot(x, weights, a, shape.inputs), dot(x, weights, b, shape.inputs), dot(x, weights, c, shape.inputs)
 
 
 @inlined
@@ -79,20 +81,20 @@ def refined_once(apm: Row, row: Int, stretched: Int) -> Any:
 
 
 @inlined
-def correct(x: Row, weights: Row, begin: Int, inputs: Int, answer: Int, bit: Int, rate: Int) -> None:
+def correct(x: Row, weights: Row, begin: Int, inputs: Size, answer: Int, bit: Int, rate: Int) -> None:
     """Move a set of weights along the error of its own answer. Tiny errors are steps of 0: a branch is slower."""
     error = (-bit & i64(65535)) - i64(SQUASH[u64(answer + SPAN)])
     step = splat(((error * rate) >> i64(8)) * i64(abs(error) > SURE))
-    for j in range(0, inputs, LANES):
+    for j in range(0, len(inputs), LANES):
         corrected = load(weights, begin + u64(j)) + (load(x, u64(j)) * step + splat(1 << 13) >> splat(14))
         store(weights, begin + u64(j), corrected)
 
 
 @inlined
-def correct_all(x: Row, weights: Row, sets: Any, answers: Any, bit: Int, rate: Int) -> None:
+def correct_all(shape: Shape, x: Row, weights: Row, sets: Any, answers: Any, bit: Int, rate: Int) -> None:
     """Move each of the three sets along the error of its own answer."""
     a, b, c = sets
     da, db, dc = answers
-    correct(x, weights, a, INPUTS, da, bit, rate)
-    correct(x, weights, b, INPUTS, db, bit, rate)
-    correct(x, weights, c, INPUTS, dc, bit, rate)
+    correct(x, weights, a, shape.inputs, da, bit, rate)
+    correct(x, weights, b, shape.inputs, db, bit, rate)
+    correct(x, weights, c, shape.inputs, dc, bit, rate)

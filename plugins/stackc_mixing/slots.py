@@ -5,7 +5,8 @@ from __future__ import annotations
 from stackc.api import inlined, prefetch_to_write
 from stackc_mixing.contexts import hashed_lanes
 from stackc_mixing.integers import Int, Row, i64, u8, u32, u64
-from stackc_mixing.layout import CONTEXTS, FRESH_CELL, RICH, SEEKS, SLOT
+from stackc_mixing.layout import FRESH_CELL, SEEKS, SLOT
+from stackc_mixing.shapes import Shape
 from stackc_mixing.tables import SEEN
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
@@ -59,14 +60,14 @@ def lean_slot(lean: Row, a: Int, h: Int, spare: Int) -> Int:
 
 
 @inlined
-def slot_masks(rich: Row, lean: Row, masks: Row) -> None:
+def slot_masks(shape: Shape, rich: Row, lean: Row, masks: Row) -> None:
     """What bounds the slots of each context: the last slot of a table is the empty one."""
     for i in range(u64(SEEKS)):
-        masks[i] = (len(rich) >> 4) - 2 if i < u64(RICH) else (len(lean) >> 4) - 2
+        masks[i] = (len(rich) >> 4) - 2 if i < u64(len(shape.rich)) else (len(lean) >> 4) - 2
 
 
 @inlined
-def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, partial: Int) -> None:
+def seek_slots(shape: Shape, rich: Row, lean: Row, masks: Row, hashes: Row, partial: Int) -> None:
     """Where the slots of all contexts begin for the decisions after `partial`, and fetch them.
 
     A slot is one of three: that one, and those with 1 and 2 changed, all in the same line of the cache. Called one
@@ -77,17 +78,17 @@ def seek_slots(rich: Row, lean: Row, masks: Row, hashes: Row, partial: Int) -> N
         store(hashes, u64(SEEKS + j), h)
         slot = shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & load(masks, u64(j))
         store(hashes, u64(2 * SEEKS + j), slot << splat(4))
-    for i in range(u64(RICH)):
+    for i in range(u64(len(shape.rich))):
         prefetch_to_write(rich, u64(hashes[u64(2 * SEEKS) + i]))
-    for i in range(u64(2), u64(RICH)):
+    for i in range(u64(len(shape.far)), u64(len(shape.rich))):
         prefetch_to_write(rich, u64(hashes[u64(2 * SEEKS) + i]) ^ u64(SLOT))
         prefetch_to_write(rich, u64(hashes[u64(2 * SEEKS) + i]) ^ u64(2 * SLOT))
-    for i in range(u64(RICH), u64(CONTEXTS)):
+    for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
         prefetch_to_write(lean, u64(hashes[u64(2 * SEEKS) + i]))
 
 
 @inlined
-def open_slots(rich: Row, lean: Row, hashes: Row, slots: Row, bit: Int, keep: Int) -> None:
+def open_slots(shape: Shape, rich: Row, lean: Row, hashes: Row, slots: Row, bit: Int, keep: Int) -> None:
     """The slots of all contexts, where `seek_slots` found that they begin.
 
     Args:
@@ -96,20 +97,20 @@ def open_slots(rich: Row, lean: Row, hashes: Row, slots: Row, bit: Int, keep: In
     """
     spare_rich = i64(len(rich) - SLOT) if keep else i64(-1)
     spare_lean = i64(len(lean) - SLOT) if keep else i64(-1)
-    for i in range(u64(RICH)):
+    for i in range(u64(len(shape.rich))):
         slots[i] = rich_slot(rich, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_rich)
-    for i in range(u64(RICH), u64(CONTEXTS)):
+    for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
         slots[i] = lean_slot(lean, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_lean)
 
 
 @inlined
-def known_order(rich: Row, lean: Row, slots: Row) -> Int:
-    """How many of the orders 1, 2, 3, 4, 5, 6 have been seen; at most 5."""
+def known_order(shape: Shape, rich: Row, lean: Row, slots: Row) -> Int:
+    """How many of the contexts that are orders have been seen; at most 5."""
     order = i64(0)
-    for i in range(u64(RICH)):
-        if i != u64(3):
-            order += i64((rich[slots[i] + u64(1)] & u32(0x3F00)) != 0)
-    order += i64(lean[slots[5] + u64(1)] != 0) + i64(lean[slots[6] + u64(1)] != 0)
+    for i in range(u64(len(shape.order_6) + 1)):
+        if i != u64(len(shape.word)):
+            seen = rich[slots[i] + u64(1)] & u32(0x3F00) if i < u64(len(shape.rich)) else u32(lean[slots[i] + u64(1)])
+            order += i64(seen != 0)
     return min(order, i64(5))
 
 

@@ -157,7 +157,7 @@ class Working:
     """A working copy: tables that learn, what is remembered, and scratch memory."""
 
     def __init__(self, primed: Primed, config: Mixing, alphabet: int) -> None:
-        self.primed, self.few = primed, config.few
+        self.primed, self.config = primed, config
         self.tables = together(shapes(config, alphabet))
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)

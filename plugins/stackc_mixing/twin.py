@@ -15,10 +15,8 @@ import attrs
 from stackc.api import BitCoder
 from stackc_mixing import layout
 from stackc_mixing.numbers import RICH_CELL, chain, clipped, fields, hashed, moved, wrapped
+from stackc_mixing.shapes import MANY
 from stackc_mixing.tables import END_OF_LINE, KINDS, LETTER, LOWER, MOVES, SEEN, SEPARATOR, SPAN, SQUASH, STRETCH
-
-ORDERS = (0, 1, 2, 4, 5, 6)
-"""The contexts that are the orders 1 to 6, of bytes."""
 
 
 @attrs.define
@@ -59,6 +57,7 @@ class Twin:
     """
 
     rate = layout.RATE
+    shape = MANY
 
     def __init__(self, tables: Mapping[str, Any], window: Sequence[int], seen: int, depth: int) -> None:
         # As memory of integers: reading gives a Python integer, writing one that does not fit raises.
@@ -118,8 +117,9 @@ class Twin:
         self.hashes = self._byte_contexts() if self.depth == 8 else self._token_contexts()
         self.slots = self._open(0, keep)
         known = [
-            self._evidence(i, self.slots[i]) if i < layout.RICH else self.tables["lean"][self.slots[i] + 1]
-            for i in ORDERS
+            self._evidence(i, self.slots[i]) if i < len(self.shape.rich) else self.tables["lean"][self.slots[i] + 1]
+            for i in range(len(self.shape.order_6) + 1)
+            if i != len(self.shape.word)
         ]
         self.order = min(5, sum(one > 0 for one in known))
         self._match(keep)
@@ -179,11 +179,11 @@ class Twin:
         """
         found = []
         for i, context in enumerate(self.hashes):
-            name = "rich" if i < layout.RICH else "lean"
+            name = "rich" if i < len(self.shape.rich) else "lean"
             table = self.tables[name]
             count = len(table) // layout.SLOT - 1
             h = hashed(context, opening // 2)
-            check = (h + opening % 2) % (2**16 if i < layout.RICH else 2**8)
+            check = (h + opening % 2) % (2**16 if i < len(self.shape.rich) else 2**8)
             first = h * 0xC2B2AE35 % 2**32 // 16 % count
             places = [layout.SLOT * (first ^ other) for other in (0, 1, 2)]
             there = [place for place in places if table[place] % 2**16 == check]
@@ -193,13 +193,13 @@ class Twin:
                 there = [min(places, key=lambda place, i=i: self._evidence(i, place))]  # type: ignore[misc]
                 table[there[0]] = check
                 for node in range(1, layout.SLOT):
-                    table[there[0] + node] = layout.FRESH_CELL if i < layout.RICH else 0
+                    table[there[0] + node] = layout.FRESH_CELL if i < len(self.shape.rich) else 0
             found.append(there[0])
         return found
 
     def _evidence(self, i: int, slot: int) -> int:
         """How much the slot of context i has seen: what happened at its first node."""
-        if i < layout.RICH:
+        if i < len(self.shape.rich):
             return fields(self.tables["rich"][slot + 1], RICH_CELL)[1]
         return int(SEEN[self.tables["lean"][slot + 1]])
 
@@ -208,7 +208,7 @@ class Twin:
     def _match(self, keep: bool) -> None:
         """Find what followed the last six symbols the last time, unless a match continues."""
         places, at = self.tables["places"], len(self.window) + len(self.text)
-        key = (self.hashes[6] * 0x9E3779B1 % 2**32 >> 7) % len(places)
+        key = (self.hashes[len(self.shape.order_6)] * 0x9E3779B1 % 2**32 >> 7) % len(places)
         source = places[key]
         if not self.length and 0 < source < at:
             most = min(layout.LONGEST, len(self.text), source)
@@ -230,8 +230,8 @@ class Twin:
         known = partial.bit_length() - 1
         node = 2 ** (known % 4) + partial % 2 ** (known % 4)
         own, answers = [], []
-        for i in range(layout.CONTEXTS):
-            if i < layout.RICH:
+        for i in range(len(self.shape.contexts)):
+            if i < len(self.shape.rich):
                 p, count, history = fields(self.tables["rich"][slots[i] + node], RICH_CELL)
                 own.append(int(STRETCH[p >> 6]) * int(layout.CONFIDENCE[count]) >> 8)
             else:
@@ -239,13 +239,14 @@ class Twin:
             answers.append(int(STRETCH[self.tables["maps"][256 * i + history] >> 20]) if history else 0)
         hit, near, match = self._match_inputs(partial, known)
         inputs = [*own, *answers, *match, int(STRETCH[self.tables["zero"][partial] >> 20]), 256]
-        inputs += [0] * (layout.INPUTS - len(inputs))
+        inputs += [0] * (len(self.shape.inputs) - len(inputs))
 
         last = self._before(1) % 256
         sets = [
-            layout.INPUTS * (layout.BY_ORDER + (4 * self.order + near) * 16 + known % 8 + 8 * (last >= 128)),
-            layout.INPUTS * (layout.BY_PARTIAL + partial % 256),
-            layout.INPUTS * (layout.BY_PAIR + hashed(self.hashes[1], known) % layout.PAIRS),
+            len(self.shape.inputs) * (layout.BY_ORDER + (4 * self.order + near) * 16 + known % 8 + 8 * (last >= 128)),
+            len(self.shape.inputs) * (layout.BY_PARTIAL + partial % 256),
+            len(self.shape.inputs)
+            * (layout.BY_PAIR + hashed(self.hashes[len(self.shape.order_2)], known) % layout.PAIRS),
         ]
         mixes = [self._dot(inputs, begin) for begin in sets]
         final = 4 * (partial % 256)
@@ -253,7 +254,7 @@ class Twin:
 
         rows = (
             layout.POINTS * (256 * last + partial % 256),
-            layout.POINTS * (hashed(self.hashes[2], partial) % layout.ROWS_2),
+            layout.POINTS * (hashed(self.hashes[len(self.shape.order_3)], partial) % layout.ROWS_2),
         )
         place = (stretched + SPAN) * 89540 >> 20  # in a row, in sixteenths of a point
         point, part = divmod(place, 16)
@@ -312,7 +313,7 @@ class Twin:
             second[made.final + s] = wrapped(second[made.final + s] + (answer * error >> 14))
         for name, point in zip(("apm_1", "apm_2"), made.points, strict=True):
             self.tables[name][point] += target - self.tables[name][point] >> 6
-        for i in range(layout.CONTEXTS):
+        for i in range(len(self.shape.contexts)):
             self._learn_context(i, self.slots[i] + made.node, bit)
 
     def _correct(self, inputs: list[int], begin: int, error: int) -> None:
@@ -325,7 +326,7 @@ class Twin:
                 weights[begin + j] = wrapped(weights[begin + j] + (x * step + 2**13 >> 14))
 
     def _learn_context(self, i: int, cell: int, bit: int) -> None:
-        if i < layout.RICH:
+        if i < len(self.shape.rich):
             p, count, history = fields(self.tables["rich"][cell], RICH_CELL)
             p += (bit * (2**18 - 1) - p) * int(layout.RATES[count]) >> 16
             # Beyond STEADY the count grows in one case of STRIDE, which the low bits of the probability pick.

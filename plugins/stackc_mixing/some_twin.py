@@ -1,0 +1,24 @@
+"""The model with some contexts in plain Python integers: which of those of `stackc_mixing.twin` it has."""
+
+from __future__ import annotations
+
+from stackc_mixing.shapes import SOME
+from stackc_mixing.twin import Twin
+
+
+class SomeTwin(Twin):
+    """A working copy, at the beginning of a run. Arguments: see `Twin`."""
+
+    shape = SOME
+
+    def _byte_contexts(self) -> list[int]:
+        order_1, order_2, order_3, word, order_4, _, order_6, _, column, skipped, field, _, _, two = (
+            super()._byte_contexts()
+        )
+        return [order_3, word, order_1, order_2, order_4, order_6, column, two, field, skipped]
+
+    def _token_contexts(self) -> list[int]:
+        order_1, order_2, order_3, second, order_4, _, order_6, gap_1, gap_2, third, gap_3, *_ = (
+            super()._token_contexts()
+        )
+        return [order_3, second, order_1, order_2, order_4, order_6, gap_2, gap_1, gap_3, third]
