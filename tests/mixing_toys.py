@@ -11,14 +11,19 @@ from stackc_mixing import Mixing
 from stackc_mixing.backend import MixingPredictor, prime
 from stackc_mixing.few_twin import FewTwin
 from stackc_mixing.layout import SEEN_BITS
+from stackc_mixing.some_twin import SomeTwin
 from stackc_mixing.state import Primed, Working, depth_of, symbols_dtype
 from stackc_mixing.twin import Twin
 
 SMALL = Mixing(size=10, rich=8, window=64)
 """Few slots: after a hundred symbols most have been replaced."""
 
+SOME = Mixing(size=10, rich=8, window=64, contexts="some")
 FEW = Mixing(size=10, window=64, contexts="few")
-"""The same of the model with few contexts."""
+"""The same of the models with fewer contexts."""
+
+CONFIGS = {config.contexts: config for config in (SMALL, SOME, FEW)}
+TWINS = {"many": Twin, "some": SomeTwin, "few": FewTwin}
 
 ALPHABETS = (2, 10, 256, 1000, 65_536)
 
@@ -72,8 +77,9 @@ def decoded(predictor: MixingPredictor, payload: bytes, count: int, state: Worki
 
 def twin_of(state: Working, alphabet: int) -> Twin:
     """The twin of a working copy that has coded nothing yet."""
-    kind = FewTwin if state.few else Twin
-    return kind(state.tables, state.primed.window.tolist(), state.primed.seen, depth_of(alphabet))
+    return TWINS[state.config.contexts](
+        state.tables, state.primed.window.tolist(), state.primed.seen, depth_of(alphabet)
+    )
 
 
 def _pattern(rng: np.random.Generator, kind: np.dtype[Any], size: int) -> npt.NDArray[Any]:

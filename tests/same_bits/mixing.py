@@ -10,15 +10,15 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mixing_toys import FEW, SMALL, decoded, encoded, predictor_of, texts, twin_of
+from mixing_toys import CONFIGS, decoded, encoded, predictor_of, texts, twin_of
 
 ALPHABET = 256
 
 
-def number(threads: int, backwards: bool, twin: bool = False, length: int = 400, few: bool = False) -> str:
+def number(threads: int, backwards: bool, twin: bool = False, length: int = 400, contexts: str = "many") -> str:
     """Runs coded from one primed state, by threads that take one after the other: the digest of all payloads."""
     runs = list(texts(ALPHABET, length).values())
-    predictor = predictor_of(runs[-1][: length // 2], ALPHABET, FEW if few else SMALL)
+    predictor = predictor_of(runs[-1][: length // 2], ALPHABET, CONFIGS[contexts])
     copies = [predictor.begin() for _ in range(threads)]
     payloads: dict[int, bytes] = {}
 
@@ -36,4 +36,4 @@ def number(threads: int, backwards: bool, twin: bool = False, length: int = 400,
 
 
 if __name__ == "__main__":
-    print(number(threads=int(sys.argv[1]), backwards=sys.argv[2] == "backwards", few=sys.argv[3] == "few"))
+    print(number(threads=int(sys.argv[1]), backwards=sys.argv[2] == "backwards", contexts=sys.argv[3]))

@@ -11,22 +11,22 @@ import pytest
 
 from same_bits.mixing import number
 
-GOLDEN = {"many": "bc54e04f74927718", "few": "b6be7250aa412da1"}
+GOLDEN = {"many": "bc54e04f74927718", "some": "50ecc0d2baea6a14", "few": "b6be7250aa412da1"}
 """What every route gives, by how many contexts the model has."""
 
-both = pytest.mark.parametrize("contexts", list(GOLDEN))
+every = pytest.mark.parametrize("contexts", list(GOLDEN))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("backwards", [False, True])
-@both
+@every
 def test_threads_and_orders_of_runs(contexts: str, threads: int, backwards: bool) -> None:
-    assert number(threads, backwards, few=contexts == "few") == GOLDEN[contexts]
+    assert number(threads, backwards, contexts=contexts) == GOLDEN[contexts]
 
 
-@both
+@every
 def test_plain_integers(contexts: str) -> None:
-    assert number(1, False, twin=True, few=contexts == "few") == GOLDEN[contexts]
+    assert number(1, False, twin=True, contexts=contexts) == GOLDEN[contexts]
 
 
 def in_a_process(*arguments: str, **environment: str) -> str:
@@ -35,14 +35,14 @@ def in_a_process(*arguments: str, **environment: str) -> str:
     return subprocess.run(run, check=True, capture_output=True, text=True, env=os.environ | environment).stdout.strip()
 
 
-@both
+@every
 def test_a_process_of_its_own(contexts: str) -> None:
     assert in_a_process("2", "backwards", contexts) == GOLDEN[contexts]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-@both
+@every
 def test_kernels_that_were_compiled_anew(contexts: str, tmp_path: Path) -> None:
     assert in_a_process("2", "forwards", contexts, NUMBA_CACHE_DIR=str(tmp_path)) == GOLDEN[contexts]
     assert any(tmp_path.rglob("*.nbc")), "the kernels were read from another cache"

@@ -1,11 +1,12 @@
-"""The mixing model with few contexts: its contract, its twin, hostile tables, and golden values."""
+"""The mixing models with some and with few contexts: their contracts, and what is theirs alone."""
 
 from __future__ import annotations
 
 import attrs
 import numpy as np
+import pytest
 
-from mixing_toys import FEW, SMALL, encoded, predictor_of, texts
+from mixing_toys import FEW, SMALL, SOME, encoded, predictor_of, texts
 from stackc.testing.bitwise import BitwiseContract
 from stackc_mixing import Mixing, MixingTraining, config, layout
 from stackc_mixing.backend import MixingBackend
@@ -21,9 +22,20 @@ class TestFewContextsContract(BitwiseContract):
         return MixingBackend(FEW), MixingTraining()
 
 
-def test_advancing_is_encoding() -> None:
+class TestSomeContextsContract(BitwiseContract):
+    alphabets = (2, 256, 300)
+
+    def config(self) -> Mixing:
+        return SOME
+
+    def make(self) -> tuple[MixingBackend, MixingTraining]:
+        return MixingBackend(SOME), MixingTraining()
+
+
+@pytest.mark.parametrize("config", [SOME, FEW], ids=["some", "few"])
+def test_advancing_is_encoding(config: Mixing) -> None:
     run = texts(256, 300)["damaged repeats"]
-    predictor = predictor_of(run[:100], 256, FEW)
+    predictor = predictor_of(run[:100], 256, config)
     advanced, whole = predictor.begin(), predictor.begin()
     for symbol in run.tolist():
         predictor.advance(advanced, symbol)

@@ -202,7 +202,7 @@ def test_state_bytes_are_what_a_working_copy_takes(alphabet: int) -> None:
 
 def test_the_configuration_repeats_the_sizes_of_the_kernels() -> None:
     """`config` repeats sizes of the kernels, so that a recipe is checked without numba."""
-    assert (config.CONTEXTS, config.SETS, config.INPUTS) == (layout.CONTEXTS, layout.SETS, layout.INPUTS)
+    assert config.SETS == layout.SETS
     assert (config.ROWS_1, config.ROWS_2) == (layout.ROWS_1, layout.ROWS_2)
     assert (config.SLOT, config.POINTS, config.LENGTHS) == (layout.SLOT, layout.POINTS, layout.LENGTHS)
 

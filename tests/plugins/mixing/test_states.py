@@ -10,7 +10,7 @@ import pytest
 
 import stackc.api.bitwise
 from bounded_kernels import bounded, jit, within
-from mixing_toys import ALPHABETS, FEW, SMALL, predictor_of, primed_on, spoil, texts
+from mixing_toys import ALPHABETS, CONFIGS, SMALL, predictor_of, primed_on, spoil, texts
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
 from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, slots, vectors
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
@@ -148,16 +148,22 @@ def fuzz(checked: Any, rounds: int, seed: int) -> None:
     """Hostile tables, odd runs and payloads: the checked kernels find no fault, and give what the others give."""
     rng = np.random.default_rng(seed)
     states = {
-        (config.few, alphabet): predictor_of([], alphabet, config).begin()
-        for config in (SMALL, FEW)
+        (contexts, alphabet): predictor_of([], alphabet, config).begin()
+        for contexts, config in CONFIGS.items()
         for alphabet in (*ALPHABETS, 1)
     }
-    both = [(kernels.run, kernels.tree), (few.run_few, few.tree_few)]
-    checked_both = [(checked[0].run, checked[0].tree), (checked[1].run_few, checked[1].tree_few)]
+    plain, bounded_copies = (
+        {
+            "many": (of_all.run, of_all.tree),
+            "some": (of_all.run_some, of_all.tree_some),
+            "few": (of_few.run_few, of_few.tree_few),
+        }
+        for of_all, of_few in ((kernels, few), checked)
+    )
     for number in range(rounds):
         alphabet = int(rng.choice([*ALPHABETS, 1]))
-        with_few = bool(rng.random() < 0.5)
-        state, depth = states[with_few, alphabet], depth_of(alphabet)
+        contexts = str(rng.choice(list(CONFIGS)))
+        state, depth = states[contexts, alphabet], depth_of(alphabet)
         spoil(state, rng, alphabet)
         kind, length = symbols_dtype(alphabet), int(rng.integers(1, 120))
         most = np.iinfo(kind).max if rng.random() < 0.3 else min(alphabet, 3) - 1
@@ -167,7 +173,7 @@ def fuzz(checked: Any, rounds: int, seed: int) -> None:
         mode = int(rng.choice([ENCODE, DECODE, LEARN]))
         buffer = rng.integers(0, 256, int(rng.integers(0, 4 * length)), dtype=np.uint8)
         found = []
-        for run_one, tree_one in [checked_both[with_few], both[with_few]][: 2 if number % 4 == 0 else 1]:
+        for run_one, tree_one in [bounded_copies[contexts], plain[contexts]][: 2 if number % 4 == 0 else 1]:
             state.restore()
             run, room = symbols.copy(), buffer.copy()
             size = run_one(*state.arguments(run), length, depth, mode, room, len(room))
