@@ -26,12 +26,15 @@ def corpus_files(key: str, patterns: str | tuple[str, ...]) -> list[Path]:
         key: the field that holds them, for messages, such as "train".
 
     Raises:
-        CorpusError: a pattern without a file, or a folder that cannot be looked into.
+        CorpusError: a pattern without a file, a link to a file that is missing, or a folder that cannot be looked into.
     """
     found: dict[str, Path] = {}
     for pattern in (patterns,) if isinstance(patterns, str) else patterns:
         matches = sorted(_matches(pattern))
         files = [Path(match) for match in matches if os.path.isfile(match)]
+        for match in matches:
+            if os.path.islink(match) and not os.path.exists(match):  # its text would be missing without a word
+                raise CorpusError(f"corpus.{key}: {match} is a link to what is not there; restore or remove it")
         if not files:
             raise CorpusError(_no_match(key, pattern, matches))
         for path in files:

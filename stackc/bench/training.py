@@ -65,6 +65,8 @@ class Training:
             WorkerError: the peer cannot be trained with these settings.
             OSError, ArtifactError: the text cannot be read, or the cache cannot be written.
         """
+        if not (self.store / "store.json").is_file():
+            raise ArtifactError("the stack has no training text of its own; use the folder in which it was built")
         text = self._text = self._text or sample(self.store, self.limit)
         key = [FORMAT, trainer.name, variant, installed_version(trainer.distribution), self.vocabulary, text.digest]
         short = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]

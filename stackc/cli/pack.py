@@ -22,8 +22,8 @@ from stackc.cli.many_files import named_output
 def command(stack: Path, output: str | None, force: bool, quiet: bool) -> None:
     """Write STACK as one file: its manifest and the parts that coding needs, checked against their SHA-256.
 
-    Corpus, tokens, float weights and reports are left out. The same stack gives the same bytes. Every command and
-    STACKC_PATH take the file in place of the stack's folder.
+    Corpus, tokens, float weights and reports are left out. The same stack gives the same bytes. Commands that
+    code take the file in place of the stack's folder, and so does STACKC_PATH.
     """
     from stackc.stack.manifest import MANIFEST
     from stackc.stack.outputs import check_target, open_output

@@ -14,7 +14,6 @@ from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
 from stackc.coding.texts import expanded, symbol_texts
 from stackc.stack.stack import Stack
-from stackc.stack.store import Store
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +41,7 @@ def compiled_level(stack: Stack, name: str) -> tuple[Level, Dictionary | PieceTa
     """
     level = stack.levels[stack.level_index(name) - 1]
     if level.texts is None:
-        raise StackcError(f"{stack.folder}: {name} is not compiled, so it has no list of texts")
+        raise StackcError(f"{stack.place}: {name} is not compiled, so it has no list of texts")
     return level, level.texts
 
 
@@ -51,7 +50,7 @@ def code_counts(stack: Stack, name: str) -> Int64:
     level, dictionary = compiled_level(stack, name)
     per = level.window_tokens or 1
     counts = np.zeros(len(dictionary), np.int64)
-    for chunk in Store(stack.folder / name / "tokens" / "train").chunks():
+    for chunk in stack.own_text("train", name).chunks():
         codes = np.zeros(len(chunk.symbols) // per, np.int64)
         for column in chunk.symbols.reshape(-1, per).T:  # a document's tokens are whole codes
             codes = codes << level.spec.token_bits | column

@@ -96,10 +96,10 @@ class Tokens:
 
     @property
     def _store(self) -> Store:
-        folder = self.stack.folder / (f"{self.level_name}/tokens" if self.level_name else "corpus") / self.split
-        if not (folder / "store.json").is_file():
-            raise ArtifactError(f"{folder}: the stack has no tokens of its text {self.split!r}; name files to encode")
-        return Store(folder)
+        try:
+            return self.stack.own_text(self.split, self.level_name)
+        except ArtifactError as error:
+            raise ArtifactError(f"{error}, or name files to encode") from error
 
     def started(self) -> Exported:
         """Counts of nothing, with the type of the ids and the end of a text.

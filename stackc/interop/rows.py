@@ -17,6 +17,7 @@ import numpy.typing as npt
 from stackc.api.errors import StackcError
 from stackc.api.extras import need
 from stackc.api.files import no_wider, write_atomically
+from stackc.api.messages import amount
 from stackc.interop.export import Exported, Report, Tokens, part
 from stackc.stack.store import Chunk
 
@@ -43,7 +44,7 @@ def export_parquet(
         report: progress.
 
     Raises:
-        StackcError: pyarrow is not installed; a block below 1; see `Tokens.started`.
+        StackcError: pyarrow is not installed; a block below 1, or longer than the text; see `Tokens.started`.
     """
     pa, pq = (need(module, "parquet", "export to Parquet") for module in ("pyarrow", "pyarrow.parquet"))
     made = tokens.started()
@@ -53,6 +54,10 @@ def export_parquet(
         for table in tables:
             writer.write_table(table)
             made.rows += table.num_rows
+        if block and not made.rows:
+            raise StackcError(
+                f"--block {block}: the text has {amount(made.left_out, 'id')}, less than a row; choose a smaller block"
+            )
     return made
 
 
@@ -68,7 +73,8 @@ def export_dataset(
         report: progress.
 
     Raises:
-        StackcError: `datasets` or pyarrow is not installed; a block below 1; see `Tokens.started`.
+        StackcError: `datasets` or pyarrow is not installed; a block below 1, or longer than the text; see
+            `Tokens.started`.
     """
     datasets = need("datasets", "datasets", "export a dataset")
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent) as scratch:

@@ -111,7 +111,7 @@ def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_E
 def _only_level(stack: Stack, level: str | None) -> Level:
     levels = stack.levels[: stack.level_index(level)]
     if not levels:
-        raise StackcError(f"{stack.folder}: the tokens are bytes; any byte-level tokenizer does")
+        raise StackcError(f"{stack.place}: the tokens are bytes; any byte-level tokenizer does")
     if len(levels) > 1:
         raise StackcError(
             f"{levels[-1].name}: a tokenizer.json has no levels below; only a stack's first level can be written as one"

@@ -17,6 +17,7 @@ from stackc.api.files import read_json
 from stackc.report.sample_text import Cutting, cut
 from stackc.report.table import COLUMNS, LEARNABILITY
 from stackc.stack.manifest import MANIFEST, coding_parts, read_manifest
+from stackc.stack.packed import is_pack
 from stackc.stack.stack import Stack
 from stackc.stack.store import Store
 
@@ -109,8 +110,11 @@ def gather(
 
     Raises:
         ArtifactError: a folder holds no stack. Everything else that is missing is listed in `Facts.missing`.
-        StackcError: a stack is named twice.
+        StackcError: a stack is named twice, or is packed.
     """
+    for folder in folders:
+        if is_pack(folder):
+            raise StackcError(f"{folder}: a packed stack holds what coding needs and has no report: name a folder")
     manifests = [read_manifest(folder) for folder in folders]
     for i, folder in enumerate(folders):
         if any(folder.samefile(other) for other in folders[:i]):

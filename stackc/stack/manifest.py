@@ -58,6 +58,8 @@ def manifest_alone(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     if not path.is_file():
+        if folder.is_file():
+            raise ArtifactError(f"{folder}: neither the folder of a stack nor a packed stack")
         begun = (folder / "corpus").is_dir()
         hint = "its build has not finished; run it again" if begun else "build one with `stackc build`"
         raise ArtifactError(f"{folder}: not a stack (no {MANIFEST}); {hint}")

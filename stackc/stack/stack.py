@@ -42,6 +42,7 @@ from stackc.stack.manifest import check_parts, checking_parts, read_manifest, st
 from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
 from stackc.stack.packed import Unpacked, is_pack, packed
 from stackc.stack.runtime import Runtime
+from stackc.stack.store import Store
 from stackc.stack.streaming import Encode, decode_stream, encode_here, encode_stream
 
 PATH_VARIABLE = "STACKC_PATH"
@@ -105,6 +106,21 @@ class Stack:
     def sha256(self) -> str:
         """The stack's name in `.stk` files: the hash of everything that decoding needs (`stack_sha256`)."""
         return stack_sha256(self.manifest)
+
+    def own_text(self, split: str, level: str | None = None) -> Store:
+        """The text that the stack was built from, as bytes or as the tokens of a level.
+
+        Raises:
+            ArtifactError: a packed stack, or one that was handed on without it.
+        """
+        folder = self.folder / ("corpus" if level is None else f"{level}/tokens") / split
+        if not (folder / "store.json").is_file():
+            what = "text" if level is None else f"tokens of {level}"
+            raise ArtifactError(
+                f"{self.place}: has no {what} of its own ({split!r}), as packed stacks do; use the folder in which it "
+                "was built"
+            )
+        return Store(folder)
 
     @once
     def levels(self) -> list[Level]:

@@ -72,9 +72,31 @@ def test_folders_that_link_to_each_other_are_entered_once(tmp_path: Path) -> Non
     (tmp_path / "never").symlink_to("never")
     (tmp_path / "nowhere").symlink_to("not there")
     for pattern in ("**/*.txt", "**", "*/**/*.txt", "**/to03/**/*.txt", "**/**/*"):
+        if pattern.endswith(("**", "/*")):  # these match the links that lead nowhere, too
+            for name in "never", "nowhere":
+                with pytest.raises(CorpusError, match=f"{name} is a link to what is not there"):
+                    corpus_files("train", f"{tmp_path}/{pattern}")
+                (tmp_path / name).rename(tmp_path / f".{name}")
         found = corpus_files("train", f"{tmp_path}/{pattern}")
         assert len({os.path.realpath(path) for path in found}) == len(found) == 12
         assert found == corpus_files("train", f"{tmp_path}/{pattern}")
+        for name in "never", "nowhere":
+            if (tmp_path / f".{name}").is_symlink():
+                (tmp_path / f".{name}").rename(tmp_path / name)
+
+
+def test_a_link_whose_file_is_gone_is_not_left_out(tmp_path: Path) -> None:
+    """A corpus of links to a disk that was not there was read without them, and nothing said so."""
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "b.txt").symlink_to(tmp_path / "disk" / "b.txt")
+    for pattern in "*.txt", "b.txt", "**/*.txt":
+        with pytest.raises(
+            CorpusError, match=r"^corpus.train: \S+/b.txt is a link to what is not there; restore or remove"
+        ):
+            corpus_files("train", f"{tmp_path}/{pattern}")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "b.txt").touch()
+    assert len(corpus_files("train", f"{tmp_path}/*.txt")) == 2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root looks into every folder")

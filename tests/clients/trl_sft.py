@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from datasets import Dataset
-from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+from tiny_models import tiny
 from trl import SFTConfig, SFTTrainer
 
 from stackc.hf import StackTokenizer
@@ -30,18 +30,12 @@ STEPS = 8
 
 def learn(tokenizer: StackTokenizer, rows: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
     """Losses of a few steps, and the text of the first row's labels."""
-    set_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
     arguments = SFTConfig(
         "sft", max_steps=STEPS, learning_rate=1e-2, logging_steps=1, per_device_train_batch_size=4, use_cpu=True,
         bf16=False, report_to="none", save_strategy="no", disable_tqdm=True, **options,
     )  # fmt: skip
-    trainer = SFTTrainer(
-        LlamaForCausalLM(config), arguments, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
-    )
+    data = Dataset.from_list(rows)
+    trainer = SFTTrainer(tiny(tokenizer), arguments, train_dataset=data, processing_class=tokenizer)
     labels = trainer.train_dataset[0]["labels"]
     trainer.train()
     return {

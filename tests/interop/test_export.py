@@ -112,6 +112,21 @@ def test_rows_of_equal_size(stack: Path, tmp_path: Path, to: str) -> None:
     assert {tuple(row) for row in rows} == {("input_ids",)}
 
 
+@pytest.mark.parametrize("to", ["parquet", "datasets"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_text_of_less_than_a_row_is_one_line(stack: Path, tmp_path: Path, to: str, empty: bool) -> None:
+    """`datasets` raised an error of its own for a table without rows; Parquet had one, which nothing can train on."""
+    pytest.importorskip("datasets", reason="needs the extra datasets")
+    files = [tmp_path / "empty.txt"] if empty else []
+    for file in files:
+        file.write_text("")
+    done = export(stack, "--to", to, "--block", "1000000", "-o", tmp_path / "out", *files)
+    count = 0 if empty else len(ids_of(stack, "train", -1)) - 3  # without the ends
+    said = f"error: --block 1000000: the text has {count:,} ids, less than a row; choose a smaller block\n"
+    assert (done.exit_code, done.stderr.removeprefix("\r")) == (2, said)
+    assert list(tmp_path.iterdir()) == files
+
+
 def test_exports_and_tokenizer_agree_on_the_end(stack: Path, tmp_path: Path) -> None:
     hf = pytest.importorskip("stackc.hf", reason="needs the extra hf", exc_type=stackc.StackcError)
     for choice, end in ("next", 1024), ("zero", 0):

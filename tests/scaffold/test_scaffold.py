@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
@@ -47,6 +50,23 @@ name = "M2"
   [top.model]
   backend = "my-model"
 """
+
+
+@pytest.mark.parametrize(
+    ("kind", "variant"), [*((kind, None) for kind in HOOKS), *((VARIANTS[one], one) for one in VARIANTS)]
+)
+def test_a_field_of_any_name_may_be_added(kind: str, variant: str | None) -> None:
+    """A field called `bits` hid the function that declares fields from the scaffold's own ones."""
+    source = files("my-part", kind, variant)["my_part.py"]
+    name = re.search(r"^class (\w+Config):\n", source, re.MULTILINE)
+    first = re.search(r"^    \w+: .* = fields\.", source, re.MULTILINE)
+    assert name
+    assert first
+    added = "".join(f'    {one}: int = fields.bits(1, help="one")\n' for one in ("bits", "speed", "globs"))
+    space: dict[str, object] = {"__name__": "my_part"}
+    exec(compile(source[: first.start()] + added + source[first.start() :], "my_part.py", "exec"), space)
+    config: Any = space[name[1]]
+    assert {"bits", "speed", "globs"} <= set(attrs.fields_dict(config))
 
 
 @pytest.mark.parametrize("apart", [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(600)])])

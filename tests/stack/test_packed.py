@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import stackc
 from fuzz.mutations import reseal_pack
@@ -24,6 +25,7 @@ from recipes_of_tests import TEXT, corpus, counting_twice
 from stackc import ArtifactError, Stack
 from stackc.api.errors import StackcError
 from stackc.api.lasting import remove_lasting
+from stackc.cli import main
 from stackc.stack import packed as packs
 from stackc.stack.finding import GENERAL, builtin
 from stackc.stack.packed import HEAD_SIZE, MAX_PARTS, Unpacked, check_pack, manifest_of, packed, read_head, write_pack
@@ -282,3 +284,32 @@ def test_no_place_for_its_files_is_one_line(file: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(ArtifactError, match=r"temporary files go there, or where TMPDIR says"):
         stackc.load(file)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["eval", "{pack}", "{text}"], "cannot be measured: name a folder"),
+        (["export", "{pack}", "--to", "bin", "-o", "{out}"], "name files to encode"),
+        (["inspect", "{pack}", "--level", "M1", "--texts"], "use the folder in which it was built"),
+        (["report", "{pack}", "-o", "{out}"], "has no report: name a folder"),
+        (["compare", "{pack}", "{pack}"], "is a file; name the folder"),
+        (["bench", "{pack}"], "name a file"),
+        (["encode", "{text}", "{text}", "-o", "{out}"], "neither the folder of a stack nor a packed stack"),
+        (["pack", "{text}", "-o", "{out}"], "neither the folder of a stack nor a packed stack"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_a_pack_lacks_is_one_line_about_the_pack(
+    file: Path, tmp_path: Path, temporary: Path, command: list[str], says: str
+) -> None:
+    """Three commands named a file in the temporary folder, or asked to build the stack again."""
+    (tmp_path / "text.txt").write_bytes(DATA)
+    names = {"pack": file, "text": tmp_path / "text.txt", "out": tmp_path / "out.bin"}
+    done = CliRunner().invoke(main, [argument.format(**names) for argument in command])
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
+    assert says in done.stderr
+    about = names["pack" if "{pack}" in command else "text"]
+    assert done.stderr.startswith(f"error: {about}: ")
+    assert str(temporary) not in done.stderr
+    assert not (tmp_path / "out.bin").exists()

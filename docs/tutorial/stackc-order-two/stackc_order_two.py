@@ -20,7 +20,7 @@ from stackc.api import (
     TrainingTask,
     Uint8,
     Uint16,
-    bits,
+    fields,
     hookimpl,
     read_tensors,
     write_tensors,
@@ -41,8 +41,12 @@ class OrderTwoConfig:
     train: ClassVar[None] = None  # or the attrs class of the table [top.train]
     bitwise: ClassVar[bool] = True  # `stackc plugins check` codes a text with it
 
-    slots: int = bits(16, check=attrs.validators.in_(range(8, 25)), help="counters of each context, as a power of two")
-    rate: int = bits(4, check=attrs.validators.in_(range(1, 9)), help="counters move by 1 / 2^rate of their distance")
+    slots: int = fields.bits(
+        16, check=attrs.validators.in_(range(8, 25)), help="counters of each context, as a power of two"
+    )
+    rate: int = fields.bits(
+        4, check=attrs.validators.in_(range(1, 9)), help="counters move by 1 / 2^rate of their distance"
+    )
 
     def cost(self, alphabet: int, settings: None) -> Cost:
         """What the model costs; known without training it."""

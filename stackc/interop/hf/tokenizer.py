@@ -302,5 +302,10 @@ class StackTokenizer(LevelVocabulary):
         return b"".join(out).decode(errors="replace")
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
+        """The text of tokens; their names if they have none, as in a ``tokenizer.json``.
+
+        Clients that constrain what a model writes ask for the text of each token, and would let it write one without
+        text (a code that is never written) for ever.
+        """
         ids = [self._convert_token_to_id_with_added_voc(token) for token in tokens]
-        return self._decode([number for number in ids if number is not None])
+        return self._decode([number for number in ids if number is not None]) or "".join(tokens)

@@ -47,6 +47,12 @@ def test_any_ids_decode(tokenizer: StackTokenizer) -> None:
     check()
 
 
+def test_every_token_is_shown_as_some_text(tokenizer: StackTokenizer) -> None:
+    """Outlines let a model write code 0, which has no text, until it stopped at its last step."""
+    assert all(tokenizer.convert_tokens_to_string([token]) for token in tokenizer.get_vocab())
+    assert tokenizer.convert_tokens_to_string([]) == ""
+
+
 def test_ids_are_those_of_the_stack_and_specials_come_after(stack: Path, tokenizer: StackTokenizer) -> None:
     opened = stackc.load(stack)
     assert tokenizer(TEXT).input_ids == opened.encode(TEXT.encode()).tolist()
