@@ -60,7 +60,7 @@ class Mixing:
         "many",
         check=in_(("many", "some", "few")),
         added=True,
-        help="many: 14 contexts; some: 10, 1.3 times as fast; few: 5, without rich slots (`rich` has no effect), three"
+        help="many: 14 contexts; some: 10, 1.4 times as fast; few: 5, without rich slots (`rich` has no effect), three"
         " times as fast",
     )
 
@@ -85,6 +85,7 @@ class Mixing:
         if self.few:
             few = {"maps": (4, FEW * MAP_ENTRIES), "weights": (4, FEW_SETS * FEW_INPUTS), "apm_1": (2, 256 * POINTS)}
             return lean | few | ends
+        second = {"apm_2": (2, ROWS_2 * POINTS)} if len(self.shape.refinements) == 2 else {}
         return {
             "rich": (4, SLOT * ((1 << self.rich) + 1)),
             **lean,
@@ -92,7 +93,7 @@ class Mixing:
             "weights": (4, SETS * len(self.shape.inputs)),
             "second": (4, 256 * 4),
             "apm_1": (2, ROWS_1 * POINTS),
-            "apm_2": (2, ROWS_2 * POINTS),
+            **second,
             **ends,
         }
 
@@ -100,7 +101,8 @@ class Mixing:
         """Parameters are the entries of all tables; operations are those of the mixed sets at every decision."""
         tables = self.tables(alphabet).values()
         copy = sum(width * entries for width, entries in tables)
-        operations = (2 * FEW_INPUTS if self.few else 6 * len(self.shape.inputs)) * max(1, (alphabet - 1).bit_length())
+        mixed = FEW_INPUTS if self.few else len(self.shape.sets) * len(self.shape.inputs)
+        operations = 2 * mixed * max(1, (alphabet - 1).bit_length())
         return Cost(
             parameters=sum(entries for _, entries in tables),
             body_ops=operations,

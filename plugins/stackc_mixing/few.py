@@ -32,6 +32,8 @@ from stackc_mixing.layout import (
     FEW_MATCH,
     FEW_PASTS,
     FEW_RATE,
+    FEW_RATE_BITS,
+    FEW_RATE_MORE,
     FEW_SCRATCH,
     FEW_SIZE,
     FEW_SLOTS,
@@ -42,8 +44,6 @@ from stackc_mixing.layout import (
     NOT_EMPTY,
     OWN_SLOT,
     POINTS,
-    RATE_BITS,
-    RATE_MORE,
     SEEN_BITS,
     SLOT,
 )
@@ -156,7 +156,7 @@ def run_few(
         expected = (copied(window, symbols, source) if length > 0 else u32(0)) | top
         last = u64(before(symbols, at, 1)) & u64(255)
         places[key] = len(window) + at
-        rate = FEW_RATE + RATE_MORE // (1 + (memory[SEEN_BITS] >> RATE_BITS))
+        rate = FEW_RATE + FEW_RATE_MORE // (1 + (memory[SEEN_BITS] >> FEW_RATE_BITS))
         symbol, partial, guess, bit = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), i64(0), i64(0)
         for k in range(depth):
             if k > 0 and k & 3 == 0:

@@ -11,7 +11,7 @@ from stackc_mixing.twin import Decision, Twin
 class FewTwin(Twin):
     """A working copy, at the beginning of a run. Arguments: see `Twin`."""
 
-    rate = layout.FEW_RATE
+    rates = (layout.FEW_RATE, layout.FEW_RATE_MORE, layout.FEW_RATE_BITS)
 
     def _begin_symbol(self, keep: bool) -> None:
         c1, c2, c3, c4, c5, c6 = (self._before(back) for back in range(1, 7))

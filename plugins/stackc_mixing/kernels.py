@@ -4,8 +4,8 @@ A symbol is `depth` decisions, the most significant bit first, taken four at a t
 bits known so far. A *slot* holds what one context has seen of four decisions, at the 15 nodes 1 .. 15 of their tree;
 its entry 0 is a check of the context. Rich contexts have slots of 32-bit nodes (18 bits of probability, 6 of its count,
 8 of history), lean ones slots of bytes (histories). A *map* leads from a context's history to a probability of 22 bits,
-with its count in the low 10 bits. The answers of all are inputs x, stretched probabilities, which three sets of weights
-mix; what they answer is mixed again and refined.
+with its count in the low 10 bits. The answers of all are inputs x, stretched probabilities, which two or three sets of
+weights mix; what they answer is mixed again and refined.
 
 Rich slots pay for contexts with much evidence, where a history of 8 bits says too little; the others have most of the
 memory, and there three slots of four hold no more than one symbol.
@@ -35,9 +35,6 @@ from stackc_mixing.layout import (
     LEARN,
     MEMORY,
     POINTS,
-    RATE,
-    RATE_BITS,
-    RATE_MORE,
     ROWS_2,
     SCRATCH,
     SEEKS,
@@ -60,9 +57,10 @@ def rows_of(last: Int, trigram: Int, partial: Int) -> Any:
 @inlined
 def fetch_pair(shape: Shape, weights: Row, pair: Int, k: Int) -> None:
     """Fetch the set of weights by the last two symbols for decision k."""
-    _, _, by_pair = weight_sets(shape, 0, 0, u64(0), pair, u32(1), k)
+    by_pair = weight_sets(shape, 0, 0, u64(0), pair, u32(1), k)[len(shape.sets) - 1]
     prefetch_to_write(weights, by_pair)
-    prefetch_to_write(weights, by_pair + u64(16))
+    if len(shape.inputs) > 16:
+        prefetch_to_write(weights, by_pair + u64(16))
 
 
 @inlined
@@ -79,7 +77,8 @@ def fetch_rows(
     depth: Int,
 ) -> None:
     """While decision k is coded: fetch its second refinement, and what the next one needs, whichever way this goes."""
-    prefetch_to_write(apm_2, row_2)
+    if len(shape.refinements) == 2:
+        prefetch_to_write(apm_2, row_2)
     if k + 1 < depth:
         row, _ = rows_of(last, u32(0), partial << u32(1))
         prefetch_to_write(apm_1, row)
@@ -203,7 +202,7 @@ def code_symbols(
         source, length, expected, order, last = open_symbol(sought, memory, slots, window, symbols, at, key, depth, 0)
         places[key] = len(window) + at
         pair, trigram = u32(hashes[len(shape.order_2)]), u32(hashes[len(shape.order_3)])
-        rate = RATE + RATE_MORE // (1 + (memory[SEEN_BITS] >> RATE_BITS))
+        rate = shape.rate + shape.rate_more // (1 + (memory[SEEN_BITS] >> shape.rate_bits))
         symbol, partial, guess = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), u32(0)
         for k in range(depth):
             turn_slots(shape, rich, lean, masks, hashes, slots, partial, k, depth)
@@ -228,12 +227,12 @@ def code_symbols(
                 key = expect(sought, memory, window, symbols, at, depth, source, length, ahead)
             elif k > look:
                 fetch_copied(window, symbols, i64(places[key]) - 1)
-            p, point = refined(apm_1, apm_2, row_1, row_2, stretched)
+            p, point = refined(shape, apm_1, apm_2, row_1, row_2, stretched)
             if mode != LEARN:
                 bit = code_bit(coder, buffer, p, bit)
             correct_all(shape, x, weights, sets, answers, bit, rate)
             learn_mixed(second, f, answers, stretched, bit)
-            learn_bit(apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
+            learn_bit(shape, apm_1, row_1, apm_2, row_2, point, zero, partial, hits, hit, bit)
             learn_contexts(shape, rich, lean, maps, slots, node, x, bit)
             partial = (partial << u32(1)) | u32(bit)
         if partial != guess:
@@ -262,13 +261,13 @@ def run(
 
 @kernel
 def run_some(
-    rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row, hits: Row,
+    rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, zero: Row, hits: Row,
     places: Row, memory: Row, window: Row, symbols: Row, end: Int, depth: Int, mode: Int, buffer: Row, size: Int,
 ) -> Int:  # fmt: skip
     """As `run`, of some contexts."""
     return code_symbols(
         SOME,
-        rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, end, depth, mode,
+        rich, lean, maps, weights, second, apm_1, apm_1, zero, hits, places, memory, window, symbols, end, depth, mode,
         buffer, size,
     )  # fmt: skip
 
@@ -305,7 +304,7 @@ def probabilities(
             f = (u64(partial) & u64(255)) << u64(2)
             answers = answers_of(shape, x, weights, weight_sets(shape, order, near, last, pair, partial, k))
             stretched = mixed(second, f, answers)
-            out[partial] = refined(apm_1, apm_2, row_1, row_2, stretched)[0]
+            out[partial] = refined(shape, apm_1, apm_2, row_1, row_2, stretched)[0]
 
 
 @kernel
@@ -324,12 +323,12 @@ def tree(
 
 @kernel
 def tree_some(
-    rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, apm_2: Row, zero: Row, hits: Row,
+    rich: Row, lean: Row, maps: Row, weights: Row, second: Row, apm_1: Row, zero: Row, hits: Row,
     places: Row, memory: Row, window: Row, symbols: Row, depth: Int, out: Row,
 ) -> None:  # fmt: skip
     """As `tree`, of some contexts."""
     probabilities(
-        SOME, rich, lean, maps, weights, second, apm_1, apm_2, zero, hits, places, memory, window, symbols, depth, out
+        SOME, rich, lean, maps, weights, second, apm_1, apm_1, zero, hits, places, memory, window, symbols, depth, out
     )
 
 

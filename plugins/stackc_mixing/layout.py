@@ -39,8 +39,8 @@ OWN_SLOT = np.array([(1 << 32) - 1 if i < FAR else 3 * SLOT for i in range(8)], 
 FEW_SETS = 4 * 256 * 8
 """Its sets of weights: by how near certainty the match is, by the last symbol and by the place in the symbol."""
 
-FEW_RATE = 64
-"""In the place of RATE."""
+FEW_RATE, FEW_RATE_MORE, FEW_RATE_BITS = 64, 64, 15
+"""As in `Shape`."""
 
 FEW_STEP = 6
 """Its maps move by 1 / 2^FEW_STEP of the error, and do not count."""
@@ -86,9 +86,6 @@ NOT_EMPTY = np.array([0] + [-1] * 255, np.int32)
 
 MOST_MAP, ZERO_COUNT, HIT_COUNT = 255, 30, 126
 """Counts of maps stop here; those of the map without context and of the match's are always so."""
-
-RATE, RATE_MORE, RATE_BITS = 32, 64, 15
-"""Weights learn at RATE + RATE_MORE / (1 + bits seen / 2^RATE_BITS): fast at first, slowly once primed."""
 
 SURE = 384
 """Weights do not learn from errors of up to so much, over 2^16: it compresses a little better."""

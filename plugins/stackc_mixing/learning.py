@@ -109,7 +109,7 @@ def nudged(value: Int, target: Int) -> Int:
 
 @inlined
 def learn_mixed(second: Row, f: Int, answers: Any, stretched: Int, bit: Int) -> None:
-    """What a bit teaches the second mixing, of the three sets' answers."""
+    """What a bit teaches the second mixing, of the sets' answers."""
     da, db, dc = answers
     error = (-bit & i64(65535)) - i64(SQUASH[u64(stretched + SPAN)])
     second[f] += i32((i64(da) * error) >> i64(14))
@@ -134,9 +134,11 @@ def learn_plain(zero: Row, partial: Int, hits: Row, hit: Int, bit: Int) -> None:
 
 @inlined
 def learn_bit(
-    apm_1: Row, row_1: Int, apm_2: Row, row_2: Int, point: Int, zero: Row, partial: Int, hits: Row, hit: Int, bit: Int
-) -> None:
-    """What a bit teaches both refinements, the map without context and the match's."""
+    shape: Shape, apm_1: Row, row_1: Int, apm_2: Row, row_2: Int, point: Int, zero: Row, partial: Int, hits: Row,
+    hit: Int, bit: Int,
+) -> None:  # fmt: skip
+    """What a bit teaches the refinements, the map without context and the match's."""
     learn_point(apm_1, row_1, point, bit)
-    learn_point(apm_2, row_2, point, bit)
+    if len(shape.refinements) == 2:
+        learn_point(apm_2, row_2, point, bit)
     learn_plain(zero, partial, hits, hit, bit)

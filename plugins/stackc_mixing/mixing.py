@@ -15,11 +15,13 @@ from stackc_mixing.vectors import LANES, load, splat, store, total
 
 @inlined
 def weight_sets(shape: Shape, order: Int, near: Int, last: Int, pair: Int, partial: Int, k: Int) -> Any:
-    """Where the three sets of weights begin."""
+    """Where the sets of weights begin. Of two, the third place is not used."""
     by_order = u64(BY_ORDER + (order * 4 + near) * 16 + (k & 7) + (8 if last >= u64(128) else 0))
     by_partial = u64(BY_PARTIAL) + (u64(partial) & u64(255))
     by_pair = u64(BY_PAIR) + (u64(hashed(pair, u32(k))) & u64(PAIRS - 1))
     inputs = u64(len(shape.inputs))
+    if len(shape.sets) == 2:
+        return by_order * inputs, by_pair * inputs, u64(0)
     return by_order * inputs, by_partial * inputs, by_pair * inputs
 
 
@@ -37,14 +39,15 @@ def dot(x: Row, weights: Row, begin: Int, inputs: Size) -> Int:
 
 @inlined
 def answers_of(shape: Shape, x: Row, weights: Row, sets: Any) -> Any:
-    """What each of the three sets of weights makes of the inputs."""
+    """What each set of weights makes of the inputs; 0 of a set that is not there."""
     a, b, c = sets
-    return dot(x, weights, a, shape.inputs), dot(x, weights, b, shape.inputs), dot(x, weights, c, shape.inputs)
+    third = dot(x, weights, c, shape.inputs) if len(shape.sets) == 3 else i32(0)
+    return dot(x, weights, a, shape.inputs), dot(x, weights, b, shape.inputs), third
 
 
 @inlined
 def mixed(second: Row, f: Int, answers: Any) -> Int:
-    """The three sets' answers, weighted by `partial`."""
+    """The sets' answers, weighted by `partial`."""
     da, db, dc = answers
     total = (i64(da) * second[f] + i64(db) * second[f + u64(1)] + i64(dc) * second[f + u64(2)]) >> i64(16)
     return min(max(total, i64(-SPAN)), i64(SPAN))
@@ -65,19 +68,21 @@ def between(apm: Row, row: Int, point: Int) -> Int:
 
 
 @inlined
-def refined(apm_1: Row, apm_2: Row, row_1: Int, row_2: Int, stretched: Int) -> Any:
-    """(probability; place in a row, in sixteenths of a point): half of what was mixed, a quarter of each refinement."""
-    point = point_of(stretched)
-    p = i64(SQUASH[u64(stretched + SPAN)]) * 32 + between(apm_1, row_1, point) + between(apm_2, row_2, point)
-    return min(max(p >> i64(6), i64(1)), i64(65535)), point
-
-
-@inlined
 def refined_once(apm: Row, row: Int, stretched: Int) -> Any:
     """(probability; place in a row): half of what was mixed, half of the refinement."""
     point = point_of(stretched)
     p = i64(SQUASH[u64(stretched + SPAN)]) * 16 + between(apm, row, point)
     return min(max(p >> i64(5), i64(1)), i64(65535)), point
+
+
+@inlined
+def refined(shape: Shape, apm_1: Row, apm_2: Row, row_1: Int, row_2: Int, stretched: Int) -> Any:
+    """(probability; place in a row, in sixteenths of a point): half of what was mixed, a quarter of each refinement."""
+    if len(shape.refinements) == 1:
+        return refined_once(apm_1, row_1, stretched)
+    point = point_of(stretched)
+    p = i64(SQUASH[u64(stretched + SPAN)]) * 32 + between(apm_1, row_1, point) + between(apm_2, row_2, point)
+    return min(max(p >> i64(6), i64(1)), i64(65535)), point
 
 
 @inlined
@@ -92,9 +97,10 @@ def correct(x: Row, weights: Row, begin: Int, inputs: Size, answer: Int, bit: In
 
 @inlined
 def correct_all(shape: Shape, x: Row, weights: Row, sets: Any, answers: Any, bit: Int, rate: Int) -> None:
-    """Move each of the three sets along the error of its own answer."""
+    """Move each set along the error of its own answer."""
     a, b, c = sets
     da, db, dc = answers
     correct(x, weights, a, shape.inputs, da, bit, rate)
     correct(x, weights, b, shape.inputs, db, bit, rate)
-    correct(x, weights, c, shape.inputs, dc, bit, rate)
+    if len(shape.sets) == 3:
+        correct(x, weights, c, shape.inputs, dc, bit, rate)

@@ -10,6 +10,7 @@ class SomeTwin(Twin):
     """A working copy, at the beginning of a run. Arguments: see `Twin`."""
 
     shape = SOME
+    rates = (SOME.rate, SOME.rate_more, SOME.rate_bits)
 
     def _byte_contexts(self) -> list[int]:
         order_1, order_2, order_3, word, order_4, _, order_6, _, column, skipped, field, _, _, two = (

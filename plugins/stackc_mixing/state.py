@@ -21,11 +21,11 @@ from stackc_mixing.layout import (
 )  # fmt: skip
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH
 
-FIRST_WEIGHT = 65536 // 5
-"""Of every input, over 2^16: all answers count alike before anything is known."""
-
 FIRST_FEW = 20000
-"""The same with few contexts."""
+"""With few contexts, the weight of every input, over 2^16: all count alike before anything is known."""
+
+SECOND = 65536
+"""The weights of all answers together, before anything is known."""
 
 LINE = 64
 """Bytes of a line of the cache. A slot is in one line; numpy aligns to 16 bytes only."""
@@ -71,8 +71,8 @@ def small_tables(config: Mixing, alphabet: int) -> dict[str, Array]:
     hits[:, 1] = 0x3FFFFF - hits[:, 0]
     patterns: dict[str, Any] = {
         "maps": HISTORIES.start << np.uint32(10),
-        "weights": FIRST_FEW if config.few else FIRST_WEIGHT,
-        "second": [21845, 21845, 21845, 0],
+        "weights": FIRST_FEW if config.few else config.shape.first_weight,
+        "second": [SECOND // len(config.shape.sets) * (i < len(config.shape.sets)) for i in range(4)],
         "apm_1": row,
         "apm_2": row,
         "zero": FRESH_CELL,

@@ -1,8 +1,8 @@
 """The model in plain Python integers: slow, readable, and the oracle of `kernels`.
 
 A decision goes through five steps, each a method of `Twin`: the contexts' slots are opened (every four decisions), they
-and the match give inputs, three sets of weights mix these, two refinements correct the result, and the bit teaches all
-of them. Numbers of the tables are bit fields; `fields` takes them apart, most significant first.
+and the match give inputs, two or three sets of weights mix these, one or two refinements correct the result, and the
+bit teaches all of them. Numbers of the tables are bit fields; `fields` takes them apart, most significant first.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Twin:
         depth: decisions of a symbol.
     """
 
-    rate = layout.RATE
     shape = MANY
+    rates = (MANY.rate, MANY.rate_more, MANY.rate_bits)
 
     def __init__(self, tables: Mapping[str, Any], window: Sequence[int], seen: int, depth: int) -> None:
         # As memory of integers: reading gives a Python integer, writing one that does not fit raises.
@@ -242,28 +242,30 @@ class Twin:
         inputs += [0] * (len(self.shape.inputs) - len(inputs))
 
         last = self._before(1) % 256
-        sets = [
-            len(self.shape.inputs) * (layout.BY_ORDER + (4 * self.order + near) * 16 + known % 8 + 8 * (last >= 128)),
-            len(self.shape.inputs) * (layout.BY_PARTIAL + partial % 256),
-            len(self.shape.inputs)
-            * (layout.BY_PAIR + hashed(self.hashes[len(self.shape.order_2)], known) % layout.PAIRS),
+        chosen = [
+            layout.BY_ORDER + (4 * self.order + near) * 16 + known % 8 + 8 * (last >= 128),
+            layout.BY_PARTIAL + partial % 256,
+            layout.BY_PAIR + hashed(self.hashes[len(self.shape.order_2)], known) % layout.PAIRS,
         ]
+        if len(self.shape.sets) == 2:
+            del chosen[1]
+        sets = [len(self.shape.inputs) * number for number in chosen]
         mixes = [self._dot(inputs, begin) for begin in sets]
         final = 4 * (partial % 256)
         stretched = clipped(sum(mix * self.tables["second"][final + s] for s, mix in enumerate(mixes)) >> 16)
 
-        rows = (
-            layout.POINTS * (256 * last + partial % 256),
-            layout.POINTS * (hashed(self.hashes[len(self.shape.order_3)], partial) % layout.ROWS_2),
-        )
+        rows = {"apm_1": layout.POINTS * (256 * last + partial % 256)}
+        if len(self.shape.refinements) == 2:
+            three = hashed(self.hashes[len(self.shape.order_3)], partial) % layout.ROWS_2
+            rows["apm_2"] = layout.POINTS * three
         place = (stretched + SPAN) * 89540 >> 20  # in a row, in sixteenths of a point
         point, part = divmod(place, 16)
-        p = 32 * int(SQUASH[stretched + SPAN])
-        for row, name in zip(rows, ("apm_1", "apm_2"), strict=True):
+        p = 16 * len(rows) * int(SQUASH[stretched + SPAN])  # half of what was mixed
+        for name, row in rows.items():
             p += (16 - part) * self.tables[name][row + point] + part * self.tables[name][row + point + 1]
-        nearest = (place + 8) // 16
-        points = rows[0] + nearest, rows[1] + nearest
-        return Decision(node, inputs, hit, sets, mixes, final, stretched, points, min(max(p >> 6, 1), 65535))
+        p = min(max(p >> 4 + len(rows), 1), 65535)
+        points = tuple(row + (place + 8) // 16 for row in rows.values())
+        return Decision(node, inputs, hit, sets, mixes, final, stretched, points, p)
 
     def _match_inputs(self, partial: int, known: int) -> tuple[int, int, list[int]]:
         """(entry of `hits`, how near certainty the match is, 0 .. 3; its two inputs)."""
@@ -311,14 +313,15 @@ class Twin:
         second = self.tables["second"]
         for s, answer in enumerate(made.answers):
             second[made.final + s] = wrapped(second[made.final + s] + (answer * error >> 14))
-        for name, point in zip(("apm_1", "apm_2"), made.points, strict=True):
+        for name, point in zip(("apm_1", "apm_2"), made.points, strict=False):
             self.tables[name][point] += target - self.tables[name][point] >> 6
         for i in range(len(self.shape.contexts)):
             self._learn_context(i, self.slots[i] + made.node, bit)
 
     def _correct(self, inputs: list[int], begin: int, error: int) -> None:
         """Move a set of weights along the error of its own answer, unless that is tiny."""
-        rate = self.rate + layout.RATE_MORE // (1 + (self.seen >> layout.RATE_BITS))
+        rate, more, bits = self.rates
+        rate += more // (1 + (self.seen >> bits))
         step = error * rate >> 8
         if abs(error) > layout.SURE:
             weights = self.tables["weights"]

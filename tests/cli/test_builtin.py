@@ -20,7 +20,7 @@ TEXT = b"".join(b"line %d: nothing of note happened in the village that day\n" %
 STACK = "71c98b91234babf95d666c8b8e76e8c50cf49f1c221c01dcb248686fef37145a"
 
 BITS = {
-    GENERAL: (STACK, "9de26a92fd0ffca9"),
+    GENERAL: (STACK, "8b0135a0f2276290"),
     "general-1": ("67299321f56c1c9cd2c9eafaf87f94df0ef161e7005511ee5cbc2914abe72d04", "99bc8a46c6124661"),
     "fast-1": ("e0ce99e15f53f0df5f466853b3994310b571d748a34be4d78980d069e52c1d64", "1c2698be67d82d60"),
 }
