@@ -224,12 +224,31 @@ def arrays(model: Any) -> dict[str, Any]:
 @torch.no_grad()
 def fill(model: Any, found: dict[str, Any], where: Path) -> None:
     """The reverse of `arrays`. Raises `ArtifactError` for other names or shapes."""
+    tensors = _matching(model, found, where)
+    for name, tensor in tensors.items():
+        tensor.copy_(torch.from_numpy(np.array(found[name])).view(tensor.shape))
+
+
+def _matching(model: Any, found: dict[str, Any], where: Path) -> dict[str, Tensor]:
+    """What the model keeps, if the arrays have the same names and shapes."""
     tensors = named(model)
     # A file holds single numbers as arrays of one.
     if {name: tuple(t.shape) or (1,) for name, t in tensors.items()} != {n: a.shape for n, a in found.items()}:
-        raise ArtifactError(f"{where}: weights of another configuration; build the stack again")
-    for name, tensor in tensors.items():
-        tensor.copy_(torch.from_numpy(np.array(found[name])).view(tensor.shape))
+        raise _other_weights(where)
+    return tensors
+
+
+def _other_weights(where: Path) -> ArtifactError:
+    return ArtifactError(f"{where}: weights of another configuration; build the stack again")
+
+
+def _check_sizes(config: Any, found: dict[str, Any], where: Path) -> None:
+    """Compare the configuration with the weights before memory is taken for it: a few digits of it may ask for
+    terabytes. Raises `ArtifactError`."""
+    if (getattr(config, "num_hidden_layers", None) or 0) > len(found):  # each layer has weights of its own
+        raise _other_weights(where)
+    with torch.device("meta"):
+        _matching(transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT), found, where)
 
 
 def save(model: Any, folder: Path) -> None:
@@ -269,6 +288,7 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
     found = read_tensors(folder / WEIGHTS)
     try:
         config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
+        _check_sizes(config, found, folder / WEIGHTS)
         model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
     except REFUSALS as error:
         raise ArtifactError(f"{folder / MADE}: no model ({_one_line(error)}); build the stack again") from error
