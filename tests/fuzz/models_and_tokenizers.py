@@ -188,6 +188,7 @@ class SavedTokenizers(Target):
         number, content = data[0], data[1:]
         if number:
             settings, own = json.loads(self.right[1]), json.loads(content)
+            own = own if isinstance(own, dict) else {}
             for name in self.OWN:
                 settings.pop(name)
             content = json.dumps(settings | {name: own[name] for name in self.OWN if name in own}).encode()
