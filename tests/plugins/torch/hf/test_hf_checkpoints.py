@@ -141,7 +141,7 @@ def test_masks_of_settings_alone_are_bounded(tmp_path):
     save(fresh(config, 5), tmp_path)
     assert load(tmp_path, 5, 16).config.n_positions == 32
     made = json.loads((tmp_path / "model.json").read_text())
-    made["config"]["n_positions"] = 1 << 20
+    made["config"]["n_positions"] = 1 << 26
     (tmp_path / "model.json").write_text(json.dumps(made))
     with pytest.raises(ArtifactError, match="more memory than its weights"):
         load(tmp_path, 5, 16)
