@@ -82,6 +82,11 @@ def twin_of(state: Working, alphabet: int) -> Twin:
     )
 
 
+def repeated(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """As `numpy.resize`, which makes a list of as many arrays: that took nine tenths of what hostile states take."""
+    return np.tile(array, -(-size // len(array)))[:size]
+
+
 def _pattern(rng: np.random.Generator, kind: np.dtype[Any], size: int) -> npt.NDArray[Any]:
     """Entries such as no training makes: any bits, one number throughout, or the ends of the type's range."""
     info = np.iinfo(kind)
@@ -94,7 +99,7 @@ def _pattern(rng: np.random.Generator, kind: np.dtype[Any], size: int) -> npt.ND
             some = rng.choice(
                 np.array([info.min, info.max, 0, 1, info.max - 1, info.max // 2 + 1], kind), min(size, 509)
             )
-    return np.resize(some, size)
+    return repeated(some, size)
 
 
 def spoil(state: Working, rng: np.random.Generator, alphabet: int) -> None:

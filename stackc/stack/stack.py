@@ -354,14 +354,16 @@ def _check_plugins(folder: Path, manifest: dict[str, Any]) -> None:
     """Raise `PluginError` unless every part that the stack was built with is installed, with the same bits."""
     for chosen, made_by in manifest["plugins"].items():
         kind, name = chosen.split(" ", 1)
-        wanted = f"{made_by['distribution']}=={made_by['version']}"
+        # "": the plugin was given to the registry as an object.
+        wanted = f"{made_by['distribution']}=={made_by['version']}" if made_by["distribution"] else ""
         part = registry().find(kind, name)
         if part is None:
             raise PluginError(f"{folder}: {registry().missing(kind, name, wanted)}")
         if part.bits_version != made_by["bits_version"]:
+            get = f"pip install {wanted}" if wanted else f"use the plugin {made_by['plugin']!r} that it was built with"
             raise PluginError(
                 f"{folder}: built with bits_version {made_by['bits_version']} of the {kind} {name!r}; the installed "
-                f"bits_version {part.bits_version} cannot read it: pip install {wanted}, or build the stack again"
+                f"bits_version {part.bits_version} cannot read it: {get}, or build the stack again"
             )
 
 

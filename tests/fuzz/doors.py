@@ -12,9 +12,18 @@ import os
 import random
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from fuzz.models_and_tokenizers import (
+    BlocksOfBits,
+    CountedTexts,
+    Recurrent,
+    SavedTokenizers,
+    Subwords,
+    TransformersModels,
+)
 from fuzz.mutations import mutate_arrays, mutate_bytes, mutate_pack, reseal, reseal_pack
 from fuzz.pieces_and_sweeps import PieceTables, SweepRows, Sweeps
 from fuzz.targets import DATA, TARGETS, Target, built
@@ -37,16 +46,17 @@ class BitwisePayload(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.codec = built(folder / "stacks", "mixing", mixing()).codec
+        self.codecs = [built(folder / "stacks", name, mixing(name)).codec for name in ("many", "few")]
 
     def seeds(self) -> list[bytes]:
-        return [b"", *(payload for payload in self.codec.encode([DATA, b"the " * 50, DATA[:40]]) if payload)]
+        texts = [DATA, b"the " * 50, DATA[:40]]
+        return [b"", *(payload for codec in self.codecs for payload in codec.encode(texts) if payload)]
 
     def run(self, data: bytes, rng: random.Random) -> None:
-        length = rng.choice((1, 10, 60, 400))
-        for result in self.codec.decode([data[:80], data[80:90]], [length, length]):
+        codec, length = rng.choice(self.codecs), rng.choice((1, 10, 60, 400))
+        for result in codec.decode([data[:80], data[80:90]], [length, length]):
             assert isinstance(result, StackcError) or len(result) == length
-        level, spec = self.codec.levels[-1], self.codec.levels[-1].spec
+        level, spec = codec.levels[-1], codec.levels[-1].spec
         assert spec.alphabet == 256
         back = level.decode(
             np.frombuffer(data[:60], np.uint8), np.array([0, 20, min(60, len(data))]).clip(0, len(data)), 500
@@ -61,39 +71,42 @@ class PrimedState(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        from mixing_toys import SMALL, decoded, encoded, predictor_of
-        from stackc_mixing.state import FILE, LARGE, Primed
+        from mixing_toys import FEW, SMALL, decoded, encoded, predictor_of
+        from stackc_mixing.state import FILE, Primed
 
-        self.config, self.file, self.large, self.kind = SMALL, FILE, LARGE, Primed
-        self.predictor = predictor_of(np.frombuffer(DATA, np.uint8), 256)
-        self.predictor._primed.save(self.folder)
-        self.arrays = read_tensors(self.folder / FILE)
-        self.state = self.predictor.begin()
-        decoded(self.predictor, encoded(self.predictor, np.frombuffer(DATA, np.uint8)), len(DATA))  # compiles
-        self.right = {name: table.copy() for name, table in self.state.tables.items()}
+        self.file, self.kind, text = FILE, Primed, np.frombuffer(DATA, np.uint8)
+        self.models: list[tuple[Any, ...]] = []  # by contexts, many and few: what is primed, opened and right
+        for config in (SMALL, FEW):
+            predictor = predictor_of(text, 256, config)
+            predictor._primed.save(self.folder)
+            state = predictor.begin()
+            decoded(predictor, encoded(predictor, text), len(DATA))  # compiles
+            right = {name: table.copy() for name, table in state.tables.items()}
+            self.models.append((config, predictor, state, right, read_tensors(self.folder / FILE)))
 
     def seeds(self) -> list[bytes]:
-        return [table.view(np.uint8)[:4000].tobytes() for table in self.right.values()]
+        return [table.view(np.uint8)[:4000].tobytes() for _, _, _, right, _ in self.models for table in right.values()]
 
     def run(self, data: bytes, rng: random.Random) -> None:
-        from mixing_toys import decoded, encoded
+        from mixing_toys import decoded, encoded, repeated
 
+        config, predictor, state, right, arrays = rng.choice(self.models)
         if rng.random() < 0.03:
-            write_tensors(self.folder / self.file, mutate_arrays(self.arrays, rng))
-            self.kind.load(self.folder, self.config, 256)
+            write_tensors(self.folder / self.file, mutate_arrays(arrays, rng))
+            self.kind.load(self.folder, config, 256)
             return
-        state, tables = self.state, dict(self.right)
-        for name in rng.sample(list(tables), rng.choice((1, 1, 2, 5, len(tables)))):
+        tables = dict(right)
+        for name in rng.sample(list(tables), rng.choice((1, 1, 2, min(5, len(tables)), len(tables)))):
             kind, size = tables[name].dtype, len(tables[name])
             cut = data[: len(data) // kind.itemsize * kind.itemsize] or bytes(kind.itemsize)
-            tables[name] = np.resize(np.frombuffer(cut, kind), size)
+            tables[name] = repeated(np.frombuffer(cut, kind), size)
         window = np.frombuffer(data[: rng.choice((0, 1, 9, 64))], np.uint8).copy()  # writable, for compiled kernels
         state.primed = self.kind(tables=tables, window=window, seen=rng.choice((0, 1, 1 << 20, (1 << 62) - 1)))
         text = (DATA + data)[rng.randrange(300) :][: rng.choice((1, 20, 90))]
         state.arguments(state.symbols)  # it is changed: the next block begins from the new tables
         room = 20 * len(text) + 64  # such tables may spend 16 bits on each of a symbol's 8
-        payload = encoded(self.predictor, np.frombuffer(text, np.uint8), room, state)
-        assert bytes(decoded(self.predictor, payload, len(text), state)) == text
+        payload = encoded(predictor, np.frombuffer(text, np.uint8), room, state)
+        assert bytes(decoded(predictor, payload, len(text), state)) == text
 
 
 class Packs(Target):
@@ -336,5 +349,6 @@ class Rights(Target):
 
 
 DOORS: list[type[Target]] = [
-    *TARGETS, BitwisePayload, PrimedState, Packs, PieceTables, Sweeps, SweepRows, Streams, Outputs, Rights,
+    *TARGETS, CountedTexts, Recurrent, BitwisePayload, PrimedState, Packs, PieceTables, Subwords, TransformersModels,
+    SavedTokenizers, Sweeps, SweepRows, BlocksOfBits, Streams, Outputs, Rights,
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,26 +148,27 @@ def test_a_killed_sweep_ends_in_the_same_table(made: SweepResult, place: Path, t
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.timeout(0)
 def test_a_sweep_that_is_killed_again_and_again_ends_in_the_same_table(
-    made: SweepResult, place: Path, tmp_path: Path, seed: int
+    made: SweepResult, place: Path, tmp_path: Path
 ) -> None:
-    """At random moments, each a little later than the last one could be, so that it ends at last."""
-    random = np.random.default_rng(seed)
-    kills, most = 0, 2.0
-    while True:
-        running = command(place / "toy.toml", "--out", tmp_path / "killed", "--quiet", "--jobs", 2)
+    """Fifty kills at random moments, in as many sweeps as it takes; each may run a little longer, so that all end."""
+    random = np.random.default_rng(50)
+    wanted = {row["run"]: row for row in table(made.folder)}
+    kills, ended, most, out = 0, 0, 2.0, tmp_path / "killed"
+    while kills < 50 or out.exists():
+        running = command(place / "toy.toml", "--out", out, "--quiet", "--jobs", 2)
         try:
             running.communicate(timeout=random.uniform(0.2, most))
         except subprocess.TimeoutExpired:
             running.kill()
             running.communicate()
-            kills, most = kills + 1, most * 1.3
+            kills, most = kills + 1, most * 1.1
             continue
-        break
-    assert kills >= 3
-    last = {row["run"]: row for row in table(tmp_path / "killed")}
-    assert last == {row["run"]: row for row in table(made.folder)}
+        assert {row["run"]: row for row in table(out)} == wanted
+        shutil.rmtree(out)
+        ended, most = ended + 1, 2.0
+    print(f"{kills} kills, {ended} sweeps ended")
 
 
 def test_finished_runs_are_skipped_and_failed_ones_tried_again(place: Path) -> None:

@@ -71,38 +71,54 @@ def number(frozen: Any, text: npt.NDArray[np.integer], route: Route) -> int:
     from stackc_torch.frozen import numerics
 
     numerics.use_threads(Device(name="cpu", threads=route.threads))
-    predictor = _makers()[route.products](frozen)
+    predictor = _makers(frozen)[route.products](frozen)
     part = text[: route.symbols]
     return stepped(predictor, part, route.lanes) if route.lanes else scored(predictor, part)
 
 
-def _makers() -> dict[str, Callable[[Any], Any]]:
+def opened(folder: Path, alphabet: int) -> Any:
+    """The frozen network in a folder, a transformer or a recurrent one."""
+    from stackc.api import read_tensors
+    from stackc_torch.gru.arrays import FrozenGru
+    from stackc_torch.transformer.arrays import Frozen
+
+    recurrent = "recall" in read_tensors(folder / "frozen.safetensors")
+    return (FrozenGru if recurrent else Frozen).load(folder, alphabet)
+
+
+def _makers(frozen: Any) -> dict[str, Callable[[Any], Any]]:
     import torch
 
     from stackc_torch.frozen.gemm import float_product
-    from stackc_torch.transformer.twin import Twin
-    from torch_toys import on_cpu, on_device
+    from stackc_torch.frozen.predictor import FrozenPredictor
+    from stackc_torch.gru.arrays import FrozenGru
 
+    if isinstance(frozen, FrozenGru):
+        from stackc_torch.gru.cpu import CpuArithmetic as OnCpu
+        from stackc_torch.gru.device import DeviceArithmetic as OnDevice
+        from stackc_torch.gru.twin import GruTwin as Twin
+    else:
+        from stackc_torch.transformer.cpu import CpuArithmetic as OnCpu  # type: ignore[assignment]
+        from stackc_torch.transformer.device import DeviceArithmetic as OnDevice  # type: ignore[assignment]
+        from stackc_torch.transformer.twin import Twin  # type: ignore[assignment]
     return {
-        "int8": on_cpu,
-        "float32": lambda frozen: on_cpu(frozen, float_product),
-        "device": lambda frozen: on_device(frozen, torch.device("cpu")),
-        "cuda": lambda frozen: on_device(frozen, torch.device("cuda")),
+        "int8": lambda one: FrozenPredictor(OnCpu(one)),
+        "float32": lambda one: FrozenPredictor(OnCpu(one, float_product)),
+        "device": lambda one: FrozenPredictor(OnDevice(one, torch.device("cpu"))),
+        "cuda": lambda one: FrozenPredictor(OnDevice(one, torch.device("cuda"))),
         "twin": Twin,
     }
 
 
 def main() -> None:
     """One route in this process: prints its number and seconds as JSON."""
-    from stackc_torch.transformer.arrays import Frozen
-
     parser = argparse.ArgumentParser()
     parser.add_argument("frozen", type=Path, help="the folder of a frozen network")
     parser.add_argument("text", type=Path, help="its symbols, .npy")
     parser.add_argument("alphabet", type=int)
     parser.add_argument("route", type=json.loads)
     arguments = parser.parse_args()
-    frozen = Frozen.load(arguments.frozen, arguments.alphabet)
+    frozen = opened(arguments.frozen, arguments.alphabet)
     begun = time.monotonic()
     found = number(frozen, np.load(arguments.text, mmap_mode="r"), Route(**arguments.route))
     print(json.dumps({"number": f"{found:016x}", "seconds": round(time.monotonic() - begun, 1)}))

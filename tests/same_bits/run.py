@@ -1,8 +1,8 @@
 """The same bits by every route, each in a process of its own: python tests/same_bits/run.py STACK --text FILE
 
-STACK is a folder that `stackc build` made, of transformers at every level (recipes/smoke.toml); FILE is a text, as it
-is or .xz. Text and tokens are repeated until there are enough. Where there is a GPU it is one more way. Exits with 1
-where a bit differs.
+STACK is a folder that `stackc build` made, of transformers or recurrent networks at every level (recipes/smoke.toml,
+recipes/gru.toml); FILE is a text, as it is or .xz. Text and tokens are repeated until there are enough. Where there is
+a GPU it is one more way. Exits with 1 where a bit differs.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--symbols", type=int, default=10_000_000, help="by scoring and in 64 and 1,024 lanes")
     parser.add_argument("--few", type=int, default=100_000, help="in fewer lanes")
     parser.add_argument("--twin", type=int, default=4_000, help="in plain integers")
+    parser.add_argument("--level", action="append", help="only this level, or the top model")
     arguments = parser.parse_args()
     if any(count % SEGMENT for count in (arguments.symbols, arguments.few, arguments.twin)):
         parser.error(f"counts must be multiples of {SEGMENT}")
@@ -44,6 +45,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="stackc-same-bits-") as folder:
         texts = write_texts(arguments.stack, arguments.text, Path(folder), arguments.symbols)
         for level, alphabet, text in texts:
+            if arguments.level and level not in arguments.level:
+                continue
             routes = matrix(arguments.symbols, arguments.few, arguments.twin, has_cuda())
             differing += compare(arguments.stack / level / "frozen", text, level, alphabet, routes)
     print(f"{differing} routes that differ" if differing else "zero differing bits")

@@ -8,23 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from same_bits.routes import Route, matrix, number
+from same_bits.routes import Route, matrix, number, opened
 from same_bits.rows import SEGMENT, restarts, rows_hash
 from same_bits.run import compare, in_a_process
 
 ALPHABET = 256
-FROZEN = Path(__file__).parents[1] / "archive" / "golden" / "two" / "M3" / "frozen"
+GOLDEN = Path(__file__).parents[1] / "archive" / "golden"
+FROZEN = GOLDEN / "two" / "M3" / "frozen"
 TEXT = np.random.default_rng(3).integers(0, ALPHABET, 3 * SEGMENT).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
 def frozen() -> Any:
-    from stackc_torch.transformer.arrays import Frozen
-
-    return Frozen.load(FROZEN, ALPHABET)
+    return opened(FROZEN, ALPHABET)
 
 
-def test_every_route_in_one_process(frozen: Any) -> None:
+@pytest.mark.parametrize("stack", ["two", "recurrent"])
+def test_every_route_in_one_process(stack: str) -> None:
+    frozen = opened(GOLDEN / stack / "M3" / "frozen", ALPHABET)
     long, few, twin = 3 * SEGMENT, 2 * SEGMENT, SEGMENT
     expected = {count: number(frozen, TEXT, Route("int8", 0, 1, count)) for count in (long, few, twin)}
     assert len(set(expected.values())) == 3

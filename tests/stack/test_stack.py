@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import shutil
 import time
@@ -18,7 +19,7 @@ import torch
 import stackc
 from golden_stacks import DATA, FOLDER
 from recipes_of_tests import corpus, counting
-from stackc.api import ArtifactError, CodingError
+from stackc.api import ArtifactError, CodingError, PluginError
 from stackc.api.files import sha256_file
 from stackc.coding.level import Level
 from stackc.stack.manifest import checking_parts
@@ -52,6 +53,30 @@ def test_a_build_and_a_recipe_of_relative_names_work_after_chdir(tmp_path: Path,
     monkeypatch.chdir("/")
     assert stack.decode(stack.encode(TEXT)) == TEXT
     assert (tmp_path / "elsewhere/built/manifest.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["counting", "two"])
+def test_another_bits_version_of_one_part_says_what_to_install(name: str, tmp_path: Path) -> None:
+    """Of each part in turn: the stack is refused when it is opened, and so is its file."""
+    folder = Path(shutil.copytree(FOLDER / name, tmp_path / name))
+    path = folder / "manifest.json"
+    right = json.loads(path.read_text())
+    for part, made_by in right["plugins"].items():
+        other = made_by | {"bits_version": made_by["bits_version"] + 1, "version": "9.8"}
+        path.write_text(json.dumps(right | {"plugins": right["plugins"] | {part: other}}))
+        kind, own = part.split(" ", 1)
+        with pytest.raises(PluginError) as caught:
+            stackc.decompress(FOLDER / f"{name}.stk", tmp_path / "out", stack=folder)
+        said = str(caught.value)
+        assert f"of the {kind} {own!r}" in said
+        assert f"pip install {made_by['distribution']}==9.8" in said
+        assert "\n" not in said
+        path.write_text(json.dumps(right | {"plugins": right["plugins"] | {part: other | {"distribution": ""}}}))
+        with pytest.raises(PluginError, match=f"use the plugin '{made_by['plugin']}' that it was built with"):
+            stackc.load(folder)
+    path.write_text(json.dumps(right))
+    stackc.decompress(FOLDER / f"{name}.stk", tmp_path / "out", stack=folder)
+    assert (tmp_path / "out").read_bytes() == DATA
 
 
 def used(stack: stackc.Stack) -> None:

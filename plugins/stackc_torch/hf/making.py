@@ -27,6 +27,10 @@ from stackc.api import ArtifactError, StackcError, read_tensors, write_atomicall
 
 WEIGHTS, MADE = "float.safetensors", "model.json"
 
+BESIDE = 1 << 28
+"""Bytes of a stored model's tables besides its weights, or as many as those: some depend on settings alone, such as a
+mask of all positions by all positions."""
+
 OWN = ("model_type", "vocab_size", "bos_token_id", "eos_token_id", "pad_token_id", "dtype", "attn_implementation")
 """Settings that this backend makes itself."""
 
@@ -224,12 +228,22 @@ def arrays(model: Any) -> dict[str, Any]:
 @torch.no_grad()
 def fill(model: Any, found: dict[str, Any], where: Path) -> None:
     """The reverse of `arrays`. Raises `ArtifactError` for other names or shapes."""
+    tensors = _matching(model, found, where)
+    for name, tensor in tensors.items():
+        tensor.copy_(torch.from_numpy(np.array(found[name])).view(tensor.shape))
+
+
+def _matching(model: Any, found: dict[str, Any], where: Path) -> dict[str, Tensor]:
+    """What the model keeps, if the arrays have the same names and shapes."""
     tensors = named(model)
     # A file holds single numbers as arrays of one.
     if {name: tuple(t.shape) or (1,) for name, t in tensors.items()} != {n: a.shape for n, a in found.items()}:
-        raise ArtifactError(f"{where}: weights of another configuration; build the stack again")
-    for name, tensor in tensors.items():
-        tensor.copy_(torch.from_numpy(np.array(found[name])).view(tensor.shape))
+        raise _other_weights(where)
+    return tensors
+
+
+def _other_weights(where: Path) -> ArtifactError:
+    return ArtifactError(f"{where}: weights of another configuration; build the stack again")
 
 
 def save(model: Any, folder: Path) -> None:
@@ -266,20 +280,41 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
             f"{folder}: its outputs are valid for transformers {version} (found {transformers.__version__}): "
             f"pip install transformers=={version}, or build the stack again"
         )
-    found = read_tensors(folder / WEIGHTS)
+    found, weights = read_tensors(folder / WEIGHTS), folder / WEIGHTS
     try:
         config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
+        with torch.device("meta"):
+            _check_sizes(_of_settings(config, alphabet, context, found, folder), found, weights)
         model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
     except REFUSALS as error:
         raise ArtifactError(f"{folder / MADE}: no model ({_one_line(error)}); build the stack again") from error
+    fill(model, found, weights)
+    return model.eval()
+
+
+def _check_sizes(model: Any, found: dict[str, Any], where: Path) -> None:
+    """Compare a model without numbers with the weights; it may need little beside them, such as masks."""
+    kept = sum(tensor.nbytes for tensor in _matching(model, found, where).values())
+    if sum(buffer.nbytes for buffer in model.buffers()) > max(BESIDE, kept):
+        raise ArtifactError(f"{where}: its settings need more memory than its weights; build the stack again")
+
+
+def _of_settings(config: Any, alphabet: int, context: int, found: dict[str, Any], folder: Path) -> Any:
+    """The model of the settings, to be made without its numbers: a few digits of them may ask for terabytes.
+
+    Raises:
+        ArtifactError: of another alphabet, a shorter context, or more layers than there are weights.
+    """
+    if (getattr(config, "num_hidden_layers", None) or 0) > len(found):
+        raise _other_weights(folder / WEIGHTS)
+    model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
     tokens = model.config.vocab_size
     if tokens <= alphabet:
         raise ArtifactError(f"{folder}: a model of {tokens} tokens, wanted for {alphabet} and one more")
     too_long = context_problem(model.config, context)
     if too_long:
         raise ArtifactError(f"{folder}: {too_long}")
-    fill(model, found, folder / WEIGHTS)
-    return model.eval()
+    return model
 
 
 def _one_line(error: BaseException) -> str:

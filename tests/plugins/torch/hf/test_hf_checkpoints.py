@@ -21,7 +21,7 @@ from stackc.api import (
 from stackc.testing.training import training_task
 from stackc_torch.hf.backend import HfBackend
 from stackc_torch.hf.config import Hf, HfTraining
-from stackc_torch.hf.making import arrays, fill, named
+from stackc_torch.hf.making import arrays, fill, fresh, load, named, save
 
 # -- checkpoints
 
@@ -112,6 +112,39 @@ def test_another_version_of_transformers_is_refused(checkpoint, tmp_path):
     (tmp_path / "frozen" / "model.json").write_text(json.dumps({**made, "transformers": "5.0.0"}))
     with pytest.raises(ArtifactError, match=r"are valid for transformers 5\.0\.0 \(found "):
         HfBackend(Hf(context=24)).load(tmp_path / "frozen", 5, Device())
+
+
+@pytest.mark.parametrize("setting", ["hidden_size", "intermediate_size", "vocab_size", "num_hidden_layers"])
+def test_settings_that_ask_for_terabytes_take_no_memory(checkpoint, tmp_path, monkeypatch, setting):
+    """A stranger's stack: the shapes are compared with the weights in the file before any of them is allocated."""
+    untrained(checkpoint, 5, tmp_path)
+    path = tmp_path / "frozen" / "model.json"
+    made = json.loads(path.read_text())
+    made["config"][setting] = 1 << 24
+    path.write_text(json.dumps(made))
+    right, kinds = transformers.AutoModelForCausalLM.from_config, set()
+
+    def watched(*args, **options):
+        model = right(*args, **options)
+        kinds.update(tensor.device.type for tensor in model.parameters())
+        return model
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_config", watched)
+    with pytest.raises(ArtifactError, match="weights of another configuration"):
+        HfBackend(Hf(context=24)).load(tmp_path / "frozen", 5, Device())
+    assert kinds <= {"meta"}
+
+
+def test_masks_of_settings_alone_are_bounded(tmp_path):
+    """Those of GPT-J are as long as `n_positions` says, which no weight does."""
+    config = Hf(model_type="gptj", settings="n_layer=1 n_embd=16 n_head=2 rotary_dim=4 n_positions=32", context=16)
+    save(fresh(config, 5), tmp_path)
+    assert load(tmp_path, 5, 16).config.n_positions == 32
+    made = json.loads((tmp_path / "model.json").read_text())
+    made["config"]["n_positions"] = 1 << 26
+    (tmp_path / "model.json").write_text(json.dumps(made))
+    with pytest.raises(ArtifactError, match="more memory than its weights"):
+        load(tmp_path, 5, 16)
 
 
 def test_weights_of_another_configuration_are_refused(checkpoint, tmp_path):
