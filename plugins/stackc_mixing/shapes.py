@@ -22,7 +22,7 @@ class Shape(NamedTuple):
         contexts: all of them.
         inputs: two of each rich context and one of each other, two of the match, one without context and a constant, in
             this order; rounded up to whole vectors of 8, what is left always 0.
-        far: of rich contexts all places where a slot may be are fetched, starting at this one: the others have few slots.
+        far: the first rich context of which all places where a slot may be are fetched; those before use few slots.
         order_2, order_3, order_6: which contexts are the last 2, 3 and 6 symbols. All up to order_6 are orders, whose
             number that is known chooses weights, but for one:
         word: the context of this word.
