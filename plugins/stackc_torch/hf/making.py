@@ -293,7 +293,7 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
 
 
 def _check_sizes(model: Any, found: dict[str, Any], where: Path) -> None:
-    """Compare a model without numbers with the weights; it may need little beside them, such as masks."""
+    """Compare a model without numbers with the weights; it may need little besides them, such as masks."""
     kept = sum(tensor.nbytes for tensor in _matching(model, found, where).values())
     if sum(buffer.nbytes for buffer in model.buffers()) > max(BESIDE, kept):
         raise ArtifactError(f"{where}: its settings need more memory than its weights; build the stack again")
