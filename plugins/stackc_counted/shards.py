@@ -53,6 +53,41 @@ class Shard:
         return *self.sample.read(), None if self.kept is None else np.load(self.kept).astype(np.int64)
 
 
+@attrs.define
+class Sums:
+    """Counts of keys, added up.
+
+    What is added waits until it is half as much as is known: to sort all that is known again for every shard took five
+    sixths of the time of counting 5 GB.
+    """
+
+    keys: Int64 = attrs.field(factory=lambda: np.zeros(0, np.int64))
+    counts: Int64 = attrs.field(factory=lambda: np.zeros(0, np.int64))
+    waiting: list[tuple[Int64, Int64]] = attrs.field(factory=list)
+
+    def __len__(self) -> int:
+        """Entries in memory: no less than there are keys."""
+        return len(self.keys) + sum(len(keys) for keys, _ in self.waiting)
+
+    def add(self, keys: Int64, counts: Int64) -> None:
+        """Add counts of keys, in any order and possibly repeated."""
+        self.waiting.append((keys, counts))
+        if 2 * (len(self) - len(self.keys)) > len(self.keys):
+            self.settle()
+
+    def settle(self) -> tuple[Int64, Int64]:
+        """(all keys, ascending; the count of each)."""
+        if self.waiting:
+            keys = np.concatenate([self.keys, *(keys for keys, _ in self.waiting)])
+            counts = np.concatenate([self.counts, *(counts for _, counts in self.waiting)])
+            self.waiting.clear()
+            order = np.argsort(keys, kind="stable")
+            keys, counts = keys[order], counts[order]
+            first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else keys
+            self.keys, self.counts = keys[first], np.add.reduceat(counts, first) if len(keys) else counts
+        return self.keys, self.counts
+
+
 @attrs.frozen(kw_only=True)
 class Counter:
     """Counts texts.
@@ -111,15 +146,13 @@ class Counter:
         found, before = Union(self.alphabet), np.zeros(1, np.int64)
         with ThreadPoolExecutor(self.threads) as pool:
             for depth in range(length):
-                keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+                sums = Sums()
                 for shard in shards:
-                    own, sizes = self._split(shard, depth, before, pool)
-                    both = np.union1d(keys, own)
-                    sums = np.zeros(len(both), np.int64)
-                    sums[np.searchsorted(both, keys)] += counts
-                    sums[np.searchsorted(both, own)] += sizes
-                    keys, counts = both, sums
-                    self._check(len(keys))
+                    sums.add(*self._split(shard, depth, before, pool))
+                    if TEXT_BYTES * len(sums) > self.memory // 2:
+                        sums.settle()
+                        self._check(len(sums))
+                keys, counts = sums.settle()
                 before = keys[counts >= least]
                 found.levels.append((before, counts[counts >= least]))
                 if not len(before):

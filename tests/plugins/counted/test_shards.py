@@ -17,7 +17,7 @@ from stackc_counted import Counted, CountedTraining, shards
 from stackc_counted.backend import CountedBackend, CountedPredictor, cumulative
 from stackc_counted.counting import count_texts
 from stackc_counted.sampling import Sample, spread
-from stackc_counted.shards import PLACE_BYTES, Counter
+from stackc_counted.shards import PLACE_BYTES, Counter, Sums
 from stackc_counted.trie import Trie
 from stackc_counted.union import MOST_PLACES, Union
 
@@ -171,3 +171,18 @@ def test_a_training_is_the_same_with_any_memory(tmp_path: Path, monkeypatch: pyt
 def test_pruning_is_a_bit_field_that_old_keys_do_not_have() -> None:
     assert "prune" not in hashed(CountedTraining())
     assert hashed(CountedTraining(prune=2))["prune"] == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_add_up_what_comes_in_any_number_of_parts(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    keys, counts = rng.integers(0, 300, 5000), rng.integers(1, 9, 5000)
+    sums, most = Sums(), 0
+    for part in np.array_split(np.arange(5000), np.sort(rng.integers(0, 5000, 40))):
+        sums.add(keys[part], counts[part])
+        most = max(most, len(sums.waiting))
+    assert most > 1, "parts wait for each other"
+    found = sums.settle()
+    assert np.array_equal(found[0], np.unique(keys))
+    assert np.array_equal(found[1], np.bincount(keys, counts, 300).astype(np.int64)[found[0]])
+    assert Sums().settle()[0].tolist() == []
