@@ -57,8 +57,8 @@ class Shard:
 class Sums:
     """Counts of keys, added up.
 
-    What is added waits until it is half as much as is known: to sort all that is known again for every shard took five
-    sixths of the time of counting 5 GB.
+    New keys wait until they are half as many as those that are sorted: sorting all of them again for every shard took
+    five sixths of the time of counting 5 GB.
     """
 
     keys: Int64 = attrs.field(factory=lambda: np.zeros(0, np.int64))
