@@ -48,8 +48,8 @@ FEW_STEP = 6
 BY_ORDER, BY_PARTIAL, BY_PAIR = 0, 6 * 4 * 16, 6 * 4 * 16 + 256
 PAIRS = 1 << 14
 SETS = BY_PAIR + PAIRS
-"""Sets of weights. Three mix at a time: chosen by what is known (contexts, match), by `partial`, and by a hash of the
-last two symbols and the decision."""
+"""Sets of weights. Two or three mix at a time (`stackc_mixing.shapes`): chosen by what is known (contexts, match), by
+`partial`, and by a hash of the last two symbols and the decision."""
 
 POINTS = 32
 """Points of a refinement over the stretched probability, of 16 bits each: a row is one line of the cache."""

@@ -27,11 +27,11 @@ class Decision:
         node: in each slot.
         inputs: stretched probabilities.
         hit: entry of `hits`; 0: nothing is predicted by a match.
-        sets: where in `weights` the three sets begin.
+        sets: where in `weights` the sets begin that mix, two or three.
         answers: of the sets, stretched.
         final: where in `second` the weights of the answers begin.
         stretched: the answers mixed.
-        points: in `apm_1` and `apm_2`, the nearest.
+        points: in `apm_1`, and in `apm_2` if there are two refinements, the nearest.
         p: probability of a one, over 2^16.
     """
 

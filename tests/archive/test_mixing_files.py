@@ -27,8 +27,8 @@ def compressed(stack: Stack, data: bytes = DATA, **options: int) -> bytes:
     return out.getvalue()
 
 
-MODELS = ("mixing", "few")
-"""Stacks of tests: a mixing model with many contexts, and one with few."""
+MODELS = ("mixing", "some", "few")
+"""Stacks of tests: a mixing model with many contexts, one with some, which the built-in stack has, one with few."""
 
 
 @pytest.fixture(scope="module", params=MODELS)
