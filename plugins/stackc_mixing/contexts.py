@@ -15,6 +15,8 @@ from stackc_mixing.layout import (
     LINE,
     LINE_1,
     LONGEST,
+    NO_TEXT,
+    NO_TEXT_BYTES,
     SEEN_BITS,
     SOURCE,
     WORD,
@@ -111,12 +113,21 @@ def token_contexts(symbols: Row, at: Int, hashes: Row) -> None:
 
 @inlined
 def some_of_bytes(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
-    """The same of a model with some contexts: without order 5, gaps and the words before a word, but for one."""
-    c1 = before(symbols, at, 1)
+    """The same of a model with some contexts: without order 5, gaps and the words before a word, but for one.
+
+    After bytes that no text has, numbers of two to four bytes take the place of words, columns and fields.
+    """
+    c1, c2, c3, c4 = before(symbols, at, 1), before(symbols, at, 2), before(symbols, at, 3), before(symbols, at, 4)
     o1, o2, o3, o4, _, o6 = orders(symbols, at)
     word = u32(memory[WORD])
-    column, above = above_of(symbols, at, memory)
     hashes[0], hashes[1], hashes[2], hashes[3], hashes[4], hashes[5] = o3, hashed(word + u32(7), c1), o1, o2, o4, o6
+    if at < memory[NO_TEXT]:
+        hashes[6] = hashed(hashed(c2, u32(16)), c4)
+        hashes[7] = hashed(hashed(c3, u32(17)), before(symbols, at, 6))
+        hashes[8] = hashed(hashed(c2, u32(18)), c3)
+        hashes[9] = hashed(hashed(c4, u32(19)), before(symbols, at, 8))
+        return
+    column, above = above_of(symbols, at, memory)
     hashes[6] = hashed(u32(10) + (above << u32(16)), c1 | (u32(min(column, 255)) << u32(8)))
     hashes[7] = hashed(word + u32(8), u32(memory[WORD_1]))
     hashes[8] = hashed(u32(12) + (u32(memory[FIELD]) << u32(16)), c1 | (above << u32(8)))
@@ -212,3 +223,5 @@ def remember(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length
         memory[LINE_1], memory[LINE], memory[FIELD] = memory[LINE], i64(at + 1), i64(0)
     elif kind == 3:
         memory[FIELD] = (memory[FIELD] + 1) & 255
+    elif kind == 4:
+        memory[NO_TEXT] = at + NO_TEXT_BYTES

@@ -127,17 +127,19 @@ SEEN = HISTORIES.seen
 # --------------------------------------------------------------------------------------------------
 # Bytes
 
-LETTER, END_OF_LINE, SEPARATOR = 1, 2, 3
+LETTER, END_OF_LINE, SEPARATOR, CONTROL = 1, 2, 3, 4
 
 
 def _kind(byte: int) -> int:
     if byte >= 128 or chr(byte).isalpha():  # other scripts and accented letters are bytes from 128 on in UTF-8
         return LETTER
+    if byte < 9 or 14 <= byte < 27 or 28 <= byte < 32:  # 27 begins the colours of a terminal
+        return CONTROL
     return END_OF_LINE if byte == 10 else SEPARATOR if byte in b",;\t" else 0
 
 
 KINDS: npt.NDArray[np.uint8] = np.array([_kind(byte) for byte in range(256)], np.uint8)
-"""uint8[256]: what a byte is to words, lines and fields; 0 for all that only ends a word."""
+"""uint8[256]: what a byte is to words, lines and fields, or that no text has it; 0 for all that only ends a word."""
 
 LOWER: npt.NDArray[np.uint8] = np.array([byte + 32 if 65 <= byte <= 90 else byte for byte in range(256)], np.uint8)
 """uint8[256]: letters of ASCII as small ones."""

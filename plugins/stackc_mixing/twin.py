@@ -16,7 +16,19 @@ from stackc.api import BitCoder
 from stackc_mixing import layout
 from stackc_mixing.numbers import RICH_CELL, chain, clipped, fields, hashed, moved, wrapped
 from stackc_mixing.shapes import MANY
-from stackc_mixing.tables import END_OF_LINE, KINDS, LETTER, LOWER, MOVES, SEEN, SEPARATOR, SPAN, SQUASH, STRETCH
+from stackc_mixing.tables import (
+    CONTROL,
+    END_OF_LINE,
+    KINDS,
+    LETTER,
+    LOWER,
+    MOVES,
+    SEEN,
+    SEPARATOR,
+    SPAN,
+    SQUASH,
+    STRETCH,
+)
 
 
 @attrs.define
@@ -67,6 +79,7 @@ class Twin:
         self.words = [0, 0, 0]  # hashes of this word, or 0 between words, and of the two before
         self.lines = [0, 0]  # where this line begins, and the last
         self.field = 0  # of the line
+        self.no_text = 0  # bytes before this place are taken for numbers
         self.source = self.length = 0  # where the match continues in window and text, and how long it is
         self.partial = 1  # and the bits of this symbol that are known
         self.decision: Decision | None = None
@@ -365,3 +378,5 @@ class Twin:
             self.lines, self.field = [len(self.text), self.lines[0]], 0
         elif kind == SEPARATOR:
             self.field = (self.field + 1) % 256
+        elif kind == CONTROL:
+            self.no_text = len(self.text) - 1 + layout.NO_TEXT_BYTES

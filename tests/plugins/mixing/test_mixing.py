@@ -248,7 +248,7 @@ GOLDEN = {
     "MOVES": ("|u1", "2517658523c02a7d"),
     "SEEN": ("|u1", "3cd407ac0d512f9e"),
     "START": ("<u4", "264def740671f46c"),
-    "KINDS": ("|u1", "2a6793107bcec68c"),
+    "KINDS": ("|u1", "897845ed3753acda"),
     "LOWER": ("|u1", "00c700f38385659b"),
     "RATES": ("<i8", "6bbeec5411d6cffd"),
     "CONFIDENCE": ("<i4", "d78a83a65d0e58fb"),

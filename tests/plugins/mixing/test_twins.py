@@ -96,6 +96,18 @@ def test_hostile_states_code_as_the_twin_says(config: Mixing, seed: int) -> None
     assert np.array_equal(back, run)
 
 
+@ALL
+def test_where_numbers_take_the_place_of_text_the_payload_is_the_twins(config: Mixing) -> None:
+    """Some contexts look for numbers near bytes that no text has, and for words again some bytes later."""
+    samples = (3000 * np.sin(np.arange(200) / 9)).astype("<i2").view(np.uint8)
+    prose = texts(256, 300)["prose"]
+    run = np.concatenate([prose[:150], samples, prose, np.array([7], np.uint8), prose])
+    state = predictor_of([], 256, config).begin()
+    twin = twin_of(state, 256)
+    assert twin.encode(run.tolist()) == encoded(predictor_of([], 256, config), run, state=state)
+    assert all(np.array_equal(table, np.asarray(twin.tables[name])) for name, table in state.tables.items())
+
+
 # -- configuration
 
 
