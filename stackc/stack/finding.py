@@ -35,9 +35,17 @@ def builtin(name: str) -> Path | None:
 
 
 def stack_folder(name: str | Path | None) -> Path:
-    """The folder of a stack that is named by a user: a folder, or one that is built in; None: `GENERAL`."""
+    """The folder of a stack that is named by a user: a folder, or one that is built in; None: `GENERAL`.
+
+    Raises:
+        StackcError: there is neither.
+    """
     wanted = GENERAL if name is None else name
-    return (builtin(wanted) if isinstance(wanted, str) else None) or Path(wanted)
+    found = (builtin(wanted) if isinstance(wanted, str) else None) or Path(wanted)
+    if not found.exists():
+        shipped = ", ".join(sorted(folder.name for folder in _SHIPPED.iterdir() if builtin(folder.name)))
+        raise StackcError(f"{wanted}: no such stack; name a folder, or one that is built in: {shipped}")
+    return found
 
 
 def places() -> list[Path]:

@@ -71,6 +71,14 @@ def test_every_built_in_stack_is_found_by_name_and_by_hash(name: str) -> None:
     assert Path("back").read_bytes() == TEXT
 
 
+@pytest.mark.parametrize("name", ["general-99", "no/such/folder"])
+def test_a_stack_that_is_not_there_is_one_line_that_names_those_that_are(name: str) -> None:
+    done = run("compress", "text", "--stack", name)
+    assert done.exit_code == 2
+    assert done.stderr.endswith("name a folder, or one that is built in: fast-1, general-1, general-2\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_folder_of_its_name_is_meant_by_its_path_only(here: Path) -> None:
     (here / GENERAL).mkdir()
     assert run("compress", "text", "--stack", GENERAL).exit_code == 0
