@@ -11,7 +11,7 @@ import stackc
 from recipes_of_tests import corpus, counting, counting_twice, mixing, two_level
 
 RECIPES = {
-    "counting": counting(), "few": mixing("few"), "mixing": mixing(), "twice": counting_twice(),
+    "counting": counting(), "few": mixing("few"), "mixing": mixing(), "some": mixing("some"), "twice": counting_twice(),
     "two": two_level(steps=60),
 }  # fmt: skip
 

@@ -27,7 +27,7 @@ def compressed(stack: Stack, data: bytes = DATA, **options: int) -> bytes:
     return out.getvalue()
 
 
-MODELS = ("mixing", "few")
+MODELS = ("mixing", "some", "few")
 """Stacks of tests: a mixing model with many contexts, and one with few."""
 
 
