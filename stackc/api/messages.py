@@ -32,6 +32,12 @@ def _escaped(char: str) -> str:
     return char if kept else char.encode("unicode_escape").decode()
 
 
+def utf8(text: str) -> bytes:
+    """Text for a file. Half characters are escaped: JSON can name them, and names of files have them where they are not
+    text."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def literal(text: str) -> Text:
     """As `shown`, for rich, which would take ``[bold]`` and ``:bug:`` in a name for its own. All that rich prints and
     that is not a constant goes through here."""

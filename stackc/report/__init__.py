@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import no_wider, read_pieces, storage_error, write_atomically
+from stackc.api.messages import utf8
 from stackc.stack.outputs import check_distinct, check_folder, check_output, output_path
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _write(
         except OSError as error:
             raise storage_error(folder, error) from error
     with write_atomically(page, no_wider(inputs[-1])) as file:
-        file.write(html.encode())
+        file.write(utf8(html))
     for image, plot in images.items():
         with write_atomically(image) as file:
             file.write(draw(plot))

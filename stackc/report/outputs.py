@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stackc.api.errors import StackcError
 from stackc.api.files import storage_error, write_atomically
+from stackc.api.messages import utf8
 from stackc.report.compare import Comparison
 from stackc.report.comparison_tables import check_format, written
 from stackc.report.curves import PLOTS, curves_of
@@ -47,7 +48,7 @@ class Outputs:
         """Write all of them, each completely or not at all."""
         for file in self.files:
             with write_atomically(file) as out:
-                out.write(written(comparison, file).encode())
+                out.write(utf8(written(comparison, file)))
         if self.png is None:
             return
         try:

@@ -28,7 +28,7 @@ def compressed(stack: Stack, data: bytes = DATA, **options: int) -> bytes:
 
 
 MODELS = ("mixing", "some", "few")
-"""Stacks of tests: a mixing model with many contexts, one with some, which the built-in stack has, one with few."""
+"""Stacks of tests: mixing models with many contexts, with some and with few."""
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -46,7 +46,7 @@ class BitwisePayload(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.codecs = [built(folder / "stacks", name, mixing(name)).codec for name in ("many", "few")]
+        self.codecs = [built(folder / "stacks", name, mixing(name)).codec for name in ("many", "some", "few")]
 
     def seeds(self) -> list[bytes]:
         texts = [DATA, b"the " * 50, DATA[:40]]
@@ -71,12 +71,12 @@ class PrimedState(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        from mixing_toys import FEW, SMALL, decoded, encoded, predictor_of
+        from mixing_toys import CONFIGS, decoded, encoded, predictor_of
         from stackc_mixing.state import FILE, Primed
 
         self.file, self.kind, text = FILE, Primed, np.frombuffer(DATA, np.uint8)
-        self.models: list[tuple[Any, ...]] = []  # by contexts, many and few: what is primed, opened and right
-        for config in (SMALL, FEW):
+        self.models: list[tuple[Any, ...]] = []  # by contexts: what is primed, opened and right
+        for config in CONFIGS.values():
             predictor = predictor_of(text, 256, config)
             predictor._primed.save(self.folder)
             state = predictor.begin()

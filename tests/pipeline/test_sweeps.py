@@ -391,6 +391,15 @@ def test_what_no_sweep_wrote_is_left_alone(place: Path, tmp_path: Path, name: st
     assert not (tmp_path / ".table.lock").exists()
 
 
+@pytest.mark.parametrize("reason", ["", "\n", "first\nsecond", "\n\nlate"])
+def test_a_reason_of_any_lines_stands_in_the_table(place: Path, tmp_path: Path, reason: str) -> None:
+    sweep = load_sweep(place / "quick.toml")
+    folder = SweepFolder(tmp_path / "out")
+    folder.describe(sweep)
+    folder.add(sweep.runs[0], {"status": "failed", "reason": reason})
+    assert f"| failed: {reason.partition(chr(10))[0]}".rstrip() in (tmp_path / "out" / "table.md").read_text()
+
+
 @pytest.mark.parametrize("jobs", [0, -1, 10_000])
 def test_an_impossible_number_of_jobs_is_refused(place: Path, jobs: int) -> None:
     with pytest.raises(StackcError, match=f"jobs: {jobs}"):

@@ -14,6 +14,7 @@ import pytest
 import stackc
 from recipes_of_tests import HEAD, TEXT, corpus, level
 from stackc.api.errors import ArtifactError, StackcError
+from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.report import write_report
 from stackc.report.comparison_tables import written
 from stackc.report.entrants import flat_fields
@@ -249,6 +250,22 @@ def test_the_page_of_a_sweep_has_its_table_its_differences_and_no_foreign_addres
     assert not re.findall(r"(?:src|href)=\"(?!#)", page)
     with pytest.raises(StackcError, match="name the sweep alone"):
         write_report([swept, swept], tmp_path / "two.html")
+
+
+def test_half_characters_in_names_are_escaped_in_every_file(swept: Path, tmp_path: Path) -> None:
+    """JSON can name them, and so can the name of a file that is not text."""
+    folder = Path(shutil.copytree(swept, tmp_path / "sweep", symlinks=True))
+    for name in ("sweep.json", "table.jsonl"):
+        (folder / name).write_text((folder / name).read_text().replace('"one"', '"one\\udcff\\ud800"'))
+    SweepFolder(folder).derive()
+    assert "one\\udcff\\ud800" in (folder / "table.md").read_text()
+    files = [tmp_path / f"c{suffix}" for suffix in (".md", ".csv", ".tex", ".json", ".html")]
+    Outputs(files, None, [], force=False).write(stackc.compare(folder, by="arm", baseline="two"))
+    for file in files[:-1]:
+        assert "ud800" in file.read_text()
+    write_report([folder], tmp_path / "page.html")
+    for page in (files[-1], tmp_path / "page.html"):
+        assert "two" in page.read_text()
 
 
 def test_fields_are_numbered_from_one() -> None:

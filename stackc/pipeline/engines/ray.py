@@ -119,7 +119,7 @@ class Ray:
             yield
         except errors.RayTaskError as error:
             if isinstance(error.cause, errors.RayError):  # the worker could not even unpickle its task
-                last = str(error.cause).strip().splitlines()[-1]
+                last = (str(error.cause).strip() or type(error.cause).__name__).splitlines()[-1]
                 raise StackcError(f"shard {number}: {last}; every machine needs the packages of this one") from error
             raise error.cause from None
         except errors.RayError as error:

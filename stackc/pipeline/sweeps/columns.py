@@ -56,7 +56,8 @@ def cells(row: dict[str, Any], axes: Iterable[str], figures: Iterable[str] = tup
     found = [row["arm"], *(row["values"].get(axis, "") for axis in axes), str(row["seed"])]
     names = list(figures)
     if row["status"] != "done":
-        return [*found, f"{row['status']}: {row['reason'].splitlines()[0]}", *[""] * (len(names) - 1)]
+        reason = next(iter(row["reason"].splitlines()), "")  # it may be empty
+        return [*found, f"{row['status']}: {reason}", *[""] * (len(names) - 1)]
     values = row["figures"]
     return [*found, *("-" if values[name] is None else format(values[name], FIGURES[name][1]) for name in names)]
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from stackc.api.errors import ArtifactError
 from stackc.api.files import kept_in, read_json, write_atomically
+from stackc.api.messages import utf8
 from stackc.pipeline.sweeps.columns import are_figures, cells, csv_table, headings
 from stackc.pipeline.sweeps.expand import Run, Sweep
 from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
@@ -133,7 +134,7 @@ class SweepFolder:
         }
         for name, text in texts.items():
             with write_atomically(self.folder / name) as file:
-                file.write(text.encode())
+                file.write(utf8(text))
 
     def _mend(self) -> None:
         """Remove an incomplete line that a killed process left at the end of the table."""
