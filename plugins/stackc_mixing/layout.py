@@ -68,10 +68,10 @@ WORD, WORD_1, WORD_2, SOURCE, LENGTH, LINE, LINE_1, FIELD, AT, SEEN_BITS, NO_TEX
 MEMORY = 11
 """The memory besides the tables, int64: hashes of this word and the last two, where the match continues and its
 length, where this line and the last began, the field of a table's row, the run's length so far, bits learned from,
-and where what a byte says that no text has ends."""
+and where the bytes end that are taken for numbers."""
 
 NO_TEXT_BYTES = 64
-"""Bytes after such a byte, itself included, that are taken for numbers."""
+"""After a byte that no text has: so many bytes, itself included, are taken for numbers."""
 
 STEADY, MOST, STRIDE = 30, 60, 4
 """Counts of rich nodes: exact up to the first, at most the second, and between them one step for every STRIDE bits."""

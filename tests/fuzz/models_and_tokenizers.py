@@ -50,7 +50,7 @@ class CountedTexts(Arrays):
 
 
 class Recurrent(Arrays):
-    """The integers of a recurrent network: read, held against their ranges, stepped and scored."""
+    """The integers of a recurrent network: read, compared with their ranges, stepped and scored."""
 
     name = "recurrent"
 
