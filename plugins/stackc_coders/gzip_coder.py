@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import sys
 import zlib
 from typing import Any, TypeAlias
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api import CodingError, Int64, Symbols, Tokens, Window, bytes_of_tokens, tokens_of_bytes
+from stackc_coders.gzip_kernels import shift_into
 
 Inflater: TypeAlias = "Any"  # of zlib.decompressobj, whose type has no public name
 
@@ -200,15 +200,7 @@ class _Source:
     def _convert(self, start: int, step: int) -> None:
         size, self._first = self._token_bits, start - start % 8  # a token that begins with a byte
         self._last = min(self._first + max(BLOCK, 2 * step), len(self._tokens))
-        data = bytes_of_tokens(self._tokens[self._first : self._last], size)
-        self._shifted = [data] * 8
-        # In words of 64 bits: numpy shifts them eight times as fast as it shifts bytes.
-        words = np.frombuffer(data + bytes(16 - len(data) % 8), ">u8").astype(np.uint64)
-        moved, rest = np.empty((2, len(words) - 1), np.uint64)
-        for shift in range(math.gcd(size, 8), 8, math.gcd(size, 8)):
-            np.left_shift(words[:-1], np.uint64(shift), out=moved)
-            np.right_shift(words[1:], np.uint64(64 - shift), out=rest)
-            np.bitwise_or(moved, rest, out=moved)
-            if sys.byteorder == "little":
-                moved.byteswap(inplace=True)
-            self._shifted[shift] = moved.tobytes()
+        tokens, apart = self._tokens[self._first : self._last], math.gcd(size, 8)
+        rows = np.empty((8, -(-len(tokens) * size // 8) + 1), np.uint8)
+        shift_into(tokens, size, apart, rows)
+        self._shifted = [rows[shift].tobytes() if shift % apart == 0 else b"" for shift in range(8)]
