@@ -201,6 +201,9 @@ class _Source:
         size, self._first = self._token_bits, start - start % 8  # a token that begins with a byte
         self._last = min(self._first + max(BLOCK, 2 * step), len(self._tokens))
         tokens, apart = self._tokens[self._first : self._last], math.gcd(size, 8)
-        rows = np.empty((8, -(-len(tokens) * size // 8) + 1), np.uint8)
+        if apart == 8:
+            self._shifted = [bytes_of_tokens(tokens, size)] * 8
+            return
+        rows = np.empty((8, len(tokens) * size // 64 + 2), np.uint64)
         shift_into(tokens, size, apart, rows)
-        self._shifted = [rows[shift].tobytes() if shift % apart == 0 else b"" for shift in range(8)]
+        self._shifted = [rows[shift].astype(">u8").tobytes() if shift % apart == 0 else b"" for shift in range(8)]

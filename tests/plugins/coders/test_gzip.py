@@ -179,15 +179,16 @@ def test_many_windows_stop_at_the_most_that_is_expected() -> None:
 @pytest.mark.parametrize("token_bits", range(1, 33))
 def test_bytes_from_any_bit_on(token_bits: int) -> None:
     """The compiled kernel, compared with one integer of all bits."""
-    for count in (1, 2, 7, 8, 41):
+    for count in (1, 2, 7, 8, 64):
         tokens = np.random.default_rng(count).integers(0, 1 << token_bits, count).astype(np.uint32)
-        size, apart = -(-count * token_bits // 8), math.gcd(token_bits, 8)
-        rows = np.full((8, size + 1), 255, np.uint8)
+        words, apart = count * token_bits // 64 + 2, math.gcd(token_bits, 8)
+        rows = np.full((8, words), 255, np.uint64)
         shift_into(tokens, token_bits, apart, rows)
         value = functools.reduce(lambda bits, token: bits << token_bits | token, tokens.tolist(), 0)
-        value <<= 8 * size - count * token_bits
+        value <<= 64 * words - count * token_bits
         for shift in range(0, 8, apart):
-            assert rows[shift].tobytes() == (value << 8 + shift & (1 << 8 * size + 8) - 1).to_bytes(size + 1, "big")
+            bits = value << shift & (1 << 64 * words) - 1
+            assert rows[shift].astype(">u8").tobytes() == bits.to_bytes(8 * words, "big")
 
 
 def test_a_bit_budget_is_refused() -> None:
@@ -199,7 +200,7 @@ def test_a_bit_budget_is_refused() -> None:
 @pytest.mark.parametrize("token_bits", [8, 12, 13, 16])
 @pytest.mark.parametrize("size", [64, 250, 1000, 10_240])
 def test_the_level_has_half_the_speed_of_zlib(size: int, token_bits: int) -> None:
-    """With an idle core 0.87 and more of it when encoding, 0.51 and more when decoding."""
+    """With an idle core 0.85 and more of it when encoding, 0.55 and more when decoding."""
     seconds = speeds(sample(), size, token_bits)
     assert seconds["level encodes"] <= 2 * seconds["zlib encodes"]
     assert seconds["level decodes"] <= 2 * seconds["zlib decodes"]
