@@ -21,7 +21,7 @@ def shift_into(tokens: Row, token_bits: Index, apart: Index, rows: Row) -> None:
         tokens: integers below 2^token_bits, 1 .. 32.
         apart: windows begin at multiples of this number of bits.
         rows: uint64[8, n], 64 * (n - 1) at least as many as the tokens have bits. Row 0, `apart`, 2 * `apart`, … are
-            filled: the bits from this one on, most significant first, then zeros.
+            filled: the bits without the first 0, `apart`, … of them, most significant first, then zeros.
     """
     size, words = U(token_bits), rows[0]
     word, free, at = U(0), U(64), 0

@@ -39,8 +39,9 @@ class Compared:
         spread: standard deviation over seeds; None with one seed.
         least, most: over seeds.
         figures: means over seeds of `MEANS`; None if a run has no such figure.
-        difference: to the baseline; None for the baseline itself, and where bits by block are missing.
-        note: why there is no difference; may be empty.
+        difference: to the baseline, over the seeds that both have, or over all if they share none. None: the baseline
+            itself, or bits by block are missing.
+        note: why there is no difference, or which seeds it is of; may be empty.
     """
 
     name: str
@@ -212,7 +213,11 @@ def _compared(
         if lacking:
             note = f"{_listed(lacking)} kept no bits by block: --recompute measures them again"
         else:
-            found = _difference(groups[name], blocks[name], groups[chosen], blocks[chosen])
+            paired, note = _paired(groups[name], groups[chosen], chosen)
+            found = _difference(*(
+                [(one, kept) for one, kept in zip(groups[side], blocks[side], strict=True) if one.seed in paired]
+                for side in (name, chosen)
+            ))  # fmt: skip
     return Compared(
         name=name, seeds=tuple(one.seed for one in group), mean=statistics.fmean(bits),
         spread=statistics.stdev(bits) if len(bits) > 1 else None, least=min(bits), most=max(bits),
@@ -221,17 +226,33 @@ def _compared(
     )  # fmt: skip
 
 
-def _difference(
-    own: list[Entrant], own_blocks: list[Blocks | None], base: list[Entrant], base_blocks: list[Blocks | None]
-) -> Difference:
+def _paired(own: list[Entrant], base: list[Entrant], chosen: str) -> tuple[set[int], str]:
+    """The seeds that a difference is of, and a note if these are not all.
+
+    Differences between seeds are as large as those between good arms, so means over different seeds differ by chance.
+    """
+    seeds, others = {one.seed for one in own}, {one.seed for one in base}
+    shared = seeds & others
+    if seeds == others:
+        return seeds, ""
+    if not shared:
+        return seeds | others, f"no seed in common with {chosen}: the difference is of the seeds too"
+    return shared, f"the difference is of {_seeds(shared)} alone, which {chosen} has too"
+
+
+def _difference(own: list[tuple[Entrant, Blocks | None]], base: list[tuple[Entrant, Blocks | None]]) -> Difference:
     means = []
     units = None
-    for group, found in ((own, own_blocks), (base, base_blocks)):
-        whole = [one for one in found if one is not None]
-        units = units or units_of(whole[0])
-        means.append(mean_bits([units.sums(one.bits[who.top]) for who, one in zip(group, whole, strict=True)]))
+    for group in (own, base):
+        whole = [(who, one) for who, one in group if one is not None]
+        units = units or units_of(whole[0][1])
+        means.append(mean_bits([units.sums(one.bits[who.top]) for who, one in whole]))
     assert units is not None
     return difference(means[0], means[1], units.source_bytes)
+
+
+def _seeds(seeds: set[int]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, sorted(seeds)))}"
 
 
 def _mean(values: list[Any]) -> float | None:

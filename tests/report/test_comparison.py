@@ -7,7 +7,10 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -16,6 +19,7 @@ from recipes_of_tests import HEAD, TEXT, corpus, level
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.report import write_report
+from stackc.report.compare import MEANS, _compared
 from stackc.report.comparison_tables import written
 from stackc.report.entrants import flat_fields
 from stackc.report.interval import FEW_UNITS, Units, difference, mean_bits, units_of
@@ -102,6 +106,33 @@ def test_seeds_are_averaged_before_the_units_are_drawn() -> None:
 
 
 # -- stacks
+
+
+@pytest.mark.parametrize(
+    ("seeds", "gap", "note"),
+    [
+        ([1, 2], 2.0, ""),
+        ([2], 1.0, "the difference is of seed 2 alone, which base has too"),
+        ([4, 2, 1], 2.0, "the difference is of seeds 1, 2 alone, which base has too"),
+        ([4], 2.5, "no seed in common with base: the difference is of the seeds too"),
+    ],
+)
+def test_a_difference_is_of_the_seeds_that_both_have(seeds: list[int], gap: float, note: str) -> None:
+    """Seed 1 of the baseline is 3 bits per byte below the other arm's, seed 2 one bit; seed 4 is of the other alone."""
+
+    def arm(name: str, rates: dict[int, float]) -> tuple[list[Any], list[Any]]:
+        kept = [attrs.evolve(text, bits={"M1": text.source_bytes * rate}) for rate in rates.values()]
+        figures = [dict.fromkeys(MEANS) | {"bits_per_byte": rate} for rate in rates.values()]
+        entrants = [SimpleNamespace(seed=seed, top="M1", figures=own) for seed, own in zip(rates, figures, strict=True)]
+        return entrants, kept
+
+    text = blocks_of([BLOCK] * 40)
+    rates = {1: 6.0, 2: 5.0, 4: 6.0}
+    own, base = arm("own", {seed: rates[seed] for seed in seeds}), arm("base", {1: 3.0, 2: 4.0})
+    found = _compared("own", {"own": own[0], "base": base[0]}, {"own": own[1], "base": base[1]}, "base")
+    assert found.difference is not None
+    assert (found.difference.mean, found.note, found.seeds) == (gap, note, tuple(seeds))
+    assert found.difference.low == found.difference.high == gap
 
 
 def recipe(name: str, bits: int, seed: int = 3) -> str:
