@@ -22,13 +22,18 @@ AGAINST_HELP = "Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19.  [default: a
 
 @click.command(cls=Command)
 @options.stack
-@click.argument("file", required=False)
+@click.argument("file", type=options.NAME, required=False)
 @click.option("--against", metavar="NAMES", help=AGAINST_HELP)
 @options.level("The level to measure, e.g. M1.  [default: the last]")
 @options.number("--repeats", 1, default=5, help="Number of rounds.")
 @options.number("--threads", 1, default=1, help="If more than 1, also measure the stack with this many threads.")
 @options.number("--peer-bytes", 1, default=16_000_000, help="Bytes of text to train the tokenizers on, at most.")
-@click.option("--primed-by", metavar="FILE", help="Also measure compressors primed with this training text.")
+@click.option(
+    "--primed-by",
+    type=options.NAME,
+    metavar="FILE",
+    help="Also measure compressors primed with this training text.",
+)
 @options.number("--slow-bytes", 1, default=2_000_000, help="Bytes of FILE that the slowest peers code, at most.")
 @options.number("--timeout", 0.0, open=True, default=600.0, help="Seconds that one step of a peer may take.")
 @options.as_json

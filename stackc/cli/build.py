@@ -18,7 +18,7 @@ DEVICE_HELP = "Where models are trained.  [default: the recipe's]"
 
 
 @click.command(cls=Command)
-@click.argument("recipe")
+@click.argument("recipe", type=options.NAME)
 @options.path("--out", help="The stack's folder.  [default: runs/<stack name>]")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help=CHANGES_HELP)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help=DEVICE_HELP)

@@ -28,16 +28,30 @@ class Command(click.Command):
             return super().invoke(ctx)
 
 
-class OutputFile(click.Path):
-    """The name of a file to write. A name that ends in a slash means a folder, which must exist."""
+class Name(click.types.StringParamType):
+    """A name. An empty one, as of a shell variable that is not set, means no file, and not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(value, param, ctx) or self.fail("an empty name", param, ctx)
+
+
+class PathName(click.Path):
+    """The name of a file or a folder, as a path. It must not be empty either."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(value or self.fail("an empty name", param, ctx), param, ctx)
+
+
+class OutputFile(PathName):
+    """The name of a file to write. A name that ends in a slash means a folder, which must exist."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from stackc.stack.outputs import output_path
 
-        return super().convert(output_path(value), param, ctx)
+        return super().convert(output_path(value) if value else value, param, ctx)
 
 
 def say(text: str) -> None:

@@ -15,13 +15,19 @@ from stackc.cli.progress import bar, size_of
 
 
 @click.command(cls=Command)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", type=options.NAME, nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--stack",
     type=options.STACK,
     help="The stack's folder or pack.  [default: general-2, which is built in: it learns from each file alone]",
 )
-@click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.  [default: FILE.stk]")
+@click.option(
+    "-o",
+    "--output",
+    type=options.NAME,
+    metavar="OUT",
+    help="A file, a folder, or - for standard output.  [default: FILE.stk]",
+)
 @options.number(
     "--block-size", 1, 1 << 26,
     help="Source bytes per block, at most 1048576 unless the top model codes bit by bit. Larger blocks compress "

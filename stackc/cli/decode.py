@@ -17,8 +17,8 @@ from stackc.stack.outputs import check_target, open_output
 
 @click.command(cls=Command)
 @options.stack
-@click.argument("tokens")
-@click.option("-o", "--output", required=True, help="The decoded file; - for standard output.")
+@click.argument("tokens", type=options.NAME)
+@click.option("-o", "--output", type=options.NAME, required=True, help="The decoded file; - for standard output.")
 @options.level("The level that the tokens are from.  [default: the last]")
 @options.force_bytes
 def command(stack: Path, tokens: str, output: str, level: str | None, force: bool) -> None:

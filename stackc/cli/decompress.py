@@ -34,7 +34,7 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic only in newer 
 @click.command(cls=Command)
 @options.compressed_files
 @options.found_stack
-@click.option("-o", "--output", metavar="OUT", help="A file, a folder, or - for standard output.")
+@click.option("-o", "--output", type=options.NAME, metavar="OUT", help="A file, a folder, or - for standard output.")
 @click.option("--range", "span", type=Span(), help="Only these bytes of the original; reads only their blocks.")
 @options.flag("--salvage", help="Recover the undamaged blocks of a damaged file; missing bytes become zeros.")
 @options.force_bytes

@@ -18,8 +18,8 @@ OUTPUT_HELP = "The tokens: a .npy, .bin or .txt file; - for standard output in t
 
 @click.command(cls=Command)
 @options.stack
-@click.argument("file")
-@click.option("-o", "--output", required=True, help=OUTPUT_HELP)
+@click.argument("file", type=options.NAME)
+@click.option("-o", "--output", type=options.NAME, required=True, help=OUTPUT_HELP)
 @options.level("Stop at this level, e.g. M1.  [default: the last]")
 @options.engine("Encode")
 @options.force_bytes

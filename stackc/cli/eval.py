@@ -17,7 +17,7 @@ from stackc.cli.progress import status
 
 @click.command(cls=Command)
 @options.stack
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", type=options.NAME, nargs=-1, required=True)
 @options.as_json
 def command(stack: Path, files: Files, as_json: bool) -> None:
     """Measure every level of STACK on FILES, one document each (- for standard input), and decode them all again."""

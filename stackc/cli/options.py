@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
+from stackc.cli.command import Name, PathName
+
 Decorator = Callable[[Any], Any]
 
-PATH = click.Path(path_type=Path)
+NAME, PATH = Name(), PathName()
 
 
-class _StackPath(click.Path):
+class _StackPath(PathName):
     """A stack's folder, or the name of a stack that ships with stackc: a folder of that name is meant by ./NAME."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -22,7 +23,7 @@ class _StackPath(click.Path):
         return (builtin(value) if isinstance(value, str) else None) or super().convert(value, param, ctx)
 
 
-STACK = _StackPath(path_type=Path)
+STACK = _StackPath()
 
 
 def flag(*names: str, help: str) -> Decorator:
@@ -49,7 +50,7 @@ def engine(work: str) -> Decorator:
 
 
 stack = click.argument("stack", type=STACK)
-compressed_files = click.argument("files", nargs=-1, required=True, metavar="FILE.stk...")
+compressed_files = click.argument("files", type=NAME, nargs=-1, required=True, metavar="FILE.stk...")
 found_stack = click.option(
     "--stack",
     type=STACK,

@@ -16,7 +16,13 @@ from stackc.cli.many_files import named_output
 
 @click.command(cls=Command)
 @options.stack
-@click.option("-o", "--output", metavar="OUT", help="A file, or - for standard output.  [default: STACK.stack]")
+@click.option(
+    "-o",
+    "--output",
+    type=options.NAME,
+    metavar="OUT",
+    help="A file, or - for standard output.  [default: STACK.stack]",
+)
 @options.force_bytes
 @options.quiet
 def command(stack: Path, output: str | None, force: bool, quiet: bool) -> None:

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -17,6 +19,7 @@ from click.testing import CliRunner, Result
 from processes_of_tests import heard
 from recipes_of_tests import corpus, four_level, two_level
 from stackc.cli import main
+from stackc.cli.command import Name, PathName
 
 
 def stackc(*arguments: object) -> Result:
@@ -33,6 +36,33 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "restored byte for byte" in result.stdout
     assert result.stderr == ""
     return folder / "two"
+
+
+TEXTS = {"set", "level", "prompt", "baseline", "figure", "against", "name"}
+"""Parameters that are text, but name neither a file nor a folder."""
+
+
+def parameters(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Parameter]]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            one = command.get_command(context, name)
+            assert one is not None
+            yield from parameters(one, click.Context(one, parent=context, info_name=name))
+    else:
+        yield from ((context.command_path, parameter) for parameter in command.params)
+
+
+def test_an_empty_name_of_a_file_is_refused_by_every_command() -> None:
+    """Of a variable that is not set, in a script: it means no file, and neither the current folder nor a default."""
+    checked = 0
+    for command, parameter in parameters(main, click.Context(main, info_name="stackc")):
+        if isinstance(parameter.type, Name | PathName):
+            checked += 1
+            with pytest.raises(click.BadParameter, match="an empty name"):
+                parameter.type.convert("", parameter, None)
+        elif isinstance(parameter.type, click.Path | click.types.StringParamType):
+            assert {option.lstrip("-") for option in parameter.opts} & TEXTS, f"{command}: {parameter.opts}"
+    assert checked > 30
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["plugins", "list"], ["build", "--help"]])
