@@ -2,13 +2,31 @@
 in a loop, as is usual, takes the core from the thread that it waits for, and a test a hundred times as long.
 
 Modules are compiled once: where the environment forbids it, each of the hundreds of processes that tests start would
-compile all of stackc again, which is a tenth of the suite's time.
+compile all of stackc again, which is a tenth of the suite's time. So are loops, by one worker for all.
 """
 
 import os
 import sys
+import tempfile
+from pathlib import Path
+
+import pytest
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+LOCKS = "STACKC_TESTS_LOCKS"
+"""The folder in which workers lock what they compile; set by the process that starts them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        from compiled_once import compile_once
+
+        compile_once(Path(os.environ[LOCKS]))
+    elif config.getoption("numprocesses", None):
+        folder = tempfile.TemporaryDirectory(prefix="stackc-tests-locks-")
+        config.add_cleanup(folder.cleanup)
+        os.environ[LOCKS] = folder.name

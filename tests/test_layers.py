@@ -32,12 +32,18 @@ def _structure() -> ModuleType:
 
 
 structure = _structure()
-EDGES = structure.graph(ROOT)
 FILES = sorted([*CORE.rglob("*.py"), *PLUGINS.rglob("*.py")])
 
 
 def shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+@functools.cache
+def edges() -> dict[str, set[str]]:
+    """Who imports whom, read once by who needs it: every worker collects all tests, and few run those of this file."""
+    found: dict[str, set[str]] = structure.graph(ROOT)
+    return found
 
 
 @functools.cache
@@ -49,17 +55,17 @@ def parsed(path: Path) -> ast.Module:
 
 
 def test_every_folder_imports_only_those_before_it() -> None:
-    assert structure.upward(EDGES) == []
+    assert structure.upward(edges()) == []
 
 
 def test_no_modules_import_each_other() -> None:
-    circles = [group for group in structure.circles(EDGES) if stackc.__name__ not in group]
+    circles = [group for group in structure.circles(edges()) if stackc.__name__ not in group]
     assert circles == []
 
 
 def test_no_folder_and_one_inside_it_import_each_other() -> None:
     """Either the outer folder builds on the inner one, or the inner one on the outer."""
-    assert structure.nested(EDGES) == []
+    assert structure.nested(edges()) == []
 
 
 def test_a_circle_between_a_folder_and_one_inside_it_is_seen(tmp_path: Path) -> None:
@@ -71,7 +77,7 @@ def test_a_circle_between_a_folder_and_one_inside_it_is_seen(tmp_path: Path) -> 
 
 
 def test_the_face_is_imported_by_nothing_inside() -> None:
-    assert [name for name, targets in EDGES.items() if "stackc" in targets and name.startswith("stackc.")] == []
+    assert [name for name, targets in edges().items() if "stackc" in targets and name.startswith("stackc.")] == []
 
 
 @pytest.mark.parametrize(
@@ -92,9 +98,9 @@ def test_an_upward_import_is_seen_however_it_is_written(tmp_path: Path, line: st
     _copy(tmp_path)
     with (tmp_path / "stackc/coding/jobs.py").open("a") as file:
         file.write(f"\n{line}\n")
-    edges = structure.graph(tmp_path)
-    assert any(found.startswith("stackc.coding.jobs imports stackc.stack") for found in structure.upward(edges))
-    assert any("stackc.coding.jobs" in group for group in structure.circles(edges))
+    found = structure.graph(tmp_path)
+    assert any(one.startswith("stackc.coding.jobs imports stackc.stack") for one in structure.upward(found))
+    assert any("stackc.coding.jobs" in group for group in structure.circles(found))
 
 
 def test_a_circle_inside_a_folder_is_seen(tmp_path: Path) -> None:

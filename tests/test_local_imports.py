@@ -71,6 +71,8 @@ class Tree:
 
     def _walk(self, name: str, node: ast.AST, function: str | None) -> None:
         for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                continue  # no import stands in an expression, and most nodes are in one
             if isinstance(child, ast.Import | ast.ImportFrom):
                 for target in self._targets(child):
                     if function is None:
@@ -119,7 +121,11 @@ class Tree:
         return self.loaded(found.target) - self.loaded(found.module)
 
 
-TREE = Tree(ROOT)
+@functools.cache
+def tree() -> Tree:
+    """This tree, read once by who needs it: every worker collects all tests, and few run those of this file."""
+    return Tree(ROOT)
+
 
 FACTORIES = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["stackc"].values())
 """Modules of plugins: the contract asks that only a part's factory imports what the part needs."""
@@ -132,28 +138,28 @@ DECLARED = {
 """(module, what it imports inside a function): the reason, where no package is saved."""
 
 
-def _without_savings(tree: Tree) -> Iterator[Local]:
+def _without_savings(read: Tree) -> Iterator[Local]:
     """Local imports that load no package later.
 
     Those of commands are left out, because their options and errors of usage need nothing of what runs them, and those
     of factories.
     """
-    for one in tree.local:
-        if not f"{one.module}.".startswith("stackc.cli.") and one.module not in FACTORIES and not tree.saves(one):
+    for one in read.local:
+        if not f"{one.module}.".startswith("stackc.cli.") and one.module not in FACTORIES and not read.saves(one):
             yield one
 
 
-def unexplained(tree: Tree) -> list[str]:
+def unexplained(read: Tree) -> list[str]:
     """Local imports without a reason."""
-    return [str(one) for one in _without_savings(tree) if (one.module, one.target) not in DECLARED]
+    return [str(one) for one in _without_savings(read) if (one.module, one.target) not in DECLARED]
 
 
 def test_every_import_inside_a_function_has_its_reason() -> None:
-    assert unexplained(TREE) == []
+    assert unexplained(tree()) == []
 
 
 def test_every_declared_reason_is_needed() -> None:
-    assert DECLARED.keys() == {(one.module, one.target) for one in _without_savings(TREE)}
+    assert DECLARED.keys() == {(one.module, one.target) for one in _without_savings(tree())}
 
 
 @pytest.mark.parametrize(
@@ -171,8 +177,8 @@ def test_every_declared_reason_is_needed() -> None:
 )
 def test_a_new_one_without_a_reason_is_reported(line: str, reported: bool) -> None:
     name = "stackc.coding.jobs"
-    text = f"{TREE.paths[name].read_text()}\n\nclass Late:\n    def late(self) -> None:\n        {line}\n"
-    found = [one.partition(" imports")[0] for one in unexplained(TREE.with_text(name, text))]
+    text = f"{tree().paths[name].read_text()}\n\nclass Late:\n    def late(self) -> None:\n        {line}\n"
+    found = [one.partition(" imports")[0] for one in unexplained(tree().with_text(name, text))]
     assert found == [f"{name}.late"] * reported
 
 
@@ -181,4 +187,4 @@ def test_a_new_one_without_a_reason_is_reported(line: str, reported: bool) -> No
 )
 def test_looking_at_stacks_and_recipes_compiles_nothing(module: str) -> None:
     """numba takes half a second to import: `stackc inspect` and `--dry-run` do without it."""
-    assert not TREE.loaded(module) & {"numba", "torch"}
+    assert not tree().loaded(module) & {"numba", "torch"}

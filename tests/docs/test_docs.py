@@ -15,6 +15,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from warm_processes import warm_command
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"python", "sh", "toml", "text", "json"}
@@ -56,12 +58,34 @@ def test_every_block_has_a_language(path: Path) -> None:
         assert block.language in LANGUAGES, block
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path)], ids=lambda path: path.name)
-def test_code_runs(path: Path, smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def command(smoke: Path) -> Iterator[Path]:
+    """A folder with a command `stackc` that need not import anything again."""
+    with warm_command(smoke) as folder:
+        yield folder
+
+
+WITH_CODE = pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path)], ids=lambda path: path.name)
+
+
+@WITH_CODE
+def test_code_runs(path: Path, smoke: Path, command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page's Python and shell blocks, one after another in one folder and one namespace."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(smoke, tmp_path / "runs" / "smoke")
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    run_page(path, smoke, [command, Path(sys.executable).parent], tmp_path, monkeypatch)
+
+
+@pytest.mark.long
+@WITH_CODE
+def test_code_runs_with_a_process_for_every_command(
+    path: Path, smoke: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_page(path, smoke, [Path(sys.executable).parent], tmp_path, monkeypatch)
+
+
+def run_page(path: Path, smoke: Path, commands: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    shutil.copytree(smoke, folder / "runs" / "smoke")
+    monkeypatch.setenv("PATH", os.pathsep.join([*map(str, commands), os.environ["PATH"]]))
     module = types.ModuleType("page")  # a real one: what a page hands to other processes is pickled by its name
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for block in blocks(path):

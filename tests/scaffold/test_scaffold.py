@@ -69,7 +69,12 @@ def test_a_field_of_any_name_may_be_added(kind: str, variant: str | None) -> Non
     assert {"bits", "speed", "globs"} <= set(attrs.fields_dict(config))
 
 
-@pytest.mark.parametrize("apart", [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+APART = pytest.mark.parametrize(
+    "apart", [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+)
+
+
+@APART
 def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
     """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds.
     `apart`, which is long, runs tests and commands in a process each, as the packages' authors do.
@@ -128,18 +133,24 @@ name = "M2"
 """
 
 
-def test_a_model_that_codes_bit_by_bit_works_in_a_fresh_environment(tmp_path: Path) -> None:
+@APART
+def test_a_model_that_codes_bit_by_bit_works_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
     """It passes its tests and the check, builds as a level and on top, and codes a file in another process."""
     folder = write("my-bits", "model", tmp_path / "new", "bitwise")
     environment = Environment(tmp_path / "venv")
     environment.install(folder)
     assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
-    assert environment.run(tmp_path, "stackc", "plugins", "check", "my-bits").startswith("ok")
     text = "".join(f"{i} bottles of beer on the wall, {i % 7}\n" for i in range(300))
     (tmp_path / "some.txt").write_text(text)
     (tmp_path / "recipe.toml").write_text(BITWISE)
-    environment.run(tmp_path, "stackc", "build", "recipe.toml", "--out", "built")
-    environment.run(tmp_path, "stackc", "compress", "some.txt", "--stack", "built")
+    checked, *_ = environment.commands(
+        tmp_path,
+        ["plugins", "check", "my-bits"],
+        ["build", "recipe.toml", "--out", "built"],
+        ["compress", "some.txt", "--stack", "built"],
+        apart=apart,
+    )
+    assert checked.startswith("ok")
     assert (tmp_path / "some.txt.stk").stat().st_size < len(text) / 3
     environment.run(tmp_path, "stackc", "decompress", "some.txt.stk", "--stack", "built", "-o", "back.txt")
     assert (tmp_path / "back.txt").read_text() == text

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import stackc.api.bitwise
-from bounded_kernels import bounded, jit, within
+from bounded_kernels import bounded, inner, jit, within
 from mixing_toys import ALPHABETS, CONFIGS, SMALL, predictor_of, primed_on, spoil, texts
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
 from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, slots, vectors
@@ -111,13 +111,13 @@ def test_a_state_for_another_alphabet_is_one_line(folder: Path) -> None:
 # -- states whose hashes are right, and whose tables nothing wrote
 
 
-@jit
+@inner
 def checked_load(array: Any, index: Any) -> Any:
     within(index, len(array) - vectors.LANES + 1)
     return vectors.load(array, index)
 
 
-@jit
+@inner
 def checked_store(array: Any, index: Any, value: Any) -> None:
     within(index, len(array) - vectors.LANES + 1)
     vectors.store(array, index, value)
@@ -126,7 +126,7 @@ def checked_store(array: Any, index: Any, value: Any) -> None:
 @pytest.fixture(scope="module")
 def checked() -> Any:
     """The kernels, where an index that is negative or too large is an error."""
-    more: dict[str, Any] = {"load": checked_load, "store": checked_store, "inlined": jit, "kernel": jit}
+    more: dict[str, Any] = {"load": checked_load, "store": checked_store, "inlined": inner, "kernel": jit}
     for module in (stackc.api.bitwise, contexts, slots, inputs, mixing, learning):  # in the order of their imports
         copy = vars(bounded(module, **more))
         more |= {name: copy[name] for name, one in vars(module).items() if hasattr(one, "py_func")}
