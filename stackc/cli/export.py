@@ -35,7 +35,15 @@ ROWS = ("parquet", DATASET)
 @options.stack
 @click.argument("files", nargs=-1, type=options.PATH, metavar="[FILE...]")
 @click.option("--to", type=click.Choice(KINDS), required=True, help="What to write.")
-@click.option("-o", "--output", "target", type=options.NAME, metavar="PATH", required=True, help="A file or folder.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=options.NAME,
+    metavar="PATH",
+    required=True,
+    help="A file, or a folder.",
+)
 @options.level("The level to export, e.g. M1.  [default: the last]")
 @click.option(
     "--split",
