@@ -57,11 +57,11 @@ SKEW = 96
 """Free places between the segments of a group, so that equally long ones do not compete for the same cache sets."""
 
 
-def scratch_of(segment: int, symbols: int, kind: np.dtype[Any]) -> Array:
-    """Room of `walk` for the codes of segments that are walked side by side."""
+def scratch_size(segment: int, symbols: int) -> int:
+    """Codes of segments that are walked side by side, for which `walk` needs room."""
     whole = segment + SKEW
     room = max(min(GROUP * whole, SCRATCH), 2 * LANES * whole)
-    return np.empty(min(room, 2 * symbols + 2 * GROUP * SKEW), kind)
+    return min(room, 2 * symbols + 2 * GROUP * SKEW)
 
 
 # --------------------------------------------------------------------------------------------------
