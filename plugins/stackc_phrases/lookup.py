@@ -51,6 +51,7 @@ SIEVE_BITS = 20
 """Bits of a hash that the filter sees."""
 SIEVE = 1 << (SIEVE_BITS - 6)
 
+_TOP_17 = U(47)
 _MIX_1, _MIX_2 = U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F)
 
 MASKS = np.array([(1 << 8 * i) - 1 for i in range(9)], np.uint64)
@@ -77,7 +78,8 @@ def word_key(text: Row, begin: Index, size: Index) -> tuple[Any, Any]:
 def word_slot(low: Any, high: Any, mask: Any) -> Any:
     """The first slot to look for a word in, times `SLOT`."""
     mixed = (low ^ (high * _MIX_2)) * _MIX_1
-    return ((mixed ^ (mixed >> TO_HIGH)) & mask) * U(SLOT)
+    # The highest bits count too: the others do not depend on the last bytes of `low`.
+    return ((mixed >> TO_HIGH ^ mixed >> _TOP_17) & mask) * U(SLOT)
 
 
 @inlined

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from stackc.api.files import read_tensors, write_atomically, write_tensors
     from stackc.api.frequencies import cost_bits, normalise
     from stackc.api.hooks import hookimpl
-    from stackc.api.intrinsics import borrowed, prefetch, prefetch_to_write
+    from stackc.api.intrinsics import borrowed, choose, prefetch, prefetch_to_write
     from stackc.api.kernels import inlined, kernel, kernel_of
     from stackc.api.logarithms import LOG_BITS, log2_fixed
     from stackc.api.models import (
@@ -99,10 +99,10 @@ __all__ = [
     "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError", "Portability", "Predictor", "Progress", "Reader",
     "RecipeError", "Register", "StackcError", "SymbolTexts", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8",
     "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "ask_words",
-    "bits", "borrowed", "bytes_of_tokens", "code_bit", "corpus_files", "cost_bits", "eight_bytes", "enter_word",
-    "find_word", "find_words", "finish_coder", "globs", "hookimpl", "inlined", "kernel", "kernel_of", "log2_fixed",
-    "more_words", "normalise", "offsets_of", "prefetch", "prefetch_to_write", "put_codes", "read_tensors", "require",
-    "speed", "start_coder", "tokens_of_bytes", "unpacked", "word_table", "write_atomically", "write_tensors",
+    "bits", "borrowed", "bytes_of_tokens", "choose", "code_bit", "corpus_files", "cost_bits", "eight_bytes",
+    "enter_word", "find_word", "find_words", "finish_coder", "globs", "hookimpl", "inlined", "kernel", "kernel_of",
+    "log2_fixed", "more_words", "normalise", "offsets_of", "prefetch", "prefetch_to_write", "put_codes", "read_tensors",
+    "require", "speed", "start_coder", "tokens_of_bytes", "unpacked", "word_table", "write_atomically", "write_tensors",
 ]  # fmt: skip
 
 

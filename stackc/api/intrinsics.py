@@ -1,7 +1,8 @@
-"""What LLVM offers and numba does not: loads into the cache ahead of time, and arrays without reference counts.
+"""What LLVM offers and numba does not: loads into the cache ahead of time, choices without a branch, and arrays without
+reference counts.
 
-For kernels that wait for memory, or that spend their time on reference counts: measure before and after. They change no
-result, so a twin in plain Python leaves them out.
+For kernels that wait for memory or for branches that were guessed wrong, or that spend their time on reference counts:
+measure before and after. They change no result, so a twin in plain Python does without them.
 """
 
 from __future__ import annotations
@@ -51,6 +52,28 @@ def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
 def prefetch_to_write(typing_context: Any, array: Any, index: Any) -> Any:
     """Same as `prefetch`, for what is soon written: the line of the cache is taken from other processors at once."""
     return _prefetch(array, index, _TO_WRITE)
+
+
+@intrinsic
+def choose(typing_context: Any, condition: Any, one: Any, other: Any) -> Any:
+    """Inside a kernel, ``choose(condition, one, other)``: same as ``one if condition else other``, without a branch.
+
+    For conditions that cannot be foreseen: LLVM often makes a branch of the plain form. Both values are computed in any
+    case.
+
+    Args:
+        condition: a boolean.
+        one, other: numbers of the same type.
+    """
+    if not (isinstance(condition, types.Boolean) and isinstance(one, types.Number) and one == other):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        chosen = builder.select(*arguments)
+        chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
+        return chosen
+
+    return one(condition, one, other), generate
 
 
 @intrinsic

@@ -19,7 +19,7 @@ HOMES = {
     "files": ("read_tensors", "write_atomically", "write_tensors"),
     "frequencies": ("cost_bits", "normalise"),
     "hooks": ("hookimpl",),
-    "intrinsics": ("borrowed", "prefetch", "prefetch_to_write"),
+    "intrinsics": ("borrowed", "choose", "prefetch", "prefetch_to_write"),
     "kernels": ("inlined", "kernel", "kernel_of"),
     "logarithms": ("LOG_BITS", "log2_fixed"),
     "models": (

@@ -21,8 +21,8 @@ windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.ap
 `stackc.api.PlainTokenizer`, ``compiled`` of predictors and coders (`stackc.api.compiled`), `TrainingTask.texts`,
 ``needs_texts`` of training settings (`stackc.api.ModelBackend`), and tables of cuts: `stackc.api.Windowing.table`,
 `stackc.api.Window.table` and the flag ``masks`` of coders. 1.4 added piece coders that are fitted under a model
-(`stackc.api.FittedUnderModel`), `stackc.api.log2_fixed`, `stackc.api.WORD_RULE`, and for kernels `stackc.api.prefetch`
-and `borrowed`.
+(`stackc.api.FittedUnderModel`), `stackc.api.log2_fixed`, `stackc.api.WORD_RULE`, and for kernels `stackc.api.prefetch`,
+`choose` and `borrowed`.
 """
 
 IMPORTED_NS = time.time_ns()

@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from stackc.api.intrinsics import borrowed
 from stackc.api.kernels import inlined, kernel
 
 Row = Any
@@ -82,6 +83,17 @@ def lowest(typing_context: Any, bits: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+@intrinsic
+def ones(typing_context: Any, bits: Any) -> Any:
+    """How many bits are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_BITS, [_BITS]), "llvm.ctpop.i64")
+        return builder.call(function, arguments)
+
+    return types.uint64(types.uint64), generate
+
+
 @kernel
 def contraction(text: Row, begin: Index, at: Index, end: Index) -> bool:
     """Whether text[at], a letter after an apostrophe in text[begin:end], belongs to a contraction."""
@@ -132,11 +144,36 @@ def _block(text: Row, block: Index, end: Index, before: Row) -> tuple[Any, ...]:
     return letters, digits, blanks, tabs, lines, quotes, valid, following
 
 
+@inlined
+def _write_places(found: Any, block: Index, places: Row, filled: Index) -> Index:
+    """Write the places of the bits that are set; returns the number of places that are filled.
+
+    Eight at a time, of which those after the last are overwritten later: to end the loop after each word would be
+    guessed wrong in nearly every block.
+    """
+    places_, at = borrowed((places,))[0], U(filled)
+    count = ones(found)
+    if filled + WIDE <= len(places):
+        while found:
+            for _ in range(8):
+                places_[at] = block + np.int64(lowest(found))
+                at += _ONE
+                found &= found - _ONE
+    else:
+        while found:
+            places_[at] = block + np.int64(lowest(found))
+            at += _ONE
+            found &= found - _ONE
+    return filled + np.int64(count)
+
+
 @kernel
 def more_words(
     text: Row, begin: Index, end: Index, block: Index, stop: Index, places: Row, filled: Index, before: Row
 ) -> Index:
     """Write where the words of text[begin:end] begin in text[block:stop] to places[filled:], one a byte at most.
+
+    What stands in `places` after them may be overwritten.
 
     Args:
         block: `begin` or, to continue, the last `stop`.
@@ -146,6 +183,7 @@ def more_words(
     Returns:
         the number of places that are filled.
     """
+    text, before = borrowed((text, before))
     if block == begin:
         before[:CLASSES] = 0
     letters0, digits0, marks0, blanks0 = before[0], before[1], before[2], before[3]
@@ -173,10 +211,7 @@ def more_words(
         found = valid & ~same
         if block == begin:
             found |= _ONE
-        while found:
-            places[filled] = block + np.int64(lowest(found))
-            filled += 1
-            found &= found - _ONE
+        filled = _write_places(found, block, places, filled)
         letters0, digits0, marks0, blanks0 = letters, digits, marks, blanks
         tabs0, lines0, quotes0 = tabs, lines, quotes
         block += WIDE

@@ -21,6 +21,7 @@ from numba.extending import intrinsic
 
 from stackc.api.intrinsics import borrowed, prefetch
 from stackc.api.kernels import kernel
+from stackc.api.word_borders import lowest
 
 Row = Any
 Index = Any  # an integer; a checker does not know the types that numba keeps apart
@@ -37,7 +38,7 @@ UNKEYED = U(0xFFFFFFFFFFFFFFFF)
 """In the place of its last bytes and length: a word that is too long for a table."""
 
 _LINE = 8
-_ONE, _TWO, _SHORT, _EIGHT, _LENGTH_AT, _HIGH = U(1), U(2), U(SHORT), U(8), U(56), U(32)
+_ONE, _TWO, _SHORT, _EIGHT, _LENGTH_AT = U(1), U(2), U(SHORT), U(8), U(56)
 _MIX_1, _MIX_2 = U(0x9E3779B97F4A7C15), U(0xC2B2AE3D27D4EB4F)
 _MASKS = np.array([(1 << 8 * i) - 1 for i in range(9)], np.uint64)
 
@@ -115,7 +116,7 @@ def ask_words(text: Row, places: Row, first: Index, count: Index, table: Row, ke
     """
     text_, places_, table_, keys_, masks = borrowed((text, places, table, keys, _MASKS))
     last = len(text) - 16
-    mask = U(len(table) // SLOT - 1)
+    shift = U(64) - lowest(U(len(table) // SLOT))
     for k in range(U(count)):
         begin = places_[U(first) + k]
         size = U(places_[U(first) + k + _ONE] - begin)
@@ -126,7 +127,8 @@ def ask_words(text: Row, places: Row, first: Index, count: Index, table: Row, ke
                 high = (eight_bytes(text_, U(begin + 8)) & masks[max(size, _EIGHT) - _EIGHT]) | size << _LENGTH_AT
             else:
                 low, high = _key_at_end(text, begin, np.int64(size))
-        slot = ((((low ^ (high * _MIX_2)) * _MIX_1) >> _HIGH) & mask) * U(SLOT)
+        # The highest bits of a product: the lower ones do not depend on the last bytes of `low`.
+        slot = (((low ^ (high * _MIX_2)) * _MIX_1) >> shift) * U(SLOT)
         keys_[U(KEY) * k], keys_[U(KEY) * k + _ONE], keys_[U(KEY) * k + _TWO] = low, high, slot
         prefetch(table_, slot)
 

@@ -1,4 +1,4 @@
-"""Kernels give the same results with prefetches and borrowed arrays as without."""
+"""Kernels give the same results with prefetches, choices and borrowed arrays as without."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stackc.api import borrowed, kernel, prefetch, prefetch_to_write
+from stackc.api import borrowed, choose, kernel, prefetch, prefetch_to_write
 
 
 @kernel
@@ -45,3 +45,17 @@ def test_borrowed_arrays_stay_their_callers() -> None:
         ahead(numbers, out, np.uint64(0))
     assert (sys.getrefcount(numbers), sys.getrefcount(out)) == before
     assert out[999] == 101 * 999
+
+
+@kernel
+def larger(numbers: Any, others: Any, out: Any) -> None:
+    for i in range(len(numbers)):
+        out[i] = choose(numbers[i] > others[i], numbers[i], others[i])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint64, np.int32, np.float64])
+def test_the_first_is_chosen_where_the_condition_holds(kind: Any) -> None:
+    numbers, others = np.random.default_rng(1).integers(0, 200, (2, 1000)).astype(kind)
+    out = np.empty(1000, kind)
+    larger(numbers, others, out)
+    assert np.array_equal(out, np.maximum(numbers, others))

@@ -168,6 +168,7 @@ def test_of_stackc_only_what_kernels_import_counts() -> None:
     assert set(walk) == {
         "stackc.coding.dictionary.encoding",
         "stackc.api.arrays",
+        "stackc.api.intrinsics",
         "stackc.api.kernels",
         "stackc.api.errors",
         "stackc.api.late",

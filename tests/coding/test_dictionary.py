@@ -105,6 +105,16 @@ def test_the_kernels_do_what_the_plain_walk_does(alphabet: int, size: int, route
     check(dictionary, symbols, offsets, 400, 50, cuts, threads=2)
 
 
+@pytest.mark.parametrize("count", [*range(1, walk.LANES + 2), 2 * walk.LANES + 3, walk.GROUP + walk.LANES - 1])
+def test_any_number_of_segments_is_walked_side_by_side(count: int) -> None:
+    """Lanes that have no segment left repeat what another does, while it ends at last."""
+    dictionary, texts = random_dictionary(20, 300, seed=count)
+    lengths = np.random.default_rng(count).integers(walk.SHORT, 3 * walk.SHORT, count).tolist()
+    symbols, offsets = random_documents(dictionary, texts, lengths, seed=count)
+    check(dictionary, symbols, offsets, 1 << 30, 1 << 30)
+    check(dictionary, symbols, offsets, 2 * walk.SHORT, 1 << 30)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

@@ -75,7 +75,9 @@ class Dictionary:
         if self.longest > MAX_WINDOW_SYMBOLS:
             raise ArtifactError(f"a dictionary with a text of more than {MAX_WINDOW_SYMBOLS} symbols")
         self._table, self._roots = self._packed()
-        self._words: list[by_words.Words] = []  # that no caller uses now
+        # That no caller uses now: `list.pop` gives none of them to two.
+        self._words: list[by_words.Words] = []
+        self._scratch: list[Codes] = []
         absent = np.flatnonzero(self._roots == 0)
         if len(absent):
             raise ArtifactError(f"a dictionary without a text for symbol {absent[0]}")
@@ -132,11 +134,13 @@ class Dictionary:
                 marks = limit, forced[low:high], self._table, self._roots
                 count = marking.walk_marked(flat, bounds, low, high, segment, *marks, out, code_offsets)
             else:
-                scratch = encoding.scratch_of(segment, high - low, self._code_type)
+                scratch = self._borrowed_scratch(segment, high - low)
                 count = encoding.walk(
                     flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
                     code_offsets,
                 )  # fmt: skip
+                if len(scratch) <= encoding.SCRATCH:
+                    self._scratch.append(scratch)
             out.resize(count, refcheck=False)  # returns the memory that was never touched
             return out
 
@@ -168,7 +172,7 @@ class Dictionary:
 
         def one(low: int, high: int) -> Codes:
             try:
-                words = self._words.pop()  # which gives none to two callers
+                words = self._words.pop()
             except IndexError:
                 words = by_words.Words()
             out = np.empty(high - low + by_words.ROOM, self._code_type)
@@ -254,6 +258,15 @@ class Dictionary:
     @property
     def _code_type(self) -> np.dtype[Any]:
         return code_type(len(self))
+
+    def _borrowed_scratch(self, segment: int, symbols: int) -> Codes:
+        """Room of `encoding.walk`, left by an earlier call if that had enough: new memory costs more than a tenth."""
+        wanted = encoding.scratch_size(segment, symbols)
+        try:
+            scratch = self._scratch.pop()
+        except IndexError:
+            scratch = np.empty(wanted, self._code_type)
+        return scratch if len(scratch) >= wanted else np.empty(wanted, self._code_type)
 
     def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
         """The trie as a double array, None if it does not fit into one; and the entries of one-symbol texts, twice.

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api.arrays import Int32, Int64
+from stackc.api.intrinsics import choose
 from stackc.api.kernels import inlined, kernel
 
 Array = npt.NDArray[Any]
@@ -42,8 +43,10 @@ _TO_BASE = U(SYMBOL_BITS + CODE_BITS)
 EMPTY = _SYMBOL  # not a symbol: alphabets in a double array are smaller than this
 ONE = U(1)
 
-LANES = 6
+LANES = 8
 """Segments walked side by side: while one waits for memory the others continue."""
+FEW = 2
+"""So many lanes or fewer are walked one after the other: side by side is slower."""
 GROUP = 96
 """Segments taken together, a multiple of the lanes."""
 SHORT = 128
@@ -54,11 +57,11 @@ SKEW = 96
 """Free places between the segments of a group, so that equally long ones do not compete for the same cache sets."""
 
 
-def scratch_of(segment: int, symbols: int, kind: np.dtype[Any]) -> Array:
-    """Room of `walk` for the codes of segments that are walked side by side."""
+def scratch_size(segment: int, symbols: int) -> int:
+    """Codes of segments that are walked side by side, for which `walk` needs room."""
     whole = segment + SKEW
     room = max(min(GROUP * whole, SCRATCH), 2 * LANES * whole)
-    return np.empty(min(room, 2 * symbols + 2 * GROUP * SKEW), kind)
+    return min(room, 2 * symbols + 2 * GROUP * SKEW)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -183,16 +186,9 @@ def search(
 
 @inlined
 def walk_one(
-    symbols: Array,
-    begin: Index,
-    stop: Index,
-    budget: Index,
-    cuts: Cuts,
-    table: UInt64,
-    roots: UInt64,
-    out: Array,
+    symbols: Array, begin: Index, stop: Index, budget: Index, cuts: Cuts, table: UInt64, roots: UInt64, out: Array,
     at: Index,
-) -> Index:
+) -> Index:  # fmt: skip
     """Walk symbols[begin:stop], not empty, in one lane; write codes starting at out[at] and return their end."""
     place = U(at)
     entry = roots[symbols[begin]]
@@ -218,33 +214,27 @@ def _step(
 ) -> tuple[np.uint64, np.uint64]:
     """The entry after one more symbol, and 1 if that symbol, number i, starts a new text.
 
-    Without a branch, and written so that no compiler makes one of it: its direction cannot be predicted, and a wrong
-    prediction costs more than the step. `stays` is all ones if the symbols agree, else 0.
+    Without a branch: its direction cannot be predicted, and a wrong prediction costs more than the step.
     """
     longer = table[(entry >> _TO_BASE) + last]
-    stays = U(np.int64(((longer ^ last) & _SYMBOL) - ONE) >> 63)
+    differs = (longer ^ last) & _SYMBOL
     if cuts is not None:
-        stays &= U(cuts[i]) - ONE
-    fresh = roots[last]
-    return fresh ^ ((fresh ^ longer) & stays), ONE + stays
+        differs |= U(cuts[i])
+    return choose(differs == U(0), longer, roots[last]), U(differs != U(0))
 
 
 @kernel
 def _abreast(
-    symbols: Array,
-    steps: Index,
-    places: UInt64,
-    entries: UInt64,
-    outs: UInt64,
-    table: UInt64,
-    roots: UInt64,
-    out: Array,
-    cuts: Cuts,
-) -> None:
+    symbols: Array, steps: Index, places: UInt64, entries: UInt64, outs: UInt64, table: UInt64, roots: UInt64,
+    out: Array, cuts: Cuts,
+) -> None:  # fmt: skip
     """Move all lanes by `steps` symbols. A code is written at each step, and overwritten until its text has ended."""
-    p0, p1, p2, p3, p4, p5 = places[0], places[1], places[2], places[3], places[4], places[5]
-    e0, e1, e2, e3, e4, e5 = entries[0], entries[1], entries[2], entries[3], entries[4], entries[5]
-    o0, o1, o2, o3, o4, o5 = outs[0], outs[1], outs[2], outs[3], outs[4], outs[5]
+    p0, p1, p2, p3 = places[0], places[1], places[2], places[3]
+    p4, p5, p6, p7 = places[4], places[5], places[6], places[7]
+    e0, e1, e2, e3 = entries[0], entries[1], entries[2], entries[3]
+    e4, e5, e6, e7 = entries[4], entries[5], entries[6], entries[7]
+    o0, o1, o2, o3 = outs[0], outs[1], outs[2], outs[3]
+    o4, o5, o6, o7 = outs[4], outs[5], outs[6], outs[7]
     for i in range(U(steps)):
         out[o0] = (e0 >> _TO_CODE) & _CODE
         e0, ended = _step(table, roots, e0, U(symbols[p0 + i]), cuts, p0 + i)
@@ -264,9 +254,17 @@ def _abreast(
         out[o5] = (e5 >> _TO_CODE) & _CODE
         e5, ended = _step(table, roots, e5, U(symbols[p5 + i]), cuts, p5 + i)
         o5 += ended
+        out[o6] = (e6 >> _TO_CODE) & _CODE
+        e6, ended = _step(table, roots, e6, U(symbols[p6 + i]), cuts, p6 + i)
+        o6 += ended
+        out[o7] = (e7 >> _TO_CODE) & _CODE
+        e7, ended = _step(table, roots, e7, U(symbols[p7 + i]), cuts, p7 + i)
+        o7 += ended
     places += U(steps)
-    entries[0], entries[1], entries[2], entries[3], entries[4], entries[5] = e0, e1, e2, e3, e4, e5
-    outs[0], outs[1], outs[2], outs[3], outs[4], outs[5] = o0, o1, o2, o3, o4, o5
+    entries[0], entries[1], entries[2], entries[3] = e0, e1, e2, e3
+    entries[4], entries[5], entries[6], entries[7] = e4, e5, e6, e7
+    outs[0], outs[1], outs[2], outs[3] = o0, o1, o2, o3
+    outs[4], outs[5], outs[6], outs[7] = o4, o5, o6, o7
 
 
 @kernel
@@ -292,7 +290,8 @@ def _walk_group(
     places, entries, outs = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
     left, owner = np.zeros(LANES, np.int64), np.full(LANES, -1, np.int64)
     upcoming, idle = 0, 0
-    while idle == 0:
+    while idle < LANES - FEW:
+        idle = 0
         for lane in range(LANES):
             while left[lane] == 0:
                 if owner[lane] >= 0:
@@ -313,10 +312,16 @@ def _walk_group(
                     continue
                 owner[lane], left[lane] = k, size - 1
                 places[lane], entries[lane], outs[lane] = U(begin + 1), roots[symbols[begin]], U(froms[k])
-        if idle == 0:
-            steps = left.min()
+        if idle < LANES - FEW:
+            busy = np.argmax(left)
+            steps = left[busy]
+            for lane in range(LANES):
+                if left[lane]:
+                    steps = min(steps, left[lane])
+                else:  # writes what that lane writes, to the same places
+                    places[lane], entries[lane], outs[lane] = places[busy], entries[busy], outs[busy]
             _abreast(symbols, steps, places, entries, outs, table, roots, out, cuts)
-            left -= steps
+            left -= np.minimum(left, steps)
     for lane in range(LANES):
         if owner[lane] >= 0:
             at = _alone(symbols, left[lane], places[lane], entries[lane], outs[lane], table, roots, out, cuts)

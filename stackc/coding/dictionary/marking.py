@@ -60,7 +60,7 @@ def walk_marked(
     """
     alphabet = len(roots) // 2
     marked = np.empty(min(_part(segment), high - low), np.uint16 if 2 * alphabet <= 1 << 16 else np.uint32)
-    scratch = encoding.scratch_of(segment, len(marked), out.dtype)
+    scratch = np.empty(encoding.scratch_size(segment, len(marked)), out.dtype)
     begin = low
     while low < high:
         end = segment_end(offsets, low, high, segment, _part(segment))
