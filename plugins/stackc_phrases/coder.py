@@ -15,6 +15,10 @@ from stackc_phrases.fitting import fitted
 from stackc_phrases.pieces import PHRASE_WORD, Pieces
 from stackc_phrases.words import words_of_piece
 
+SLOTS = 1 << 17
+"""In the table of words, at least. Words that it has no room for are cut again each time, and that takes ten times as
+long: a vocabulary of 1,024 had room for a few thousand words, and 2.6 MB of English have tens of thousands."""
+
 
 def _slots(entries: int) -> int:
     """A power of two, at least twice the entries."""
@@ -96,7 +100,7 @@ class Tables:
         lookup.enter_phrases(flat, offsets_of(list(map(len, split))), phrases, len(begins), trie, sieve, begins)
         fixed = pieces.costs, sizes, parts, part, trie, sieve
         # Room to learn at least as many words again, of four tokens each.
-        slots = _slots(2 * len(numbers))
+        slots = max(_slots(2 * len(numbers)), SLOTS)
         spelt, ends = np.frombuffer(b"".join(numbers), np.uint8), offsets_of(list(map(len, numbers)))
         lexicon = Lexicon.empty(slots, len(spelt) + 4 * slots // 2 + PHRASE_WORD)
         lookup.enter_words(

@@ -31,6 +31,7 @@ from stackc.api.word_borders import WIDE, find_words
 from stackc.coding.trial import check_part
 from stackc.parts.registry import registry
 from stackc_phrases import PhrasesConfig, doctor, longest, twin
+from stackc_phrases import coder as coder_of_phrases
 from stackc_phrases.candidates import sampled
 from stackc_phrases.coder import PhrasesCoder
 from stackc_phrases.fitting import COST_BITS, Trainer, fitted
@@ -246,8 +247,11 @@ def test_the_self_test_sees_another_cut(monkeypatch: pytest.MonkeyPatch) -> None
         doctor.examine()
 
 
-def test_what_was_coded_before_changes_nothing(coders: dict[str, PhrasesCoder], tmp_path: Path) -> None:
+def test_what_was_coded_before_changes_nothing(
+    coders: dict[str, PhrasesCoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A coder that has learnt other words, until its table was full, cuts as a fresh one does."""
+    monkeypatch.setattr(coder_of_phrases, "SLOTS", 1)
     rng = np.random.default_rng(3)
     for name in ("longest", "optimal"):
         coders[name]._pieces.write(tmp_path)  # type: ignore[union-attr]
