@@ -121,30 +121,27 @@ class Dictionary:
         limit, code_offsets = 0 if budget >= self.longest else budget, np.zeros(len(bounds), np.int64)
         shares = segment_shares(bounds, segment, threads)
 
-        def one(low: int, high: int) -> Codes:
+        def one(low: int, high: int, out: Codes) -> int:
             document = 0 if low == bounds[0] else int(np.searchsorted(bounds[1:], low, "right"))
-            out = np.empty(high - low, self._code_type)
             trie = self._first, self._children, self.symbol
             where = flat, bounds, low, high, document, segment
             if borders is not None:
-                count = retreat(*where, budget, forced, borders, *trie, out, code_offsets)
-            elif self._table is None:
-                count = encoding.search(*where, budget, forced, *trie, self._roots, out, code_offsets)
-            elif forced is not None and high - low >= marking.FEWEST and marking.can_mark(self.alphabet):
+                return int(retreat(*where, budget, forced, borders, *trie, out, code_offsets))
+            if self._table is None:
+                return int(encoding.search(*where, budget, forced, *trie, self._roots, out, code_offsets))
+            if forced is not None and high - low >= marking.FEWEST and marking.can_mark(self.alphabet):
                 marks = limit, forced[low:high], self._table, self._roots
-                count = marking.walk_marked(flat, bounds, low, high, segment, *marks, out, code_offsets)
-            else:
-                scratch = self._borrowed_scratch(segment, high - low)
-                count = encoding.walk(
-                    flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
-                    code_offsets,
-                )  # fmt: skip
-                if len(scratch) <= encoding.SCRATCH:
-                    self._scratch.append(scratch)
-            out.resize(count, refcheck=False)  # returns the memory that was never touched
-            return out
+                return int(marking.walk_marked(flat, bounds, low, high, segment, *marks, out, code_offsets))
+            scratch = self._borrowed_scratch(segment, high - low)
+            count = encoding.walk(
+                flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
+                code_offsets,
+            )  # fmt: skip
+            if len(scratch) <= encoding.SCRATCH:
+                self._scratch.append(scratch)
+            return int(count)
 
-        return _joined(shared(one, shares, threads), shares, bounds, code_offsets), code_offsets
+        return self._gathered(one, shares, threads, 0, bounds, code_offsets), code_offsets
 
     def encode_words(
         self,
@@ -170,21 +167,19 @@ class Dictionary:
         table = self._table
         assert table is not None, "has_words was not asked"
 
-        def one(low: int, high: int) -> Codes:
+        def one(low: int, high: int, out: Codes) -> int:
             try:
                 words = self._words.pop()
             except IndexError:
                 words = by_words.Words()
-            out = np.empty(high - low + by_words.ROOM, self._code_type)
             document = 0 if low == bounds[0] else int(np.searchsorted(bounds[1:], low, "right"))
             count = by_words.walk_words(
                 flat, bounds, low, high, document, segment, cuts, words, table, self._roots, out, code_offsets
             )
             self._words.append(words)
-            out.resize(count, refcheck=False)  # returns the memory that was never touched
-            return out
+            return int(count)
 
-        return _joined(shared(one, shares, threads), shares, bounds, code_offsets), code_offsets
+        return self._gathered(one, shares, threads, by_words.ROOM, bounds, code_offsets), code_offsets
 
     def has_words(self, table: Int32, budget: int) -> bool:
         """Whether `encode_words` can be used: neither the windowing's table of cuts nor its budget ends a text."""
@@ -259,6 +254,36 @@ class Dictionary:
     def _code_type(self) -> np.dtype[Any]:
         return code_type(len(self))
 
+    def _gathered(
+        self, walk: Callable[[int, int, Codes], int], shares: list[tuple[int, int]], threads: int, room: int,
+        bounds: Int64, code_offsets: Int64,
+    ) -> Codes:  # fmt: skip
+        """The codes of all shares end to end.
+
+        Args:
+            walk: walk(low, high, out) writes the codes of symbols[low:high] to `out` and returns how many they are.
+            room: codes that `out` must have room for besides one for each symbol.
+            code_offsets: each share counts from its own start; shifted.
+        """
+        begin, end = shares[0][0], shares[-1][1]
+        out = np.empty(end - begin + room * len(shares), self._code_type)
+
+        def one(low: int, high: int) -> int:
+            return walk(low, high, out[place(low, high) : place(low, high) + high - low + room])
+
+        def place(low: int, high: int) -> int:
+            return low - begin + room * shares.index((low, high))
+
+        total, *counts = shared(one, shares, threads)
+        for (low, high), count in zip(shares[1:], counts, strict=True):
+            first = np.searchsorted(bounds[1:], low, "right") + 1
+            last = np.searchsorted(bounds[1:], high, "right") + 1
+            code_offsets[first:last] += total
+            out[total : total + count] = out[place(low, high) : place(low, high) + count]
+            total += count
+        out.resize(total, refcheck=False)  # returns the memory that was never touched
+        return out
+
     def _borrowed_scratch(self, segment: int, symbols: int) -> Codes:
         """Room of `encoding.walk`, left by an earlier call if that had enough: new memory costs more than a tenth."""
         wanted = encoding.scratch_size(segment, symbols)
@@ -320,14 +345,3 @@ class Dictionary:
         flat: Symbols = np.require(values, kind, ["C", "A"]).view(np.ndarray)
         flat.flags.writeable = False
         return flat
-
-
-def _joined(made: list[Codes], shares: list[tuple[int, int]], bounds: Int64, code_offsets: Int64) -> Codes:
-    """The codes of all shares end to end. `code_offsets`, which each share counted from its own start, are shifted."""
-    before = 0
-    for (low, high), codes in zip(shares[1:], made, strict=False):
-        before += len(codes)
-        first = np.searchsorted(bounds[1:], low, "right") + 1
-        last = np.searchsorted(bounds[1:], high, "right") + 1
-        code_offsets[first:last] += before
-    return made[0] if len(made) == 1 else np.concatenate(made)
