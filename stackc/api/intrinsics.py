@@ -63,7 +63,8 @@ def choose(typing_context: Any, condition: Any, one: Any, other: Any) -> Any:
 
     Args:
         condition: a boolean.
-        one, other: numbers of the same type.
+        one: a number, the result if the condition is true.
+        other: a number of the same type, the result if not.
     """
     if not (isinstance(condition, types.Boolean) and isinstance(one, types.Number) and one == other):
         return None
