@@ -131,7 +131,7 @@ def test_refusals_leave_everything_as_it_was(stack: Get, here: Path) -> None:
         (["compress", "text", "--stack", folder, "--force", "-o", "./text"], "would replace its own source"),
         (["compress", "folder.stk", "--stack", folder], "folder.stk: is a folder; stackc compresses files"),
         (["compress", "/", "--stack", folder], "/: is a folder; stackc compresses files"),
-        (["compress", "", "--stack", folder], ".: is a folder; stackc compresses files"),
+        (["compress", "", "--stack", folder], "Invalid value for 'FILE...': an empty name"),
         (["decompress", "folder.stk", "-o", "new"], "folder.stk: cannot read (Is a directory)"),
         (["compress", "text", "--stack", here], "not a stack (no manifest.json)"),
         (["compress", "text", "--stack", folder, "-o", "no/such/folder"], "cannot write"),

@@ -55,7 +55,7 @@ def parameters(command: click.Command, context: click.Context) -> Iterator[tuple
 def test_an_empty_name_of_a_file_is_refused_by_every_command() -> None:
     """Of a variable that is not set, in a script: it means no file, and neither the current folder nor a default."""
     checked = 0
-    for command, parameter in parameters(main, click.Context(main, info_name="stackc")):
+    for command, parameter in parameters(main, click.Context(main, info_name="stackc", **main.context_settings)):
         if isinstance(parameter.type, Name | PathName):
             checked += 1
             with pytest.raises(click.BadParameter, match="an empty name"):
