@@ -11,11 +11,10 @@ import math
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor
 
 from stackc.api import StackcError
-from stackc_torch.hf.making import EXPLICIT, REFUSALS
+from stackc_torch.hf.making import REFUSALS, of_config
 from stackc_torch.training.inputs import NAME, SPREAD, TextInputs
 
 
@@ -113,6 +112,6 @@ def _can_be_untied(config: Any) -> bool:
     _untie(config)
     try:
         with torch.device("meta"):
-            return not _tied(transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT))
+            return not _tied(of_config(config))
     except REFUSALS:
         return False

@@ -12,6 +12,7 @@ import difflib
 import glob
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -144,7 +145,7 @@ def fresh(config: Described, alphabet: int) -> Any:
                 raise StackcError(f"hf: checkpoint {folder}: no weights for {lacks}: not a whole causal language model")
             _grow(model, alphabet)
         else:
-            model = transformers.AutoModelForCausalLM.from_config(_configuration(config, alphabet), **EXPLICIT)
+            model = of_config(_configuration(config, alphabet))
         too_long = context_problem(model.config, config.context)
         if too_long:
             raise StackcError(f"hf: {too_long}")
@@ -167,7 +168,7 @@ def unmade(config: Described, alphabet: int) -> Any:
     else:
         made = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     with torch.device("meta"):
-        model = transformers.AutoModelForCausalLM.from_config(made, **EXPLICIT)
+        model = of_config(made)
         _grow(model, alphabet)
     return model.eval()
 
@@ -178,6 +179,17 @@ def _configuration(config: Described, alphabet: int) -> Any:
     ids = {"bos_token_id": alphabet, "eos_token_id": alphabet, "pad_token_id": None}
     settings = {**config.overrides(), "vocab_size": alphabet + 1, **ids}
     return transformers.AutoConfig.for_model(config.model_type, **settings)
+
+
+def of_config(config: Any) -> Any:
+    """The model of settings, on the current device. Raises `ValueError` if a weight has no numbers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+        model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
+    empty = [name for name, tensor in model.named_parameters() if not tensor.numel()]
+    if empty:
+        raise ValueError(f"{empty[0]} has no numbers: a size is 0")
+    return model
 
 
 def _grow(model: Any, alphabet: int) -> None:
@@ -285,7 +297,7 @@ def load(folder: Path, alphabet: int, context: int) -> Any:
         config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
         with torch.device("meta"):
             _check_sizes(_of_settings(config, alphabet, context, found, folder), found, weights)
-        model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
+        model = of_config(config)
     except REFUSALS as error:
         raise ArtifactError(f"{folder / MADE}: no model ({_one_line(error)}); build the stack again") from error
     fill(model, found, weights)
@@ -307,7 +319,7 @@ def _of_settings(config: Any, alphabet: int, context: int, found: dict[str, Any]
     """
     if (getattr(config, "num_hidden_layers", None) or 0) > len(found):
         raise _other_weights(folder / WEIGHTS)
-    model = transformers.AutoModelForCausalLM.from_config(config, **EXPLICIT)
+    model = of_config(config)
     tokens = model.config.vocab_size
     if tokens <= alphabet:
         raise ArtifactError(f"{folder}: a model of {tokens} tokens, wanted for {alphabet} and one more")

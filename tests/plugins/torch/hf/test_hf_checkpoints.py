@@ -135,6 +135,20 @@ def test_settings_that_ask_for_terabytes_take_no_memory(checkpoint, tmp_path, mo
     assert kinds <= {"meta"}
 
 
+def test_a_size_of_zero_is_refused(tmp_path):
+    """Found by fuzzing: torch warned, in a line of its own, that it has nothing to fill with numbers."""
+    llama = "num_hidden_layers=1 hidden_size=16 intermediate_size=20 num_attention_heads=2 max_position_embeddings=32"
+    settings = llama.replace("=20", "=0")
+    with pytest.raises(StackcError, match=r"cannot make a model of model_type and settings: .* has no numbers"):
+        fresh(Hf(model_type="llama", settings=settings, context=16), 5)
+    save(fresh(Hf(model_type="llama", settings=llama, context=16), 5), tmp_path)
+    made = json.loads((tmp_path / "model.json").read_text())
+    made["config"]["intermediate_size"] = 0
+    (tmp_path / "model.json").write_text(json.dumps(made))
+    with pytest.raises(ArtifactError, match=r"model.json: no model \(.* has no numbers: a size is 0\)"):
+        load(tmp_path, 5, 16)
+
+
 def test_masks_of_settings_alone_are_bounded(tmp_path):
     """Those of GPT-J are as long as `n_positions` says, which no weight does."""
     config = Hf(model_type="gptj", settings="n_layer=1 n_embd=16 n_head=2 rotary_dim=4 n_positions=32", context=16)
