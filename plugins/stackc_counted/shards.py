@@ -52,6 +52,23 @@ class Shard:
         """(symbols, bounds of segments, places or None)."""
         return *self.sample.read(), None if self.kept is None else np.load(self.kept).astype(np.int64)
 
+    @property
+    def waiting(self) -> Path:
+        """The file of its groups: places at which the same text begins."""
+        return self.folder / f".groups-{self.number}.npz"
+
+    def write(self, keys: Int64, starts: Int64, sizes: Int64, places: npt.NDArray[Any]) -> None:
+        """Write its groups: the key of each (`Union`), where it begins in `places`, and how many places it has."""
+        with kept_whole(self.waiting):
+            np.savez(self.waiting, keys=keys, starts=starts, sizes=sizes, places=places)
+
+    def groups(self, low: int, high: int) -> tuple[Int64, Int64]:
+        """(keys, places of each) of the groups whose keys are in low .. high - 1."""
+        with np.load(self.waiting) as kept:
+            keys, sizes = kept["keys"], kept["sizes"]
+        inside = (keys >= low) & (keys < high)
+        return (keys, sizes) if inside.all() else (keys[inside], sizes[inside])
+
 
 @attrs.define
 class Sums:
@@ -146,52 +163,74 @@ class Counter:
         found, before = Union(self.alphabet), np.zeros(1, np.int64)
         with ThreadPoolExecutor(self.threads) as pool:
             for depth in range(length):
-                sums = Sums()
                 for shard in shards:
-                    sums.add(*self._split(shard, depth, before, pool))
-                    if TEXT_BYTES * len(sums) > self.memory // 2:
-                        sums.settle()
-                        self._check(len(sums))
-                keys, counts = sums.settle()
-                before = keys[counts >= least]
-                found.levels.append((before, counts[counts >= least]))
+                    self._split(shard, depth, before, pool)
+                before, counts = self._frequent(shards, least)
+                found.levels.append((before, counts))
                 if not len(before):
                     break
         return found
 
-    def _split(self, shard: Shard, depth: int, before: Int64, pool: ThreadPoolExecutor) -> tuple[Int64, Int64]:
-        """Split a shard's groups by the symbol at `depth`: (keys of `Union`, places of each).
+    def _frequent(self, shards: list[Shard], least: int) -> tuple[Int64, Int64]:
+        """(keys, ascending; counts) of the groups that are frequent in all shards together.
+
+        If the sums of all keys take more memory than there is, they are made for smaller and smaller ranges of keys:
+        most keys are rare, and few are kept.
+        """
+        found: list[tuple[Int64, Int64]] = []
+        ranges = [(0, np.iinfo(np.int64).max)]
+        while ranges:
+            low, high = ranges.pop()
+            sums = Sums()
+            for shard in shards:
+                sums.add(*shard.groups(low, high))
+                if self._too_many(len(sums)) and self._too_many(len(sums.settle()[0])):
+                    break
+            else:
+                keys, counts = sums.settle()
+                found.append((keys[counts >= least], counts[counts >= least]))
+                self._check(sum(len(keys) for keys, _ in found))
+                continue
+            middle = int(sums.keys[len(sums.keys) // 2])
+            if middle == low:
+                self._check(len(sums))
+            ranges += [(middle, high), (low, middle)]
+        keys, counts = (np.concatenate(one) for one in zip(*found, strict=True))
+        return keys, counts
+
+    def _split(self, shard: Shard, depth: int, before: Int64, pool: ThreadPoolExecutor) -> None:
+        """Split a shard's groups by the symbol at `depth`, and write them to its file.
 
         Args:
             before: the keys of the texts of `depth` symbols that are kept, ascending.
         """
-        waiting = shard.folder / f".groups-{shard.number}.npz"
         if depth == 0:
             symbols, bounds, places = shard.read()
             here = np.arange(len(symbols), dtype=np.int64) if places is None else places
             nodes, starts, sizes = (np.array([one], np.int64) for one in (0, 0, len(here)))
         else:
-            with np.load(waiting) as kept:
+            with np.load(shard.waiting) as kept:
                 at = np.searchsorted(before, kept["keys"])
                 some = (at < len(before)) & (before[np.minimum(at, len(before) - 1)] == kept["keys"])
                 nodes, starts, sizes, here = at[some], kept["starts"][some], kept["sizes"][some], kept["places"]
-            if not len(nodes):
-                return np.zeros(0, np.int64), np.zeros(0, np.int64)
             symbols, bounds = shard.sample.read()
+        if not len(nodes):  # written too: the groups that are in the file have texts one symbol shorter
+            shard.write(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), here[:0])
+            return
         here = here.astype(np.int32 if len(symbols) < 1 << 31 else np.int64, copy=False)
         there = np.empty_like(here)
         children, found, into, begins = split_all(
             pool, self.threads, symbols, end_bits(len(symbols), bounds), depth, 1, self.alphabet, here, there, starts,
             sizes,
         )  # fmt: skip
-        keys = np.repeat(nodes, children) * self.alphabet + found
-        with kept_whole(waiting):
-            np.savez(waiting, keys=keys, starts=begins, sizes=into, places=there)
-        return keys, into
+        shard.write(np.repeat(nodes, children) * self.alphabet + found, begins, into, there)
+
+    def _too_many(self, texts: int) -> bool:
+        return TEXT_BYTES * texts > self.memory // 2
 
     def _check(self, texts: int) -> None:
         needed = TEXT_BYTES * texts
-        if needed > self.memory // 2:
+        if self._too_many(texts):
             raise StackcError(
                 f"counted: {texts:,} texts take {needed / 1e6:,.0f} MB, half of what run.memory may be "
                 f"({self.memory / 1e6:,.0f} MB); raise run.memory, or count fewer: lower train.texts, raise train.prune"

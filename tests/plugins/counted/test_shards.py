@@ -70,6 +70,32 @@ def test_shards_of_any_size_count_as_one(seed: int, least: int, starts: Any, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_shard_whose_texts_are_all_rare_counts_nothing_more(seed: int, tmp_path: Path) -> None:
+    """Groups of an earlier depth stayed in its file, and were taken for those of a later one."""
+    rng = np.random.default_rng(seed)
+    usual = np.tile(rng.integers(0, 20, 50), 40)
+    symbols = np.concatenate([usual[:1000], rng.integers(0, 40, 1000), usual[1000:]]).astype(np.uint8)
+    offsets = np.array([0, len(symbols)])
+    sample = spread(Text(symbols=symbols, offsets=offsets, source_bytes=len(symbols)), 100, MOST)
+    for least in (3, 5, 9):
+        whole = count_texts(*sample.read(), None, alphabet=40, least=least, length=8)
+        assert same(counter(tmp_path, 500).count(sample, None, 8, lambda places, least=least: least), whole)
+
+
+@pytest.mark.parametrize("room", [60, 150, 1000])
+def test_rare_texts_need_no_memory(room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts that do not fit together are added up in ranges; only those that are kept must fit."""
+    sample = sample_of(3)
+    whole = count_texts(*sample.read(), every_third(*sample.read()), alphabet=40, least=60, length=7)
+    monkeypatch.setattr(shards, "TEXT_BYTES", 1500 * PLACE_BYTES // room)  # so many texts fit
+    texts, added = [], Sums.add
+    monkeypatch.setattr(Sums, "add", lambda sums, *more: (added(sums, *more), texts.append(len(sums)))[0])
+    assert same(counter(tmp_path, 1500).count(sample, every_third, 7, lambda places: 60), whole)
+    assert (max(texts) > room) is (room < 1000)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_shards_of_one_segment_each(tmp_path: Path) -> None:
     sample = sample_of(9).some(slice(20, 28))
     whole = count_texts(*sample.read(), None, alphabet=40, least=2, length=4)
