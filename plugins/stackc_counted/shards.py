@@ -213,10 +213,10 @@ class Counter:
                 at = np.searchsorted(before, kept["keys"])
                 some = (at < len(before)) & (before[np.minimum(at, len(before) - 1)] == kept["keys"])
                 nodes, starts, sizes, here = at[some], kept["starts"][some], kept["sizes"][some], kept["places"]
+            if not len(nodes):  # written too: the groups that are in the file have texts one symbol shorter
+                shard.write(nodes, starts, sizes, here[:0])
+                return
             symbols, bounds = shard.sample.read()
-        if not len(nodes):  # written too: the groups that are in the file have texts one symbol shorter
-            shard.write(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), here[:0])
-            return
         here = here.astype(np.int32 if len(symbols) < 1 << 31 else np.int64, copy=False)
         there = np.empty_like(here)
         children, found, into, begins = split_all(

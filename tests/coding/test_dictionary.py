@@ -107,7 +107,7 @@ def test_the_kernels_do_what_the_plain_walk_does(alphabet: int, size: int, route
 
 @pytest.mark.parametrize("count", [*range(1, walk.LANES + 2), 2 * walk.LANES + 3, walk.GROUP + walk.LANES - 1])
 def test_any_number_of_segments_is_walked_side_by_side(count: int) -> None:
-    """Lanes that have no segment left repeat what another does, while it ends at last."""
+    """Lanes that have no segment left repeat what another lane does; the last segments are walked alone."""
     dictionary, texts = random_dictionary(20, 300, seed=count)
     lengths = np.random.default_rng(count).integers(walk.SHORT, 3 * walk.SHORT, count).tolist()
     symbols, offsets = random_documents(dictionary, texts, lengths, seed=count)

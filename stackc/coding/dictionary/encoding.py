@@ -228,7 +228,10 @@ def _abreast(
     symbols: Array, steps: Index, places: UInt64, entries: UInt64, outs: UInt64, table: UInt64, roots: UInt64,
     out: Array, cuts: Cuts,
 ) -> None:  # fmt: skip
-    """Move all lanes by `steps` symbols. A code is written at each step, and overwritten until its text has ended."""
+    """Move all lanes by `steps` symbols. A code is written at each step, and overwritten until its text has ended.
+
+    Lanes are variables, each with its own lines: kept in arrays they took a tenth longer.
+    """
     p0, p1, p2, p3 = places[0], places[1], places[2], places[3]
     p4, p5, p6, p7 = places[4], places[5], places[6], places[7]
     e0, e1, e2, e3 = entries[0], entries[1], entries[2], entries[3]
