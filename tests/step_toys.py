@@ -60,6 +60,46 @@ class KernelModel:
         return CompiledStep(advance=advance, fill=fill, tables=(self.spoilt,))
 
 
+@kernel
+def advance_own(tables: tuple[Row], state: tuple[Row, Row], lane: int, symbol: int) -> None:
+    state[0][lane, 0] = 0 if symbol == RESTART else symbol + 1
+    state[1][lane] += 1
+
+
+@kernel
+def fill_own(tables: tuple[Row], state: tuple[Row, Row], lane: int, row: Row) -> None:
+    row[:] = tables[0][state[0][lane, 0]]
+
+
+class FewLanes(KernelModel):
+    """The same with a state of its own for the kernels, which are for two lanes at most.
+
+    Attributes:
+        looped: the lanes of each state that was made for the kernels; stepped: of each other one.
+    """
+
+    def __init__(self, alphabet: int) -> None:
+        super().__init__(alphabet)
+        self.looped: list[int] = []
+        self.stepped: list[int] = []
+
+    def start(self, lanes: int) -> Int64:
+        self.stepped.append(lanes)
+        return super().start(lanes)
+
+    def score(self, segment: Row, restarts: Row = None) -> Any:
+        fresh = np.zeros(len(segment), np.bool_) if restarts is None else np.array(restarts)
+        fresh[:1] = True
+        yield self.rows[np.where(fresh, 0, np.roll(segment.astype(np.int64), 1) + 1)]
+
+    def compiled(self) -> CompiledStep:
+        def start(lanes: int) -> tuple[Row, Row]:
+            self.looped.append(lanes)
+            return np.zeros((lanes, 1), np.int64), np.zeros(lanes, np.int32)
+
+        return CompiledStep(advance=advance_own, fill=fill_own, tables=(self.rows,), start=start, most_lanes=2)
+
+
 class Steps(KernelModel):
     """The same without its kernels."""
 

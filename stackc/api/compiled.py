@@ -27,8 +27,8 @@ class CompiledStep:
     """`Predictor.step` as kernels: what ``compiled()`` of a predictor gives, a method found by `hasattr`.
 
     `advance` of the lanes that are not idle and then `fill` of each give exactly the rows that `step` gives. The state
-    is the one that `Predictor.start` makes: an array whose first axis is the lanes, or a tuple of such arrays. `step`
-    and the kernels can take turns with it.
+    is an array whose first axis is the lanes, or a tuple of such arrays. `Predictor.start` makes it, and `step` and the
+    kernels can take turns with it, unless `start` makes another.
 
     Attributes:
         advance: ``advance(tables, state, lane, symbol)`` moves a lane on by a symbol, 0 .. A - 1; RESTART empties its
@@ -36,11 +36,15 @@ class CompiledStep:
         fill: ``fill(tables, state, lane, row)`` writes what may follow in a lane to `row`, uint32[A]: all entries, none
             of them zero, with the sum 2^24. It leaves the lane as it is: a second call gives the same row.
         tables: what the kernels read and never change: a tuple of arrays and integers.
+        start: ``start(lanes)`` makes the state, if that of `Predictor.start` has another form; None: it has not.
+        most_lanes: in more lanes `step` is faster, and is called; None: it never is.
     """
 
     advance: Kernel
     fill: Kernel
     tables: tuple[Any, ...] = ()
+    start: Callable[[int], Any] | None = None
+    most_lanes: int | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False)

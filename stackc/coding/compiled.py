@@ -20,9 +20,10 @@ from stackc.api.errors import CodingError, PartError
 from stackc.api.frequencies import check_frequencies
 from stackc.coding.jobs import InOrder
 from stackc.coding.spec import LevelSpec
+from stackc.coding.stepping import Decode, Encode
 from stackc.parts.abilities import compiles_lanes, compiles_step
 from stackc.parts.blame import blaming
-from stackc.parts.compiled import checked_lanes, checked_state, checked_step
+from stackc.parts.compiled import checked_lanes, checked_state, checked_step, started
 from stackc.parts.lanes import first_symbol, not_there, outside_alphabet, turned_away
 from stackc.parts.symbols import check_room
 
@@ -55,25 +56,24 @@ def compiled_lanes(spec: LevelSpec) -> CompiledRoute | None:
         return None
     coder = checked_lanes(spec.coder, spec.window, spec.coder_name)
     if model is not None:
-        step = checked_step(model, getattr(model, "who", f"{spec.name}: its model"))
-        return CompiledRoute(spec, step, model.start, coder)
-    return None if coder.row is None else CompiledRoute(spec, _constant(coder.row), _stateless, coder)
+        return CompiledRoute(spec, checked_step(model, getattr(model, "who", f"{spec.name}: its model")), coder)
+    return None if coder.row is None else CompiledRoute(spec, _constant(coder.row), coder)
 
 
 def _constant(row: Any) -> CompiledStep:
     """The step of the one row that a coder without a model codes under."""
     from stackc.coding import loops  # numba takes a second to import, and not every level has kernels
 
-    return CompiledStep(advance=loops.stay, fill=loops.constant, tables=(plain(row, np.uint32),))
+    return CompiledStep(advance=loops.stay, fill=loops.constant, tables=(plain(row, np.uint32),), start=_stateless)
+
+
+def _stateless(lanes: int) -> Int64:
+    return np.zeros(lanes, np.int64)
 
 
 def plain(values: npt.NDArray[Any], kind: type[np.integer]) -> npt.NDArray[Any]:
     """An array in the one form that loops are compiled for; copied if it is of another."""
     return np.require(values, kind, ["C", "A", "W"])
-
-
-def _stateless(lanes: int) -> Int64:
-    return np.zeros(lanes, np.int64)
 
 
 @functools.cache
@@ -96,14 +96,21 @@ class CompiledRoute:
     Args:
         spec: the level.
         step: the kernels of its model.
-        start: makes a state of the model for a number of lanes.
         coder: the kernels of its coder.
     """
 
-    def __init__(self, spec: LevelSpec, step: CompiledStep, start: Callable[[int], Any], coder: CompiledLanes) -> None:
-        self.spec, self.step, self.start, self.coder = spec, step, start, coder
+    def __init__(self, spec: LevelSpec, step: CompiledStep, coder: CompiledLanes) -> None:
+        self.spec, self.step, self.coder = spec, step, coder
         self.model_name = getattr(spec.model, "who", f"{spec.name}: its model")
         self._restarts = int(spec.model is not None and spec.restarts_with_window)
+
+    def lanes_of(self, jobs: int) -> int:
+        """The lanes in which so many jobs are coded."""
+        return max(1, min(self.spec.running_lanes, jobs))
+
+    def few(self, jobs: int) -> bool:
+        """Whether the loop is faster than a call of the model for each step."""
+        return self.step.most_lanes is None or self.lanes_of(jobs) <= self.step.most_lanes
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> tuple[InOrder, InOrder]:
         """Tokens and starts of windows, by segment: what `stackc.coding.stepping.encode_stepped` gives."""
@@ -119,6 +126,14 @@ class CompiledRoute:
             self._encode(symbols, bounds[first:last], cuts, first, tokens, starts)
             first = last
         return tokens, starts
+
+    def encode_or(self, otherwise: Encode) -> Encode:
+        """`encode` where it is the faster one."""
+        return lambda spec, *text: self.encode(*text) if self.few(len(text[1])) else otherwise(spec, *text)
+
+    def decode_or(self, otherwise: Decode) -> Decode:
+        """`decode` where it is the faster one."""
+        return lambda *jobs: self.decode(*jobs) if self.few(len(jobs[1])) else otherwise(*jobs)
 
     def _encode(
         self, symbols: Symbols, bounds: Int64, cuts: Mask | None, number: int, tokens: InOrder, starts: InOrder
@@ -181,8 +196,8 @@ class _Run:
 
         spec, self._route, self._loops = route.spec, route, loops
         self.spans = plain(spans, np.int64)
-        lanes = max(1, min(spec.running_lanes, len(spans)))
-        self._state = checked_state(route.start(lanes), lanes, "a state", route.model_name)
+        lanes = route.lanes_of(len(spans))
+        self._state = started(route.step, spec.model, lanes, route.model_name)
         with blaming(spec.coder_name, "its lanes"):
             made = coder_state(lanes)
         self._coder_state = checked_state(made, lanes, "a state", spec.coder_name)

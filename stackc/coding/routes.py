@@ -3,9 +3,9 @@
 - `Texts`: every code has one text, independent of context: look-ups in a table, and no model runs. The table is a
   compiled dictionary (`stackc.coding.dictionary.dictionary`) or the pieces of a piece coder (`stackc.coding.pieces`).
 - `Whole`: the coder codes whole windows, in one call for all of them (`stackc.parts.whole`); no model.
-- `Stepped`: model and coder in step, in lanes: in a compiled loop if both offer kernels (`stackc.coding.compiled`),
-  else by calls for each step (`stackc.coding.stepping`). Then, if no window restarts the model's context, it encodes
-  from one scoring pass over whole segments.
+- `Stepped`: model and coder in step, in lanes: in a compiled loop if both offer kernels (`stackc.coding.compiled`)
+  and the lanes are not too many for it, else by calls for each step (`stackc.coding.stepping`). Then, if no window
+  restarts the model's context, it encodes from one scoring pass over whole segments.
 - `Bitwise`: a model that codes bit by bit is given whole segments or documents (`stackc.coding.runs`).
 - `Verified`: decodes its tokens before it returns them: for a model that is not portable.
 
@@ -64,19 +64,21 @@ def choose_route(spec: LevelSpec, dictionary: Dictionary | None = None) -> Route
     if bitwise is not None and spec.codes_runs:
         runs = Bitwise(spec, bitwise)
         return runs if runs.portability == "portable" else Verified(runs, spec)
-    how = encode_stepped if spec.windowing.borders is None else encode_retreating
+    how: Encode = encode_stepped if spec.windowing.borders is None else encode_retreating
     if model is not None and model.portability != "portable":
         # In a single lane, with exactly the decoder's calls: next to other lanes such a model may predict differently.
         return Verified(Stepped(spec.changed(lanes=1), how), spec)
     if how is encode_retreating:
         return Stepped(spec, how)
-    loops = compiled_lanes(spec)
-    if loops is not None:
-        return Stepped(spec, lambda spec, *text: loops.encode(*text), loops.decode)
     scores = model is not None and not spec.restarts_with_window and hasattr(model, "score")
     if scores and (spec.windowing.table is None or spec.masks):
-        return Stepped(spec, encode_scored)
-    return Stepped(spec)
+        how = encode_scored
+    loops = compiled_lanes(spec)
+    if loops is None:
+        return Stepped(spec, how)
+    if loops.step.most_lanes is None or how is not encode_scored:  # else many positions in one product are faster
+        how = loops.encode_or(how)
+    return Stepped(spec, how, loops.decode_or(functools.partial(decode_jobs, spec)))
 
 
 BYTES_A_TEXT = 140

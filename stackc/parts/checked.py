@@ -21,7 +21,7 @@ from stackc.api.readers import HashedReader, Reader
 from stackc.api.windowings import Windowing
 from stackc.parts.abilities import compiles_step
 from stackc.parts.blame import blaming
-from stackc.parts.compiled import checked_state, checked_step, compiled_rows
+from stackc.parts.compiled import checked_step, compiled_rows, started
 
 Item = TypeVar("Item")
 
@@ -147,7 +147,7 @@ class GuardedPredictor:
             self._same(alone, np.concatenate([alone[:0], *scored]), "by scoring")
         if compiles_step(self._inner):
             step = checked_step(self._inner, self._who)
-            state = checked_state(self.start(others), others, "a state", self._who)
+            state = started(step, self._inner, others, self._who)
             with blaming(self._who, "compiled"):
                 rows = compiled_rows(step, state, known, others - 1, self.alphabet)
             self._same(alone, rows, "by its compiled step")

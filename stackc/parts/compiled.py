@@ -28,7 +28,17 @@ def checked_step(predictor: Any, who: str) -> CompiledStep:
         raise PartError(f"{who}: compiled gave a {type(step).__name__}, not a stackc.api.CompiledStep")
     _check(step, ("advance", "fill"), who)
     _check_arrays(step.tables, "tables", who)
+    most = step.most_lanes
+    if most is not None and (type(most) is not int or most < 1):
+        raise PartError(f"{who}: most_lanes is {most!r}; it is a whole number, 1 or more, or None")
     return step
+
+
+def started(step: CompiledStep, predictor: Any, lanes: int, who: str) -> Any:
+    """A state for the kernels. Raises `PartError` if it is not what they can take."""
+    with blaming(who, "start"):
+        state = (step.start or predictor.start)(lanes)
+    return checked_state(state, lanes, "a state", who)
 
 
 def checked_lanes(coder: Any, window: Window, who: str) -> CompiledLanes:
@@ -61,7 +71,7 @@ def compiled_rows(step: CompiledStep, state: Any, symbols: Int64, lane: int, alp
 
     Args:
         step: the kernels.
-        state: from `Predictor.start`.
+        state: for the kernels.
         symbols: int64[n].
         lane: which lane; the others are left alone.
         alphabet: A.

@@ -19,7 +19,7 @@ from stackc.api.offsets import offsets_of
 from stackc.api.windowings import Window
 from stackc.parts.abilities import compiles_lanes, compiles_step
 from stackc.parts.checked import lanes_of
-from stackc.parts.compiled import checked_lanes, checked_state, checked_step, compiled_rows
+from stackc.parts.compiled import checked_lanes, checked_state, checked_step, compiled_rows, started
 from stackc.testing.driving import decode_lanes, encode_lanes
 from stackc.testing.training import step_rows
 
@@ -66,17 +66,17 @@ class CompiledStepTests:
     """A part of `stackc.testing.ModelContract`."""
 
     def test_its_compiled_step_is_step(self, predictor: Predictor, alphabet: int) -> None:
-        """In few lanes and in more, with restarts, the kernels and `step` taking turns."""
+        """In few lanes and in more, with restarts, the kernels and `step` taking turns if they share a state."""
         step = self._step(predictor)
         for lanes in sorted({1, lanes_of(predictor, 5)}):
             rng, length = np.random.default_rng([12, lanes]), 40
             symbols = rng.integers(0, alphabet, (length, lanes))
             symbols[rng.random((length, lanes)) < 0.1] = RESTART
             symbols[0] = RESTART
-            fast, slow = checked_state(predictor.start(lanes), lanes, "a state", "start"), predictor.start(lanes)
+            fast, slow = started(step, predictor, lanes, "the model"), predictor.start(lanes)
             for place, inputs in enumerate(symbols):
                 expected = predictor.step(slow, inputs)
-                if place and place % 7 == 0:
+                if step.start is None and place and place % 7 == 0:
                     np.testing.assert_array_equal(predictor.step(fast, inputs), expected, "`step` after the kernels")
                     continue
                 for lane in range(lanes):
@@ -89,7 +89,7 @@ class CompiledStepTests:
         step = self._step(predictor)
         before = [value.copy() if isinstance(value, np.ndarray) else value for value in step.tables]
         symbols = np.random.default_rng(13).integers(0, alphabet, 60)
-        rows = compiled_rows(step, predictor.start(2), symbols, 1, alphabet)
+        rows = compiled_rows(step, started(step, predictor, 2, "the model"), symbols, 1, alphabet)
         np.testing.assert_array_equal(rows, step_rows(predictor, symbols))
         for value, old in zip(step.tables, before, strict=True):
             np.testing.assert_array_equal(value, old)

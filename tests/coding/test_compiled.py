@@ -107,6 +107,24 @@ def test_loops_give_what_stepping_gives(windows: str, monkeypatch: pytest.Monkey
         same(stepped, level(windows, KernelModel(ALPHABET)), given, offsets)
 
 
+@pytest.mark.parametrize("windows", ["bits24", "fixed5", "bits64-segment", "whole"])
+def test_kernels_for_few_lanes(windows: str) -> None:
+    """They code where lanes are few: `step` does in more, and where nothing restarts a context `score` encodes."""
+    symbols, offsets = documents()
+    scores = windows in ("bits64-segment", "whole")
+    for lanes in (1, 2, 3, 64):
+        model = step_toys.FewLanes(ALPHABET)
+        same(level(windows, Steps(ALPHABET)), level(windows, model, lanes), symbols, offsets)
+        by_loop, by_calls = (model.looped, model.stepped) if lanes <= 2 else (model.stepped, model.looped)
+        assert (len(by_loop), by_calls) == (2 - scores, [])
+    # One document of one segment is one lane, whatever the level may have.
+    model = step_toys.FewLanes(ALPHABET)
+    same(level(windows, Steps(ALPHABET)), level(windows, model, 64), symbols[:90], np.array([0, 90]))
+    assert 1 in model.looped or windows == "bits24"
+    guarded = GuardedPredictor(step_toys.FewLanes(ALPHABET), ALPHABET, "M1: model 'toy'")
+    guarded.prove(symbols.astype(np.uint8))
+
+
 @pytest.mark.parametrize("token_bits", [1, 3, 12, 16, 32])
 def test_tokens_of_any_size(token_bits: int) -> None:
     symbols, offsets = documents(1)
@@ -201,6 +219,14 @@ def test_a_broken_rule_is_named(wrong: int, said: str) -> None:
         (CompiledStep(advance=len, fill=step_toys.fill), "advance of its CompiledStep is not compiled"),
         (CompiledStep(advance=step_toys.advance, fill=step_toys.fill, tables=[]), "tables is a list, not a tuple"),
         (CompiledStep(advance=step_toys.advance, fill=step_toys.fill, tables=("x",)), "tables has a str"),
+        (
+            CompiledStep(advance=step_toys.advance, fill=step_toys.fill, most_lanes=0),
+            "most_lanes is 0; it is a whole number, 1 or more, or None",
+        ),
+        (
+            CompiledStep(advance=step_toys.advance, fill=step_toys.fill, start=lambda lanes: np.zeros(lanes - 1)),
+            "a state is not an array, or a tuple of arrays, with 1 lanes as their first axis",
+        ),
         (
             CompiledStep(advance=step_toys.advance, fill=step_toys.fill, tables=(np.zeros((4, 4))[:, 1],)),
             "an array of tables is not contiguous, aligned and writable: use numpy.require",

@@ -26,7 +26,8 @@ class Route:
 
     Attributes:
         products: "int8" (the fastest exact product of this machine), "float32", "device" (torch operations, the
-            way of CUDA, here on the CPU), "cuda" (the same on a GPU) or "twin" (plain Python integers).
+            way of CUDA, here on the CPU), "cuda" (the same on a GPU), "kernels" (those of compiled loops) or "twin"
+            (plain Python integers).
         lanes: side by side when stepping; 0 for scoring.
         threads: of torch.
         symbols: of the text.
@@ -60,6 +61,8 @@ def matrix(long: int, few: int, twin: int, cuda: bool = False) -> list[Route]:
         Route("int8", 0, 1, few, fresh=True),
         Route("int8", 2, 1, few, fresh=True),
         Route("int8", 64, 1, few, fresh=True),
+        *(Route("kernels", lanes, 1, few) for lanes in (1, 2, 7)),
+        Route("kernels", 2, 1, few, fresh=True),
         Route("twin", 1, 1, twin),
         *(gpu if cuda else []),
     ]
@@ -90,6 +93,7 @@ def _makers(frozen: Any) -> dict[str, Callable[[Any], Any]]:
     import torch
 
     from stackc_torch.frozen.gemm import float_product
+    from stackc_torch.frozen.golden import ByKernels
     from stackc_torch.frozen.predictor import FrozenPredictor
     from stackc_torch.gru.arrays import FrozenGru
 
@@ -104,6 +108,7 @@ def _makers(frozen: Any) -> dict[str, Callable[[Any], Any]]:
     return {
         "int8": lambda one: FrozenPredictor(OnCpu(one)),
         "float32": lambda one: FrozenPredictor(OnCpu(one, float_product)),
+        "kernels": lambda one: ByKernels(OnCpu(one)),
         "device": lambda one: FrozenPredictor(OnDevice(one, torch.device("cpu"))),
         "cuda": lambda one: FrozenPredictor(OnDevice(one, torch.device("cuda"))),
         "twin": Twin,

@@ -10,9 +10,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import RESTART, Device, Predictor, StackcError
+from stackc.api import IDLE, RESTART, Device, Frequencies, Predictor, StackcError
 from stackc_torch.frozen import numerics
 from stackc_torch.frozen.gemm import int8_is_exact
+from stackc_torch.frozen.predictor import KernelPredictor
 from stackc_torch.frozen.rules import Array
 
 LANES = (1, 7)
@@ -57,17 +58,39 @@ class Golden:
         return digest.hexdigest()
 
 
+class ByKernels(KernelPredictor):
+    """One whose steps are made by the kernels that it offers, called one by one."""
+
+    def start(self, lanes: int) -> Any:
+        """A state of the kernels."""
+        make = self.compiled().start
+        assert make is not None
+        return make(lanes)
+
+    def step(self, state: Any, symbols: npt.NDArray[np.int64]) -> Frequencies:
+        """As `FrozenPredictor.step`, without its checks."""
+        kernels = self.compiled()
+        for lane in np.flatnonzero(symbols != IDLE).tolist():
+            kernels.advance(kernels.tables, state, lane, int(symbols[lane]))
+        rows = np.zeros((len(symbols), self.alphabet), np.uint32)
+        for lane, row in enumerate(rows):
+            kernels.fill(kernels.tables, state, lane, row)
+        return rows
+
+
 def examine(
     golden: Golden,
     device: Device,
     best: Callable[[Any, Device], Predictor],
     in_floats: Callable[[Any], Predictor],
+    by_kernels: Callable[[Any], Predictor],
     shapes: Sequence[tuple[int, int]] = (),
 ) -> str:
     """Run the golden network by every route of this machine; returns a line on the result.
 
     Args:
-        best: makes the fastest predictor on a device; in_floats: the one with float32 products on the CPU.
+        best: makes the fastest predictor on a device; in_floats: the one with float32 products on the CPU; by_kernels:
+            the one that steps as compiled loops do.
         shapes: (outputs, inputs) of products besides those by the network's matrices.
 
     Raises:
@@ -82,10 +105,12 @@ def examine(
     for lanes in LANES:
         if golden.stepped(best(frozen, device), lanes) != right:
             raise StackcError(f"stepping on {device.name} gave other bits than scoring (lanes: {lanes})")
+    if golden.stepped(by_kernels(frozen), 2) != right:
+        raise StackcError("the kernels of compiled loops gave other bits than scoring")
     matrices = [array.shape[-2:] for array in attrs.asdict(frozen).values() if array.dtype == np.int8]
     exact = all(int8_is_exact(*shape) for shape in (*matrices, *shapes))
     products = "int8 products are exact here and used" if exact else "int8 products are not exact here: float32 instead"
-    return f"{products}; scoring, stepping and float32 products gave the golden bits on {device.name}"
+    return f"{products}; scoring, stepping, loops and float32 products gave the golden bits on {device.name}"
 
 
 def numbers(seed: int, count: int, low: int, high: int) -> Array:

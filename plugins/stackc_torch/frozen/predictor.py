@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from stackc.api import IDLE, RESTART, CodingError, Device, Frequencies, Portability, Symbols
+from stackc.api import IDLE, RESTART, CodingError, CompiledStep, Device, Frequencies, Portability, Symbols
 from stackc_torch.frozen import kernels, numerics
 from stackc_torch.frozen.arrays import FrozenArrays
 from stackc_torch.frozen.passes import pass_inputs, side_by_side
@@ -71,6 +71,13 @@ class Arithmetic(Protocol):
 
     def answer(self, memory: Any, y: Any, out: Frequencies) -> None:
         """Frequencies out[n, A] for y[n, d], at most `rows` of them."""
+
+
+class KernelArithmetic(Arithmetic, Protocol):
+    """One on CPU."""
+
+    def compiled(self) -> CompiledStep:
+        """Kernels that step a few lanes, whose state has the lanes first in each array."""
 
 
 @attrs.define(kw_only=True)
@@ -165,9 +172,21 @@ class FrozenPredictor:
         return State(positions=positions, memory=memory, answer=np.zeros((len(positions), self.alphabet), np.uint32))
 
 
+class KernelPredictor(FrozenPredictor):
+    """One that offers its step as kernels too."""
+
+    def __init__(self, arithmetic: KernelArithmetic, positions: int = 0) -> None:
+        super().__init__(arithmetic, positions)
+        self._compiled = arithmetic.compiled
+
+    def compiled(self) -> CompiledStep:
+        """See `stackc.api.Predictor`."""
+        return self._compiled()
+
+
 def fastest(
-    frozen: Any, device: Device, on_cpu: Callable[[Any], Arithmetic], on_device: Callable[[Any, Any], Arithmetic]
+    frozen: Any, device: Device, on_cpu: Callable[[Any], KernelArithmetic], on_device: Callable[[Any, Any], Arithmetic]
 ) -> FrozenPredictor:
     """The predictor over the arithmetic for a device. All arithmetics of a network give the same bits."""
     target = numerics.pick(device)
-    return FrozenPredictor(on_cpu(frozen) if target.type == "cpu" else on_device(frozen, target))
+    return KernelPredictor(on_cpu(frozen)) if target.type == "cpu" else FrozenPredictor(on_device(frozen, target))

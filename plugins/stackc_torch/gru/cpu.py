@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stackc.api import Frequencies
+from stackc.api import CompiledStep, Frequencies
 from stackc_torch.frozen import kernels
 from stackc_torch.frozen.cpu import OnCpu
 from stackc_torch.frozen.gemm import Product, best_product
@@ -28,10 +28,10 @@ class CpuArithmetic(OnCpu, Recurrent):
         self._out = [product(weights) for weights in frozen.out]
         f = frozen
         self._rules = np.stack([rules(f.enter_shift[i], f.recall_shift[i], f.bias[i]) for i in range(f.layers)])
-        # The network's part of the arguments of `few.step_few`.
+        # As `few` takes it.
         self._few = (
-            f.embed, f.norms, f.enter, f.recall, self._rules, f.out, f.out_shift, f.head, f.head_shift,
-            *tables(), exponential_table(),
+            f.embed, f.norms, f.enter, f.recall, self._rules, f.out, f.out_shift, *tables(), f.head, f.head_shift,
+            exponential_table(),
         )  # fmt: skip
 
     def states(self, *shape: int) -> Array:
@@ -61,7 +61,18 @@ class CpuArithmetic(OnCpu, Recurrent):
         # Imported here: it takes seconds to compile, once per machine, and building a stack does without it.
         from stackc_torch.gru.few import step_few
 
-        step_few(symbols, positions, answer, memory, *self._few)
+        step_few(symbols, answer, memory, *self._few)
+
+    def compiled(self) -> CompiledStep:
+        from stackc_torch.gru import few
+
+        return CompiledStep(
+            advance=few.advance, fill=few.fill, tables=self._few, start=self._start_compiled, most_lanes=self.few
+        )
+
+    def _start_compiled(self, lanes: int) -> tuple[Array, ...]:
+        f = self.frozen
+        return np.zeros((lanes, f.layers, 1, f.units), np.int16), np.zeros((lanes, f.width), np.int16)
 
 
 def operand(h: Array) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from stackc.api import Device
 from stackc_torch.frozen.gemm import float_product
-from stackc_torch.frozen.golden import Filler, Golden, numbers
+from stackc_torch.frozen.golden import ByKernels, Filler, Golden, numbers
 from stackc_torch.frozen.golden import examine as examine_golden
 from stackc_torch.frozen.predictor import FrozenPredictor, fastest
 from stackc_torch.gru.arrays import FrozenGru
@@ -21,7 +21,7 @@ _ALPHABET, _LAYERS, _WIDTH, _UNITS, _COUNT, _WINDOW = 50, 2, 64, 96, 150, 7
 
 def examine(device: Device) -> str:
     """Run one network by every route. Raises `StackcError` if a bit differs."""
-    return examine_golden(golden(), device, best, in_floats)
+    return examine_golden(golden(), device, best, in_floats, by_kernels)
 
 
 def best(frozen: FrozenGru, device: Device) -> FrozenPredictor:
@@ -32,6 +32,11 @@ def best(frozen: FrozenGru, device: Device) -> FrozenPredictor:
 def in_floats(frozen: FrozenGru) -> FrozenPredictor:
     """The same with float32 products."""
     return FrozenPredictor(CpuArithmetic(frozen, float_product))
+
+
+def by_kernels(frozen: FrozenGru) -> ByKernels:
+    """The same, stepped as compiled loops do."""
+    return ByKernels(CpuArithmetic(frozen))
 
 
 def golden() -> Golden:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from stackc.api import Frequencies
+from stackc.api import CompiledStep, Frequencies
 from stackc_torch.frozen import kernels as shared
 from stackc_torch.frozen.cpu import OnCpu
 from stackc_torch.frozen.gemm import Product, best_product, int8_is_exact
@@ -55,10 +55,10 @@ class CpuArithmetic(OnCpu):
         self._down = [product(weights) for weights in f.down]
         self._qkv_shift = f.qkv_shift.reshape(f.layers, 3, f.heads, f.head_size)
         self._gate_up_shift = f.gate_up_shift.reshape(f.layers, 2, f.hidden)
-        # The network's part of the arguments of `few.step_few`.
+        # As `few` takes it.
         self._few = (
-            f.embed, f.norms, f.qkv, self._qkv_shift, f.bias, f.score, f.out, f.out_shift,
-            f.gate_up, self._gate_up_shift, f.down, f.down_shift, f.head, f.head_shift, f.exponential,
+            f.context, f.embed, f.norms, f.qkv, self._qkv_shift, f.bias, f.score, f.out, f.out_shift,
+            f.gate_up, self._gate_up_shift, f.down, f.down_shift, f.exponential, f.head, f.head_shift,
         )  # fmt: skip
         self._dense = product is best_product and int8_is_exact(37, f.head_size)
 
@@ -89,7 +89,19 @@ class CpuArithmetic(OnCpu):
         # Imported here: it takes seconds to compile, once per machine, and building a stack does without it.
         from stackc_torch.transformer.few import step_few
 
-        step_few(symbols, positions, answer, self.frozen.context, memory.kv, *self._few)
+        step_few(symbols, positions, answer, memory.kv, *self._few)
+
+    def compiled(self) -> CompiledStep:
+        from stackc_torch.transformer import few
+
+        return CompiledStep(
+            advance=few.advance, fill=few.fill, tables=self._few, start=self._start_compiled, most_lanes=self.few
+        )
+
+    def _start_compiled(self, lanes: int) -> tuple[Array, ...]:
+        f = self.frozen
+        kv = np.zeros((lanes, f.layers, 1, f.context, 2, f.heads, f.head_size), np.int8)
+        return np.full(lanes, -1, np.int64), kv, np.zeros((lanes, f.width), np.int8)
 
     def scorer(self, count: int, positions: int) -> Memory:
         # One lane without a ring: what came before a pass is stored below the slots of its positions.

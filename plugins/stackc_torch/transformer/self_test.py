@@ -6,7 +6,7 @@ import numpy as np
 
 from stackc.api import Device
 from stackc_torch.frozen.gemm import float_product
-from stackc_torch.frozen.golden import Filler, Golden, numbers
+from stackc_torch.frozen.golden import ByKernels, Filler, Golden, numbers
 from stackc_torch.frozen.golden import examine as examine_golden
 from stackc_torch.frozen.predictor import FrozenPredictor, fastest
 from stackc_torch.frozen.rules import exponential_table
@@ -22,7 +22,7 @@ _ALPHABET, _LAYERS, _WIDTH, _HEADS, _SIZE, _HIDDEN, _CONTEXT, _COUNT = 50, 2, 64
 
 def examine(device: Device) -> str:
     """Run one network by every route. Raises `StackcError` if a bit differs."""
-    return examine_golden(golden(), device, best, in_floats, [(37, _SIZE)])
+    return examine_golden(golden(), device, best, in_floats, by_kernels, [(37, _SIZE)])
 
 
 def best(frozen: Frozen, device: Device) -> FrozenPredictor:
@@ -33,6 +33,11 @@ def best(frozen: Frozen, device: Device) -> FrozenPredictor:
 def in_floats(frozen: Frozen) -> FrozenPredictor:
     """The same with float32 products."""
     return FrozenPredictor(CpuArithmetic(frozen, float_product))
+
+
+def by_kernels(frozen: Frozen) -> ByKernels:
+    """The same, stepped as compiled loops do."""
+    return ByKernels(CpuArithmetic(frozen))
 
 
 def golden() -> Golden:

@@ -13,6 +13,7 @@ from stackc.api import IDLE, TOTAL, ArtifactError, CodingError
 from stackc_torch.frozen.gemm import float_product
 from stackc_torch.frozen.rules import exponential_table
 from stackc_torch.transformer.arrays import Frozen
+from stackc_torch.transformer.self_test import by_kernels
 from stackc_torch.transformer.twin import Twin
 from torch_toys import counting, on_cpu, on_device
 
@@ -25,6 +26,11 @@ def routes(frozen: Frozen) -> dict:
         "float32": on_cpu(frozen, float_product),
         "device": on_device(frozen, CPU),
     }
+
+
+def stepping(frozen: Frozen) -> dict:
+    """These, and the kernels that compiled loops step with: they check nothing, and have no `take`."""
+    return routes(frozen) | {"kernels": by_kernels(frozen)}
 
 
 def golden_network() -> Frozen:
@@ -97,7 +103,7 @@ def test_every_route_answers_as_the_twin(tools, shape, extreme):
     segment, restarts = tools.random_segment(frozen, 30, seed=4)
     expected = tools.stepped(Twin(frozen), segment, restarts)
     assert (expected.sum(1, dtype=np.int64) == TOTAL).all()
-    for name, predictor in routes(frozen).items():
+    for name, predictor in stepping(frozen).items():
         assert np.array_equal(tools.stepped(predictor, segment, restarts), expected), name
         assert np.array_equal(tools.scored(predictor, segment, restarts), expected), name
 
@@ -119,7 +125,7 @@ def test_random_lanes_with_idling_and_restarts(seed, context, lanes, width, head
     twin = Twin(frozen)
     expected_state = twin.start(lanes)
     expected = [twin.step(expected_state, call) for call in calls]
-    for name, predictor in routes(frozen).items():
+    for name, predictor in stepping(frozen).items():
         state = predictor.start(lanes)
         for call, rows in zip(calls, expected, strict=True):
             answer, active = predictor.step(state, call), call != IDLE

@@ -24,11 +24,13 @@ ROUTES = {
     "transformer": {
         "int8": on_cpu,
         "float32": lambda frozen: on_cpu(frozen, float_product),
+        "kernels": transformer.by_kernels,
         "device": lambda frozen: on_device(frozen, CPU),
     },
     "gru": {
         "int8": lambda frozen: FrozenPredictor(CpuArithmetic(frozen)),
         "float32": lambda frozen: FrozenPredictor(CpuArithmetic(frozen, float_product)),
+        "kernels": gru.by_kernels,
         "device": lambda frozen: FrozenPredictor(DeviceArithmetic(frozen, CPU)),
     },
 }
@@ -85,12 +87,18 @@ def test_one_wrong_entry_is_found() -> None:
     def scores_wrongly(frozen):
         return WrongOnce(right(frozen), "score")
 
+    def found(best=lambda frozen, device: right(frozen), in_floats=right, by_kernels=gru.by_kernels):
+        golden.examine(gru.golden(), Device(), best, in_floats, by_kernels)
+
+    found()
     with pytest.raises(StackcError, match="scoring on cpu gave other bits"):
-        golden.examine(gru.golden(), Device(), lambda frozen, device: scores_wrongly(frozen), right)
+        found(best=lambda frozen, device: scores_wrongly(frozen))
     with pytest.raises(StackcError, match="float32 products gave other bits"):
-        golden.examine(gru.golden(), Device(), lambda frozen, device: right(frozen), scores_wrongly)
+        found(in_floats=scores_wrongly)
     with pytest.raises(StackcError, match=r"stepping on cpu gave other bits than scoring \(lanes: 7\)"):
-        golden.examine(gru.golden(), Device(), lambda frozen, device: WrongOnce(right(frozen), "lanes"), right)
+        found(best=lambda frozen, device: WrongOnce(right(frozen), "lanes"))
+    with pytest.raises(StackcError, match="the kernels of compiled loops gave other bits than scoring"):
+        found(by_kernels=lambda frozen: WrongOnce(gru.by_kernels(frozen), "lanes"))
 
 
 def test_the_generator_of_numbers_is_fixed() -> None:

@@ -22,6 +22,7 @@ from stackc_torch.gru.cpu import CpuArithmetic
 from stackc_torch.gru.device import DeviceArithmetic
 from stackc_torch.gru.kernels import operand_rows, remember_rows, rules
 from stackc_torch.gru.network import GruNetwork
+from stackc_torch.gru.self_test import by_kernels
 from stackc_torch.gru.twin import GruTwin, gate_sums, operand, remembered
 from stackc_torch.training.architecture import hidden
 from stackc_torch.training.checkpoint import load_float_parts
@@ -73,6 +74,11 @@ def routes(frozen: FrozenGru, positions: int = 0) -> dict:
         "float32": FrozenPredictor(CpuArithmetic(frozen, float_product), positions),
         "device": FrozenPredictor(DeviceArithmetic(frozen, torch.device("cpu")), positions),
     }
+
+
+def stepping(frozen: FrozenGru) -> dict:
+    """These, and the kernels that compiled loops step with, which check nothing."""
+    return routes(frozen) | {"kernels": by_kernels(frozen)}
 
 
 def golden_network() -> FrozenGru:
@@ -136,7 +142,7 @@ def test_every_route_answers_as_the_twin(tools, shape, extreme, share):
     segment, restarts = tools.random_segment(frozen, 40, seed=4, share=share)
     expected = tools.stepped(GruTwin(frozen), segment, restarts)
     assert (expected.sum(1, dtype=np.int64) == TOTAL).all()
-    for name, predictor in routes(frozen).items():
+    for name, predictor in stepping(frozen).items():
         assert np.array_equal(tools.stepped(predictor, segment, restarts), expected), name
         assert np.array_equal(tools.scored(predictor, segment, restarts), expected), name
 
@@ -177,7 +183,7 @@ def test_lanes_with_idling_and_restarts(tools, lanes):
     twin = GruTwin(frozen)
     expected_state = twin.start(min(lanes, 9))
     expected = [twin.step(expected_state, call[:9]) for call in calls]
-    for name, predictor in routes(frozen).items():
+    for name, predictor in stepping(frozen).items():
         state = predictor.start(lanes)
         for call, rows in zip(calls, expected, strict=True):
             active = call[:9] != IDLE
