@@ -73,8 +73,20 @@ class Arithmetic(Protocol):
         """Frequencies out[n, A] for y[n, d], at most `rows` of them."""
 
 
+LOOP_BYTES = 1 << 26
+"""Memory of the lanes of a compiled loop, at most. It is made for a whole context at once, whatever the text; and in a
+larger network calls of Python take no time that counts."""
+
+
 class KernelArithmetic(Arithmetic, Protocol):
-    """One on CPU."""
+    """One on CPU.
+
+    Attributes:
+        lane_bytes: what the state of `compiled` has for each lane, at most.
+    """
+
+    @property
+    def lane_bytes(self) -> int: ...
 
     def compiled(self) -> CompiledStep:
         """Kernels that step a few lanes, whose state has the lanes first in each array."""
@@ -189,4 +201,8 @@ def fastest(
 ) -> FrozenPredictor:
     """The predictor over the arithmetic for a device. All arithmetics of a network give the same bits."""
     target = numerics.pick(device)
-    return KernelPredictor(on_cpu(frozen)) if target.type == "cpu" else FrozenPredictor(on_device(frozen, target))
+    if target.type != "cpu":
+        return FrozenPredictor(on_device(frozen, target))
+    arithmetic = on_cpu(frozen)
+    looped = arithmetic.few * arithmetic.lane_bytes <= LOOP_BYTES
+    return KernelPredictor(arithmetic) if looped else FrozenPredictor(arithmetic)

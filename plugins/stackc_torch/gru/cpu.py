@@ -63,6 +63,10 @@ class CpuArithmetic(OnCpu, Recurrent):
 
         step_few(symbols, answer, memory, *self._few)
 
+    @property
+    def lane_bytes(self) -> int:
+        return int(2 * self.frozen.layers * self.frozen.units + 2 * self.frozen.width)
+
     def compiled(self) -> CompiledStep:
         from stackc_torch.gru import few
 

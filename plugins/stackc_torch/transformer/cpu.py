@@ -91,6 +91,11 @@ class CpuArithmetic(OnCpu):
 
         step_few(symbols, positions, answer, memory.kv, *self._few)
 
+    @property
+    def lane_bytes(self) -> int:
+        f = self.frozen
+        return int(2 * f.layers * f.context * f.inner + f.width + 8)
+
     def compiled(self) -> CompiledStep:
         from stackc_torch.transformer import few
 

@@ -9,10 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackc.api import IDLE, TOTAL, ArtifactError, CodingError
+from stackc.api import IDLE, TOTAL, ArtifactError, CodingError, Device
 from stackc_torch.frozen.gemm import float_product
+from stackc_torch.frozen.predictor import fastest
 from stackc_torch.frozen.rules import exponential_table
 from stackc_torch.transformer.arrays import Frozen
+from stackc_torch.transformer.cpu import CpuArithmetic
+from stackc_torch.transformer.device import DeviceArithmetic
 from stackc_torch.transformer.self_test import by_kernels
 from stackc_torch.transformer.twin import Twin
 from torch_toys import counting, on_cpu, on_device
@@ -130,6 +133,16 @@ def test_random_lanes_with_idling_and_restarts(seed, context, lanes, width, head
         for call, rows in zip(calls, expected, strict=True):
             answer, active = predictor.step(state, call), call != IDLE
             assert np.array_equal(answer[active], rows[active]), name
+
+
+def test_loops_are_offered_where_their_lanes_take_little_memory(tools):
+    """They make room for the whole context: what a damaged or very large network has is not asked for."""
+    small = tools.random_frozen(1, context=40)
+    large = tools.random_frozen(1, layers=1, heads=1, size=4000, context=3000)
+    made = [fastest(frozen, Device(), CpuArithmetic, DeviceArithmetic) for frozen in (small, large)]
+    assert [hasattr(one, "compiled") for one in made] == [True, False]
+    state = made[0].compiled().start(3)
+    assert sum(one.nbytes for one in state) == 3 * CpuArithmetic(small).lane_bytes
 
 
 @pytest.mark.parametrize("context", [1, 5, 100, 700])

@@ -190,6 +190,11 @@ def test_lanes_with_idling_and_restarts(tools, lanes):
             assert np.array_equal(predictor.step(state, call)[:9][active], rows[active]), name
 
 
+def test_the_lanes_of_loops_take_what_is_said():
+    arithmetic = CpuArithmetic(random_gru(5))
+    assert sum(one.nbytes for one in arithmetic.compiled().start(3)) == 3 * arithmetic.lane_bytes
+
+
 def test_two_threads_answer_as_one(tools):
     frozen = random_gru(11, alphabet=256, width=96, units=192)
     segment, restarts = tools.random_segment(frozen, 700, seed=12)
