@@ -3,12 +3,18 @@ in a loop, as is usual, takes the core from the thread that it waits for, and a 
 
 Modules are compiled once: where the environment forbids it, each of the hundreds of processes that tests start would
 compile all of stackc again, which is a tenth of the suite's time. So are loops, by one worker for all.
+
+What stays is not searched for garbage again: the modules, the tests and what is compiled are a million objects, and a
+collection that visits all of them takes a second or two.
 """
 
+import gc
 import os
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +36,25 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix="stackc-tests-locks-")
         config.add_cleanup(folder.cleanup)
         os.environ[LOCKS] = folder.name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        keep()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is not None and nextitem.path != item.path:
+        keep()
+
+
+def keep() -> None:
+    """Collect what is garbage by now, and never visit the rest again."""
+    gc.collect()
+    gc.freeze()

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -77,22 +78,71 @@ class Forked:
             os.kill(self.pid, signal.SIGKILL)
 
 
-FORKING = """
-import importlib, os, runpy, sys
-ranks, modules, sys.argv[:] = int(sys.argv[1]), sys.argv[2].split(","), sys.argv[3:]
-for module in ("torch.distributed", "stackc.cli.build", "stackc.pipeline.build", *modules):
+RANKS = """
+import gc, importlib, json, os, runpy, sys
+for module in ("torch.distributed", "stackc.cli.build", "stackc.pipeline.build", *sys.argv[1:]):
     importlib.import_module(module)
-children = []
-for rank in range(ranks):
-    child = os.fork()
-    if not child:
-        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
-        runpy.run_path(sys.argv[0], run_name="__main__")
-        sys.exit()
-    children.append(child)
-codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-sys.exit(next((code if code > 0 else 128 - code for code in codes if code), 0))
+gc.freeze()
+while line := sys.stdin.readline():
+    folder, environment, said, ranks, *sys.argv = json.loads(line)
+    children = []
+    for rank in range(ranks):
+        child = os.fork()
+        if not child:
+            os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+            os.dup2(0, 1)
+            os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND), 2)
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(environment, RANK=str(rank), LOCAL_RANK=str(rank))
+            runpy.run_path(sys.argv[0], run_name="__main__")
+            sys.exit()
+        children.append(child)
+    print(*(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children), flush=True)
 """
+
+
+class Ranks:
+    """Scripts by several ranks, with the variables that torchrun sets.
+
+    All of them share what imports take, which is most of the time of a small build. Nobody ends a rank because of
+    another: each has to notice for itself.
+
+    Args:
+        imports: modules to import before the ranks part, those that torch imports late among them.
+    """
+
+    def __init__(self, *imports: str) -> None:
+        run = [sys.executable, "-c", RANKS, *imports]
+        self._parent = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, folder: Path, ranks: int, script: str, *arguments: str) -> tuple[list[int], str]:
+        """What each rank ends with, and what all of them write to standard error.
+
+        Args:
+            folder: the current one.
+            ranks: how many.
+            script: its path.
+            arguments: of the script.
+        """
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
+        with tempfile.NamedTemporaryFile("r") as said:
+            job = [str(folder), {**os.environ, **meeting}, said.name, ranks, script, *arguments]
+            self._parent.stdin.write(json.dumps(job) + "\n")
+            self._parent.stdin.flush()
+            return [int(code) for code in self._parent.stdout.readline().split()], said.read()
+
+    def close(self) -> None:
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.close()
+        self._parent.stdout.close()
+        assert self._parent.wait(timeout=60) == 0
 
 
 def heard() -> None:
@@ -101,28 +151,3 @@ def heard() -> None:
     Tests that run in the background of a shell ignore the signal, and their children would.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def forked_ranks(
-    folder: Path, ranks: int, script: str, *arguments: str, imports: str = "stackc_torch.training.loop"
-) -> subprocess.CompletedProcess[str]:
-    """A script by several ranks, with the variables that torchrun sets; the exit code is that of the first that fails.
-
-    They share what imports take, which is most of the time of a small build. Nobody ends a rank because of another:
-    each has to notice for itself.
-
-    Args:
-        folder: the current one.
-        ranks: how many.
-        script: its path.
-        arguments: of the script.
-        imports: modules to import before the ranks part.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
-    return subprocess.run(
-        [sys.executable, "-c", FORKING, str(ranks), imports, script, *arguments],
-        cwd=folder, env={**os.environ, **meeting}, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip

@@ -116,9 +116,13 @@ stackc.build(recipe, out)
 Run = Callable[..., int]
 
 
+LATE = ("torch._dynamo", "tensorboard.summary.writer.record_writer")
+"""What training imports when it begins."""
+
+
 @pytest.fixture(scope="module")
 def warm() -> Iterator[Warm]:
-    made = Warm("stackc.pipeline.build", "stackc_torch.training.loop", "tensorboard.summary.writer.record_writer")
+    made = Warm("stackc.pipeline.build", "stackc_torch.training.loop", *LATE)
     yield made
     made.close()
 

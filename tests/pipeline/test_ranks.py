@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 import torch.distributed
 
 import stackc
-from processes_of_tests import forked_ranks
+from processes_of_tests import Ranks
 from recipes_of_tests import HEAD, TINY_MODEL, TINY_TRAIN, corpus, two_level
 from stackc.pipeline.ranks.orders import Orders
 from stackc.pipeline.ranks.world import LOST, World, _start, ranks_of_environment
@@ -55,17 +55,36 @@ def written(folder: Path, recipe: str) -> None:
     (folder / "script.py").write_text(SCRIPT)
 
 
-def build(folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)) -> tuple[int, str]:
-    """`stackc build` by `ranks` processes, where rank `killed[0]` dies before step `killed[1]`: (exit code, stderr)."""
-    written(folder, recipe)
-    done = forked_ranks(folder, ranks, "script.py", *map(str, killed), "build", "recipe.toml", "--out", out)
-    return done.returncode, done.stderr
+Build = Callable[..., tuple[int, str]]
+"""Of a folder, a recipe, the name of the folder to build and the number of ranks: (exit code, stderr)."""
+
+
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Ranks]:
+    ranks = Ranks("stackc_torch.training.loop", "torch._dynamo")
+    yield ranks
+    ranks.close()
+
+
+@pytest.fixture
+def build(forked: Ranks) -> Build:
+    """`stackc build` by several processes, where rank `killed[0]` dies before step `killed[1]`."""
+
+    def call(
+        folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)
+    ) -> tuple[int, str]:
+        written(folder, recipe)
+        arguments = [*map(str, killed), "build", "recipe.toml", "--out", out]
+        codes, said = forked.run(folder, ranks, "script.py", *arguments)
+        return next((code for code in codes if code), 0), said
+
+    return call
 
 
 def torchrun(
     folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1), restarts: int = 0
 ) -> tuple[int, str]:
-    """The same under torchrun, which may start all ranks again when one has died; from then on none dies."""
+    """As `build`, under torchrun, which may start all ranks again when one has died; from then on none dies."""
     written(folder, recipe)
     start = [sys.executable]
     if ranks > 1:
@@ -94,7 +113,7 @@ def losses(folder: Path) -> dict[tuple[str, int], float]:
     return found
 
 
-def test_two_ranks_have_the_losses_of_one(tmp_path: Path) -> None:
+def test_two_ranks_have_the_losses_of_one(build: Build, tmp_path: Path) -> None:
     """Cuts, rounding and three models, one with byte-aware inputs; steps whose rows do not divide evenly."""
     recipe = two_level().replace("batch = 4", "batch = 6\naccumulate = 2")
     first_level, rest = recipe.split('name = "M2"')
@@ -119,7 +138,7 @@ def test_two_ranks_have_the_losses_of_one(tmp_path: Path) -> None:
         assert stack.manifest["trained"]["M1/model"]["ranks"] == 2
 
 
-def test_a_training_goes_on_with_more_ranks(tmp_path: Path) -> None:
+def test_a_training_goes_on_with_more_ranks(build: Build, tmp_path: Path) -> None:
     """Two hold a part each until one is killed, then three."""
     sharded = TOP_ONLY.replace(*SHARDED)
     code, said = build(tmp_path, sharded, "parts", 2, (1, 6))
@@ -177,32 +196,38 @@ def test_an_error_of_all_ranks_is_said_once(tmp_path: Path, what: str) -> None:
     corpus(tmp_path)
     (tmp_path / "valid.txt").unlink()
     (tmp_path / "valid.txt").mkdir()
-    code, said = torchrun(
-        tmp_path, TOP_ONLY.replace("seed = 3", 'seed = "3"') if what == "recipe" else TOP_ONLY, "out", 2
-    )
+    recipe = TOP_ONLY.replace("seed = 3", 'seed = "3"') if what == "recipe" else TOP_ONLY
+    code, said = torchrun(tmp_path, recipe, "out", 2)
     assert code != 0
     assert len(errors(said)) == 1, said
     assert ("stack.seed" if what == "recipe" else "valid.txt") in errors(said)[0]
 
 
+OTHERWISE = {
+    "recipe.toml=other.toml": "rank 1: its recipe differs from that of rank 0",
+    "recipe.toml=gone.toml": "rank 1: gone.toml",
+    "out=elsewhere": "rank 1: its folder differs from that of rank 0; all ranks need the same folder",
+}
+
+
+# Only torchrun ends a rank that waits for one that never comes.
 @pytest.mark.parametrize(
-    ("says", "wrong"),
+    ("says", "by_torchrun"),
     [
-        ("recipe.toml=other.toml", "rank 1: its recipe differs from that of rank 0"),
-        ("recipe.toml=gone.toml", "rank 1: gone.toml"),
-        ("out=elsewhere", "rank 1: its folder differs from that of rank 0; all ranks need the same folder"),
+        *((says, "gone" in says) for says in OTHERWISE),
+        *(pytest.param(says, True, marks=pytest.mark.long) for says in OTHERWISE if "gone" not in says),
     ],
 )
 def test_a_rank_that_is_started_otherwise_ends_the_build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, wrong: str
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, by_torchrun: bool
 ) -> None:
     """Rank 1 has another recipe, or none, or another folder: before anything is read."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "other.toml").write_text(TOP_ONLY.replace("seed = 3", "seed = 4"))
     monkeypatch.setenv("RANK_1_SAYS", says)
-    code, said = torchrun(tmp_path, TOP_ONLY, "out", 2)
+    code, said = (torchrun if by_torchrun else build)(tmp_path, TOP_ONLY, "out", 2)
     assert code != 0
-    assert [wrong in line for line in errors(said) if line != f"error: {LOST}"] == [True], said
+    assert [OTHERWISE[says] in line for line in errors(said) if line != f"error: {LOST}"] == [True], said
     assert not (tmp_path / "out/corpus").exists()
 
 
@@ -216,27 +241,14 @@ run()
 """
 
 
-def test_a_rank_that_is_lost_when_all_is_done_is_not_missed(tmp_path: Path) -> None:
-    """Ranks that are started by hand: nobody ends rank 0 because of rank 1."""
+def test_a_rank_that_is_lost_when_all_is_done_is_not_missed(forked: Ranks, tmp_path: Path) -> None:
+    """Nobody ends rank 0 because of rank 1."""
     corpus(tmp_path)
     (tmp_path / "recipe.toml").write_text(TOP_ONLY)
     (tmp_path / "script.py").write_text(LEAVING)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    started = []
-    for rank in (0, 1):
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-        place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "script.py", "build", "recipe.toml", "--out", "out", "--quiet"]
-        started.append(
-            subprocess.Popen(
-                command, cwd=tmp_path, env={**os.environ, **meeting, **place}, stderr=subprocess.PIPE, text=True
-            )
-        )
-    said = [process.communicate(timeout=120)[1] for process in started]
-    assert [process.returncode for process in started] == [0, -signal.SIGKILL], said
-    assert "Traceback" not in said[0]
+    codes, said = forked.run(tmp_path, 2, "script.py", "build", "recipe.toml", "--out", "out", "--quiet")
+    assert codes == [0, -signal.SIGKILL], said
+    assert "Traceback" not in said
     assert (tmp_path / "out/manifest.json").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 import transformers
 
 import stackc
-from processes_of_tests import forked_ranks
+from processes_of_tests import Ranks
 from recipes_of_tests import HEAD, corpus, level
 from stackc.pipeline.ranks.world import LOST
 from stackc.testing.training import Killed
@@ -40,14 +41,13 @@ RECIPE = HEAD.format(name="hf", segment=40) + level(
 )
 
 
-def by_two(folder: Path, killed: int = -1) -> tuple[int, str]:
+def by_two(ranks: Ranks, folder: Path, killed: int = -1) -> tuple[int, str]:
     """Build by two processes, started elsewhere than in the recipe's folder; rank 1 may die before a step."""
     (folder / "script.py").write_text(SCRIPT)
     (folder / "elsewhere").mkdir(exist_ok=True)
     arguments = ["build", "../recipe.toml", "--out", "../parts", "--device", "cpu"]
-    imports = "transformers,stackc_torch.hf.training"
-    done = forked_ranks(folder / "elsewhere", 2, "../script.py", str(killed), *arguments, imports=imports)
-    return done.returncode, done.stderr
+    codes, said = ranks.run(folder / "elsewhere", 2, "../script.py", str(killed), *arguments)
+    return next((code for code in codes if code), 0), said
 
 
 def losses(folder: Path) -> dict[int, float]:
@@ -57,8 +57,15 @@ def losses(folder: Path) -> dict[int, float]:
     return found
 
 
+@pytest.fixture
+def ranks() -> Iterator[Ranks]:
+    made = Ranks("transformers", "stackc_torch.hf.training", "torch._dynamo")
+    yield made
+    made.close()
+
+
 def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ranks: Ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes until one is killed, then one process until it is killed, then two to the end."""
     corpus(tmp_path)
@@ -73,7 +80,7 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
     recipe.write_text(RECIPE + TOP)
     stackc.build(recipe, tmp_path / "whole")
 
-    code, said = by_two(tmp_path, killed=2)
+    code, said = by_two(ranks, tmp_path, killed=2)
     assert code != 0
     assert [line for line in said.splitlines() if line.startswith("error: ")] == [f"error: {LOST}"]
     assert not (tmp_path / "parts" / "manifest.json").exists()
@@ -90,7 +97,7 @@ def test_two_ranks_have_the_losses_of_one_and_go_on_for_each_other(
         with pytest.raises(Killed):
             stackc.build(recipe, tmp_path / "parts")
 
-    code, said = by_two(tmp_path)
+    code, said = by_two(ranks, tmp_path)
     assert code == 0, said
     one, parts = losses(tmp_path / "whole"), losses(tmp_path / "parts")
     assert len(one) == 6
