@@ -70,9 +70,7 @@ def forked() -> Iterator[Ranks]:
 def build(forked: Ranks) -> Build:
     """`stackc build` by several processes, where rank `killed[0]` dies before step `killed[1]`."""
 
-    def call(
-        folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)
-    ) -> tuple[int, str]:
+    def call(folder: Path, recipe: str, out: str, ranks: int, killed: tuple[int, int] = (-1, -1)) -> tuple[int, str]:
         written(folder, recipe)
         arguments = [*map(str, killed), "build", "recipe.toml", "--out", out]
         codes, said = forked.run(folder, ranks, "script.py", *arguments)
