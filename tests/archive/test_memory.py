@@ -108,7 +108,7 @@ def test_hostile_files_take_less_than_512_mb(
     stack: Get, tmp_path: Path, name: str, block_size: int, blocks: int, payload: str, command: str
 ) -> None:
     (tmp_path / "text").write_bytes(TEXT.encode() * 2)
-    if name in ("few", "some", "mixing"):  # a frame that names as many symbols as the block has; the coder reads on in zeros
+    if name in ("few", "some", "mixing"):  # a frame that names as many symbols as the block has; then zeros are read
         content = number(block_size) + PAYLOADS[payload](1000)
     else:  # as long as a payload may be, so that it names as much as it may
         content = PAYLOADS[payload](block_size)

@@ -26,9 +26,10 @@ from stackc.pipeline.sweeps.expand import load_sweep, short_names, written_value
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.pipeline.sweeps.pool import Pool
 from stackc.pipeline.sweeps.predict import predicted
+from stackc.pipeline.sweeps.row import _below
 from stackc.pipeline.sweeps.sweep import SweepResult
 from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
-from stackc.recipe import shipped_recipes
+from stackc.recipe import load_recipe, shipped_recipes
 from sweeps_of_tests import QUICK, TOY, table, write
 
 
@@ -350,7 +351,36 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "set.top.trian.steps = 3\n",
         ["set.\"top.trian.steps\": top.trian: unknown key; did you mean 'train'?"],
     ),
-    "no text": ('set."corpus.test" = "nowhere*.txt"\n', ["corpus.test: no file matches"]),
+    "no text": ('set."corpus.test" = "nowhere*.txt"\n', ['set."corpus.test": no file matches']),
+    "no text, an axis of speed and a wrong key": (
+        'set."corpus.test" = "nowhere*.txt"\ngrid.run.lanes = [4, 8]\n[[arm]]\nname = "a"\n[[arm]]\nname = "b"\n'
+        'set.corpus.test = "test.txt"\nset.top.train.stepz = 4\n',
+        [
+            'set."corpus.test": no file matches',
+            "arm.2.set.\"top.train.stepz\": unknown key",
+            'grid."run.lanes": changes speed or names alone',
+        ],
+    ),
+    "seeds that are none": (
+        f"seeds = [-1, 2, {2**63}]\n",
+        ["seeds: -1 is no seed; from 0 to 2^63 - 1", f"seeds: {2**63} is no seed; from 0 to 2^63 - 1"],
+    ),
+    "an address twice": (
+        'set."top.train.batch" = 4\nset.top.train.batch = 5\n',
+        ['set."top.train.batch": is given twice; remove one'],
+    ),
+    "an empty key": (
+        'grid."" = [1, 2]\nset."level..bits" = 3\n',
+        ['grid."": a part of the key is empty', 'set."level..bits": a part of the key is empty'],
+    ),
+    "arms with other test bytes": (
+        '[[arm]]\nname = "a"\n[[arm]]\nname = "b"\nset."corpus.test" = "train-a.txt"\n',
+        ["corpus.test: b: another text than in a; bits per byte of different texts do not compare: make two sweeps"],
+    ),
+    "budgets of one step": (
+        "grid.top.train.operations = [1e3, 2e3]\n",
+        ['grid."top.train.operations": two values are the same training, of '],
+    ),
 }  # fmt: skip
 
 
@@ -378,6 +408,15 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path: Path, content: str | None,
         (tmp_path / "s.toml").write_text(content)
     with pytest.raises(RecipeError, match=message):
         load_sweep(tmp_path / "s.toml")
+
+
+@pytest.mark.parametrize(("name", "below"), [("smoke", 12.0), ("three_level", 0.0)])
+def test_operations_below_are_those_of_models_that_must_run(name: str, below: float) -> None:
+    """A level whose windows are not compiled runs its model; one that looks up texts does not, compiled or not."""
+    recipe = load_recipe(shipped_recipes()[name])
+    rows = [{"ops_per_byte_body": 5.0, "ops_per_byte_softmax": 7.0}] * (len(recipe.levels) + 1)
+    assert _below(recipe, {"levels": [{"compiled": False}] * len(recipe.levels)}, rows) == below
+    assert _below(recipe, {"levels": [{"compiled": True}] * len(recipe.levels)}, rows) == 0.0
 
 
 @pytest.mark.parametrize("name", ["sweep.json", "table.jsonl", "runs/mine.txt", "manifest.json", "stages"])

@@ -31,6 +31,9 @@ from stackc.recipe.wording import show
 
 ID_CHARACTERS = 16
 
+BUDGETS = ("operations", "steps", "symbols")
+"""Keys that say how long a model is trained: a whole number of steps, at least one."""
+
 Texts = dict[str, str]
 """Fingerprints of a corpus, by split."""
 
@@ -142,11 +145,11 @@ class _Expansion:
         self.names = short_names(file.axes)
         self.words = {axis: self._words(axis) for axis in file.axes}  # of an axis, by the JSON of its values
         self.faults: dict[str, list[str]] = defaultdict(list)  # labels of runs, by their problems
-        self.texts: dict[str, Texts | None] = {}
+        self.texts: dict[str, Texts | str] = {}  # or why a corpus cannot be read
 
     def runs(self) -> list[Run]:
         found: list[Run] = []
-        count = 0
+        count, of_file = 0, len(self.problems.lines)
         for arm in self.file.arms:
             for point in arm.points:
                 count += 1
@@ -154,10 +157,11 @@ class _Expansion:
         for line, labels in self.faults.items():
             where = "" if len(labels) == count else f" (in {_listed(labels)})"
             self.problems.add("", line + where)
-        if not self.faults:
-            self.check_effects()
-        if not self.problems.lines:
+        before = len(self.problems.lines)
+        self.check_effects()
+        if len(self.problems.lines) == before and not of_file:
             self.check_duplicates(found)
+        self.check_texts(found)
         return found
 
     def at(self, arm: Arm, point: tuple[Address, ...]) -> Iterator[Run]:
@@ -169,8 +173,9 @@ class _Expansion:
             for line in error.problems:
                 self.faults[_placed(arm, line)].append(label)
             return
-        texts = self.corpus(recipe, label)
-        if texts is None:
+        texts = self.corpus(recipe)
+        if isinstance(texts, str):
+            self.faults[_placed(arm, texts)].append(label)
             return
         for seed in arm.seeds or (recipe.stack.seed,):
             name = _slug(f"{label}-{seed}")
@@ -199,17 +204,16 @@ class _Expansion:
         ]
         return load_changed(arm.base, overrides, self.file.path.parent.absolute())
 
-    def corpus(self, recipe: Recipe, label: str) -> Texts | None:
-        """Fingerprints of the corpus, computed once per corpus; None if it cannot be read (reported)."""
+    def corpus(self, recipe: Recipe) -> Texts | str:
+        """Fingerprints of the corpus, computed once per corpus; or why it cannot be read."""
         reader = recipe.corpus.reader
         key = json.dumps([str(recipe.base), plain_part("reader", reader)], sort_keys=True, default=str)
         if key not in self.texts:
-            self.texts[key] = None
             try:
                 guarded = GuardedReader(reader.make(recipe.base), reader.who)
                 self.texts[key] = {split: fingerprint(self.remembered, reader, guarded, split) for split in SPLITS}
             except StackcError as error:
-                self.problems.add("", f"{error} (in {label})")
+                self.texts[key] = str(error)
         return self.texts[key]
 
     def check_effects(self) -> None:
@@ -227,12 +231,14 @@ class _Expansion:
         """The problem of an axis of an arm; empty if its values give different recipes."""
         first = arm.points[0]
         own = dict(first)[address]
-        others = [value for point in arm.points if (value := dict(point)[address]) != own]
+        others = list({_json(value): value for point in arm.points if (value := dict(point)[address]) != own}.values())
         made = [
             self.recipe_or_none(arm, tuple((at, value if at == address else kept) for at, kept in first))
             for value in [own, *others]
         ]
         recipes = [recipe for recipe in made if recipe is not None]
+        if address.rpartition(".")[2] in BUDGETS and (same := _same_training(recipes)):
+            return same
         keys = {(run_id(recipe, {}), str(plain_part("reader", recipe.corpus.reader))) for recipe in recipes}
         if not others or len(recipes) < len(made) or len(keys) > 1:
             return ""
@@ -246,6 +252,13 @@ class _Expansion:
             return self.recipe(arm, point)
         except RecipeError:
             return None
+
+    def check_texts(self, runs: list[Run]) -> None:
+        """Report runs that are measured on another text than the first one."""
+        labels = [run.label for run in runs if run.texts["test"] != runs[0].texts["test"]]
+        if labels:
+            text = f"corpus.test: {_listed(labels)}: another text than in {runs[0].label}"
+            self.problems.add("", f"{text}; bits per byte of different texts do not compare: make two sweeps")
 
     def check_duplicates(self, runs: list[Run]) -> None:
         """Report runs that are the same stack."""
@@ -277,6 +290,22 @@ def run_id(recipe: Recipe, texts: Texts) -> str:
     material = {"recipe": recipe.key(), "corpus": texts, **({"files": files} if files else {})}
     text = json.dumps(material, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARACTERS]
+
+
+def _same_training(recipes: list[Recipe]) -> str:
+    """Why some budgets of an axis are one and the same; empty if all differ."""
+    operations = [
+        [
+            section.model.cost(section.alphabet, section.train, recipe.base).train_ops
+            for section in (*recipe.levels, recipe.top)
+            if section.model is not None
+        ]
+        for recipe in recipes
+    ]
+    twice = [one for number, one in enumerate(operations) if one in operations[:number]]
+    if not twice or not sum(twice[0]):
+        return ""
+    return f"two values are the same training, of {sum(twice[0]):.3g} operations in all; leave at least a step between"
 
 
 def _placed(arm: Arm, line: str) -> str:

@@ -24,7 +24,7 @@ from stackc.recipe.structure import Problems, join, table
 from stackc.recipe.tables import check_name
 from stackc.recipe.wording import show
 
-MAX_SEEDS = 1000
+MAX_SEEDS, MAX_SEED = 1000, 2**63 - 1
 
 Address = tuple[str, Any]
 """A key as after ``--set``, and a value."""
@@ -180,11 +180,15 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
         problems.add(join(where, "base"), f"missing; {attrs.fields(Axes).base.metadata['help']}")
     else:
         found = _find_base(path.parent, base, join(base_where, "base"), problems)
-    addresses = [(join(at, "set"), address) for at, part in parts for address in flat(part.set)]
+    addresses = [
+        (join(at, "set"), address) for at, part in parts for address in flat(part.set) if all(address[0].split("."))
+    ]
     at, axes = next(((at, part) for at, part in reversed(parts) if part.varies), parts[0])
     points = _points(axes, at, problems)
     seeds_at, seeds = next(((at, part.seeds) for at, part in reversed(parts) if part.seeds is not None), ("", None))
     listed = _seeds(seeds, join(seeds_at, "seeds"), problems)
+    for at_set, part in parts:
+        _check_addresses([address for address, _ in flat(part.set)], join(at_set, "set"), problems)
     varied = {address for point in points for address, _ in point}
     for place, (address, _) in addresses:
         if address in varied:
@@ -231,6 +235,15 @@ def flat(data: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[Addr
             yield ".".join(keys), value
 
 
+def _check_addresses(addresses: list[str], where: str, problems: Problems) -> None:
+    """Report addresses that are none, and those that one table has twice, in quotes and as nested tables."""
+    for address in dict.fromkeys(addresses):
+        if not all(address.split(".")):
+            problems.add(f'{where}."{address}"', "a part of the key is empty")
+        elif addresses.count(address) > 1:
+            problems.add(f'{where}."{address}"', "is given twice; remove one")
+
+
 def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, ...], ...]:
     """All combinations of the grid, each with all entries of the zip; the last axis varies fastest."""
     points: list[tuple[Address, ...]] = [()]
@@ -251,7 +264,11 @@ def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, 
 
 
 def _lists(data: Mapping[str, Any], where: str, problems: Problems) -> Iterator[tuple[str, list[Any]]]:
-    for address, values in flat(data):
+    found = list(flat(data))
+    _check_addresses([address for address, _ in found], where, problems)
+    for address, values in found:
+        if not all(address.split(".")):
+            continue
         here = f'{where}."{address}"'
         if not isinstance(values, list):
             problems.add(here, f"expected a list of values, found {show(values)}")
@@ -274,6 +291,11 @@ def _seeds(seeds: int | tuple[int, ...] | None, where: str, problems: Problems) 
             problems.add(where, f"{seeds} seeds; from 1 to {MAX_SEEDS}, or a list of seeds")
             return None
         return tuple(range(1, seeds + 1))
+    wrong = [seed for seed in seeds if not 0 <= seed <= MAX_SEED]
+    for seed in wrong:
+        problems.add(where, f"{seed} is no seed; from 0 to 2^63 - 1")
+    if wrong:
+        return None
     if not seeds or len(set(seeds)) < len(seeds):
         problems.add(where, "no seeds" if not seeds else f"a seed is given twice in {show(list(seeds))}")
     return seeds

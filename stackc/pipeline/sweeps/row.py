@@ -58,7 +58,7 @@ def finished_row(recipe: Recipe, folder: Path, store: StageStore) -> dict[str, A
         "top_train_operations": trained[-1]["train_operations"],
         "operations_per_byte": None if body is None or softmax is None else body + softmax,
         "softmax_operations_per_byte": softmax,
-        "below_operations_per_byte": _below(manifest, levels),
+        "below_operations_per_byte": _below(recipe, manifest, levels),
         "bytes_seen": trained[-1]["bytes_seen"],
         "levels": [{**one, **level} for level, one in zip(levels, trained, strict=False)],
         "split": _split(folder),
@@ -95,9 +95,13 @@ def _source_bytes(folder: Path) -> int | None:
     return int(read_json(path, "report")["source_bytes"]) if path.is_file() else None
 
 
-def _below(manifest: dict[str, Any], levels: list[dict[str, Any]]) -> float | None:
-    """Operations per byte of the levels below the top model that must run: those that are not compiled."""
-    running = [row for row, made in zip(levels, manifest["levels"], strict=False) if not made["compiled"]]
+def _below(recipe: Recipe, manifest: dict[str, Any], levels: list[dict[str, Any]]) -> float | None:
+    """Operations per byte of the models below the top model that must run: not those of levels that look texts up."""
+    running = [
+        row
+        for section, row, made in zip(recipe.levels, levels, manifest["levels"], strict=False)
+        if section.coder.config.needs_model and section.vocabulary is None and not made["compiled"]
+    ]
     if not running:
         return 0.0
     body, softmax = running[-1]["ops_per_byte_body"], running[-1]["ops_per_byte_softmax"]
