@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import stackc
-from recipes_of_tests import HEAD, TEXT, corpus, level
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.report import write_report
@@ -25,7 +24,6 @@ from stackc.report.entrants import flat_fields
 from stackc.report.interval import FEW_UNITS, Units, difference, mean_bits, units_of
 from stackc.report.outputs import Outputs
 from stackc.stack.blocks import BLOCK, Blocks, load_blocks
-from sweeps_of_tests import QUICK
 
 UNITS = 60
 """Of synthetic texts."""
@@ -135,32 +133,6 @@ def test_a_difference_is_of_the_seeds_that_both_have(seeds: list[int], gap: floa
     assert found.difference.low == found.difference.high == gap
 
 
-def recipe(name: str, bits: int, seed: int = 3) -> str:
-    head = HEAD.format(name=name, segment=300).replace("seed = 3", f"seed = {seed}")
-    coder = level("M1", f'kind = "equal-info"\nbits = {bits}', "static-unigram", bits)
-    return f'{head}{coder}[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two stacks on a text of 12 blocks and a rest, one on another text, and one on none."""
-    folder = tmp_path_factory.mktemp("compared")
-    corpus(folder)
-    words = TEXT.split()
-    random = np.random.default_rng(2)
-    (folder / "test.txt").write_text(
-        " ".join(words[i] for i in random.integers(0, len(words), 40_000))[: 12 * BLOCK + 9]
-    )
-    for name, bits in (("nine", 9), ("ten", 10)):
-        (folder / f"{name}.toml").write_text(recipe(name, bits))
-        stackc.build(folder / f"{name}.toml", folder / name)
-    (folder / "other.txt").write_text(TEXT)
-    stackc.build(folder / "ten.toml", folder / "other", overrides=(f"corpus.test={folder / 'other.txt'}",))
-    none = ("corpus.test=[]", "corpus.valid=[]")
-    stackc.build(folder / "ten.toml", folder / "none", overrides=none)
-    return folder
-
-
 def test_two_stacks_differ_by_what_they_were_measured_to_differ(place: Path) -> None:
     found = stackc.compare(place / "nine", place / "ten")
     assert found.differing == {
@@ -249,16 +221,6 @@ def test_every_format_has_the_same_numbers(place: Path, tmp_path: Path) -> None:
 
 
 # -- sweeps
-
-
-@pytest.fixture(scope="module")
-def swept(place: Path) -> Path:
-    """Two arms at two points of an axis, two seeds."""
-    (place / "base.toml").write_text(recipe("base", 9))
-    arms = '[[arm]]\nname = "one"\n[[arm]]\nname = "two"\nset.top.model.backend = "uniform"\n'
-    quick = QUICK.replace("[9, 10, 11, 12]", "[9, 10]").replace('set."top.train" = {}\n', "seeds = 2\n")
-    (place / "sweep.toml").write_text(quick.replace('set."top.model" = {backend = "unigram"}\n', "") + arms)
-    return stackc.sweep(place / "sweep.toml", place / "sweep").folder
 
 
 def test_arms_are_compared_at_equal_points(swept: Path) -> None:
