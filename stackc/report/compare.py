@@ -11,9 +11,9 @@ from typing import Any, Literal
 import attrs
 
 from stackc.api.errors import StackcError
-from stackc.pipeline.sweeps.expand import written_value
-from stackc.report.entrants import Entrant, entrants_of
+from stackc.report.entrants import Entrant, entrants_of, written_field
 from stackc.report.interval import Difference, difference, mean_bits, units_of
+from stackc.report.pooled import check_pools, told_apart
 from stackc.stack.blocks import Blocks
 
 By = Literal["setting", "arm"]
@@ -108,7 +108,8 @@ def compare(
     """Compare stacks by bits per byte of held-out text.
 
     Args:
-        stacks: folders of stacks, folders of sweeps, or tables of sweeps.
+        stacks: folders of stacks, folders of sweeps, or tables of sweeps. If arms of several sweeps have one name and
+            different recipes, the folders of their sweeps follow it.
         by: "setting" compares everything with one baseline; "arm" compares the arms of a sweep with each other at each
             point of its axes.
         baseline: the arm or the setting that the others are compared with; None: the first.
@@ -118,11 +119,12 @@ def compare(
     Raises:
         ArtifactError: neither a stack nor a sweep.
         StackcError: stacks that were measured on different texts, which are named; a figure per token; an unknown
-            baseline; fewer than two to compare.
+            baseline; fewer than two to compare; a run that is there twice; one label for different recipes of a sweep.
     """
-    entrants = entrants_of([Path(stack) for stack in stacks])
+    entrants = told_apart(entrants_of([Path(stack) for stack in stacks]))
     _check_figure(figure, entrants)
     _check_texts(entrants)
+    check_pools(entrants)
     settings = tuple(dict.fromkeys(one.setting for one in entrants))
     names = tuple(dict.fromkeys(_name(one, by) for one in entrants))
     if len(names) < 2:
@@ -260,23 +262,19 @@ def _mean(values: list[Any]) -> float | None:
 
 
 def _differing(entrants: list[Entrant]) -> dict[str, dict[str, str]]:
-    """Fields of recipes that are not the same in all settings; the first stack of each setting represents it."""
+    """Fields of recipes that are not the same in all settings; within a setting they are (`check_pools`)."""
     first = {one.setting: one.fields for one in reversed(entrants) if one.fields is not None}
     fields = {one.setting: first[one.setting] for one in entrants if one.setting in first}
     return {
-        key: {setting: _written(own, key) for setting, own in fields.items()}
+        key: {setting: written_field(own, key) for setting, own in fields.items()}
         for key in dict.fromkeys(_keys(fields.values()))
-        if len({_written(own, key) for own in fields.values()}) > 1
+        if len({written_field(own, key) for own in fields.values()}) > 1
     }
 
 
 def _keys(fields: Any) -> Iterator[str]:
     for own in fields:
         yield from own
-
-
-def _written(fields: dict[str, Any], key: str) -> str:
-    return written_value(fields[key]) if key in fields else "-"
 
 
 def _listed(names: list[str], most: int = 4) -> str:
