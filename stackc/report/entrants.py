@@ -144,7 +144,8 @@ def _of_sweep(place: SweepFolder, names: dict[str, str]) -> Iterator[Entrant]:
         except ArtifactError:
             fields = None
         words = row["values"]
-        point = list(words.values())
+        # The name of a table has its entries already, as in labels.
+        point = [text if "=" in text else f"{names.get(axis, axis)}={text}" for axis, text in words.items()]
         yield Entrant(
             arm=row["arm"], setting=row["label"], point=", ".join(point), values=", ".join(words.values()),
             seed=row["seed"], figures=row["figures"], fields=fields, folder=folder, source=place.folder,

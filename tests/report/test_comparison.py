@@ -20,6 +20,7 @@ from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.report import write_report
 from stackc.report.compare import MEANS, _compared
 from stackc.report.comparison_tables import written
+from stackc.report.curves import curves_of
 from stackc.report.entrants import flat_fields
 from stackc.report.interval import FEW_UNITS, Units, difference, mean_bits, units_of
 from stackc.report.outputs import Outputs
@@ -225,7 +226,7 @@ def test_every_format_has_the_same_numbers(place: Path, tmp_path: Path) -> None:
 
 def test_arms_are_compared_at_equal_points(swept: Path) -> None:
     found = stackc.compare(swept, by="arm", baseline="two")
-    assert [section.point for section in found.sections] == ["9", "10"]
+    assert [section.point for section in found.sections] == ["bits=9", "bits=10"]
     for section in found.sections:
         assert [(row.name, row.seeds) for row in section.rows] == [("two", (1, 2)), ("one", (1, 2))]
         assert section.rows[1].spread == 0.0, "counts do not depend on the seed"
@@ -264,3 +265,11 @@ def test_half_characters_in_names_are_escaped_in_every_file(swept: Path, tmp_pat
 def test_fields_are_numbered_from_one() -> None:
     data = {"level": [{"a": 1}, {"a": [2, 3]}], "b": {}}
     assert dict(flat_fields(data)) == {"level.1.a": 1, "level.2.a": [2, 3]}
+
+
+def test_sections_name_their_axes_and_plots_do_not(swept: Path) -> None:
+    """Names in plots are cut off, and the values are what differs."""
+    found = stackc.compare(swept, by="arm")
+    assert "Compared with one at bits=10, on" in written(found, Path("c.md"))
+    costly = [attrs.evolve(one, figures=one.figures | {"train_operations": 1e9}) for one in found.entrants]
+    assert {name for series in curves_of(costly)[0].series for name in series.names} == {"9", "10"}
