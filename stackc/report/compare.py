@@ -85,6 +85,8 @@ class Comparison:
         differing: fields of recipes that differ, by address: their values by name of the setting ("-": no such field).
         settings: names of all settings, in order.
         sections: one, or one for each point of the axes.
+        left_out: a line for arms that are not compared at some points, since they are alone there or the baseline is
+            missing.
         entrants: the stacks.
     """
 
@@ -94,6 +96,7 @@ class Comparison:
     differing: dict[str, dict[str, str]]
     settings: tuple[str, ...]
     sections: tuple[Section, ...]
+    left_out: tuple[str, ...]
     entrants: tuple[Entrant, ...] = attrs.field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +122,8 @@ def compare(
     Raises:
         ArtifactError: neither a stack nor a sweep.
         StackcError: stacks that were measured on different texts, which are named; a figure per token; an unknown
-            baseline; fewer than two to compare; a run that is there twice; one label for different recipes of a sweep.
+            baseline; fewer than two to compare, or no two at one point; a run that is there twice; one label for
+            different recipes of a sweep.
     """
     entrants = told_apart(entrants_of([Path(stack) for stack in stacks]))
     _check_figure(figure, entrants)
@@ -131,15 +135,21 @@ def compare(
         raise StackcError(f"only {names[0]!r} to compare; name another stack, or a sweep with several arms or values")
     chosen = names[0] if baseline is None else _known(baseline, names)
     points = tuple(dict.fromkeys(one.point for one in entrants)) if by == "arm" else ("",)
-    sections = (
+    made = (
         _section([one for one in entrants if by == "setting" or one.point == point], point, by, chosen, recompute)
         for point in points
     )
+    sections = tuple(section for section in made if section is not None)
+    if not sections:
+        raise StackcError(
+            f"nothing to compare: no other arm has a finished run at a point of the axes where {chosen!r} has one; "
+            "compare with another baseline, or by setting"
+        )
     first = entrants[0].figures["text"]
     return Comparison(
         by=by, source_bytes=int(first["bytes"]), text_sha256=first["symbols"], differing=_differing(entrants),
-        settings=settings, sections=tuple(section for section in sections if section is not None),
-        entrants=tuple(entrants),
+        settings=settings, sections=sections, entrants=tuple(entrants),
+        left_out=tuple(_left_out(entrants, sections, chosen)) if by == "arm" else (),
     )  # fmt: skip
 
 
@@ -202,6 +212,22 @@ def _section(entrants: list[Entrant], point: str, by: By, chosen: str, recompute
         point=point, baseline=chosen, rows=rows, unit=None if units is None else units.kind,
         units=0 if units is None else len(units.first),
     )  # fmt: skip
+
+
+def _left_out(entrants: list[Entrant], sections: Sequence[Section], chosen: str) -> Iterator[str]:
+    """A line for all points at which the same arms are not compared."""
+    compared = {section.point for section in sections}
+    arms: dict[str, list[str]] = {}
+    for one in entrants:
+        if one.point not in compared:
+            arms.setdefault(one.point, []).append(one.arm)
+    places: dict[tuple[str, str], list[str]] = {}
+    for point, names in arms.items():
+        why = "no other arm has a" if set(names) == {chosen} else f"{chosen} has no"
+        place = f"at {point}" if point else "without axes"
+        places.setdefault((_listed(names, len(names)), why), []).append(place)
+    for (listed, why), where in places.items():
+        yield f"{listed} {'; '.join(where)}: not compared, since {why} finished run there"
 
 
 def _compared(

@@ -95,6 +95,8 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
         if one.note:
             console.print(literal(one.note), soft_wrap=True)
         console.print()
+    for line in comparison.left_out:
+        console.print(literal(line), soft_wrap=True)
 
 
 def written(comparison: Comparison, path: Path) -> str:
@@ -113,14 +115,14 @@ def _markdown(comparison: Comparison) -> str:
     return "\n".join(
         f"**{one.title}**\n\n{as_markdown(one.headings, one.rows)}" + (f"\n{one.note}\n" if one.note else "")
         for one in tables_of(comparison)
-    )
+    ) + "".join(f"\n{line}.\n" for line in comparison.left_out)
 
 
 def _latex(comparison: Comparison) -> str:
     return "\n".join(
         f"% {one.title}\n{as_latex(one.headings, one.rows)}" + (f"% {one.note}\n" if one.note else "")
         for one in tables_of(comparison)
-    )
+    ) + "".join(f"% {line}.\n" for line in comparison.left_out)
 
 
 def _csv(comparison: Comparison) -> str:
@@ -149,7 +151,8 @@ def _json(comparison: Comparison) -> str:
 
 
 def _page(comparison: Comparison) -> str:
-    return tables_page("stackc compare", list(tables_of(comparison)), curves_of(comparison.entrants))
+    tables, plots = list(tables_of(comparison)), curves_of(comparison.entrants)
+    return tables_page("stackc compare", tables, plots, comparison.left_out)
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {

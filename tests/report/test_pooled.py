@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import stackc
 from stackc.api.errors import StackcError
+from stackc.report import write_report
+from stackc.report.comparison_tables import print_comparison, written
 
 
 def changed(swept: Path, folder: Path, seeds: int = 3, recipe: dict[str, Any] | None = None) -> Path:
@@ -86,3 +90,45 @@ def test_a_run_is_counted_once(swept: Path, tmp_path: Path) -> None:
     same = changed(swept, tmp_path / "same", seeds=0)
     with pytest.raises(StackcError, match=r"'one, bits=9': .* and .*same.* have the same recipe and seed 1; name one"):
         stackc.compare(swept, same)
+
+
+def only(swept: Path, folder: Path, arm: str, values: tuple[str, ...]) -> Path:
+    """A copy of the sweep in which this arm has run at these values alone."""
+    copy = Path(shutil.copytree(swept, folder, symlinks=True))
+    content = json.loads((copy / "sweep.json").read_text())
+    kept = [row for row in content["runs"] if row["arm"] != arm or set(row["values"].values()) <= set(values)]
+    (copy / "sweep.json").write_text(json.dumps(content | {"runs": kept}))
+    return copy
+
+
+def test_arms_that_are_compared_nowhere_are_an_error(swept: Path, tmp_path: Path) -> None:
+    """The baseline has no axis, and the other arm has one."""
+    bare = only(swept, tmp_path / "sweep", "one", ("9",))
+    content = json.loads((bare / "sweep.json").read_text())
+    for row in content["runs"]:
+        row.update({"values": {}, "label": "one"} if row["arm"] == "one" else {})
+    (bare / "sweep.json").write_text(json.dumps(content))
+    with pytest.raises(StackcError, match=r"nothing to compare: no other arm .* where 'one' has one; compare with"):
+        stackc.compare(bare, by="arm")
+    assert any("nothing to compare" in line for line in write_report([bare], tmp_path / "page.html"))
+    assert len(stackc.compare(bare).sections[0].rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("baseline", "line"),
+    [
+        ("one", "two at bits=10: not compared, since one has no finished run there"),
+        ("two", "two at bits=10: not compared, since no other arm has a finished run there"),
+    ],
+)
+def test_points_that_are_not_compared_are_listed(swept: Path, tmp_path: Path, baseline: str, line: str) -> None:
+    partial = only(swept, tmp_path / "sweep", "one", ("9",))
+    found = stackc.compare(partial, by="arm", baseline=baseline)
+    assert [section.point for section in found.sections] == ["bits=9"]
+    assert found.left_out == (line,)
+    assert stackc.compare(swept, by="arm").left_out == ()
+    for suffix in (".md", ".tex", ".json", ".html"):
+        assert line in written(found, Path(f"c{suffix}"))
+    print_comparison(found, Console(file=(shown := io.StringIO()), width=200))
+    assert line in shown.getvalue()
+    assert len(write_report([partial], tmp_path / "page.html")) == 1
