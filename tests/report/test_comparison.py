@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import shutil
@@ -13,13 +14,14 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
+from rich.console import Console
 
 import stackc
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.report import write_report
 from stackc.report.compare import MEANS, _compared
-from stackc.report.comparison_tables import written
+from stackc.report.comparison_tables import print_comparison, written
 from stackc.report.curves import curves_of
 from stackc.report.entrants import flat_fields
 from stackc.report.interval import FEW_UNITS, Units, difference, mean_bits, units_of
@@ -273,3 +275,20 @@ def test_sections_name_their_axes_and_plots_do_not(swept: Path) -> None:
     assert "Compared with one at bits=10, on" in written(found, Path("c.md"))
     costly = [attrs.evolve(one, figures=one.figures | {"train_operations": 1e9}) for one in found.entrants]
     assert {name for series in curves_of(costly)[0].series for name in series.names} == {"9", "10"}
+
+
+@pytest.mark.parametrize("width", [56, 80, 200])
+def test_a_terminal_shows_whole_addresses_and_figures(swept: Path, width: int) -> None:
+    found = stackc.compare(swept)
+    long = "level.1.coder.options.of.a.coder.vocabulary"
+    found = attrs.evolve(found, differing=found.differing | {long: dict.fromkeys(found.settings, "300")})
+    console = Console(file=(shown := io.StringIO()), width=width, force_terminal=True, no_color=True)
+    print_comparison(found, console)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+    tables, _, _ = text.partition("Bits per byte of the top model, mean")
+    assert all(re.search(rf"^{re.escape(field)} ", tables, re.MULTILINE) for field in found.differing)
+    for row in found.sections[0].rows[1:]:
+        assert row.difference is not None
+        assert f"{row.mean:.4f}" in tables
+        assert f"{row.difference.low:+.4f}..{row.difference.high:+.4f}" in tables
+    assert "\u2026" not in tables
