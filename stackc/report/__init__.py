@@ -9,6 +9,7 @@ browser.py     text cut into its tokens
 table.py       the table of figures            assets.py      style and script
 sweep_page.py  the page of a sweep             sweep_table.py its table on a terminal
 compare.py     stacks compared with each other (`stackc compare`)
+entrants.py    the stacks that are compared    pooled.py      which of them are seeds of one row
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import attrs
 
 from stackc.api.errors import StackcError
-from stackc.pipeline.sweeps.expand import written_value
-from stackc.report.entrants import Entrant, entrants_of
+from stackc.report.entrants import Entrant, entrants_of, written_field
 from stackc.report.interval import Difference, difference, mean_bits, units_of
+from stackc.report.pooled import check_pools, told_apart
 from stackc.stack.blocks import Blocks
 
 By = Literal["setting", "arm"]
@@ -85,6 +85,8 @@ class Comparison:
         differing: fields of recipes that differ, by address: their values by name of the setting ("-": no such field).
         settings: names of all settings, in order.
         sections: one, or one for each point of the axes.
+        left_out: a line for arms that are not compared at some points, since they are alone there or the baseline is
+            missing.
         entrants: the stacks.
     """
 
@@ -94,6 +96,7 @@ class Comparison:
     differing: dict[str, dict[str, str]]
     settings: tuple[str, ...]
     sections: tuple[Section, ...]
+    left_out: tuple[str, ...]
     entrants: tuple[Entrant, ...] = attrs.field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,7 +111,8 @@ def compare(
     """Compare stacks by bits per byte of held-out text.
 
     Args:
-        stacks: folders of stacks, folders of sweeps, or tables of sweeps.
+        stacks: folders of stacks, folders of sweeps, or tables of sweeps. If arms of several sweeps have one name and
+            different recipes, the folders of their sweeps follow it.
         by: "setting" compares everything with one baseline; "arm" compares the arms of a sweep with each other at each
             point of its axes.
         baseline: the arm or the setting that the others are compared with; None: the first.
@@ -118,26 +122,34 @@ def compare(
     Raises:
         ArtifactError: neither a stack nor a sweep.
         StackcError: stacks that were measured on different texts, which are named; a figure per token; an unknown
-            baseline; fewer than two to compare.
+            baseline; fewer than two to compare, or no two at one point; a run that is there twice; one label for
+            different recipes of a sweep.
     """
-    entrants = entrants_of([Path(stack) for stack in stacks])
+    entrants = told_apart(entrants_of([Path(stack) for stack in stacks]))
     _check_figure(figure, entrants)
     _check_texts(entrants)
+    check_pools(entrants)
     settings = tuple(dict.fromkeys(one.setting for one in entrants))
     names = tuple(dict.fromkeys(_name(one, by) for one in entrants))
     if len(names) < 2:
         raise StackcError(f"only {names[0]!r} to compare; name another stack, or a sweep with several arms or values")
     chosen = names[0] if baseline is None else _known(baseline, names)
     points = tuple(dict.fromkeys(one.point for one in entrants)) if by == "arm" else ("",)
-    sections = (
+    made = (
         _section([one for one in entrants if by == "setting" or one.point == point], point, by, chosen, recompute)
         for point in points
     )
+    sections = tuple(section for section in made if section is not None)
+    if not sections:
+        raise StackcError(
+            f"nothing to compare: no other arm has a finished run at a point of the axes where {chosen!r} has one; "
+            "compare with another baseline, or by setting"
+        )
     first = entrants[0].figures["text"]
     return Comparison(
         by=by, source_bytes=int(first["bytes"]), text_sha256=first["symbols"], differing=_differing(entrants),
-        settings=settings, sections=tuple(section for section in sections if section is not None),
-        entrants=tuple(entrants),
+        settings=settings, sections=sections, entrants=tuple(entrants),
+        left_out=tuple(_left_out(entrants, sections, chosen)) if by == "arm" else (),
     )  # fmt: skip
 
 
@@ -202,6 +214,22 @@ def _section(entrants: list[Entrant], point: str, by: By, chosen: str, recompute
     )  # fmt: skip
 
 
+def _left_out(entrants: list[Entrant], sections: Sequence[Section], chosen: str) -> Iterator[str]:
+    """A line for all points at which the same arms are not compared."""
+    compared = {section.point for section in sections}
+    arms: dict[str, list[str]] = {}
+    for one in entrants:
+        if one.point not in compared:
+            arms.setdefault(one.point, []).append(one.arm)
+    places: dict[tuple[str, str], list[str]] = {}
+    for point, names in arms.items():
+        why = "no other arm has a" if set(names) == {chosen} else f"{chosen} has no"
+        place = f"at {point}" if point else "without axes"
+        places.setdefault((_listed(names, len(names)), why), []).append(place)
+    for (listed, why), where in places.items():
+        yield f"{listed} {'; '.join(where)}: not compared, since {why} finished run there"
+
+
 def _compared(
     name: str, groups: dict[str, list[Entrant]], blocks: dict[str, list[Blocks | None]], chosen: str
 ) -> Compared:
@@ -260,23 +288,19 @@ def _mean(values: list[Any]) -> float | None:
 
 
 def _differing(entrants: list[Entrant]) -> dict[str, dict[str, str]]:
-    """Fields of recipes that are not the same in all settings; the first stack of each setting represents it."""
+    """Fields of recipes that are not the same in all settings; within a setting they are (`check_pools`)."""
     first = {one.setting: one.fields for one in reversed(entrants) if one.fields is not None}
     fields = {one.setting: first[one.setting] for one in entrants if one.setting in first}
     return {
-        key: {setting: _written(own, key) for setting, own in fields.items()}
+        key: {setting: written_field(own, key) for setting, own in fields.items()}
         for key in dict.fromkeys(_keys(fields.values()))
-        if len({_written(own, key) for own in fields.values()}) > 1
+        if len({written_field(own, key) for own in fields.values()}) > 1
     }
 
 
 def _keys(fields: Any) -> Iterator[str]:
     for own in fields:
         yield from own
-
-
-def _written(fields: dict[str, Any], key: str) -> str:
-    return written_value(fields[key]) if key in fields else "-"
 
 
 def _listed(names: list[str], most: int = 4) -> str:

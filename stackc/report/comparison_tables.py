@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from stackc.api.errors import StackcError
-from stackc.api.messages import amount, literal, wide
+from stackc.api.messages import amount, literal, shown, wide
 from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
 from stackc.report.compare import Compared, Comparison, Section
 from stackc.report.comparison_page import TextTable, tables_page
@@ -22,6 +23,9 @@ HEADINGS = (
     "", "seeds", "bits/byte", "sd", "difference", "95 % interval", "relative", "bytes/token", "training ops",
     "ops/byte",
 )  # fmt: skip
+
+FOLDED, GAP = 12, 2
+"""Characters of a name on one line of a terminal, at least, and between columns."""
 
 NOTE = (
     "Bits per byte of the top model, mean over seeds. Difference: to the first row; negative needs fewer bits. "
@@ -85,16 +89,44 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     """Print the tables on a terminal."""
     console = wide(console)
     for one in tables_of(comparison):
-        table = Table(title=literal(one.title), title_justify="left", box=None, pad_edge=False)
-        for number, heading in enumerate(one.headings):
-            figure = bool(number) and one.headings == HEADINGS
-            table.add_column(literal(heading), justify="right" if figure else "left", no_wrap=figure)
-        for row in one.rows:
-            table.add_row(*map(literal, row))
-        console.print(table)
+        for number, columns in enumerate(_parts(one, console.width)):
+            title = None if number else literal(one.title)
+            table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+            for column in columns:
+                figure, whole = bool(column) and one.headings == HEADINGS, _is_whole(one, column)
+                table.add_column(
+                    literal(one.headings[column]), justify="right" if figure else "left", no_wrap=whole,
+                    overflow="ellipsis" if whole else "fold",
+                )  # fmt: skip
+            for row in one.rows:
+                table.add_row(*(literal(row[column]) for column in columns))
+            console.print(table)
         if one.note:
             console.print(literal(one.note), soft_wrap=True)
         console.print()
+    for line in comparison.left_out:
+        console.print(literal(line), soft_wrap=True)
+
+
+def _is_whole(one: TextTable, column: int) -> bool:
+    """Whether a column's cells are on one line: figures, and fields, whose addresses often differ in their ends."""
+    return bool(column) if one.headings == HEADINGS else not column
+
+
+def _parts(one: TextTable, room: int) -> Iterator[list[int]]:
+    """The columns of a table in parts that a terminal has room for; the first column is in each of them."""
+    widths = []
+    for column in range(len(one.headings)):
+        longest = max(cell_len(shown(line[column])) for line in (one.headings, *one.rows))
+        widths.append(longest if _is_whole(one, column) else min(longest, FOLDED))
+    part, used = [0], widths[0]
+    for column, width in enumerate(widths[1:], 1):
+        if len(part) > 1 and used + GAP + width > room:
+            yield part
+            part, used = [0], widths[0]
+        part.append(column)
+        used += GAP + width
+    yield part
 
 
 def written(comparison: Comparison, path: Path) -> str:
@@ -113,14 +145,19 @@ def _markdown(comparison: Comparison) -> str:
     return "\n".join(
         f"**{one.title}**\n\n{as_markdown(one.headings, one.rows)}" + (f"\n{one.note}\n" if one.note else "")
         for one in tables_of(comparison)
-    )
+    ) + "".join(f"\n{line}.\n" for line in comparison.left_out)
 
 
 def _latex(comparison: Comparison) -> str:
     return "\n".join(
-        f"% {one.title}\n{as_latex(one.headings, one.rows)}" + (f"% {one.note}\n" if one.note else "")
+        f"{_comment(one.title)}{as_latex(one.headings, one.rows)}" + (_comment(one.note) if one.note else "")
         for one in tables_of(comparison)
-    )
+    ) + "".join(_comment(f"{line}.") for line in comparison.left_out)
+
+
+def _comment(text: str) -> str:
+    """A comment in LaTeX; a name of an arm may have several lines."""
+    return f"% {' '.join(text.split())}\n"
 
 
 def _csv(comparison: Comparison) -> str:
@@ -149,7 +186,8 @@ def _json(comparison: Comparison) -> str:
 
 
 def _page(comparison: Comparison) -> str:
-    return tables_page("stackc compare", list(tables_of(comparison)), curves_of(comparison.entrants))
+    tables, plots = list(tables_of(comparison)), curves_of(comparison.entrants)
+    return tables_page("stackc compare", tables, plots, comparison.left_out)
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {

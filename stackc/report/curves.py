@@ -53,7 +53,7 @@ def _series(arm: str, colour: int, figure: str, entrants: Sequence[Entrant]) -> 
         (
             statistics.fmean(float(one.figures[figure]) for one in group),
             statistics.fmean(float(one.figures["bits_per_byte"]) for one in group),
-            group[0].point or arm,
+            group[0].values or arm,
         )
         for group in groups.values()
     )

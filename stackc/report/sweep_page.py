@@ -27,7 +27,8 @@ def sweep_page(folder: Path) -> tuple[str, list[Plot], list[str]]:
     Raises:
         StackcError: no run is finished.
     """
-    place, left_out = SweepFolder(folder), []
+    place = SweepFolder(folder)
+    left_out: list[str] = []
     rows, axes = place.rows(), place.axes
     entrants = entrants_of([folder])
     plots = curves_of(entrants)
@@ -37,7 +38,9 @@ def sweep_page(folder: Path) -> tuple[str, list[Plot], list[str]]:
         )
     ]
     try:
-        tables += tables_of(compare(folder, by="arm" if len({one.arm for one in entrants}) > 1 else "setting"))
+        found = compare(folder, by="arm" if len({one.arm for one in entrants}) > 1 else "setting")
+        tables += tables_of(found)
+        left_out += found.left_out
     except StackcError as error:
         left_out.append(f"no differences: {error}")
     left_out += _unfinished(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import shutil
@@ -13,19 +14,19 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
+from rich.console import Console
 
 import stackc
-from recipes_of_tests import HEAD, TEXT, corpus, level
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.report import write_report
 from stackc.report.compare import MEANS, _compared
-from stackc.report.comparison_tables import written
+from stackc.report.comparison_tables import print_comparison, written
+from stackc.report.curves import curves_of
 from stackc.report.entrants import flat_fields
 from stackc.report.interval import FEW_UNITS, Units, difference, mean_bits, units_of
 from stackc.report.outputs import Outputs
 from stackc.stack.blocks import BLOCK, Blocks, load_blocks
-from sweeps_of_tests import QUICK
 
 UNITS = 60
 """Of synthetic texts."""
@@ -135,32 +136,6 @@ def test_a_difference_is_of_the_seeds_that_both_have(seeds: list[int], gap: floa
     assert found.difference.low == found.difference.high == gap
 
 
-def recipe(name: str, bits: int, seed: int = 3) -> str:
-    head = HEAD.format(name=name, segment=300).replace("seed = 3", f"seed = {seed}")
-    coder = level("M1", f'kind = "equal-info"\nbits = {bits}', "static-unigram", bits)
-    return f'{head}{coder}[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two stacks on a text of 12 blocks and a rest, one on another text, and one on none."""
-    folder = tmp_path_factory.mktemp("compared")
-    corpus(folder)
-    words = TEXT.split()
-    random = np.random.default_rng(2)
-    (folder / "test.txt").write_text(
-        " ".join(words[i] for i in random.integers(0, len(words), 40_000))[: 12 * BLOCK + 9]
-    )
-    for name, bits in (("nine", 9), ("ten", 10)):
-        (folder / f"{name}.toml").write_text(recipe(name, bits))
-        stackc.build(folder / f"{name}.toml", folder / name)
-    (folder / "other.txt").write_text(TEXT)
-    stackc.build(folder / "ten.toml", folder / "other", overrides=(f"corpus.test={folder / 'other.txt'}",))
-    none = ("corpus.test=[]", "corpus.valid=[]")
-    stackc.build(folder / "ten.toml", folder / "none", overrides=none)
-    return folder
-
-
 def test_two_stacks_differ_by_what_they_were_measured_to_differ(place: Path) -> None:
     found = stackc.compare(place / "nine", place / "ten")
     assert found.differing == {
@@ -251,19 +226,9 @@ def test_every_format_has_the_same_numbers(place: Path, tmp_path: Path) -> None:
 # -- sweeps
 
 
-@pytest.fixture(scope="module")
-def swept(place: Path) -> Path:
-    """Two arms at two points of an axis, two seeds."""
-    (place / "base.toml").write_text(recipe("base", 9))
-    arms = '[[arm]]\nname = "one"\n[[arm]]\nname = "two"\nset.top.model.backend = "uniform"\n'
-    quick = QUICK.replace("[9, 10, 11, 12]", "[9, 10]").replace('set."top.train" = {}\n', "seeds = 2\n")
-    (place / "sweep.toml").write_text(quick.replace('set."top.model" = {backend = "unigram"}\n', "") + arms)
-    return stackc.sweep(place / "sweep.toml", place / "sweep").folder
-
-
 def test_arms_are_compared_at_equal_points(swept: Path) -> None:
     found = stackc.compare(swept, by="arm", baseline="two")
-    assert [section.point for section in found.sections] == ["9", "10"]
+    assert [section.point for section in found.sections] == ["bits=9", "bits=10"]
     for section in found.sections:
         assert [(row.name, row.seeds) for row in section.rows] == [("two", (1, 2)), ("one", (1, 2))]
         assert section.rows[1].spread == 0.0, "counts do not depend on the seed"
@@ -302,3 +267,28 @@ def test_half_characters_in_names_are_escaped_in_every_file(swept: Path, tmp_pat
 def test_fields_are_numbered_from_one() -> None:
     data = {"level": [{"a": 1}, {"a": [2, 3]}], "b": {}}
     assert dict(flat_fields(data)) == {"level.1.a": 1, "level.2.a": [2, 3]}
+
+
+def test_sections_name_their_axes_and_plots_do_not(swept: Path) -> None:
+    """Names in plots are cut off, and the values are what differs."""
+    found = stackc.compare(swept, by="arm")
+    assert "Compared with one at bits=10, on" in written(found, Path("c.md"))
+    costly = [attrs.evolve(one, figures=one.figures | {"train_operations": 1e9}) for one in found.entrants]
+    assert {name for series in curves_of(costly)[0].series for name in series.names} == {"9", "10"}
+
+
+@pytest.mark.parametrize("width", [56, 80, 200])
+def test_a_terminal_shows_whole_addresses_and_figures(swept: Path, width: int) -> None:
+    found = stackc.compare(swept)
+    long = "level.1.coder.options.of.a.coder.vocabulary"
+    found = attrs.evolve(found, differing=found.differing | {long: dict.fromkeys(found.settings, "300")})
+    console = Console(file=(shown := io.StringIO()), width=width, force_terminal=True, no_color=True)
+    print_comparison(found, console)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+    tables, _, _ = text.partition("Bits per byte of the top model, mean")
+    assert all(re.search(rf"^{re.escape(field)} ", tables, re.MULTILINE) for field in found.differing)
+    for row in found.sections[0].rows[1:]:
+        assert row.difference is not None
+        assert f"{row.mean:.4f}" in tables
+        assert f"{row.difference.low:+.4f}..{row.difference.high:+.4f}" in tables
+    assert "\u2026" not in tables
