@@ -150,9 +150,14 @@ def _markdown(comparison: Comparison) -> str:
 
 def _latex(comparison: Comparison) -> str:
     return "\n".join(
-        f"% {one.title}\n{as_latex(one.headings, one.rows)}" + (f"% {one.note}\n" if one.note else "")
+        f"{_comment(one.title)}{as_latex(one.headings, one.rows)}" + (_comment(one.note) if one.note else "")
         for one in tables_of(comparison)
-    ) + "".join(f"% {line}.\n" for line in comparison.left_out)
+    ) + "".join(_comment(f"{line}.") for line in comparison.left_out)
+
+
+def _comment(text: str) -> str:
+    """A comment in LaTeX; a name of an arm may have several lines."""
+    return f"% {' '.join(text.split())}\n"
 
 
 def _csv(comparison: Comparison) -> str:

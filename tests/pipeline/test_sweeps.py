@@ -426,6 +426,12 @@ def test_cells_are_escaped() -> None:
     assert as_markdown(["h", "k"], rows).splitlines()[2] == "| a\\|b | 1 2 |"
     assert list(csv.reader(as_csv([["h", "k"], *rows]).splitlines()))[2] == rows[1]
     assert r"50 \% \& \$\_\{x\} \\" in as_latex(["h", "k"], rows)
+    assert r"a\textbar{}b & 1 2 \\" in as_latex(["h", "k"], rows)
+
+
+def test_negative_numbers_have_a_minus_in_latex_and_names_keep_their_hyphens() -> None:
+    line = ["-0.01..-0.005", "x=-3 [-1, -.5] 1e-5", "words-1 2026-01-02 -"]
+    assert r"$-$0.01..$-$0.005 & x=$-$3 [$-$1, $-$.5] 1e$-$5 & words-1 2026-01-02 - \\" in as_latex(["h"] * 3, [line])
 
 
 @pytest.mark.parametrize("path", sorted((shipped_recipes()["smoke"].parent / "sweeps").glob("*.toml")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 Rows = Sequence[Sequence[str]]
@@ -11,7 +12,11 @@ Rows = Sequence[Sequence[str]]
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }  # fmt: skip
+
+_MINUS = re.compile(r"(?:(?<![^\s=(\[,.])|(?<=\de))-(?=\.?\d)")
+"""A hyphen that is the sign of a number or of its exponent; hyphens of names and dates stay."""
 
 
 def as_csv(rows: Rows) -> str:
@@ -41,4 +46,5 @@ def _markdown(cell: str) -> str:
 
 
 def _latex(cell: str) -> str:
-    return "".join(_LATEX.get(char, char) for char in " ".join(cell.split()))
+    parts = _MINUS.split(" ".join(cell.split()))
+    return "$-$".join("".join(_LATEX.get(char, char) for char in part) for part in parts)
