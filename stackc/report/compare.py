@@ -168,7 +168,7 @@ def _known(baseline: str, names: Sequence[str]) -> str:
 def _check_figure(figure: str, entrants: list[Entrant]) -> None:
     if figure in PER_TOKEN:
         sizes = {one.setting: one.figures["bytes_per_token"] for one in entrants}
-        listed = ", ".join(f"{name}: {size:.3f}" for name, size in sizes.items() if size is not None)
+        listed = ", ".join(f"{_told(name)}: {size:.3f}" for name, size in sizes.items() if size is not None)
         raise StackcError(
             f"{figure} is per token, and tokens of different stacks hold different bytes (bytes per token: {listed}); "
             "compare bits_per_byte"
@@ -304,5 +304,10 @@ def _keys(fields: Any) -> Iterator[str]:
 
 
 def _listed(names: list[str], most: int = 4) -> str:
-    unique = list(dict.fromkeys(names))
+    unique = list(dict.fromkeys(map(_told, names)))
     return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
+def _told(name: str) -> str:
+    """A name in a list of names: quoted if it looks like several."""
+    return repr(name) if any(mark in name for mark in ",;:") else name
+
+

@@ -293,3 +293,12 @@ def test_a_terminal_shows_whole_addresses_and_figures(swept: Path, width: int) -
         assert f"{row.mean:.4f}" in tables
         assert f"{row.difference.low:+.4f}..{row.difference.high:+.4f}" in tables
     assert "\u2026" not in tables
+
+
+def test_labels_with_commas_are_quoted_in_lists(swept: Path, place: Path) -> None:
+    with pytest.raises(
+        StackcError, match=r"different texts.*: 'one, bits=9', 'one, bits=10', .*bytes, .*; ten: 379 bytes"
+    ):
+        stackc.compare(swept, place / "other")
+    with pytest.raises(StackcError, match=r"bytes per token: 'one, bits=9': 0\.\d+, 'one, bits=10': 0"):
+        stackc.compare(swept, figure="loss")
