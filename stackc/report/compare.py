@@ -42,6 +42,7 @@ class Compared:
         difference: to the baseline, over the seeds that both have, or over all seeds if they share none. None if this
             is the baseline, or if bits by block are missing.
         note: why there is no difference, or which seeds it is of; may be empty.
+        seedless: it has several seeds, and all of them gave the same bits: as for counts, which no seed changes.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Compared:
     figures: dict[str, float | None]
     difference: Difference | None
     note: str
+    seedless: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -168,7 +170,7 @@ def _known(baseline: str, names: Sequence[str]) -> str:
 def _check_figure(figure: str, entrants: list[Entrant]) -> None:
     if figure in PER_TOKEN:
         sizes = {one.setting: one.figures["bytes_per_token"] for one in entrants}
-        listed = ", ".join(f"{name}: {size:.3f}" for name, size in sizes.items() if size is not None)
+        listed = ", ".join(f"{_told(name)}: {size:.3f}" for name, size in sizes.items() if size is not None)
         raise StackcError(
             f"{figure} is per token, and tokens of different stacks hold different bytes (bytes per token: {listed}); "
             "compare bits_per_byte"
@@ -236,6 +238,7 @@ def _compared(
     group = groups[name]
     bits = [float(one.figures["bits_per_byte"]) for one in group]
     found, note = None, ""
+    seedless = {side: _seedless(groups[side], blocks[side]) for side in (name, chosen)}
     if name != chosen:
         lacking = [other for other in (name, chosen) if None in blocks[other]]
         if lacking:
@@ -246,12 +249,20 @@ def _compared(
                 [(one, kept) for one, kept in zip(groups[side], blocks[side], strict=True) if one.seed in paired]
                 for side in (name, chosen)
             ))  # fmt: skip
+            note = "" if all(seedless.values()) else note
     return Compared(
         name=name, seeds=tuple(one.seed for one in group), mean=statistics.fmean(bits),
         spread=statistics.stdev(bits) if len(bits) > 1 else None, least=min(bits), most=max(bits),
         figures={figure: _mean([one.figures.get(figure) for one in group]) for figure in MEANS},
-        difference=found, note=note,
+        difference=found, note=note, seedless=seedless[name],
     )  # fmt: skip
+
+
+def _seedless(group: list[Entrant], kept: list[Blocks | None]) -> bool:
+    """Whether there are several seeds and all of them gave the same bits, in every block that was kept."""
+    totals = {one.figures["bits_per_byte"] for one in group}
+    bits = {found.bits[one.top].tobytes() for one, found in zip(group, kept, strict=True) if found is not None}
+    return len(group) > 1 and len(totals) == 1 and len(bits) <= 1
 
 
 def _paired(own: list[Entrant], base: list[Entrant], chosen: str) -> tuple[set[int], str]:
@@ -303,6 +314,11 @@ def _keys(fields: Any) -> Iterator[str]:
         yield from own
 
 
+def _told(name: str) -> str:
+    """A name in a list of names: quoted if it looks like several."""
+    return repr(name) if any(mark in name for mark in ",;:") else name
+
+
 def _listed(names: list[str], most: int = 4) -> str:
-    unique = list(dict.fromkeys(names))
+    unique = list(dict.fromkeys(map(_told, names)))
     return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")

@@ -53,15 +53,24 @@ def tables_of(comparison: Comparison) -> Iterator[TextTable]:
 
 
 def _note(section: Section) -> str:
+    same = _seedless(section)
     if section.unit is None:
-        return "No bits by block were kept, so there is no interval; --recompute measures the stacks again."
+        none = "No bits by block were kept, so there is no interval; --recompute measures the stacks again."
+        return " ".join([none, *same])
     kind, _, size = section.unit.partition(" ")
     units = f"{amount(section.units, kind)} {size}".rstrip()
-    notes = dict.fromkeys(f"{row.name}: {row.note}." for row in section.rows if row.note)
+    notes = [*(f"{row.name}: {row.note}." for row in section.rows if row.note), *same]
     if section.units < FEW_UNITS:
         few = f"The test text has {units}, too few for an interval: {FEW_UNITS} are needed."
         return " ".join([NOTE.partition(" Interval")[0], few, *notes])
     return " ".join([NOTE.format(units=units, resamples=RESAMPLES), *notes])
+
+
+def _seedless(section: Section) -> list[str]:
+    """A sentence on the rows that no seed changes; none if there are no such rows."""
+    names = [row.name for row in section.rows if row.seedless]
+    listed = "All rows" if len(names) == len(section.rows) else "; ".join(names)
+    return [f"{listed}: all seeds give the same bits, so the seed changes nothing there."] if names else []
 
 
 def _cells(row: Compared) -> tuple[str, ...]:

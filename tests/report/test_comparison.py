@@ -132,6 +132,7 @@ def test_a_difference_is_of_the_seeds_that_both_have(seeds: list[int], gap: floa
     own, base = arm("own", {seed: rates[seed] for seed in seeds}), arm("base", {1: 3.0, 2: 4.0})
     found = _compared("own", {"own": own[0], "base": base[0]}, {"own": own[1], "base": base[1]}, "base")
     assert found.difference is not None
+    assert not found.seedless, "the seeds differ, or there is one"
     assert (found.difference.mean, found.note, found.seeds) == (gap, note, tuple(seeds))
     assert found.difference.low == found.difference.high == gap
 
@@ -207,7 +208,8 @@ def test_every_format_has_the_same_numbers(place: Path, tmp_path: Path) -> None:
     assert own.difference is not None
     texts = {suffix: written(found, Path(f"c{suffix}")) for suffix in (".md", ".csv", ".tex", ".json", ".html")}
     shown = f"{own.difference.mean:+.4f}"
-    assert all(shown in texts[suffix] for suffix in (".md", ".tex", ".html"))
+    assert all(shown in texts[suffix] for suffix in (".md", ".html"))
+    assert f"& {shown.replace('-', '$-$')} &" in texts[".tex"]
     line = list(csv.DictReader(texts[".csv"].splitlines()))[1]
     assert (line["name"], line["difference"]) == ("ten", str(own.difference.mean))
     assert json.loads(texts[".json"])["sections"][0]["rows"][1]["difference"]["low"] == own.difference.low
@@ -292,3 +294,27 @@ def test_a_terminal_shows_whole_addresses_and_figures(swept: Path, width: int) -
         assert f"{row.mean:.4f}" in tables
         assert f"{row.difference.low:+.4f}..{row.difference.high:+.4f}" in tables
     assert "\u2026" not in tables
+
+
+def test_what_no_seed_changes_is_said_to_be_so(swept: Path, tmp_path: Path) -> None:
+    """Counts: with other seeds than the baseline's, a difference is of no seeds."""
+    content = json.loads((swept / "sweep.json").read_text())
+    folder = Path(shutil.copytree(swept, tmp_path / "sweep", symlinks=True))
+    for row in content["runs"]:
+        row["seed"] += 5 * (row["arm"] == "two")
+    (folder / "sweep.json").write_text(json.dumps(content))
+    found = stackc.compare(folder, by="arm")
+    assert [row.seeds for row in found.sections[0].rows] == [(1, 2), (6, 7)]
+    assert all(row.seedless and not row.note for section in found.sections for row in section.rows)
+    text = written(found, Path("c.md"))
+    assert text.count("All rows: all seeds give the same bits, so the seed changes nothing there.") == 2
+    assert "of the seeds too" not in text
+
+
+def test_labels_with_commas_are_quoted_in_lists(swept: Path, place: Path) -> None:
+    with pytest.raises(
+        StackcError, match=r"different texts.*: 'one, bits=9', 'one, bits=10', .*bytes, .*; ten: 379 bytes"
+    ):
+        stackc.compare(swept, place / "other")
+    with pytest.raises(StackcError, match=r"bytes per token: 'one, bits=9': 0\.\d+, 'one, bits=10': 0"):
+        stackc.compare(swept, figure="loss")

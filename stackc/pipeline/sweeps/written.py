@@ -16,7 +16,7 @@ _LATEX = {
 }  # fmt: skip
 
 _MINUS = re.compile(r"(?:(?<![^\s=(\[,.])|(?<=\de))-(?=\.?\d)")
-"""A hyphen that is the sign of a number or of its exponent; those in names and dates are none."""
+"""A hyphen that is the sign of a number or of its exponent; hyphens of names and dates stay."""
 
 
 def as_csv(rows: Rows) -> str:
