@@ -361,9 +361,9 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             'grid."run.lanes": changes speed or names alone',
         ],
     ),
-    "seeds that are none": (
+    "seeds out of range": (
         f"seeds = [-1, 2, {2**63}]\n",
-        ["seeds: -1 is no seed; from 0 to 2^63 - 1", f"seeds: {2**63} is no seed; from 0 to 2^63 - 1"],
+        ["seeds: -1 is not in 0 .. 2^63 - 1", f"seeds: {2**63} is not in 0 .. 2^63 - 1"],
     ),
     "an address twice": (
         'set."top.train.batch" = 4\nset.top.train.batch = 5\n',

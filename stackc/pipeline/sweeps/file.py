@@ -236,7 +236,7 @@ def flat(data: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[Addr
 
 
 def _check_addresses(addresses: list[str], where: str, problems: Problems) -> None:
-    """Report addresses that are none, and those that one table has twice, in quotes and as nested tables."""
+    """Report keys with an empty part, and those that one table has twice, in quotes and as nested tables."""
     for address in dict.fromkeys(addresses):
         if not all(address.split(".")):
             problems.add(f'{where}."{address}"', "a part of the key is empty")
@@ -293,7 +293,7 @@ def _seeds(seeds: int | tuple[int, ...] | None, where: str, problems: Problems) 
         return tuple(range(1, seeds + 1))
     wrong = [seed for seed in seeds if not 0 <= seed <= MAX_SEED]
     for seed in wrong:
-        problems.add(where, f"{seed} is no seed; from 0 to 2^63 - 1")
+        problems.add(where, f"{seed} is not in 0 .. 2^63 - 1")
     if wrong:
         return None
     if not seeds or len(set(seeds)) < len(seeds):
