@@ -27,11 +27,14 @@ def end_of_text(levels: list[Level], alphabet: int, choice: EndId = "next") -> i
     if choice == "next":
         return alphabet
     if not levels:
-        raise StackcError("--eos-id zero: bytes have no code that is never written; use next")
+        raise StackcError(
+            "--eos-id zero: bytes have no code that is never written; use next, with --dtype uint32 if it does not fit"
+        )
     level = levels[-1]
     if isinstance(level.texts, Dictionary) or (level.spec.windowing.bits is not None and level.window_tokens == 1):
         return 0
     raise StackcError(
         f"{level.name}: --eos-id zero: its token 0 may occur in a text; only levels with one token for each code of a "
-        "dictionary or of an equal-info window have a code that is never written; use next"
+        "dictionary or of an equal-info window have a code that is never written; use next, with --dtype "
+        "uint32 if it does not fit"
     )

@@ -104,8 +104,17 @@ def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_E
         f"texts longer than {one.spec.segment:,} bytes may differ where the stack begins a new segment; text that is "
         "not UTF-8 has no ids there"
     )
+    remarks += _on_words(one, plain, rules)
     size = made.get_vocab_size(with_added_tokens=True)
     return Written(text=made.to_str(pretty=False), ids=size, compared=compared, remarks=tuple(remarks))
+
+
+def _on_words(level: Level, plain: PlainTokenizer, rules: list[str]) -> Iterator[str]:
+    """What is to know of very long words."""
+    if plain.model == "longest":
+        yield "words of thousands of letters, as a paragraph without blanks is one, take seconds there"
+    elif level.spec.windowing.rule in rules and level.spec.window.symbols < level.spec.segment:
+        yield f"words longer than {level.spec.window.symbols:,} bytes may differ: the stack's windows end there"
 
 
 def _only_level(stack: Stack, level: str | None) -> Level:
@@ -136,9 +145,8 @@ def _plain(level: Level) -> tuple[PlainTokenizer, list[str]]:
             f"{level.name}: its windows are not words, and a tokenizer.json would have to match a whole text, which "
             "takes quadratic time there; use windows of one word, or StackTokenizer"
         )
-    raise StackcError(
-        f"{level.name}: its coder or windowing has no form that a tokenizer.json knows; use StackTokenizer"
-    )
+    what = "windowing" if hasattr(spec.coder, "plain") and not (rules or spec.one_window) else "coder"
+    raise StackcError(f"{level.name}: its {what} has no form that a tokenizer.json knows; use StackTokenizer")
 
 
 def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list[str], extras: Extras) -> Any:

@@ -57,7 +57,7 @@ class StackTokenizer(LevelVocabulary):
 
     def __init__(
         self,
-        manifest_file: str | Path,
+        manifest_file: str | Path | None = None,
         level: str | None = None,
         special_tokens_pattern: str = "none",
         eos_id: EndId = "next",

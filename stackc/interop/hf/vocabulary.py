@@ -18,6 +18,9 @@ from stackc.stack.lower_levels import CONFIG, SUBFOLDER, copy_levels
 
 PLAIN = "tokenizer.json"
 
+PATTERNS = ("none", "bos", "eos", "bos_eos")
+"""Which tokens `add_special_tokens` adds. transformers takes any other for none."""
+
 MODULE = "tokenization_stackc"
 """The file that `AutoTokenizer` imports from a saved folder (with ``trust_remote_code=True``)."""
 
@@ -33,8 +36,18 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
 
     vocab_files_names = {"manifest_file": f"{SUBFOLDER}/manifest.json"}  # noqa: RUF012 (the base class's form)
 
-    def __init__(self, manifest_file: str | Path, level: str | None, eos_id: EndId = "next", **options: Any) -> None:
+    def __init__(
+        self, manifest_file: str | Path | None, level: str | None, eos_id: EndId = "next", **options: Any
+    ) -> None:
+        if manifest_file is None:
+            raise StackcError(
+                f"no {SUBFOLDER}/manifest.json there: from_pretrained opens what save_pretrained wrote, "
+                "StackTokenizer.from_stack opens a stack"
+            )
         self._opened = OpenedLevel(Path(manifest_file).parent, level)
+        if (pattern := options.get("special_tokens_pattern", "none")) not in PATTERNS:
+            listed = ", ".join(map(repr, PATTERNS))
+            raise StackcError(f"special_tokens_pattern: expected one of {listed}, found {pattern!r}")
         if eos_id not in get_args(EndId):
             raise StackcError(f"eos_id: expected 'next' or 'zero', found {eos_id!r}")
         end = options.get("eos_token")
@@ -61,11 +74,15 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         A level that can be written as a plain ``tokenizer.json`` has one there. Then the folder loads without stackc
         and without ``trust_remote_code``, as a fast tokenizer; with it, or by `from_pretrained` of this class, as this.
         """
-        plain = self.plain()
+        plain, folder = self.plain(), Path(save_directory)
+        old = folder / PLAIN if (folder / f"{MODULE}.py").is_file() else None
         made: tuple[str, ...] = super().save_pretrained(save_directory, *args, **options)
         if isinstance(plain, str):
+            if old is not None:  # of the tokenizer that was here before: clients would take it for this one
+                old.unlink(missing_ok=True)
+            elif (folder / PLAIN).is_file():
+                raise ArtifactError(f"{folder / PLAIN}: is of another tokenizer; move it, or save to another folder")
             return made
-        folder = Path(save_directory)
         config = read_json(folder / CONFIG, "tokenizer's settings")
         for path, content in (
             (folder / PLAIN, plain.text),

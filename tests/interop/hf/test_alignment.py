@@ -53,6 +53,27 @@ def test_offsets_count_bytes_on_request(stack: Path, tmp_path: Path) -> None:
         StackTokenizer.from_stack(stack, offsets="chars")
 
 
+def test_wrong_folders_and_patterns_are_refused(stack: Path, tmp_path: Path) -> None:
+    with pytest.raises(StackcError, match=r"special_tokens_pattern: expected one of .*'bos_eos', found 'bos-eos'"):
+        StackTokenizer.from_stack(stack, special_tokens_pattern="bos-eos")
+    with pytest.raises(
+        StackcError, match=r"from_pretrained opens what save_pretrained wrote, StackTokenizer.from_stack"
+    ):
+        StackTokenizer.from_pretrained(stack)
+
+
+def test_a_folder_that_is_written_again_keeps_no_file_of_the_tokenizer_before(stack: Path, tmp_path: Path) -> None:
+    tokenizer, folder = StackTokenizer.from_stack(stack), tmp_path / "t"
+    tokenizer.save_pretrained(folder)
+    (folder / "tokenizer.json").write_text("{}")
+    tokenizer.save_pretrained(folder)
+    assert not (folder / "tokenizer.json").exists()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "tokenizer.json").write_text("{}")
+    with pytest.raises(StackcError, match="is of another tokenizer; move it, or save to another folder"):
+        tokenizer.save_pretrained(tmp_path / "other")
+
+
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(text=st.text("ab é東\U0001f600\n", max_size=24))
 def test_characters_and_ids_find_each_other(tokenizer: StackTokenizer, text: str) -> None:
