@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 WARM = """
 import importlib, json, os, sys
@@ -30,7 +30,27 @@ while line := sys.stdin.readline():
 """
 
 
-class Warm:
+class Parent:
+    """A process that imports modules and then forks as it is told, a line for each job."""
+
+    def __init__(self, code: str, *imports: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code, *imports], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._jobs, self._answers = self._process.stdin, self._process.stdout
+
+    def give(self, job: list[Any]) -> None:
+        self._jobs.write(json.dumps(job).encode() + b"\n")
+
+    def close(self) -> None:
+        self._jobs.close()
+        self._answers.close()
+        assert self._process.wait(timeout=60) == 0
+
+
+class Warm(Parent):
     """Runs code in processes of its own, one after another, which share what imports take.
 
     Args:
@@ -38,22 +58,11 @@ class Warm:
     """
 
     def __init__(self, *imports: str) -> None:
-        self._parent = subprocess.Popen(
-            [sys.executable, "-c", WARM, *imports], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
+        super().__init__(WARM, *imports)
 
     def start(self, code: str, *arguments: str) -> Forked:
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        self._parent.stdin.write(json.dumps([code, *arguments]).encode() + b"\n")
-        return Forked(self._parent.stdout)
-
-    def close(self) -> None:
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        self._parent.stdin.close()
-        self._parent.stdout.close()
-        assert self._parent.wait(timeout=60) == 0
+        self.give([code, *arguments])
+        return Forked(self._answers)
 
 
 class Forked:
@@ -102,7 +111,7 @@ while line := sys.stdin.readline():
 """
 
 
-class Ranks:
+class Ranks(Parent):
     """Scripts by several ranks, with the variables that torchrun sets.
 
     All of them share what imports take, which is most of the time of a small build. Nobody ends a rank because of
@@ -113,8 +122,7 @@ class Ranks:
     """
 
     def __init__(self, *imports: str) -> None:
-        run = [sys.executable, "-c", RANKS, *imports]
-        self._parent = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        super().__init__(RANKS, *imports)
 
     def run(self, folder: Path, ranks: int, script: str, *arguments: str) -> tuple[list[int], str]:
         """What each rank ends with, and what all of them write to standard error.
@@ -125,24 +133,14 @@ class Ranks:
             script: its path.
             arguments: of the script.
         """
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
         with tempfile.NamedTemporaryFile("r") as said:
             job = [str(folder), {**os.environ, **meeting}, said.name, ranks, script, *arguments]
-            self._parent.stdin.write(json.dumps(job) + "\n")
-            self._parent.stdin.flush()
-            return [int(code) for code in self._parent.stdout.readline().split()], said.read()
-
-    def close(self) -> None:
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        self._parent.stdin.close()
-        self._parent.stdout.close()
-        assert self._parent.wait(timeout=60) == 0
+            self.give(job)
+            return [int(code) for code in self._answers.readline().split()], said.read()
 
 
 def heard() -> None:

@@ -180,8 +180,6 @@ def _save_plain(stack: Path, level: str | None, out: Path, eos_id: EndId, force:
     made = tokenizer_json(opened, level, Extras(added={end: ("<|endoftext|>", {"special": True, "normalized": False})}))
     with write_atomically(out) as file:
         file.write(f"{made.text}\n".encode())
-    own = (
-        f"{amount(made.compared, 'byte')} of its test text" if made.compared else "no text of its own, for it has none,"
-    )
-    proven = f"the stack's ids on {own} and on odd texts"
+    own = f"on {amount(made.compared, 'byte')} of its test text and " if made.compared else ""
+    proven = f"the stack's ids {own}on odd texts{'' if made.compared else ', for it has no test text'}"
     return "\n".join([f"{made.ids:,} ids; {proven}", *(f"  {remark}" for remark in made.remarks)])

@@ -12,7 +12,7 @@ from stackc.api.files import sha256_file
 from stackc.api.messages import amount
 from stackc.api.models import Cost
 from stackc.cli.command import console, show, show_json
-from stackc.recipe import LevelSection, TopSection, recipe_from_dict
+from stackc.recipe import recipe_from_dict
 from stackc.stack.manifest import read_manifest, stack_sha256
 from stackc.stack.packed import Unpacked, read_head
 
@@ -89,8 +89,7 @@ def _costs(manifest: dict[str, Any]) -> dict[str, Cost]:
     """What each model costs, by level; nothing if a plugin is missing: what else is known is shown nevertheless."""
     try:
         recipe = recipe_from_dict(manifest["recipe"], Path())
-        sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
-        costs = {one.name: one.model.cost(one.alphabet, one.train) for one in sections if one.model}
+        costs = {one.name: one.model.cost(one.alphabet, one.train) for one in recipe.sections if one.model}
     except StackcError:
         return {}
     text = manifest["parts"].get("corpus/train/symbols.bin")  # bytes: of deeper levels' symbols it is a bound

@@ -104,17 +104,18 @@ def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_E
         f"texts longer than {one.spec.segment:,} bytes may differ where the stack begins a new segment; text that is "
         "not UTF-8 has no ids there"
     )
-    remarks += _on_words(one, plain, rules)
+    remarks += _on_words(one, plain)
     size = made.get_vocab_size(with_added_tokens=True)
     return Written(text=made.to_str(pretty=False), ids=size, compared=compared, remarks=tuple(remarks))
 
 
-def _on_words(level: Level, plain: PlainTokenizer, rules: list[str]) -> Iterator[str]:
-    """What is to know of very long words."""
+def _on_words(level: Level, plain: PlainTokenizer) -> Iterator[str]:
+    """What there is to know about very long words."""
+    spec = level.spec
     if plain.model == "longest":
         yield "words of thousands of letters, as a paragraph without blanks is one, take seconds there"
-    elif level.spec.windowing.rule in rules and level.spec.window.symbols < level.spec.segment:
-        yield f"words longer than {level.spec.window.symbols:,} bytes may differ: the stack's windows end there"
+    elif spec.windowing.rule is not None and spec.window.symbols < spec.segment:
+        yield f"words longer than {spec.window.symbols:,} bytes may differ: the stack's windows end there"
 
 
 def _only_level(stack: Stack, level: str | None) -> Level:

@@ -106,7 +106,7 @@ def _follow(build: Context) -> None:
     """Train when rank 0 trains, until it is done. Raises `RankError` if rank 0 stopped or was lost."""
     recipe = build.recipe
     for order in build.orders.received():
-        section = [*recipe.levels, recipe.top][order["section"]]
+        section = recipe.sections[order["section"]]
         stage = Training(section=section, inputs=order["inputs"], number=order["section"])
         assert section.model is not None
         with build.work.display.stage(section.name, False) as progress:

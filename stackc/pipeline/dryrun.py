@@ -13,7 +13,7 @@ from stackc.api.messages import amount, literal, wide
 from stackc.api.models import Cost
 from stackc.parts.checked import GuardedReader
 from stackc.pipeline.plan import SPLITS, plan
-from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.recipe import Recipe
 from stackc.stack.runtime import Runtime
 
 RATES = {"cpu": 40e9, "cuda": 150e12}
@@ -36,7 +36,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
     total, unknown, copies = Cost(parameters=0), [], []
-    sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
+    sections = recipe.sections
     costs = [one.model.cost(one.alphabet, one.train, recipe.base) if one.model else None for one in sections]
     length = _text_length(recipe, max((one.train_symbols for one in costs if one and one.symbol_memory), default=0))
     for section, cost in zip(sections, costs, strict=True):

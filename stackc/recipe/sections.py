@@ -192,6 +192,11 @@ class Recipe:
     base: Path = attrs.field(eq=False)
     source: Path | None = attrs.field(default=None, eq=False)
 
+    @property
+    def sections(self) -> list[LevelSection | TopSection]:
+        """All levels, and the top."""
+        return [*self.levels, self.top]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data with all defaults written out (but see `plain`); `recipe_from_dict` restores the recipe."""
         reader = plain_part("reader", self.corpus.reader)

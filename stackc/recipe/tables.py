@@ -11,6 +11,7 @@ from attrs.validators import ge, in_, le
 from stackc.api.fields import bits, speed
 
 MAX_TOKEN_BITS = 20
+MAX_SEED = 2**63 - 1
 """Frequencies allow alphabets of at most 2^20."""
 
 MAX_LINE = 1000
@@ -35,7 +36,7 @@ class StackSection:
     """``[stack]``"""
 
     name: str = speed(check=check_name, help="the name of the stack; it is built in runs/NAME")
-    seed: int = bits(0, check=[ge(0), le(2**63 - 1)], help="every random choice is a function of the seed and the step")
+    seed: int = bits(0, check=[ge(0), le(MAX_SEED)], help="every random choice is a function of the seed and the step")
     text: str | None = speed(
         None, check=_check_line, help="what text it is built from, in words; a stack that is handed on says so"
     )

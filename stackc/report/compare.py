@@ -39,8 +39,8 @@ class Compared:
         spread: standard deviation over seeds; None with one seed.
         least, most: over seeds.
         figures: means over seeds of `MEANS`; None if a run has no such figure.
-        difference: to the baseline, over the seeds that both have, or over all seeds if they share none. None if this
-            is the baseline, or if bits by block are missing.
+        difference: from the baseline, over the seeds that both have, else over all seeds. The baseline itself has no
+            difference, nor has a row whose bits by block are missing.
         note: why there is no difference, or which seeds it is of; may be empty.
         seedless: it has several seeds, and all of them gave the same bits: as for counts, which no seed changes.
     """

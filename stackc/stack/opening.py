@@ -159,7 +159,6 @@ def open_predictor(
 
 def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[], Predictor]) -> list[Measured]:
     """All models of a stack, as input of `evaluate`."""
-    sections: list[LevelSection | TopSection] = [*recipe.levels, recipe.top]
     loads: list[Callable[[], Predictor]] = [
         *(functools.partial(getattr, level.spec, "predictor") for level in levels),
         top,
@@ -174,5 +173,5 @@ def measured(recipe: Recipe, folder: Path, levels: list[Level], top: Callable[[]
             load=load if section.model else None,
             level=level,
         )
-        for section, level, load in zip(sections, (*levels, None), loads, strict=True)
+        for section, level, load in zip(recipe.sections, (*levels, None), loads, strict=True)
     ]

@@ -115,18 +115,6 @@ def test_any_number_of_segments_is_walked_side_by_side(count: int) -> None:
     check(dictionary, symbols, offsets, 2 * walk.SHORT, 1 << 30)
 
 
-@pytest.mark.parametrize("source", [7, 30, 90])
-def test_entries_move_down(source: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one piece if the old and the new place overlap, else in several."""
-    monkeypatch.setattr(shares, "SHARE", 4)
-    for threads in (1, 2, 3):
-        array = np.arange(200)
-        shares.moved(array, 5, source, 60, threads)
-        assert array[5:65].tolist() == list(range(source, source + 60))
-        assert array[:5].tolist() == [0, 1, 2, 3, 4]
-        shares.moved(array, 9, 50, 0, threads)
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

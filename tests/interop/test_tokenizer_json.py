@@ -80,11 +80,13 @@ def test_a_folder_is_written_without_what_would_differ(
     assert not (tmp_path / "t" / "tokenizer.json").exists()
 
 
-def test_odd_texts_that_differ_are_said(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_odd_texts_that_differ_are_said(stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "over_characters", lambda pattern: r"[\s\S]")
     monkeypatch.setattr(module, "_own_texts", lambda stack, segment: iter(()))
     made = tokenizer_json(stackc.load(stack))
     assert made.compared == 0
+    done = CliRunner().invoke(main, ["export", str(stack), "--to", "tokenizer-json", "-o", str(tmp_path / "t.json")])
+    assert "ids; the stack's ids on odd texts, for it has no test text" in done.stderr
     assert any(remark.startswith("ids differ on '") for remark in made.remarks)
 
 

@@ -28,7 +28,7 @@ from stackc.api.offsets import offsets_of
 from stackc.coding.dictionary import by_words, decoding, encoding, marking, preorder
 from stackc.coding.dictionary.joining import code_type, join
 from stackc.coding.dictionary.retreat import retreat
-from stackc.coding.dictionary.threads import moved, once, segment_shares, shared
+from stackc.coding.dictionary.threads import once, segment_shares, shared
 from stackc.parts.symbols import outside, symbol_dtype
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
@@ -279,7 +279,7 @@ class Dictionary:
             first = np.searchsorted(bounds[1:], low, "right") + 1
             last = np.searchsorted(bounds[1:], high, "right") + 1
             code_offsets[first:last] += total
-            moved(out, total, place(low, high), count, threads)
+            out[total : total + count] = out[place(low, high) : place(low, high) + count]
             total += count
         out.resize(total, refcheck=False)  # returns the memory that was never touched
         return out

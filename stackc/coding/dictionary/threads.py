@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, TypeVar, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from stackc.api.arrays import Int64
 
@@ -67,16 +66,3 @@ def shared(work: Callable[[int, int], Result], shares: list[tuple[int, int]], th
     with ThreadPoolExecutor(min(threads, len(shares)) - 1) as pool:
         others = [pool.submit(work, *share) for share in shares[1:]]
         return [work(*shares[0]), *(other.result() for other in others)]
-
-
-def moved(array: npt.NDArray[Any], to: int, source: int, count: int, threads: int) -> None:
-    """Move `count` entries of an array from `source` down to `to`, in threads if the two places do not overlap.
-
-    Memory that was never touched is made by whoever touches it first, and that takes longer than copying.
-    """
-    shares = even_shares(count, threads) if source >= to + count else [(0, count)]
-
-    def one(low: int, high: int) -> None:
-        array[to + low : to + high] = array[source + low : source + high]
-
-    shared(one, shares, threads)

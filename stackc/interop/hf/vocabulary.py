@@ -75,13 +75,11 @@ class LevelVocabulary(PreTrainedTokenizer):  # type: ignore[misc]
         and without ``trust_remote_code``, as a fast tokenizer; with it, or by `from_pretrained` of this class, as this.
         """
         plain, folder = self.plain(), Path(save_directory)
-        old = folder / PLAIN if (folder / f"{MODULE}.py").is_file() else None
+        if isinstance(plain, str) and (folder / PLAIN).is_file() and not (folder / f"{MODULE}.py").is_file():
+            raise ArtifactError(f"{folder / PLAIN}: is of another tokenizer; move it, or save to another folder")
         made: tuple[str, ...] = super().save_pretrained(save_directory, *args, **options)
         if isinstance(plain, str):
-            if old is not None:  # of the tokenizer that was here before: clients would take it for this one
-                old.unlink(missing_ok=True)
-            elif (folder / PLAIN).is_file():
-                raise ArtifactError(f"{folder / PLAIN}: is of another tokenizer; move it, or save to another folder")
+            (folder / PLAIN).unlink(missing_ok=True)  # clients would take an earlier one for this tokenizer's
             return made
         config = read_json(folder / CONFIG, "tokenizer's settings")
         for path, content in (

@@ -22,7 +22,7 @@ from stackc.parts.checked import GuardedReader
 from stackc.pipeline.fingerprints import Remembered, fingerprint
 from stackc.pipeline.plan import SPLITS
 from stackc.pipeline.sweeps.file import Address, Arm, SweepFile, flat, read_sweep
-from stackc.recipe import LevelSection, Recipe, TopSection
+from stackc.recipe import Recipe
 from stackc.recipe.load import load_changed
 from stackc.recipe.overrides import Override
 from stackc.recipe.sections import plain_part
@@ -292,16 +292,12 @@ def run_id(recipe: Recipe, texts: Texts) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARACTERS]
 
 
-def _sections(recipe: Recipe) -> list[LevelSection | TopSection]:
-    return [*recipe.levels, recipe.top]
-
-
 def _same_training(recipes: list[Recipe]) -> str:
     """Why some budgets of an axis are one and the same; empty if all differ."""
     operations = [
         [
             section.model.cost(section.alphabet, section.train, recipe.base).train_ops
-            for section in _sections(recipe)
+            for section in recipe.sections
             if section.model is not None
         ]
         for recipe in recipes

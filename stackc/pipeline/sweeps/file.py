@@ -21,10 +21,10 @@ from stackc.api.fields import speed
 from stackc.api.names import expanded
 from stackc.recipe.load import read_toml, shipped_recipes
 from stackc.recipe.structure import Problems, join, table
-from stackc.recipe.tables import check_name
+from stackc.recipe.tables import MAX_SEED, check_name
 from stackc.recipe.wording import show
 
-MAX_SEEDS, MAX_SEED = 1000, 2**63 - 1
+MAX_SEEDS = 1000
 
 Address = tuple[str, Any]
 """A key as after ``--set``, and a value."""
@@ -181,14 +181,12 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
     else:
         found = _find_base(path.parent, base, join(base_where, "base"), problems)
     addresses = [
-        (join(at, "set"), address) for at, part in parts for address in flat(part.set) if all(address[0].split("."))
+        (join(at, "set"), address) for at, part in parts for address in _addresses(part.set, join(at, "set"), problems)
     ]
     at, axes = next(((at, part) for at, part in reversed(parts) if part.varies), parts[0])
     points = _points(axes, at, problems)
     seeds_at, seeds = next(((at, part.seeds) for at, part in reversed(parts) if part.seeds is not None), ("", None))
     listed = _seeds(seeds, join(seeds_at, "seeds"), problems)
-    for at_set, part in parts:
-        _check_addresses([address for address, _ in flat(part.set)], join(at_set, "set"), problems)
     varied = {address for point in points for address, _ in point}
     for place, (address, _) in addresses:
         if address in varied:
@@ -235,13 +233,18 @@ def flat(data: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[Addr
             yield ".".join(keys), value
 
 
-def _check_addresses(addresses: list[str], where: str, problems: Problems) -> None:
-    """Report keys with an empty part, and those that one table has twice, in quotes and as nested tables."""
-    for address in dict.fromkeys(addresses):
+def _addresses(data: Mapping[str, Any], where: str, problems: Problems) -> list[Address]:
+    """Those of a table, without keys that have an empty part; one that is there twice is reported too."""
+    found: dict[str, Any] = {}
+    for address, value in flat(data):
+        here = f'{where}."{address}"'
         if not all(address.split(".")):
-            problems.add(f'{where}."{address}"', "a part of the key is empty")
-        elif addresses.count(address) > 1:
-            problems.add(f'{where}."{address}"', "is given twice; remove one")
+            problems.add(here, "a part of the key is empty")
+        elif address in found:  # in quotes and as nested tables
+            problems.add(here, "is given twice; remove one")
+        else:
+            found[address] = value
+    return list(found.items())
 
 
 def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, ...], ...]:
@@ -264,11 +267,7 @@ def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, 
 
 
 def _lists(data: Mapping[str, Any], where: str, problems: Problems) -> Iterator[tuple[str, list[Any]]]:
-    found = list(flat(data))
-    _check_addresses([address for address, _ in found], where, problems)
-    for address, values in found:
-        if not all(address.split(".")):
-            continue
+    for address, values in _addresses(data, where, problems):
         here = f'{where}."{address}"'
         if not isinstance(values, list):
             problems.add(here, f"expected a list of values, found {show(values)}")

@@ -69,14 +69,10 @@ def finished_row(recipe: Recipe, folder: Path, store: StageStore) -> dict[str, A
     }
 
 
-def _sections(recipe: Recipe) -> list[LevelSection | TopSection]:
-    return [*recipe.levels, recipe.top]
-
-
 def _inputs(recipe: Recipe) -> list[tuple[LevelSection | TopSection, str]]:
     """Every section with the folder of the stores that it reads."""
     folders = ["corpus", *(f"{level.name}/tokens" for level in recipe.levels)]
-    return list(zip(_sections(recipe), folders, strict=True))
+    return list(zip(recipe.sections, folders, strict=True))
 
 
 def _report(folder: Path) -> list[dict[str, Any]]:

@@ -72,6 +72,7 @@ def test_a_folder_that_is_written_again_keeps_no_file_of_the_tokenizer_before(st
     (tmp_path / "other" / "tokenizer.json").write_text("{}")
     with pytest.raises(StackcError, match="is of another tokenizer; move it, or save to another folder"):
         tokenizer.save_pretrained(tmp_path / "other")
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["tokenizer.json"]
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)

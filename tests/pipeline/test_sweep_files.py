@@ -1,0 +1,219 @@
+"""What a sweep's file says: axes, arms and seeds, the names of runs, mistakes, and tables in other forms."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stackc
+from stackc.api.errors import RecipeError
+from stackc.pipeline.sweeps.expand import load_sweep, short_names, written_values
+from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
+from stackc.recipe import shipped_recipes
+from sweeps_of_tests import QUICK, TOY, write
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweeps")
+    write(folder, toy=TOY, quick=QUICK)
+    return folder
+
+
+HEADER = 'base = "base.toml"\n'
+
+
+def runs_of(place: Path, text: str) -> list[tuple[str, int]]:
+    (place / "case.toml").write_text(HEADER + text)
+    return [(run.label, run.seed) for run in load_sweep(place / "case.toml").runs]
+
+
+def test_axes_arms_and_seeds_are_multiplied(place: Path) -> None:
+    text = """seeds = [5, 7]
+zip = {level.1.windowing.bits = [9, 10], level.1.tokens.bits = [9, 10]}
+grid."top.train.steps" = [1, 2]
+[[arm]]
+name = "wide"
+set.top.model.width = 24
+[[arm]]
+name = "one"
+seeds = 1
+grid = {}
+"""
+    points = [f"wide, steps={steps}, windowing.bits={bits}, tokens.bits={bits}" for steps in (1, 2) for bits in (9, 10)]
+    assert runs_of(place, text) == [*((point, seed) for point in points for seed in (5, 7)), ("one", 1)]
+
+
+def test_a_budget_replaces_the_budget_of_the_base(place: Path) -> None:
+    (place / "case.toml").write_text(HEADER + 'grid."top.train.operations" = [1e7, 1e8]\n')
+    for run, operations in zip(load_sweep(place / "case.toml").runs, (1e7, 1e8), strict=True):
+        assert (run.recipe.top.train.steps, run.recipe.top.train.operations) == (None, operations)
+
+
+def test_the_name_of_a_run_depends_on_its_recipe_and_its_text_alone(place: Path, tmp_path: Path) -> None:
+    def names(folder: Path) -> list[str]:
+        return [run.id for run in load_sweep(folder / "quick.toml").runs]
+
+    write(tmp_path, quick=QUICK)
+    assert names(tmp_path) == names(place), "in another folder"
+    (tmp_path / "quick.toml").write_text(QUICK.replace("[9, 10,", "[10, 9,") + 'set."run.lanes" = 4\n')
+    assert sorted(names(tmp_path)) == sorted(names(place)), "in another order, at another speed"
+    (tmp_path / "valid.txt").write_text("another text")
+    assert not set(names(tmp_path)) & set(names(place))
+
+
+def test_file_names_are_relative_to_the_sweep(place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (place / "case.toml").write_text(HEADER + 'set."corpus.train" = "train-a.txt"\n')
+    assert load_sweep(place / "case.toml").runs[0].recipe.corpus.reader.config.train == (str(place / "train-a.txt"),)
+
+
+MISTAKES: dict[str, tuple[str, list[str]]] = {
+    "everything at once": (
+        'seedz = 3\ngrid."level.1.tokens.bits" = 4\nzip = {a.b = [1], c.d = [1, 2]}\n[[arm]]\nname = "x"\n'
+        '[[arm]]\nname = "x"\nbase = "thre_level"\n[[arm]]\nname = "y"\nset.top.train.stepz = 4\n',
+        [
+            "seedz: unknown key; did you mean 'seeds'?",
+            'grid."level.1.tokens.bits": expected a list of values, found 4',
+            "zip: axes of different lengths: a.b has 1, c.d has 2",
+            'arm.2.name: "x" is already the name of arm.1',
+            'arm.2.base: no such recipe: "thre_level"; did you mean three_level?',
+            "arm.3.set.\"top.train.stepz\": unknown key; did you mean 'steps'? (in y)",
+        ],
+    ),
+    "an axis of speed": (
+        "grid.run.lanes = [4, 8]\n",
+        ['grid."run.lanes": changes speed or names alone, so all its values give the same stack; remove the axis'],
+    ),
+    "an axis without effect, of a zip": (
+        "zip = {level.1.windowing.bits = [9, 18], top.train.batch = [4, 4]}\n",
+        ['zip."top.train.batch": has no effect: all its values are 4; put it into set'],
+    ),
+    "an axis of speed, of a zip": (
+        "zip = {level.1.windowing.bits = [9, 18], run.lanes = [4, 8]}\n",
+        ['zip."run.lanes": changes speed or names alone, so all its values give the same stack; remove the axis'],
+    ),
+    "equal arms": (
+        '[[arm]]\nname = "one"\n[[arm]]\nname = "other"\nset.top.train.steps = 5\n',
+        ['arm.2: "other" gives the same stack as arm "one"; remove one'],
+    ),
+    "a value twice": ("grid.top.train.steps = [5, 5]\n", ['grid."top.train.steps": a value is given twice in [5, 5]']),
+    "values that mean the same": (
+        'grid."top.model.mlp" = [0, 64]\n[[arm]]\nname = "a"\nset.top.model.width = 16\n', [],
+    ),
+    "no values": ("grid.top.train.steps = []\n", ['grid."top.train.steps": no values']),
+    "seeds twice": (
+        'seeds = 2\nset."stack.seed" = 4\n',
+        ["seeds: stack.seed is set too; remove one"],
+    ),
+    "an axis that is set": (
+        "set.top.train.steps = 4\ngrid.top.train.steps = [4, 5]\n",
+        ['set."top.train.steps": is also an axis, which replaces it; remove one'],
+    ),
+    "one value of an axis": (
+        "grid.top.model.layers = [1, 0]\n",
+        ['grid."top.model.layers": 0 is below 1 (in layers=0)'],
+    ),
+    "a table of another name": (
+        "set.top.trian.steps = 3\n",
+        ["set.\"top.trian.steps\": top.trian: unknown key; did you mean 'train'?"],
+    ),
+    "no text": ('set."corpus.test" = "nowhere*.txt"\n', ['set."corpus.test": no file matches']),
+    "no text, an axis of speed and a wrong key": (
+        'set."corpus.test" = "nowhere*.txt"\ngrid.run.lanes = [4, 8]\n[[arm]]\nname = "a"\n[[arm]]\nname = "b"\n'
+        'set.corpus.test = "test.txt"\nset.top.train.stepz = 4\n',
+        [
+            'set."corpus.test": no file matches',
+            "arm.2.set.\"top.train.stepz\": unknown key",
+            'grid."run.lanes": changes speed or names alone',
+        ],
+    ),
+    "seeds out of range": (
+        f"seeds = [-1, 2, {2**63}]\n",
+        ["seeds: -1 is not in 0 .. 2^63 - 1", f"seeds: {2**63} is not in 0 .. 2^63 - 1"],
+    ),
+    "an address twice": (
+        'set."top.train.batch" = 4\nset.top.train.batch = 5\n',
+        ['set."top.train.batch": is given twice; remove one'],
+    ),
+    "an empty key": (
+        'grid."" = [1, 2]\nset."level..bits" = 3\n',
+        ['set."level..bits": a part of the key is empty', 'grid."": a part of the key is empty'],
+    ),
+    "arms with other test bytes": (
+        '[[arm]]\nname = "a"\n[[arm]]\nname = "b"\nset."corpus.test" = "train-a.txt"\n',
+        ["corpus.test: b: another text than in a; bits per byte of different texts do not compare: make two sweeps"],
+    ),
+    "budgets of one step": (
+        "grid.top.train.operations = [1e3, 2e3]\n",
+        ['grid."top.train.operations": two values are the same training, of '],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_all_mistakes_are_reported_before_anything_runs(place: Path, what: str) -> None:
+    text, expected = MISTAKES[what]
+    (place / "case.toml").write_text(HEADER + text)
+    if not expected:
+        assert load_sweep(place / "case.toml").runs
+        return
+    with pytest.raises(RecipeError) as caught:
+        stackc.sweep(place / "case.toml", place / "mistaken")
+    assert len(caught.value.problems) == len(expected), caught.value.problems
+    for line, start in zip(caught.value.problems, expected, strict=True):
+        assert line.startswith(start), caught.value.problems
+    assert not (place / "mistaken").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such sweep file"), ("base = [", "not valid TOML"), ("name = 'x'", "base: missing; the recipe")],
+)
+def test_a_file_that_is_no_sweep_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "s.toml").write_text(content)
+    with pytest.raises(RecipeError, match=message):
+        load_sweep(tmp_path / "s.toml")
+
+
+# -- writing
+
+
+def test_names_of_axes_are_short_and_differ() -> None:
+    found = short_names(["level.1.windowing.bits", "level.2.windowing.bits", "top.train.steps", "level.1"])
+    assert list(found.values()) == ["level.1.windowing.bits", "level.2.windowing.bits", "steps", "level.1"]
+
+
+def test_values_in_few_words_differ_where_the_values_do() -> None:
+    assert written_values([3e12, 1e13]) == ["3e12", "1e13"]
+    assert written_values([{"kind": "a", "bits": 9}, {"kind": "a", "bits": 10}]) == ["bits=9", "bits=10"]
+    long: list[Any] = [["x" * 100, 1], ["x" * 100, 2]]
+    assert len(set(written_values(long))) == 2
+
+
+def test_cells_are_escaped() -> None:
+    rows = [["a|b", "1\n2"], ['"q", r', "50 % & $_{x}"]]
+    assert as_markdown(["h", "k"], rows).splitlines()[2] == "| a\\|b | 1 2 |"
+    assert list(csv.reader(as_csv([["h", "k"], *rows]).splitlines()))[2] == rows[1]
+    assert r"50 \% \& \$\_\{x\} \\" in as_latex(["h", "k"], rows)
+    assert r"a\textbar{}b & 1 2 \\" in as_latex(["h", "k"], rows)
+
+
+def test_negative_numbers_have_a_minus_in_latex_and_names_keep_their_hyphens() -> None:
+    line = ["-0.01..-0.005", "x=-3 [-1, -.5] 1e-5", "words-1 2026-01-02 -"]
+    assert r"$-$0.01..$-$0.005 & x=$-$3 [$-$1, $-$.5] 1e$-$5 & words-1 2026-01-02 - \\" in as_latex(["h"] * 3, [line])
+
+
+@pytest.mark.parametrize("path", sorted((shipped_recipes()["smoke"].parent / "sweeps").glob("*.toml")))
+def test_sweeps_that_ship_with_stackc_can_be_read(path: Path) -> None:
+    assert len(load_sweep(path).runs) > 1
+
+
+def test_the_base_may_be_a_recipe_that_ships_with_stackc(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('base = "smoke"\ngrid.top.train.symbols = [1000, 2000]\n')
+    runs = load_sweep(tmp_path / "s.toml").runs
+    assert [run.recipe.source for run in runs] == [shipped_recipes()["smoke"]] * 2
