@@ -9,21 +9,23 @@ import numpy.typing as npt
 
 from stackc_mixing import Mixing
 from stackc_mixing.backend import MixingPredictor, prime
-from stackc_mixing.few_twin import FewTwin
 from stackc_mixing.layout import SEEN_BITS
-from stackc_mixing.some_twin import SomeTwin
 from stackc_mixing.state import Primed, Working, depth_of, symbols_dtype
-from stackc_mixing.twin import Twin
+from stackc_mixing.twins.few import FewTwin
+from stackc_mixing.twins.many import Twin
+from stackc_mixing.twins.six import SixTwin
+from stackc_mixing.twins.some import SomeTwin
 
 SMALL = Mixing(size=10, rich=8, window=64)
 """Few slots: after a hundred symbols most have been replaced."""
 
 SOME = Mixing(size=10, rich=8, window=64, contexts="some")
 FEW = Mixing(size=10, window=64, contexts="few")
+SIX = Mixing(size=10, window=64, contexts="six")
 """The same of the models with fewer contexts."""
 
-CONFIGS = {config.contexts: config for config in (SMALL, SOME, FEW)}
-TWINS = {"many": Twin, "some": SomeTwin, "few": FewTwin}
+CONFIGS = {config.contexts: config for config in (SMALL, SOME, FEW, SIX)}
+TWINS = {"many": Twin, "some": SomeTwin, "few": FewTwin, "six": SixTwin}
 
 ALPHABETS = (2, 10, 256, 1000, 65_536)
 

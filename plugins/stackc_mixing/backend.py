@@ -16,13 +16,14 @@ from stackc_mixing.config import Mixing, MixingTraining
 from stackc_mixing.few import run_few, tree_few
 from stackc_mixing.kernels import index, run, run_some, tree, tree_some
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN, SEEN_BITS
+from stackc_mixing.six import index_six, run_six, tree_six
 from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, symbols_dtype
 
 CHUNK = 1 << 20
 """Symbols that are learned between two reports."""
 
-RUN = {"many": run, "some": run_some, "few": run_few}
-TREE = {"many": tree, "some": tree_some, "few": tree_few}
+RUN = {"many": run, "some": run_some, "few": run_few, "six": run_six}
+TREE = {"many": tree, "some": tree_some, "few": tree_few, "six": tree_six}
 """The kernels, by `contexts`."""
 
 NO_PAYLOAD = np.zeros(0, np.uint8)
@@ -74,7 +75,10 @@ def prime(
     window = symbols[max(0, len(symbols) - config.window) :].copy()
     places = working.tables["places"]
     places[:] = 0  # of the whole text, of which only the window is kept
-    index(window, places)
+    if config.contexts == "six":
+        index_six(window, places, depth)
+    else:
+        index(window, places)
     return Primed(tables={**working.tables}, window=window, seen=int(working.memory[SEEN_BITS]))
 
 

@@ -14,6 +14,7 @@ MAP_ENTRIES, SETS = 256, 6 * 4 * 16 + 256 + (1 << 14)
 SLOT, LENGTHS = 16, 32
 ROWS_1, ROWS_2, POINTS = 1 << 16, 1 << 12, 32
 FEW, FEW_SETS, FEW_INPUTS = 5, 4 * 256 * 8, 8
+SIX, GUESSES = 6, 1 << 16
 """As in `stackc_mixing.layout`, which imports numpy."""
 
 
@@ -58,37 +59,36 @@ class Mixing:
 
     contexts: str = bits(
         "many",
-        check=in_(("many", "some", "few")),
+        check=in_(("many", "some", "few", "six")),
         added=True,
         help="many: 14 contexts; some: 10, 1.4 times as fast; few: 5, without rich slots (`rich` has no effect), three"
-        " times as fast as many",
+        " times as fast as many; six: 6, without rich slots, symbols in fewer decisions, five times as fast as many",
     )
 
     @property
     def shape(self) -> Shape:
-        """Of a model that is not `few`."""
+        """Of a model with rich slots."""
         return SOME if self.contexts == "some" else MANY
 
     @property
-    def few(self) -> bool:
-        """Whether the model is `stackc_mixing.few`."""
-        return self.contexts == "few"
+    def lean(self) -> bool:
+        """Whether the model has no rich slots: `stackc_mixing.few`, `stackc_mixing.six`."""
+        return self.contexts in ("few", "six")
 
     def tables(self, alphabet: int) -> dict[str, tuple[int, int]]:
         """Of every table of a working copy: (bytes of an entry, entries). `stackc_mixing.state` says what they hold."""
-        lean = {"lean": (1, SLOT * ((1 << self.size) + 1))}
-        ends = {
-            "zero": (4, 1 << max(1, (alphabet - 1).bit_length())),
-            "hits": (4, 2 * LENGTHS),
-            "places": (4, 1 << max(self.size - 2, 10)),
-        }
-        if self.few:
-            few = {"maps": (4, FEW * MAP_ENTRIES), "weights": (4, FEW_SETS * FEW_INPUTS), "apm_1": (2, 256 * POINTS)}
-            return lean | few | ends
+        slots = {"lean": (1, SLOT * ((1 << self.size) + 1))}
+        match = {"hits": (4, 2 * LENGTHS), "places": (4, 1 << max(self.size - 2, 10))}
+        ends = {"zero": (4, 1 << max(1, (alphabet - 1).bit_length())), **match}
+        if self.lean:
+            six = self.contexts == "six"
+            maps = {"maps": (4, (SIX if six else FEW) * MAP_ENTRIES), "weights": (4, FEW_SETS * FEW_INPUTS)}
+            rest = {**match, "guesses": (2, GUESSES)} if six else {"apm_1": (2, 256 * POINTS), **ends}
+            return {**slots, **maps, **rest}
         second = {"apm_2": (2, ROWS_2 * POINTS)} if len(self.shape.refinements) == 2 else {}
         return {
             "rich": (4, SLOT * ((1 << self.rich) + 1)),
-            **lean,
+            **slots,
             "maps": (4, len(self.shape.contexts) * MAP_ENTRIES),
             "weights": (4, SETS * len(self.shape.inputs)),
             "second": (4, 256 * 4),
@@ -101,7 +101,7 @@ class Mixing:
         """Parameters are the entries of all tables; operations are those of the mixed sets at every decision."""
         tables = self.tables(alphabet).values()
         copy = sum(width * entries for width, entries in tables)
-        mixed = FEW_INPUTS if self.few else len(self.shape.sets) * len(self.shape.inputs)
+        mixed = FEW_INPUTS if self.lean else len(self.shape.sets) * len(self.shape.inputs)
         operations = 2 * mixed * max(1, (alphabet - 1).bit_length())
         return Cost(
             parameters=sum(entries for _, entries in tables),

@@ -7,7 +7,7 @@ Waiting for memory would then take much of the time. So a context of three and m
 in one line of the cache, and the contexts of the next symbol are fetched while the last decision is coded, for the
 symbol that is then expected.
 
-The legend and the bounds of indices are those of `stackc_mixing.kernels`; the twin is `stackc_mixing.few_twin`.
+The legend and the bounds of indices are those of `stackc_mixing.kernels`; the twin is `stackc_mixing.twins.few`.
 """
 
 from __future__ import annotations

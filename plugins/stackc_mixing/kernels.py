@@ -1,4 +1,4 @@
-"""The model compiled: the loops over symbols and bits. `stackc_mixing.twin` is the same to read.
+"""The model compiled: the loops over symbols and bits. `stackc_mixing.twins.many` is the same to read.
 
 A symbol is `depth` decisions, the most significant bit first, taken four at a time. `partial` is a one followed by the
 bits known so far. A *slot* holds what one context has seen of four decisions, at the 15 nodes 1 .. 15 of their tree;

@@ -45,6 +45,16 @@ FEW_RATE, FEW_RATE_MORE, FEW_RATE_BITS = 64, 64, 15
 FEW_STEP = 6
 """Its maps move by 1 / 2^FEW_STEP of the error, and do not count."""
 
+SIX = 6
+"""Contexts of the model with six. It has as many inputs as that with few, two of them of the match, and the same sizes,
+but for these:"""
+
+SIX_RATE, SIX_RATE_MORE, SIX_RATE_BITS, SIX_STEP = 80, 256, 17, 7
+
+GUESSES = 1 << 16
+"""Entries of the table of what followed two bytes, or one symbol of more, the last time. It decides no bit, but what is
+fetched."""
+
 BY_ORDER, BY_PARTIAL, BY_PAIR = 0, 6 * 4 * 16, 6 * 4 * 16 + 256
 PAIRS = 1 << 14
 SETS = BY_PAIR + PAIRS

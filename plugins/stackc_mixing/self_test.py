@@ -10,7 +10,7 @@ from stackc.api import StackcError, Symbols
 from stackc_mixing.backend import MixingPredictor, prime
 from stackc_mixing.config import Mixing
 
-_CONFIGS = {name: Mixing(size=10, rich=8, window=64, contexts=name) for name in ("many", "some", "few")}
+_CONFIGS = {name: Mixing(size=10, rich=8, window=64, contexts=name) for name in ("many", "some", "few", "six")}
 
 _GOLDEN = {
     ("many", 256): (642, "c059388a2772df0c"),
@@ -19,6 +19,8 @@ _GOLDEN = {
     ("some", 1000): (724, "e2008ab6bd2b9dbd"),
     ("few", 256): (660, "778b22ce1a054ed8"),
     ("few", 1000): (751, "fb388718c3f2453e"),
+    ("six", 256): (727, "6252ddd71fa6a1b5"),
+    ("six", 1000): (754, "7fabefc00fa3b83a"),
 }
 """By contexts and alphabet: bytes of the payload of `text`, and the beginning of its SHA-256."""
 

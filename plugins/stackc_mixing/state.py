@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stackc.api import ArtifactError, Int64, Symbols, read_tensors, write_atomically, write_tensors
+from stackc_mixing.codes import codes_of
 from stackc_mixing.config import Mixing
 from stackc_mixing.layout import (
     FRESH_CELL,
@@ -21,8 +22,8 @@ from stackc_mixing.layout import (
 )  # fmt: skip
 from stackc_mixing.tables import HISTORIES, SPAN, SQUASH
 
-FIRST_FEW = 20000
-"""With few contexts, the weight of every input, over 2^16: all count alike before anything is known."""
+FIRST_WEIGHT = {"few": 20000, "six": 14000}
+"""Without rich slots, the weight of every input, over 2^16: all count alike before anything is known."""
 
 SECOND = 65536
 """The weights of all answers together, before anything is known."""
@@ -50,9 +51,10 @@ KINDS = {
     "zero": np.uint32,
     "hits": np.uint32,
     "places": np.int32,
+    "guesses": np.uint16,
 }
-"""The types of the tables, in the order in which the kernels take them, which say what they hold. A model with few
-contexts has some of them. `rich` and `lean` end with an empty slot; an entry of `places` says where what followed a
+"""The types of the tables, in the order in which the kernels take them, which say what they hold. A model has some of
+them. `rich` and `lean` end with an empty slot; an entry of `places` says where what followed a
 hash stands, 0: nowhere."""
 
 
@@ -71,13 +73,14 @@ def small_tables(config: Mixing, alphabet: int) -> dict[str, Array]:
     hits[:, 1] = 0x3FFFFF - hits[:, 0]
     patterns: dict[str, Any] = {
         "maps": HISTORIES.start << np.uint32(10),
-        "weights": FIRST_FEW if config.few else config.shape.first_weight,
+        "weights": FIRST_WEIGHT[config.contexts] if config.lean else config.shape.first_weight,
         "second": [SECOND // len(config.shape.sets) * (i < len(config.shape.sets)) for i in range(4)],
         "apm_1": row,
         "apm_2": row,
         "zero": FRESH_CELL,
         "hits": hits.reshape(-1) << np.uint32(10),
         "places": 0,
+        "guesses": 0,
     }
     lengths = config.tables(alphabet)
     return {
@@ -161,6 +164,9 @@ class Working:
         self.tables = together(shapes(config, alphabet))
         self.memory: Int64 = np.zeros(MEMORY, np.int64)
         self.symbols: Symbols = np.zeros(0, primed.window.dtype)
+        self._codes: tuple[Array, ...] = ()
+        if config.contexts == "six":
+            self._codes = attrs.astuple(codes_of(depth_of(alphabet)), recurse=False)
         self._changed, self._new = True, True
         self.restore()
 
@@ -184,7 +190,7 @@ class Working:
     def arguments(self, symbols: Symbols) -> Any:
         """The first arguments of the kernels, which may then change the tables."""
         self._changed = True
-        return (*self.tables.values(), self.memory, self.primed.window, symbols)
+        return (*self._codes, *self.tables.values(), self.memory, self.primed.window, symbols)
 
 
 def depth_of(alphabet: int) -> int:

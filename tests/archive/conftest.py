@@ -11,8 +11,8 @@ import stackc
 from recipes_of_tests import corpus, counting, counting_twice, mixing, two_level
 
 RECIPES = {
-    "counting": counting(), "few": mixing("few"), "mixing": mixing(), "some": mixing("some"), "twice": counting_twice(),
-    "two": two_level(steps=60),
+    "counting": counting(), "few": mixing("few"), "mixing": mixing(), "six": mixing("six"), "some": mixing("some"),
+    "twice": counting_twice(), "two": two_level(steps=60),
 }  # fmt: skip
 
 

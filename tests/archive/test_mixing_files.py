@@ -27,8 +27,8 @@ def compressed(stack: Stack, data: bytes = DATA, **options: int) -> bytes:
     return out.getvalue()
 
 
-MODELS = ("mixing", "some", "few")
-"""Stacks of tests: mixing models with many contexts, with some and with few."""
+MODELS = ("mixing", "some", "few", "six")
+"""Stacks of tests: mixing models with many contexts, with some, with few and with six."""
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -1,10 +1,10 @@
 """Whole `.stk` files against the strongest compressors that can be installed: sizes, and processor time, in one run.
 
-    python tests/benchmarks/files_of_all_kinds.py [--stack DIR] [--primed-by TRAIN] FILE...
+    python tests/benchmarks/files_of_all_kinds.py [--stack STACK] [--rounds N] [--primed-by TRAIN] FILE...
 
 All on one thread and in this process, one after another for each file, so that the ratios of the times mean something
-on a busy machine; each output is decoded and compared. `primed`: bytes that FILE adds to TRAIN when both are coded as
-one text. Needs kanzi, zpaq, pyppmd, brotli and zstandard (the extra ``bench``).
+on a busy machine; each output is decoded and compared. With several rounds, the best of them. `primed`: bytes that FILE
+adds to TRAIN when both are coded as one text. Needs kanzi, zpaq, pyppmd, brotli and zstandard (the extra ``bench``).
 """
 
 from __future__ import annotations
@@ -86,17 +86,20 @@ def measured(codec: Codec, data: bytes) -> tuple[int, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--stack", action="append", type=Path, default=[])
+    parser.add_argument("--stack", action="append", default=[], help="a folder, or the name of one that is built in")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--primed-by", type=Path)
     parser.add_argument("--without", action="append", default=[], choices=list(PEERS))
     chosen = parser.parse_args()
-    ours = {folder.name: of_stack(folder) for folder in [builtin(GENERAL), *chosen.stack] if folder is not None}
+    folders = [builtin(name) or Path(name) for name in (GENERAL, *chosen.stack)]
+    ours = {folder.name: of_stack(folder) for folder in folders}
     codecs = ours | {name: codec for name, codec in PEERS.items() if name not in chosen.without}
     print("| file | compressor | bytes | bits per byte | encoding MB/s | decoding MB/s |\n|---|---|---|---|---|---|")
     for path in chosen.files:
         data = path.read_bytes()
-        for name, codec in codecs.items():
-            size, there, back = measured(codec, data)
+        rounds = [[measured(codec, data) for codec in codecs.values()] for _ in range(chosen.rounds)]
+        for number, name in enumerate(codecs):
+            size, there, back = (min(one[number][i] for one in rounds) for i in range(3))
             speeds = f"{len(data) / there / 1e6:.2f} | {len(data) / back / 1e6:.2f}"
             print(f"| {path.name} | {name} | {size:,} | {8 * size / len(data):.3f} | {speeds} |", flush=True)
         if chosen.primed_by is not None:

@@ -1,4 +1,4 @@
-"""The mixing models with some and with few contexts: their contracts, and what is theirs alone."""
+"""The mixing models with some, few and six contexts: their contracts, and what is theirs alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 import pytest
 
-from mixing_toys import FEW, SMALL, SOME, encoded, predictor_of, texts
+from mixing_toys import FEW, SIX, SMALL, SOME, encoded, predictor_of, texts
 from stackc.testing.bitwise import BitwiseContract
 from stackc_mixing import Mixing, MixingTraining, config, layout
 from stackc_mixing.backend import MixingBackend
@@ -22,6 +22,16 @@ class TestFewContextsContract(BitwiseContract):
         return MixingBackend(FEW), MixingTraining()
 
 
+class TestSixContextsContract(BitwiseContract):
+    alphabets = (1, 2, 5, 256, 300)
+
+    def config(self) -> Mixing:
+        return SIX
+
+    def make(self) -> tuple[MixingBackend, MixingTraining]:
+        return MixingBackend(SIX), MixingTraining()
+
+
 class TestSomeContextsContract(BitwiseContract):
     alphabets = (2, 256, 300)
 
@@ -32,7 +42,7 @@ class TestSomeContextsContract(BitwiseContract):
         return MixingBackend(SOME), MixingTraining()
 
 
-@pytest.mark.parametrize("config", [SOME, FEW], ids=["some", "few"])
+@pytest.mark.parametrize("config", [SOME, FEW, SIX], ids=["some", "few", "six"])
 def test_advancing_is_encoding(config: Mixing) -> None:
     run = texts(256, 300)["damaged repeats"]
     predictor = predictor_of(run[:100], 256, config)
@@ -45,10 +55,12 @@ def test_advancing_is_encoding(config: Mixing) -> None:
 
 def test_the_configuration_repeats_the_sizes_of_the_kernels() -> None:
     assert (config.FEW, config.FEW_SETS, config.FEW_INPUTS) == (layout.FEW, layout.FEW_SETS, layout.FEW_INPUTS)
+    assert (config.SIX, config.GUESSES) == (layout.SIX, layout.GUESSES)
 
 
-def test_few_contexts_use_no_rich_slots() -> None:
+@pytest.mark.parametrize("config", [FEW, SIX], ids=["few", "six"])
+def test_few_and_six_contexts_use_no_rich_slots(config: Mixing) -> None:
     text = texts(256, 300)["prose"]
-    other = predictor_of(text, 256, attrs.evolve(FEW, rich=9))
-    assert encoded(other, text) == encoded(predictor_of(text, 256, FEW), text)
+    other = predictor_of(text, 256, attrs.evolve(config, rich=9))
+    assert encoded(other, text) == encoded(predictor_of(text, 256, config), text)
     assert encoded(other, text) != encoded(predictor_of(text, 256, SMALL), text)

@@ -13,7 +13,7 @@ import stackc.api.bitwise
 from bounded_kernels import bounded, inner, jit, within
 from mixing_toys import ALPHABETS, CONFIGS, SMALL, predictor_of, primed_on, spoil, texts
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
-from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, slots, vectors
+from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, six, slots, vectors
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN
 from stackc_mixing.state import LARGE, depth_of, shapes, symbols_dtype
@@ -131,7 +131,7 @@ def checked() -> Any:
     for module in (stackc.api.bitwise, contexts, slots, inputs, mixing, learning):  # in the order of their imports
         copy = vars(bounded(module, **more))
         more |= {name: copy[name] for name, one in vars(module).items() if hasattr(one, "py_func")}
-    return bounded(kernels, **more), bounded(few, **more)
+    return bounded(kernels, **more), bounded(few, **more), bounded(six, **more)
 
 
 def test_bounded_kernels_find_an_index_out_of_bounds(checked: Any) -> None:
@@ -163,8 +163,9 @@ def fuzz(checked: Any, rounds: int, seed: int, wide: bool = False) -> None:
             "many": (of_all.run, of_all.tree),
             "some": (of_all.run_some, of_all.tree_some),
             "few": (of_few.run_few, of_few.tree_few),
+            "six": (of_six.run_six, of_six.tree_six),
         }
-        for of_all, of_few in ((kernels, few), checked)
+        for of_all, of_few, of_six in ((kernels, few, six), checked)
     )
     for number in range(rounds):
         alphabet = int(rng.choice([*ALPHABETS, 1]))

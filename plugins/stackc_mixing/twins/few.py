@@ -1,16 +1,17 @@
-"""The model with few contexts in plain Python integers: what it does otherwise than `stackc_mixing.twin`."""
+"""The model with few contexts in plain Python integers: what it does otherwise than `stackc_mixing.twins.many`."""
 
 from __future__ import annotations
 
 from stackc_mixing import layout
-from stackc_mixing.numbers import MAP_ENTRY, chain, fields, hashed
 from stackc_mixing.tables import MOVES, SEEN, SPAN, SQUASH, STRETCH
-from stackc_mixing.twin import Decision, Twin
+from stackc_mixing.twins.many import Decision, Twin
+from stackc_mixing.twins.numbers import MAP_ENTRY, chain, fields, hashed
 
 
 class FewTwin(Twin):
     """A working copy, at the beginning of a run. Arguments: see `Twin`."""
 
+    contexts = layout.FEW
     rates = (layout.FEW_RATE, layout.FEW_RATE_MORE, layout.FEW_RATE_BITS)
 
     def _begin_symbol(self, keep: bool) -> None:
@@ -26,14 +27,13 @@ class FewTwin(Twin):
         """As `Twin._open`. Of far contexts, only the place in a line of four slots depends on the symbol's bits."""
         lean = self.tables["lean"]
         count = len(lean) // layout.SLOT - 1
-        if opening == 0:
-            self.firsts = [self._first(context, 0, count) for context in self.hashes[: layout.FEW]]
         found = []
-        for i, context in enumerate(self.hashes[: layout.FEW]):
-            first = self._first(context, opening // 2, count)
+        for i, context in enumerate(self.hashes[: self.contexts]):
+            h = self._slot_hash(context, opening // 2)
+            first, whole = (one * 0xC2B2AE35 % 2**32 // 16 % count for one in (h, self._slot_hash(context, 0)))
             if i >= layout.FAR:
-                first = self.firsts[i] - self.firsts[i] % 4 + first % 4
-            check = (hashed(context, opening // 2) + opening % 2) % 2**8
+                first = whole - whole % 4 + first % 4
+            check = (h + opening % 2) % 2**8
             places = [layout.SLOT * (first ^ other) for other in (0, 1, 2)]
             there = [place for place in places if lean[place] == check]
             if not there and keep:
@@ -46,10 +46,9 @@ class FewTwin(Twin):
             found.append(there[0])
         return found
 
-    @staticmethod
-    def _first(context: int, bits: int, count: int) -> int:
-        """The first of the three slots where a context may be, without regard to lines."""
-        return hashed(context, bits) * 0xC2B2AE35 % 2**32 // 16 % count
+    def _slot_hash(self, context: int, bits: int) -> int:
+        """Of a context and the decisions before a slot's, which says where the slot is."""
+        return hashed(context, bits)
 
     def _decide(self, partial: int, slots: list[int]) -> Decision:
         known = partial.bit_length() - 1

@@ -14,7 +14,6 @@ import attrs
 
 from stackc.api import BitCoder
 from stackc_mixing import layout
-from stackc_mixing.numbers import RICH_CELL, chain, clipped, fields, hashed, moved, wrapped
 from stackc_mixing.shapes import MANY
 from stackc_mixing.tables import (
     CONTROL,
@@ -29,6 +28,7 @@ from stackc_mixing.tables import (
     SQUASH,
     STRETCH,
 )
+from stackc_mixing.twins.numbers import RICH_CELL, chain, clipped, fields, hashed, moved, wrapped
 
 
 @attrs.define
@@ -89,15 +89,20 @@ class Twin:
     def encode(self, symbols: Sequence[int]) -> bytes:
         coder = BitCoder()
         for symbol in symbols:
-            for shift in reversed(range(self.depth)):
-                self.learn(coder.code(self.probability(), symbol >> shift & 1))
+            for bit in self.decisions(symbol):
+                self.learn(coder.code(self.probability(), bit))
         return coder.finish()
 
     def decode(self, payload: bytes, count: int) -> list[int]:
         coder = BitCoder(payload)
-        for _ in range(count * self.depth):
+        while len(self.text) < count:
             self.learn(coder.code(self.probability()))
         return self.text
+
+    def decisions(self, symbol: int) -> list[int]:
+        """The bits that the next symbol takes if it is this one."""
+        code, size = self._code(symbol)
+        return [code >> shift & 1 for shift in reversed(range(size))]
 
     def probability(self) -> int:
         """Of a one, over 2^16, in the next decision."""
@@ -221,7 +226,7 @@ class Twin:
     def _match(self, keep: bool) -> None:
         """Find what followed the last six symbols the last time, unless a match continues."""
         places, at = self.tables["places"], len(self.window) + len(self.text)
-        key = (self.hashes[len(self.shape.order_6)] * 0x9E3779B1 % 2**32 >> 7) % len(places)
+        key = self._key() % len(places)
         source = places[key]
         if not self.length and 0 < source < at:
             most = min(layout.LONGEST, len(self.text), source)
@@ -233,6 +238,9 @@ class Twin:
         if not keep:
             places[key] = wrapped(at)
         self.alive = self.length > 0  # until a bit of this symbol was another than that of the match's
+
+    def _key(self) -> int:
+        return self.hashes[len(self.shape.order_6)] * 0x9E3779B1 % 2**32 >> 7
 
     def _copied(self, place: int) -> int:
         return self.window[place] if place < len(self.window) else self.text[place - len(self.window)]
@@ -284,9 +292,9 @@ class Twin:
         """(entry of `hits`, how near certainty the match is, 0 .. 3; its two inputs)."""
         if not self.alive:
             return 0, 0, [0, 0]
-        expected = self._copied(self.source) | 2**self.depth
-        left = self.depth - known
-        if expected >> left != partial:
+        expected, size = self._code(self._copied(self.source))
+        left = size - known
+        if left <= 0 or expected >> left != partial:
             return 0, 0, [0, 0]
         one = expected >> left - 1 & 1
         kind = self.length if self.length < 16 else min(15 + (self.length - 16) // 16, layout.LENGTHS - 1)
@@ -308,14 +316,24 @@ class Twin:
         assert made is not None, "learn follows probability"
         self.decision = None
         self._teach(made, bit)
-        self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, layout.ZERO_COUNT)
+        if "zero" in self.tables:
+            self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, layout.ZERO_COUNT)
         if made.hit:
             self.tables["hits"][made.hit] = moved(self.tables["hits"][made.hit], bit, layout.HIT_COUNT)
         else:
             self.alive = False
         self.partial = 2 * self.partial + bit
-        if self.known == self.depth:
-            self._end_symbol(self.partial - 2**self.depth)
+        symbol = self._symbol()
+        if symbol is not None:
+            self._end_symbol(symbol)
+
+    def _code(self, symbol: int) -> tuple[int, int]:
+        """(the bits of the next symbol, after a one, if it is this one; how many)."""
+        return symbol | 2**self.depth, self.depth
+
+    def _symbol(self) -> int | None:
+        """The symbol that the bits known so far are, if they are one."""
+        return self.partial - 2**self.depth if self.known == self.depth else None
 
     def _teach(self, made: Decision, bit: int) -> None:
         """Weights, refinements and contexts."""
@@ -361,7 +379,7 @@ class Twin:
         else:
             self.length = 0
         self.text.append(symbol)
-        self.seen += self.depth
+        self.seen += self.known
         self.partial = 1
         if self.depth == 8:
             self._read_byte(symbol)

@@ -1,10 +1,10 @@
-"""The model with some contexts in plain Python integers: which of those of `stackc_mixing.twin` it has."""
+"""The model with some contexts in plain Python integers: which of those of `stackc_mixing.twins.many` it has."""
 
 from __future__ import annotations
 
-from stackc_mixing.numbers import chain
 from stackc_mixing.shapes import SOME
-from stackc_mixing.twin import Twin
+from stackc_mixing.twins.many import Twin
+from stackc_mixing.twins.numbers import chain
 
 
 class SomeTwin(Twin):

@@ -1,0 +1,1 @@
+"""The models in plain Python integers: slow, readable, and the oracles of the kernels."""
