@@ -54,7 +54,7 @@ from stackc_mixing.learning import moved
 from stackc_mixing.mixing import correct, dot
 from stackc_mixing.registers import local
 from stackc_mixing.slots import lean_slot, node_of
-from stackc_mixing.tables import KINDS, LOWER, MOVES, SPAN, SQUASH, STRETCH
+from stackc_mixing.tables import KINDS, LETTER, LOWER, MOVES, SPAN, SQUASH, STRETCH
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
 OF_ORDERS = np.array([0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF, 0xFF, 0, 0, 0], np.uint32)
@@ -103,7 +103,7 @@ def words_after(word: Int, word_1: Int, symbol: Int, depth: Int) -> Any:
     """The hashes of this word, or 0 between words, and of the one before, after a symbol. Only bytes make words."""
     if depth != 8:
         return word, word_1
-    if KINDS[symbol & u32(255)] == 1:
+    if KINDS[symbol & u32(255)] == LETTER:
         h = u32((word + u32(LOWER[symbol & u32(255)]) + u32(1)) * u32(0x9E3779B1))
         return h ^ (h >> u32(15)), word_1
     return u32(0), word if word != u32(0) else word_1
