@@ -21,6 +21,7 @@ from stackc.recipe.assemble import assemble
 from stackc.recipe.overrides import Override, apply_override, parse_override
 from stackc.recipe.sections import Recipe
 from stackc.recipe.structure import Problems
+from stackc.recipe.tables import DESCRIBED
 
 
 def load_recipe(source: str | Path, overrides: Iterable[str] = (), registry: Registry | None = None) -> Recipe:
@@ -59,6 +60,7 @@ def load_changed(
         problems: that were found before; None: no problems.
     """
     data, problems = read_toml(path), problems or Problems()
+    _withdraw_described(data, overrides)
     for override in overrides:
         apply_override(data, override, problems)
     recipe = assemble(data, path.parent.absolute(), registry or installed_parts(), problems)
@@ -123,6 +125,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(str(path), [f"not UTF-8 text (byte {error.start})"]) from error
     except OSError as error:
         raise RecipeError(str(path), [f"cannot read ({error.strerror or error})"]) from error
+
+
+def _withdraw_described(data: dict[str, Any], overrides: Iterable[Override]) -> None:
+    """Remove what the recipe says of its text if an override chooses another: only the override's author knows it.
+
+    Any key of ``[corpus]`` may choose, as each reader has its own, but those that leave the training text alone.
+    """
+    kept = {("corpus", key) for key in ("segment", "valid", "test")}
+    stack = data.get("stack")
+    if isinstance(stack, dict) and any(one.keys[0] == "corpus" and one.keys[:2] not in kept for one in overrides):
+        for key in DESCRIBED:
+            stack.pop(key, None)
 
 
 def _based_here(recipe: Recipe, overrides: Iterable[Override], here: Path) -> Recipe:

@@ -17,6 +17,9 @@ MAX_SEED = 2**63 - 1
 MAX_LINE = 1000
 """Characters of what a recipe says in words, at most."""
 
+DESCRIBED = ("text", "licence")
+"""Keys of ``[stack]`` that say what the training text is."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from recipe_toys import PARTS
-from stackc.recipe import recipe_from_dict
+from stackc.recipe import load_recipe, recipe_from_dict, shipped_recipes
+from stackc.stack.finding import builtin
+from stackc.stack.manifest import manifest_alone
+
+SMALL, SMOKE = "data/train.txt.xz", "data/smoke_train.txt.xz"
+
+DESCRIBED = (
+    "novels of Jane Austen, plays and poems of Shakespeare, poems and prose of Milton (the small corpus of stackc)",
+    "the beginning of Emma, a novel by Jane Austen",
+)
+"""The small corpus, and its beginning (recipes/data/README.md)."""
+
+BUILT_IN = ("fast-1", "fast-2", "general-1", "general-2")
 
 
 def test_override_by_place_and_by_name(load: Any) -> None:
@@ -72,3 +84,45 @@ def test_override_that_leads_nowhere(problems: Any, override: str, problem: str)
     found = problems(override)
     assert len(found) == 1
     assert found[0].startswith(problem.removesuffix("; did you mean"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ([], ("books", "CC0-1.0")),
+        (["corpus.segment=300", "corpus.valid=v.txt", "corpus.test=t.txt", "stack.seed=2"], ("books", "CC0-1.0")),
+        (["corpus.train=mine.txt"], (None, None)),
+        (["corpus.document_bytes=4096"], (None, None)),
+        (['corpus={reader="text", train="mine.txt"}'], (None, None)),
+        (["stack.text=notes", "corpus.train=mine.txt"], ("notes", None)),
+        (["corpus.train=mine.txt", "stack.text=notes", "stack.licence=MIT"], ("notes", "MIT")),
+        (["stack.text=all books"], ("all books", "CC0-1.0")),
+    ],
+)
+def test_what_a_recipe_says_of_its_text_holds_for_that_text_alone(
+    load: Any, recipe_file: pathlib.Path, overrides: list[str], said: tuple[str | None, str | None]
+) -> None:
+    described = '[stack]\ntext = "books"\nlicence = "CC0-1.0"\n'
+    recipe_file.write_text(recipe_file.read_text().replace("[stack]\n", described, 1))
+    stack = load(*overrides).stack
+    assert (stack.text, stack.licence) == said
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if not name.startswith("paper_")])
+def test_shipped_recipes_describe_the_shipped_text_and_no_other(name: str) -> None:
+    """Those of the paper read C4, which does not ship."""
+    stack, train = load_recipe(name).stack, load_recipe(name).corpus.reader.config.train
+    if load_recipe(name).key()["top"]["train"] == {"sample": 0}:
+        said = ("none: the model learns from the file that it compresses, and has read nothing else", "none is needed")
+    else:
+        said = {SMALL: (DESCRIBED[0], "public domain"), SMOKE: (DESCRIBED[1], "public domain")}[train]
+    assert (stack.text, stack.licence) == said
+    other = load_recipe(name, ["corpus.train=mine.txt"]).stack
+    assert (other.text, other.licence) == (None, None)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_stacks_say_what_their_recipes_say(name: str) -> None:
+    folder = builtin(name)
+    assert folder is not None
+    assert manifest_alone(folder)["recipe"]["stack"] == load_recipe(name).to_dict()["stack"]
