@@ -1,17 +1,19 @@
 """The lower levels of a stack as a separate folder: the files that coding to their tokens needs and nothing else.
 
-The manifest is copied unchanged from the whole stack: the parts can still be checked against its hashes.
+The manifest is that of the whole stack, so that the parts can still be checked against its hashes; of corpus files it
+names no folders of the machine that built it (`handed_on`).
 """
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_json, read_pieces, sha256_file, storage_error, write_atomically
-from stackc.stack.manifest import MANIFEST, coding_parts, is_manifest, read_manifest
+from stackc.stack.manifest import MANIFEST, coding_parts, handed_on, is_manifest, read_manifest
 from stackc.stack.packed import is_pack, manifest_of
 from stackc.stack.stack import Stack
 
@@ -89,6 +91,9 @@ def copy_levels(source: Path, level: str, target: Path) -> list[Path]:
         except OSError as error:
             raise storage_error(target / name, error) from error
         with write_atomically(target / name) as written:
+            if name == MANIFEST and handed_on(manifest) != manifest:
+                written.write(json.dumps(handed_on(manifest), indent=1, sort_keys=True).encode())
+                continue
             for piece in read_pieces(source / name):
                 written.write(piece)
     return [target / name for name in names]

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from stackc.api.errors import ArtifactError
@@ -85,6 +85,31 @@ def checked_manifest(manifest: dict[str, Any], where: object, remedy: str) -> di
         if not fits(manifest.get(key)):
             raise ArtifactError(f"{where}: not a readable manifest (at {key!r}); {remedy}")
     return manifest
+
+
+def handed_on(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest as a copy for others has it: of corpus files elsewhere on this machine it says the names alone.
+
+    ``--set`` makes file names absolute, and folders tell who built the stack and where. Names below the recipe's own
+    folder stay. The stack's SHA-256 covers none of them.
+    """
+    recipe = manifest["recipe"]
+    corpus = recipe.get("corpus")
+    if not isinstance(corpus, dict):
+        return manifest
+    return {**manifest, "recipe": {**recipe, "corpus": {key: _names_alone(value) for key, value in corpus.items()}}}
+
+
+def _names_alone(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_names_alone(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    if PureWindowsPath(value).drive:
+        return PureWindowsPath(value).name or "."
+    path = PurePosixPath(value)
+    inside = not path.is_absolute() and not value.startswith("~") and ".." not in path.parts
+    return value if inside else path.name or "."
 
 
 def is_manifest(path: Path) -> bool:

@@ -25,7 +25,15 @@ from stackc.api.lasting import lasting_folder
 from stackc.api.messages import amount
 from stackc.api.partial import NEW
 from stackc.api.streams import read_up_to, write_all
-from stackc.stack.manifest import MANIFEST, checked_manifest, coding_parts, manifest_alone, read_manifest, stack_sha256
+from stackc.stack.manifest import (
+    MANIFEST,
+    checked_manifest,
+    coding_parts,
+    handed_on,
+    manifest_alone,
+    read_manifest,
+    stack_sha256,
+)
 
 FORMAT = 1
 MAGIC = b"\x89STP\r\n\x1a\n"
@@ -51,7 +59,7 @@ class Head:
     """What stands before the parts.
 
     Attributes:
-        manifest: of the stack, with only these parts.
+        manifest: of the stack, with only these parts, and as it is handed on.
         names: of the parts, in the order in which they follow.
         size: bytes of the whole pack.
         begin: bytes before the first part.
@@ -87,7 +95,7 @@ def pack_head(folder: Path) -> bytes:
     Raises:
         ArtifactError: no stack, or a damaged one.
     """
-    manifest = read_manifest(folder)
+    manifest = handed_on(read_manifest(folder))
     names = sorted(coding_parts(manifest))
     if len(names) > MAX_PARTS or len(manifest["levels"]) > MAX_LEVELS:
         raise ArtifactError(f"{folder}: {len(names)} parts in {len(manifest['levels'])} levels are too many to pack")

@@ -28,6 +28,7 @@ from stackc.api.lasting import remove_lasting
 from stackc.cli import main
 from stackc.stack import packed as packs
 from stackc.stack.finding import GENERAL, builtin
+from stackc.stack.manifest import handed_on
 from stackc.stack.packed import HEAD_SIZE, MAX_PARTS, Unpacked, check_pack, manifest_of, packed, read_head, write_pack
 
 DATA = TEXT.encode()
@@ -79,6 +80,75 @@ def test_the_same_stack_gives_the_same_bytes(stack: Stack, file: Path, tmp_path:
         shutil.rmtree(elsewhere / name, ignore_errors=True)
     assert packed(elsewhere, 1 << 24) == file.read_bytes()
     assert packed(stackc.load(file).folder, 1 << 24) == file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """A stack of files that `--set` names from another folder: its manifest holds their absolute names."""
+    folder = tmp_path_factory.mktemp("of-a-builder[1]")
+    corpus(folder)
+    recipe = tmp_path_factory.mktemp("recipe") / "twice.toml"
+    recipe.write_text(counting_twice())
+    names = [f"corpus.{split}={folder}/{split}.txt" for split in ("valid", "test")]
+    train = [str(folder / "train-a.txt"), str(folder / "train-[bc].txt").replace("[1]", "[[]1]")]
+    return stackc.build(stackc.load_recipe(recipe, [*names, f"corpus.train={json.dumps(train)}"]), folder / "twice")
+
+
+def test_it_does_not_tell_where_the_stack_was_built(elsewhere: Stack, tmp_path: Path) -> None:
+    folder = elsewhere.folder.parent
+    assert elsewhere.manifest["recipe"]["corpus"]["valid"] == [str(folder / "valid.txt").replace("[1]", "[[]1]")]
+    with (tmp_path / "one.stack").open("wb") as out:
+        write_pack(elsewhere.folder, out)
+    with (tmp_path / "with.stk").open("wb") as out:
+        elsewhere.compress(io.BytesIO(DATA), out, embedded=elsewhere.embeddable())
+    opened = stackc.load(tmp_path / "one.stack")
+    kept = {"valid": ["valid.txt"], "test": ["test.txt"], "train": ["train-a.txt", "train-[bc].txt"]}
+    assert {split: opened.manifest["recipe"]["corpus"][split] for split in kept} == kept
+    assert opened.sha256 == elsewhere.sha256
+    assert opened.decode(elsewhere.encode(DATA)) == DATA == elsewhere.decode(opened.encode(DATA))
+    for name in ("one.stack", "with.stk"):
+        written = (tmp_path / name).read_bytes()
+        assert b"train-a.txt" in written
+        assert not [part for part in folder.parts if part != "/" and part.encode() in written]
+    assert packed(opened.folder, 1 << 24) == (tmp_path / "one.stack").read_bytes()
+    shown = CliRunner().invoke(main, ["inspect", str(tmp_path / "one.stack"), "--verify"])
+    assert (shown.exit_code, "train-a.txt" in shown.stdout) == (0, True)
+
+
+def test_packs_of_before_with_folders_in_them_are_read(
+    elsewhere: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(packs, "handed_on", lambda manifest: manifest)
+        (tmp_path / "old.stack").write_bytes(packed(elsewhere.folder, 1 << 24))
+    assert elsewhere.folder.parent.name.replace("[1]", "[[]1]").encode() in (tmp_path / "old.stack").read_bytes()
+    opened = stackc.load(tmp_path / "old.stack")
+    assert opened.sha256 == elsewhere.sha256
+    assert packed(opened.folder, 1 << 24) == packed(elsewhere.folder, 1 << 24)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("data/train.txt", "data/train.txt"),
+        ("allenai/c4", "allenai/c4"),
+        ("/home/me/a.txt", "a.txt"),
+        ("/", "."),
+        ("~/a.txt", "a.txt"),
+        ("~me/b/a*.txt", "a*.txt"),
+        ("../me/a.txt", "a.txt"),
+        ("data/../../me/**", "**"),
+        ("C:\\Users\\me\\a.txt", "a.txt"),
+        ("\\\\server\\share\\me\\a.txt", "a.txt"),
+        (["/home/me/a.txt", "b.txt"], ["a.txt", "b.txt"]),
+        (10240, 10240),
+        (None, None),
+    ],
+)
+def test_names_that_are_handed_on(written: Any, kept: Any) -> None:
+    manifest = {"recipe": {"corpus": {"train": written}, "top": {"model": {"checkpoint": "/m"}}}, "name": "x"}
+    assert handed_on(manifest) == {**manifest, "recipe": {**manifest["recipe"], "corpus": {"train": kept}}}
+    assert manifest["recipe"]["corpus"]["train"] == written
 
 
 def test_it_holds_what_coding_reads_and_nothing_else(stack: Stack, file: Path) -> None:
