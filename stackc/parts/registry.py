@@ -14,6 +14,7 @@ Nothing here imports torch or numba; a part's factory does, when it is called.
 from __future__ import annotations
 
 import difflib
+import dis
 import functools
 import importlib.metadata
 import inspect
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pluggy
 
 from stackc.api import hooks
@@ -43,6 +45,15 @@ HOOKS = {
 
 GROUP = "stackc"
 """The group of entry points."""
+
+_FIELD = type(attrs.field())
+"""The type of a field while its class is being made: no name that the class body uses may be of it."""
+
+_DECLARING = ("bits", "speed", "globs")
+"""Functions that declare fields, of `stackc.api`."""
+
+_LOADS = ("LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_FROM_DICT_OR_GLOBALS")
+"""How a class body reads a name, in all versions of Python."""
 
 STRICT_VARIABLE = "STACKC_STRICT_PLUGINS"
 
@@ -199,12 +210,37 @@ def _one_line(error: BaseException) -> str:
         text += (
             f"; made for another contract of stackc.api than {here}: install a newer stackc, or another version of it"
         )
-    if isinstance(error, TypeError) and "_CountingAttr" in text:
+    hidden = _hidden_by_field(error)
+    if hidden in _DECLARING:
         text = (
-            "a configuration field has the name of a function that declares the next fields (bits, speed, globs): "
-            "write `from stackc.api import fields`, and fields.bits(...), which no field hides"
+            f"the configuration field {hidden!r} has the name of a function that declares the fields after it: "
+            "write `from stackc.api import fields`, and fields.bits(...)"
+        )
+    elif hidden is not None:
+        text = (
+            f"the configuration field {hidden!r} has the name of what the fields after it use: import that under "
+            f"another name, such as `import {hidden} as …` or `from … import {hidden} as …`"
         )
     return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _hidden_by_field(error: BaseException) -> str | None:
+    """The name that a field of a configuration class hides from the fields after it, if that is what went wrong."""
+    if not isinstance(error, TypeError | AttributeError) or _FIELD.__name__ not in str(error):
+        return None
+    place = error.__traceback__
+    while place is not None:
+        frame = place.tb_frame
+        loaded = (  # in the order in which they are used: the last one is what is not callable, or lacks something
+            one.argval
+            for one in dis.get_instructions(frame.f_code)
+            if one.opname in _LOADS and one.offset < place.tb_lasti
+        )
+        hiding = [name for name in loaded if isinstance(frame.f_locals.get(name), _FIELD)]
+        if hiding:
+            return str(hiding[-1])
+        place = place.tb_next
+    return None
 
 
 def _check_hooks(plugin: object) -> None:

@@ -157,6 +157,59 @@ class Config:
     assert [field.name for field in attrs.fields(made.Config)] == ["bits", "symbols"]
 
 
+@pytest.mark.parametrize(
+    ("name", "uses", "hidden"),
+    [
+        ("bits", "bits(4, help='more')", "bits"),
+        ("speed", "speed(4, help='more')", "speed"),
+        ("globs", "globs(help='files')", "globs"),
+        ("fields", "fields.bits(4, help='more')", "fields"),
+        ("attrs", "bits(4, check=attrs.validators.ge(1), help='more')", "attrs"),
+        ("ge", "bits(4, check=ge(1), help='more')", "ge"),
+        ("LIMITS", "bits(4, check=ge(LIMITS[0]), help='more')", "LIMITS"),
+        ("max", "bits(4, check=ge(max(LIMITS)), help='more')", "max"),
+        ("local", "bits(local(), help='more')", "local"),
+    ],
+)
+def test_a_field_that_hides_what_the_next_fields_use_is_named(name: str, uses: str, hidden: str) -> None:
+    """Whatever the name: the message says which field it is, and how to import what it hides."""
+    code = f"""
+import attrs
+from attrs.validators import ge
+from stackc.api import bits, fields, globs, speed
+LIMITS, other = (1, 2), 3
+def of_class(local=int):
+    @attrs.frozen(kw_only=True)
+    class Config:
+        other: int = fields.speed(1, help="a module has this name too, and no field uses it")
+        {name}: int = fields.bits(16, help="W")
+        symbols: int = {uses}
+of_class()
+"""
+
+    def load() -> object:
+        module = types.ModuleType("toy")
+        sys.modules.setdefault("toy", module)
+        exec(code, vars(module))
+        return module
+
+    (broken,) = Registry([Source(plugin="toy", distribution="", version="", load=load)]).broken
+    assert f"the configuration field '{hidden}' has the name of " in broken.reason
+    advice = "`from stackc.api import fields`" if hidden in ("bits", "speed", "globs") else "under another name"
+    assert advice in broken.reason
+    assert "\n" not in broken.reason
+
+
+@pytest.mark.parametrize("error", ["TypeError: 'int' object is not callable", "AttributeError: '_CountingAttr' is odd"])
+def test_other_faults_of_a_class_are_said_as_they_are(error: str) -> None:
+    def load() -> object:
+        kind, _, text = error.partition(": ")
+        raise {"TypeError": TypeError, "AttributeError": AttributeError}[kind](text)
+
+    (broken,) = Registry([Source(plugin="toy", distribution="", version="", load=load)]).broken
+    assert broken.reason == error
+
+
 def test_check_asks_windowings_about_deeper_levels(monkeypatch: pytest.MonkeyPatch) -> None:
     def only_bytes(segment: Any) -> Any:
         return np.zeros(256, np.bool_)[segment]

@@ -1,4 +1,4 @@
-"""A tokenizer of a packed stack is that of the stack; a saved folder holds the levels' files, and no builder's folders."""
+"""A tokenizer of a packed stack is that of the stack; a saved folder holds the levels' files, no builder's folders."""
 
 from __future__ import annotations
 
