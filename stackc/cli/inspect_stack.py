@@ -13,7 +13,7 @@ from stackc.api.messages import amount
 from stackc.api.models import Cost
 from stackc.cli.command import console, show, show_json
 from stackc.recipe import recipe_from_dict
-from stackc.stack.manifest import read_manifest, stack_sha256
+from stackc.stack.manifest import coding_parts, highest_level, read_manifest, stack_sha256
 from stackc.stack.packed import Unpacked, read_head
 
 
@@ -34,17 +34,23 @@ def show_stack(path: Path, as_json: bool, verify: bool) -> None:
     """The stack in a folder. Raises `StackcError` if it is damaged."""
     from stackc.report.table import print_report
 
-    manifest = read_manifest(path)
+    upto = highest_level(path)
+    manifest = read_manifest(path, upto)
+    parts = manifest["parts"] if upto is None else list(coding_parts(manifest, upto))
     if verify:
-        for name, part in manifest["parts"].items():
-            if sha256_file(path / name) != part["sha256"]:
-                raise ArtifactError(f"{path / name}: SHA-256 does not match the manifest; build the stack again")
+        for name in parts:
+            if sha256_file(path / name) != manifest["parts"][name]["sha256"]:
+                wrong = "build the stack again" if upto is None else "save the tokenizer again"
+                raise ArtifactError(f"{path / name}: SHA-256 does not match the manifest; {wrong}")
     if as_json:
         show_json(manifest, sort_keys=True)
         return
     _show_manifest(manifest, path)
     if verify:
-        show(f"verified: {amount(len(manifest['parts']), 'file')}, all SHA-256 match the manifest")
+        show(f"verified: {amount(len(parts), 'file')}, all SHA-256 match the manifest")
+    if upto is not None:
+        show(f"held: the levels up to {upto}, which code to their tokens; this folder belongs to a tokenizer")
+        return
     show()
     print_report(path, console())
 

@@ -166,6 +166,7 @@ def find_stack(
     for name, opener in _openers(header):
         try:
             stack = opener()
+            stack.check_whole()
             if whole:
                 _ = stack.codec.portability  # opens every model that must run
         except StackcError as error:

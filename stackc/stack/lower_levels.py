@@ -15,13 +15,8 @@ from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_json, read_pieces, sha256_file, storage_error, write_atomically
 from stackc.stack.manifest import MANIFEST, coding_parts, handed_on, is_manifest, read_manifest
 from stackc.stack.packed import is_pack, manifest_of
+from stackc.stack.saved import saved_level
 from stackc.stack.stack import Stack
-
-SUBFOLDER = "stack"
-"""The subfolder of a tokenizer's folder that holds its levels."""
-
-CONFIG = "tokenizer_config.json"
-"""Next to `SUBFOLDER`: the tokenizer's settings, written by transformers."""
 
 
 def open_levels(folder: Path, level: str | None) -> Stack:
@@ -43,7 +38,7 @@ def open_levels(folder: Path, level: str | None) -> Stack:
     try:
         stack = Stack(folder, upto=level)
     except ArtifactError as error:
-        saved = _saved_level(folder)
+        saved = saved_level(folder)
         if saved in (None, level):
             raise
         raise StackcError(
@@ -62,15 +57,6 @@ def open_levels(folder: Path, level: str | None) -> Stack:
     for one in stack.levels:  # damage is found now, not in the middle of training
         _ = one.route  # loads the model if coding runs it
     return stack
-
-
-def _saved_level(folder: Path) -> str | None:
-    """The level that a tokenizer's folder was saved for; None if `folder` is not part of a tokenizer's."""
-    config = folder.resolve().parent / CONFIG
-    if folder.resolve().name != SUBFOLDER or not config.is_file():
-        return None
-    level = read_json(config, "tokenizer").get("level")
-    return level if isinstance(level, str) else None
 
 
 def copy_levels(source: Path, level: str, target: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from stackc.api.errors import ArtifactError
 from stackc.api.files import read_json, sha256_file
+from stackc.stack.saved import SUBFOLDER, saved_level
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -46,8 +47,32 @@ def read_manifest(folder: Path, upto: str | None = None) -> dict[str, Any]:
         file = folder / name
         present = file.is_file()
         if (not present and name in needed) or (present and file.stat().st_size != part["bytes"]):
-            raise ArtifactError(f"{file}: a part of the stack is missing or cut short; build the stack again")
+            saved = saved_level(folder)
+            if saved is not None and not present and name not in coding_parts(manifest, saved):
+                raise ArtifactError(
+                    f"{folder}: belongs to a tokenizer and holds the levels up to {saved} alone; for this, name the "
+                    "stack that the tokenizer was saved from"
+                )
+            raise ArtifactError(f"{file}: a part of the stack is missing or cut short; {_remedy(folder)}")
     return manifest
+
+
+def _remedy(folder: Path) -> str:
+    return "build the stack again" if saved_level(folder) is None else "save the tokenizer again"
+
+
+def highest_level(folder: Path) -> str | None:
+    """The level up to which the stack in a tokenizer's folder can be opened; None: it is whole, or no tokenizer's.
+
+    Raises:
+        ArtifactError: no stack, or a damaged manifest.
+    """
+    saved = saved_level(folder)
+    if saved is None:
+        return None
+    manifest = manifest_alone(folder)
+    whole = all((folder / name).is_file() for name in coding_parts(manifest))
+    return None if whole or saved not in (made["name"] for made in manifest["levels"]) else saved
 
 
 def manifest_alone(folder: Path) -> dict[str, Any]:
@@ -62,6 +87,8 @@ def manifest_alone(folder: Path) -> dict[str, Any]:
             raise ArtifactError(f"{folder}: neither the folder of a stack nor a packed stack")
         begun = (folder / "corpus").is_dir()
         hint = "its build has not finished; run it again" if begun else "build one with `stackc build`"
+        if (folder / SUBFOLDER / MANIFEST).is_file():
+            hint = f"a tokenizer's folder: its levels are in {folder / SUBFOLDER}"
         raise ArtifactError(f"{folder}: not a stack (no {MANIFEST}); {hint}")
     return checked_manifest(read_json(path, "manifest"), path, "build the stack again")
 
@@ -159,7 +186,7 @@ def checking_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: s
         finally:
             for path, right, sha256 in zip(present, present.values(), found, strict=True):
                 if sha256 != right:
-                    raise ArtifactError(f"{path}: SHA-256 does not match the manifest; build the stack again")
+                    raise ArtifactError(f"{path}: SHA-256 does not match the manifest; {_remedy(folder)}")
 
 
 def check_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: str) -> None:

@@ -38,7 +38,7 @@ from stackc.parts.symbols import outside
 from stackc.recipe import Recipe, recipe_from_dict
 from stackc.stack.evaluate import Evaluation, evaluate
 from stackc.stack.generation.generate import generate
-from stackc.stack.manifest import check_parts, checking_parts, read_manifest, stack_sha256
+from stackc.stack.manifest import check_parts, checking_parts, highest_level, read_manifest, stack_sha256
 from stackc.stack.opening import lanes_for, measured, open_level, open_predictor
 from stackc.stack.packed import Unpacked, is_pack, packed
 from stackc.stack.runtime import Runtime
@@ -58,7 +58,8 @@ class Stack:
     Args:
         folder: the stack's folder, or a file that `stackc pack` wrote: it is unpacked into a temporary folder.
         runtime: device, threads, lanes and memory; None: the settings of the recipe's ``[run]``.
-        upto: the last level to open; the files of higher levels may be missing. None: all levels.
+        upto: the last level to open; the files of higher levels may be missing. None: all levels; in the folder of a
+            saved tokenizer, those that it has.
 
     Raises:
         ArtifactError: no stack, a damaged stack, or a newer format.
@@ -74,6 +75,7 @@ class Stack:
             folder = Unpacked(Path(folder)) if is_pack(Path(folder)) else Path(folder)
         self._unpacked = folder if isinstance(folder, Unpacked) else None  # its folder is there as long as it is
         where = folder.folder if isinstance(folder, Unpacked) else folder
+        upto = highest_level(where) if upto is None else upto
         self.manifest = read_manifest(where, upto)
         self.folder = where.absolute()  # models are read later, when the process may have changed its own
         self.place = folder.place or self.folder if isinstance(folder, Unpacked) else self.folder
@@ -82,7 +84,8 @@ class Stack:
         self.recipe: Recipe = self._recipe(named)
         _check_levels(named, self.manifest, self.recipe)
         self._upto = upto
-        self._opened = self.level_index(upto)
+        self._opened = len(self.recipe.levels)
+        self._opened = self.level_index(upto)  # an unknown level is an error
         self.runtime = runtime or Runtime.of(self.recipe.run)
 
     def _recipe(self, named: Path) -> Recipe:
@@ -106,6 +109,11 @@ class Stack:
     def sha256(self) -> str:
         """The stack's name in `.stk` files: the hash of everything that decoding needs (`stack_sha256`)."""
         return stack_sha256(self.manifest)
+
+    def check_whole(self) -> None:
+        """Raise `ArtifactError` if parts above the opened levels, the top model's too, are not there."""
+        if self._upto is not None:
+            read_manifest(self.folder)
 
     def own_text(self, split: str, level: str | None = None) -> Store:
         """The text that the stack was built from, as bytes or as the tokens of a level.
@@ -147,7 +155,8 @@ class Stack:
 
     @once
     def top(self) -> Predictor:
-        """The frozen top model. Raises `ArtifactError` if a part does not match the manifest."""
+        """The frozen top model. Raises `ArtifactError` if a part is missing or does not match the manifest."""
+        self.check_whole()
         with checking_parts(self.folder, self.manifest, self.recipe.top.name, "frozen"):
             return open_predictor(self.recipe.top, self.folder / self.recipe.top.name, self.runtime, self._unpacked)
 
@@ -234,13 +243,21 @@ class Stack:
         return codec
 
     def level_index(self, name: str | None) -> int:
-        """The number of levels up to and including `name`; None: all levels."""
+        """The number of levels up to and including `name`; None: all levels.
+
+        Raises:
+            StackcError: no such level, or one above those that are opened.
+        """
         names = [section.name for section in self.recipe.levels]
-        if name is None:
-            return len(names)
-        if name not in names:
+        if name is not None and name not in names:
             raise StackcError(f"{self.place}: no level {name!r}; its levels are {', '.join(names)}")
-        return names.index(name) + 1
+        index = len(names) if name is None else names.index(name) + 1
+        if index > self._opened:
+            raise StackcError(
+                f"{self.place}: here are the levels up to {self._upto} alone, as a tokenizer's folder has them: name "
+                f"{self._upto} as the level, or use the whole stack for {names[index - 1]}"
+            )
+        return index
 
     def token_alphabet(self, level: str | None = None) -> int:
         """The alphabet of a level's tokens; None: of the last level's, or of bytes if there are no levels."""
@@ -320,6 +337,7 @@ class Stack:
             raise StackcError(
                 f"{self.place}: a packed stack holds what coding needs and cannot be measured: name a folder"
             )
+        self.check_whole()
         return evaluate(measured(self.recipe, self.folder, self.levels, lambda: self.top), documents, report)
 
 

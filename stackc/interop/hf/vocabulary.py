@@ -14,7 +14,8 @@ from stackc.interop.end_of_text import EndId, end_of_text
 from stackc.interop.hf.level_handle import OpenedLevel
 from stackc.interop.token_strings import numbered
 from stackc.interop.tokenizer_json import Extras, Written
-from stackc.stack.lower_levels import CONFIG, SUBFOLDER, copy_levels
+from stackc.stack.lower_levels import copy_levels
+from stackc.stack.saved import CONFIG, SUBFOLDER
 
 PLAIN = "tokenizer.json"
 
