@@ -45,6 +45,8 @@ class StackTokenizer(LevelVocabulary):
         special_tokens_pattern: the tokens that `add_special_tokens` adds: "none", "bos", "eos" or "bos_eos".
         eos_id: the id of the end of text: "next", the first one after the level's own, or "zero", the code 0, which
             some levels never write (`stackc.interop.end_of_text`): then 65,536 tokens and the end fit into uint16.
+            ``pad_token = eos_token`` pads with that id, 0 too; as in any tokenizer, the attention mask still tells ends
+            from padding, and collators that make labels by the padding's id hide the ends from the loss.
         offsets: what offsets count: "characters", or "bytes" of the UTF-8 text.
         options: options of `PreTrainedTokenizer`: bos_token, eos_token, pad_token, model_max_length, padding_side …
 

@@ -75,6 +75,30 @@ def test_a_collator_leaves_the_ends_of_texts(ending: StackTokenizer) -> None:
     assert ((batch["labels"] == -100) == (batch["input_ids"] == ending.pad_token_id)).all()
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("end", ["next", "zero"])
+def test_padding_that_is_the_end_of_text_is_told_from_it_by_the_mask(stack: Path, end: str, side: str) -> None:
+    """What scripts of training do: pad_token = eos_token. With ``eos_id="zero"`` both have the id 0."""
+    own = StackTokenizer.from_stack(stack, level="M1", special_tokens_pattern="eos", eos_id=end, padding_side=side)
+    assert own.pad_token_id not in (0, own.eos_token_id), "unless somebody says so"
+    alone = [own(line).input_ids for line in LINES]
+    own.pad_token = own.eos_token
+    assert own.pad_token_id == own.eos_token_id == (0 if end == "zero" else own.vocab_size)
+    longest = max(map(len, alone))
+    assert len(set(map(len, alone))) > 1
+    padded = own(LINES, padding=True)
+    collated = transformers.DataCollatorWithPadding(own)([{"input_ids": ids} for ids in alone])
+    for ids, row, mask in zip(alone, padded.input_ids, padded.attention_mask, strict=True):
+        fill = longest - len(ids)
+        zeros, ones = [0] * fill, [1] * len(ids)
+        assert mask == (zeros + ones if side == "left" else ones + zeros)
+        assert [one for one, kept in zip(row, mask, strict=True) if kept] == ids, "its end of text is no padding"
+        assert ids[-1] == own.eos_token_id
+        assert own.decode(row, skip_special_tokens=True) == own.decode(ids, skip_special_tokens=True)
+    assert collated["attention_mask"].tolist() == padded.attention_mask
+    assert collated["input_ids"].tolist() == padded.input_ids
+
+
 def test_exported_rows_of_equal_size_train_a_model(stack: Path, tokenizer: StackTokenizer, tmp_path: Path) -> None:
     """As scripts for pre-training do it: a column of ids, read by name, and labels by the collator."""
     out = tmp_path / "rows.parquet"
