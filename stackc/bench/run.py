@@ -12,6 +12,7 @@ from stackc.api.errors import ArtifactError, StackcError
 from stackc.api.files import read_bytes
 from stackc.api.messages import amount
 from stackc.bench.entrants import CODECS, Entrant, Peer, chosen
+from stackc.bench.held_out import trained_on
 from stackc.bench.machine import machine
 from stackc.bench.process import WorkerError
 from stackc.bench.rounds import Report, Seconds, Tally, interpreter_seconds, measure, ratio
@@ -66,9 +67,9 @@ def benchmark(
     folder, peers = Path(stack), chosen(against)
     own, vocabulary, level_name = _own(folder, level, threads)
     path = _test_text(folder) if file is None else Path(file)
-    size = _size(path, "there is nothing to measure")
-    primer = primed_by and {"file": str(primed_by), "bytes": _size(Path(primed_by), "it primes nothing")}
     store = folder / "corpus" / "train"
+    size, text = _asked(store, path, own=file is None)
+    primer = primed_by and {"file": str(primed_by), "bytes": len(_content(Path(primed_by), "it primes nothing"))}
     training = Training(store=store, limit=peer_bytes, vocabulary=vocabulary, timeout=timeout, report=report)
     if any(peer.kind == "compressor" for _, peer, _ in peers):
         own += _own_files(folder, threads, slow_bytes)
@@ -81,6 +82,7 @@ def benchmark(
         "vocabulary": vocabulary,
         "file": str(path),
         "bytes": size,
+        "text": text,
         "repeats": repeats,
         "training": training.figures(),
         "primer": primer,
@@ -102,11 +104,17 @@ def _test_text(folder: Path) -> Path:
     return folder / "corpus" / "test" / FILES[0]
 
 
-def _size(path: Path, otherwise: str) -> int:
-    """Bytes of a file that can be read and is not empty."""
-    if not (size := len(read_bytes(path))):
+def _asked(store: Path, path: Path, own: bool) -> tuple[int, dict[str, Any]]:
+    """Bytes of the text that is measured, and what is known of it: the text itself is read again by the workers."""
+    text = _content(path, "there is nothing to measure")
+    return len(text), {"own": own, **trained_on(store, text)}
+
+
+def _content(path: Path, otherwise: str) -> bytes:
+    """The bytes of a file that can be read and is not empty."""
+    if not (content := read_bytes(path)):
         raise StackcError(f"{path}: the file is empty; {otherwise}")
-    return size
+    return content
 
 
 def _own(folder: Path, level: str | None, threads: int) -> tuple[list[Entrant], int, str | None]:

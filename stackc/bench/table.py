@@ -82,12 +82,25 @@ def _heading(figures: dict[str, Any]) -> list[str]:
         f"interleaved rounds: {figures['repeats']}",
         f"{here['cpu']}, {amount(here['cores'], 'core')}, {here['system']}, Python {here['python']}, {packages}",
     ]
+    lines.insert(1, _seen(figures["text"]))
     if trained is not None:
         lines.append(
             f"tokenizers trained on {trained['bytes'] / 1e6:.1f} MB of the stack's {trained['of'] / 1e6:.1f} MB of "
             "training text"
         )
     return lines
+
+
+def _seen(text: dict[str, Any]) -> str:
+    """What the text is, and whether the stack and the tokenizers know it."""
+    what = "the stack's own test text" if text["own"] else "a file"
+    where = "the training text of the stack and of the tokenizers"
+    if text["known"] is None:
+        return f"text: {what}; not searched for in {where}, which is not here or too long"
+    if text["known"]:
+        known = f"{where} has {text['known']} of {amount(text['passages'], 'passage')} of it"
+        return f"text: {what}, NOT HELD OUT: {known}; their figures are too good"
+    return f"text: {what}, held out: none of {amount(text['passages'], 'passage')} of it occurs in {where}"
 
 
 def _table(figures: dict[str, Any], wide: bool) -> Table:
