@@ -62,7 +62,7 @@ class Mixing:
         check=in_(("many", "some", "few", "six")),
         added=True,
         help="many: 14 contexts; some: 10, 1.4 times as fast; few: 5, without rich slots (`rich` has no effect), three"
-        " times as fast as many; six: 6, without rich slots, symbols in fewer decisions, five times as fast as many",
+        " times as fast as many; six: 6, without rich slots, symbols in fewer decisions, four times as fast as many",
     )
 
     @property

@@ -18,19 +18,18 @@ import numpy as np
 
 from stackc.api import CODER_STATE, borrowed, code_bit, finish_coder, inlined, kernel, prefetch_to_write, start_coder
 from stackc_mixing.contexts import before, copied, few_contexts, hashed_lanes, key_of, matched, remember
-from stackc_mixing.inputs import match_inputs
-from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
+from stackc_mixing.inputs import lean_inputs, match_inputs
+from stackc_mixing.integers import Int, Row, i64, u32, u64
 from stackc_mixing.layout import (
     AT,
     DECODE,
     ENCODE,
     FAR,
     FEW,
-    FEW_ENTRIES,
+    FEW_CONTEXTS,
     FEW_HASHES,
     FEW_INPUTS,
     FEW_MATCH,
-    FEW_PASTS,
     FEW_RATE,
     FEW_RATE_BITS,
     FEW_RATE_MORE,
@@ -41,17 +40,15 @@ from stackc_mixing.layout import (
     FEW_ZERO,
     LEARN,
     MEMORY,
-    NOT_EMPTY,
     OWN_SLOT,
     POINTS,
     SEEN_BITS,
-    SLOT,
 )
-from stackc_mixing.learning import learn_plain, learn_point
+from stackc_mixing.learning import learn_lean, learn_plain, learn_point
 from stackc_mixing.mixing import correct, dot, refined_once
 from stackc_mixing.registers import local
-from stackc_mixing.slots import lean_slot, node_of
-from stackc_mixing.tables import MOVES, STRETCH
+from stackc_mixing.slots import node_of, open_lean_slots
+from stackc_mixing.tables import STRETCH
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
 
@@ -88,21 +85,9 @@ def seek_slots(lean: Row, hashes: Row, slots: Row, partial: Int) -> None:
 
 
 @inlined
-def open_slots(lean: Row, hashes: Row, slots: Row, bit: Int, keep: Int) -> None:
-    """The slots of all contexts, where they were sought. For `bit` and `keep` see `stackc_mixing.slots.open_slots`."""
-    spare = i64(len(lean) - SLOT) if keep else i64(-1)
-    for i in range(u64(FEW)):
-        slots[i] = lean_slot(lean, u64(slots[u64(LANES) + i]), hashes[u64(LANES) + i] + u32(bit), spare)
-
-
-@inlined
 def inputs_of(lean: Row, maps: Row, zero: Row, slots: Row, node: Int, partial: Int, x: Row) -> None:
     """The inputs of all contexts, and the one without."""
-    for i in range(u64(FEW)):
-        history = u64(lean[u64(slots[i]) + node])
-        entry = maps[(i << u64(8)) | history]
-        x[u64(FEW_PASTS) + i], x[u64(FEW_ENTRIES) + i] = i32(history), i32(entry)
-        x[i] = STRETCH[entry >> u32(20)] & NOT_EMPTY[history]
+    lean_inputs(FEW_CONTEXTS, lean, maps, slots, node, x)
     x[FEW_ZERO] = STRETCH[zero[u64(partial)] >> u32(20)]
 
 
@@ -110,17 +95,6 @@ def inputs_of(lean: Row, maps: Row, zero: Row, slots: Row, node: Int, partial: I
 def set_of(near: Int, last: Int, k: Int) -> Int:
     """Where the set of weights begins."""
     return ((u64(near) << u64(11)) | (last << u64(3)) | (u64(k) & u64(7))) * u64(FEW_INPUTS)
-
-
-@inlined
-def learn_contexts(lean: Row, maps: Row, slots: Row, node: Int, x: Row, bit: Int) -> None:
-    """Move the nodes of all contexts, and the entries of their maps. Two that share a node make the same of it."""
-    p = shift_in_zeros(load(x, u64(FEW_ENTRIES)), splat(10))
-    store(x, u64(FEW_ENTRIES), (p + (splat(-bit & 0x3FFFFF) - p >> splat(FEW_STEP))) << splat(10))
-    for i in range(u64(FEW)):
-        history = u64(x[u64(FEW_PASTS) + i]) & u64(255)
-        lean[u64(slots[i]) + node] = MOVES[u64(2) * history + u64(bit)]
-        maps[(i << u64(8)) | history] = u32(x[u64(FEW_ENTRIES) + i])
 
 
 @inlined
@@ -151,7 +125,7 @@ def run_few(
     seek_symbol(lean, places, hashes, slots, symbols, memory[AT], depth, memory)
     for at in range(memory[AT], end):
         key = key_of(hashes[FEW], places)
-        open_slots(lean, hashes, slots, u32(0), 0)
+        open_lean_slots(FEW_CONTEXTS, lean, hashes, slots, u32(0), 0)
         source, length = matched(window, symbols, at, memory, places, key)
         expected = (copied(window, symbols, source) if length > 0 else u32(0)) | top
         last = u64(before(symbols, at, 1)) & u64(255)
@@ -160,7 +134,7 @@ def run_few(
         symbol, partial, guess, bit = u32(0) if mode == DECODE else u32(symbols[at]), u32(1), i64(0), i64(0)
         for k in range(depth):
             if k > 0 and k & 3 == 0:
-                open_slots(lean, hashes, slots, partial & u32(1), 0)
+                open_lean_slots(FEW_CONTEXTS, lean, hashes, slots, partial & u32(1), 0)
             if k & 3 == 3 and k + 1 < depth:
                 seek_slots(lean, hashes, slots, partial)
             node, row = node_of(partial, k), (u64(partial) & u64(255)) * u64(POINTS)
@@ -182,7 +156,7 @@ def run_few(
             correct(x, weights, begin, FEW_SIZE, answer, bit, rate)
             learn_point(apm, row, point, bit)
             learn_plain(zero, partial, hits, hit, bit)
-            learn_contexts(lean, maps, slots, node, x, bit)
+            learn_lean(FEW_CONTEXTS, FEW_STEP, lean, maps, slots, node, x, bit)
             partial = (partial << u32(1)) | u32(bit)
         if bit != guess:
             symbols[at] = partial ^ top
@@ -204,7 +178,7 @@ def tree_few(
     x, hashes, slots = local(FEW_SCRATCH, np.int32), local(FEW_HASHES, np.uint32), local(FEW_SLOTS, np.uint32)
     at = memory[AT]
     seek_symbol(lean, places, hashes, slots, symbols, at, depth, memory)
-    open_slots(lean, hashes, slots, u32(0), 1)
+    open_lean_slots(FEW_CONTEXTS, lean, hashes, slots, u32(0), 1)
     source, length = matched(window, symbols, at, memory, places, key_of(hashes[FEW], places))
     expected = (copied(window, symbols, source) if length > 0 else u32(0)) | (u32(1) << u32(depth))
     last = u64(before(symbols, at, 1)) & u64(255)
@@ -215,7 +189,7 @@ def tree_few(
                 # The slots of these four decisions, opened by the bits before them.
                 opening = u32(partial >> u32(k & 3))
                 seek_slots(lean, hashes, slots, opening >> u32(1))
-                open_slots(lean, hashes, slots, opening & u32(1), 1)
+                open_lean_slots(FEW_CONTEXTS, lean, hashes, slots, opening & u32(1), 1)
             _, near = match_inputs(hits, expected, length, partial, depth - k, x, FEW_MATCH)
             inputs_of(lean, maps, zero, slots, node_of(partial, k), partial, x)
             answer = dot(x, weights, set_of(near, last, k), FEW_SIZE)

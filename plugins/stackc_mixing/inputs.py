@@ -13,13 +13,15 @@ from stackc_mixing.layout import (
     CONFIDENCE,
     ENTRIES,
     ENTRY_RATES,
+    FEW_ENTRIES,
+    FEW_PASTS,
     MAP_RATES,
     MOST_MAP,
     NOT_EMPTY,
     PASTS,
     RATES,
 )
-from stackc_mixing.shapes import Shape
+from stackc_mixing.shapes import Shape, Size
 from stackc_mixing.tables import STRETCH
 
 
@@ -49,6 +51,16 @@ def context_inputs(
         map_input(shape, maps, i, u64(cell & u32(255)), x)
     for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
         map_input(shape, maps, i, u64(lean[slots[i] + node]), x)
+
+
+@inlined
+def lean_inputs(contexts: Size, lean: Row, maps: Row, slots: Row, node: Int, x: Row) -> None:
+    """The inputs of all contexts of a model without rich slots."""
+    for i in range(u64(len(contexts))):
+        history = u64(lean[u64(slots[i]) + node])
+        entry = maps[(i << u64(8)) | history]
+        x[u64(FEW_PASTS) + i], x[u64(FEW_ENTRIES) + i] = i32(history), i32(entry)
+        x[i] = STRETCH[entry >> u32(20)] & NOT_EMPTY[history]
 
 
 @inlined

@@ -20,7 +20,7 @@ ones the nodes, how fast they move, and where to; of all, the histories. What in
 FEW, FEW_INPUTS = 5, 8
 """Contexts of the model with few; its inputs: theirs, two of the match, and one without context."""
 
-FEW_SIZE = size(FEW_INPUTS)
+FEW_SIZE, FEW_CONTEXTS = size(FEW_INPUTS), size(FEW)
 
 FEW_MATCH, FEW_ZERO, FEW_ENTRIES, FEW_PASTS, FEW_SCRATCH = 5, 7, 8, 16, 24
 """Inputs after those of its contexts; behind the inputs the entries of their maps, and their histories."""
@@ -45,7 +45,7 @@ FEW_RATE, FEW_RATE_MORE, FEW_RATE_BITS = 64, 64, 15
 FEW_STEP = 6
 """Its maps move by 1 / 2^FEW_STEP of the error, and do not count."""
 
-SIX = 6
+SIX, SIX_CONTEXTS = 6, size(6)
 """Contexts of the model with six. It has as many inputs as that with few, two of them of the match, and the same sizes,
 but for these:"""
 

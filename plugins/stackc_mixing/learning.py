@@ -11,6 +11,8 @@ from stackc_mixing.layout import (
     CELLS,
     ENTRIES,
     ENTRY_RATES,
+    FEW_ENTRIES,
+    FEW_PASTS,
     HIT_COUNT,
     MAP_RATES,
     MOST,
@@ -21,7 +23,7 @@ from stackc_mixing.layout import (
     STEADY,
     ZERO_COUNT,
 )
-from stackc_mixing.shapes import Shape
+from stackc_mixing.shapes import Shape, Size
 from stackc_mixing.tables import MOVES, SPAN, SQUASH
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
@@ -99,6 +101,20 @@ def learn_contexts(shape: Shape, rich: Row, lean: Row, maps: Row, slots: Row, no
         m = (i << u64(8)) | history
         lean[a] = MOVES[u64(2) * history + u64(bit)]
         maps[m] = u32(x[u64(ENTRIES) + i]) if i32(history) == x[u64(PASTS) + i] else moved(maps[m], bit)
+
+
+@inlined
+def learn_lean(contexts: Size, rate: Int, lean: Row, maps: Row, slots: Row, node: Int, x: Row, bit: Int) -> None:
+    """The same of a model without rich slots, whose maps move by 1 / 2^rate of the error.
+
+    Two contexts that share a node make the same of it.
+    """
+    p = shift_in_zeros(load(x, u64(FEW_ENTRIES)), splat(10))
+    store(x, u64(FEW_ENTRIES), (p + (splat(-bit & 0x3FFFFF) - p >> splat(rate))) << splat(10))
+    for i in range(u64(len(contexts))):
+        history = u64(x[u64(FEW_PASTS) + i]) & u64(255)
+        lean[u64(slots[i]) + node] = MOVES[u64(2) * history + u64(bit)]
+        maps[(i << u64(8)) | history] = u32(x[u64(FEW_ENTRIES) + i])
 
 
 @inlined

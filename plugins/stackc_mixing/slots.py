@@ -6,7 +6,7 @@ from stackc.api import inlined, prefetch_to_write
 from stackc_mixing.contexts import hashed_lanes
 from stackc_mixing.integers import Int, Row, i64, u8, u32, u64
 from stackc_mixing.layout import FRESH_CELL, SEEKS, SLOT
-from stackc_mixing.shapes import Shape
+from stackc_mixing.shapes import Shape, Size
 from stackc_mixing.tables import SEEN
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
@@ -101,6 +101,14 @@ def open_slots(shape: Shape, rich: Row, lean: Row, hashes: Row, slots: Row, bit:
         slots[i] = rich_slot(rich, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_rich)
     for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
         slots[i] = lean_slot(lean, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_lean)
+
+
+@inlined
+def open_lean_slots(contexts: Size, lean: Row, hashes: Row, slots: Row, bit: Int, keep: Int) -> None:
+    """The same of a model without rich slots, whose places to look at are in `slots`, behind those in use."""
+    spare = i64(len(lean) - SLOT) if keep else i64(-1)
+    for i in range(u64(len(contexts))):
+        slots[i] = lean_slot(lean, u64(slots[u64(LANES) + i]), hashes[u64(LANES) + i] + u32(bit), spare)
 
 
 @inlined

@@ -13,7 +13,7 @@ from stackc.api.messages import amount
 from stackc.api.models import Cost
 from stackc.cli.command import console, show, show_json
 from stackc.recipe import recipe_from_dict
-from stackc.stack.manifest import coding_parts, highest_level, read_manifest, stack_sha256
+from stackc.stack.manifest import coding_parts, highest_level, read_manifest, remedy_for, stack_sha256
 from stackc.stack.packed import Unpacked, read_head
 
 
@@ -40,8 +40,7 @@ def show_stack(path: Path, as_json: bool, verify: bool) -> None:
     if verify:
         for name in parts:
             if sha256_file(path / name) != manifest["parts"][name]["sha256"]:
-                wrong = "build the stack again" if upto is None else "save the tokenizer again"
-                raise ArtifactError(f"{path / name}: SHA-256 does not match the manifest; {wrong}")
+                raise ArtifactError(f"{path / name}: SHA-256 does not match the manifest; {remedy_for(path)}")
     if as_json:
         show_json(manifest, sort_keys=True)
         return

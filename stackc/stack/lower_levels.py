@@ -66,7 +66,7 @@ def copy_levels(source: Path, level: str, target: Path) -> list[Path]:
         ArtifactError: the folder cannot be written, or holds files that do not belong to a stack.
     """
     manifest = read_manifest(source, upto=level)
-    names = [*coding_parts(manifest, upto=level), MANIFEST]
+    names, named = [*coding_parts(manifest, upto=level), MANIFEST], handed_on(manifest)
     if source.resolve() == target.resolve():
         return [target / name for name in names]
     for name in names:
@@ -77,8 +77,8 @@ def copy_levels(source: Path, level: str, target: Path) -> list[Path]:
         except OSError as error:
             raise storage_error(target / name, error) from error
         with write_atomically(target / name) as written:
-            if name == MANIFEST and handed_on(manifest) != manifest:
-                written.write(json.dumps(handed_on(manifest), indent=1, sort_keys=True).encode())
+            if name == MANIFEST and named != manifest:
+                written.write(json.dumps(named, indent=1, sort_keys=True).encode())
                 continue
             for piece in read_pieces(source / name):
                 written.write(piece)

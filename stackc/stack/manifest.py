@@ -53,11 +53,12 @@ def read_manifest(folder: Path, upto: str | None = None) -> dict[str, Any]:
                     f"{folder}: belongs to a tokenizer and holds the levels up to {saved} alone; for this, name the "
                     "stack that the tokenizer was saved from"
                 )
-            raise ArtifactError(f"{file}: a part of the stack is missing or cut short; {_remedy(folder)}")
+            raise ArtifactError(f"{file}: a part of the stack is missing or cut short; {remedy_for(folder)}")
     return manifest
 
 
-def _remedy(folder: Path) -> str:
+def remedy_for(folder: Path) -> str:
+    """What to do about a damaged part of the stack in a folder."""
     return "build the stack again" if saved_level(folder) is None else "save the tokenizer again"
 
 
@@ -186,7 +187,7 @@ def checking_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: s
         finally:
             for path, right, sha256 in zip(present, present.values(), found, strict=True):
                 if sha256 != right:
-                    raise ArtifactError(f"{path}: SHA-256 does not match the manifest; {_remedy(folder)}")
+                    raise ArtifactError(f"{path}: SHA-256 does not match the manifest; {remedy_for(folder)}")
 
 
 def check_parts(folder: Path, manifest: dict[str, Any], owner: str, *kinds: str) -> None:
