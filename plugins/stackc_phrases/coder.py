@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from stackc_phrases.config import BYTES, PhrasesConfig
 from stackc_phrases.fitting import fitted
 from stackc_phrases.pieces import PHRASE_WORD, Pieces
 from stackc_phrases.words import words_of_piece
+
+PART = 1 << 20
+"""Symbols of windows that are encoded at a time, or one window."""
 
 SLOTS = 1 << 17
 """In the table of words, at least. Words that it has no room for are cut again each time, and that takes ten times as
@@ -35,7 +39,19 @@ def _lines(slots: int) -> Any:
     return room[first : first + slots * lookup.SLOT]
 
 
-@attrs.frozen(eq=False)
+def _parts(bounds: Int64) -> Iterator[tuple[int, int]]:
+    """The windows low .. high - 1 of each part: as many as have `PART` symbols together, and one at least."""
+    low, last = 0, len(bounds) - 1
+    while True:
+        high = int(np.searchsorted(bounds, bounds[low] + PART, "right")) - 1
+        high = min(max(high, low + 1), last)
+        yield low, high
+        if high == last:
+            return
+        low = high
+
+
+@attrs.define(eq=False)
 class Lexicon:
     """A table of words, which learns; see `stackc_phrases.lookup`. It belongs to one caller at a time.
 
@@ -48,12 +64,24 @@ class Lexicon:
     filled: Int64
     near: Any
     far: Any
+    _room: Tokens | None = None
 
     @classmethod
     def empty(cls, slots: int, runs: int) -> Lexicon:
         table = _lines(slots + 1)
         table[:] = 0
         return cls(table, np.empty(runs, np.uint32), np.zeros(2, np.int64), word_table(2), word_table(2))
+
+    def room(self, symbols: int, vocabulary: int) -> Tokens:
+        """Where the tokens of a part are written, a token for each symbol and `INLINE` more; it is kept.
+
+        New memory for each part would take a tenth of the time.
+        """
+        wanted = symbols + lookup.INLINE
+        if self._room is None or len(self._room) < wanted:
+            kind = np.uint16 if vocabulary <= 1 << 16 else np.uint32
+            self._room = np.empty(wanted, kind)
+        return self._room
 
     @property
     def full(self) -> bool:
@@ -160,21 +188,22 @@ class PhrasesCoder:
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of all windows, and the number of tokens in each."""
         _, tables = self._ready()
-        text = np.ascontiguousarray(symbols, np.uint8)
+        text = np.ascontiguousarray(symbols, np.uint8).view()
+        text.flags.writeable = False  # the kernels are compiled for such an array alone
         counts = np.zeros(len(bounds) - 1, np.int64)
-        # A token for each byte, of which only those that are written take up memory.
-        kind = np.uint16 if self.config.vocabulary <= 1 << 16 else np.uint32
-        out: Any = np.empty(int(bounds[-1] - bounds[0]) + lookup.INLINE, kind)
         lexicon = self._lexicon(tables)
-        given: list[Any] = [text, bounds, *tables.fixed, lexicon.table, lexicon.runs, lexicon.filled]
+        given: list[Any] = [*tables.fixed, lexicon.table, lexicon.runs, lexicon.filled]
         cut: Any = encoding.encode_cheapest
         if self.config.parse == "longest":
             cut = longest.encode_longest
             given += [lexicon.near, lexicon.far]
-        filled = cut(*given, out, counts)
+        found = []
+        for low, high in _parts(bounds):
+            room = lexicon.room(int(bounds[high] - bounds[low]), self.config.vocabulary)
+            filled = cut(text, bounds[low : high + 1], *given, room, counts[low:high])
+            found.append(room[:filled].copy())
         self._lexicons.append(lexicon)
-        out.resize(filled, refcheck=False)
-        return out, counts
+        return found[0] if len(found) == 1 else np.concatenate(found), counts
 
     def _lexicon(self, tables: Tables) -> Lexicon:
         """A table of words for one caller: `list.pop` gives none of them to two."""

@@ -105,16 +105,17 @@ class StageProgress:
         self.last = ""
 
     def update(self, done: int, total: int, **figures: float) -> None:
-        """Show `done` of `total` units; figures by name, e.g. loss=2.1, speed=30000."""
+        """Show `done` of `total` units, 0 if unknown; figures by name, e.g. loss=2.1, speed=30000."""
         self.last = "  ".join(f"{_label(name)} {_short(value)}" for name, value in figures.items())
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, figures=shown(self.last))
+            self._bar.update(self._task, completed=done, total=total or None, figures=shown(self.last))
         elif now - self._shown >= PLAIN_INTERVAL_S and done:
             self._first = done if self._first is None else self._first
             self._shown = now
             left = (now - self._begun) / done * (total - done)
-            self._display.line(f"          {self._name}: {done}/{total}  {self.last}  about {left:.0f} s left")
+            much = f"{done}/{total}  {self.last}  about {left:.0f} s left" if total else f"{done}  {self.last}"
+            self._display.line(f"          {self._name}: {much}".rstrip())
 
     def log(self, step: int, **scalars: float) -> None:
         """Log scalars at a step, as a line of metrics.jsonl and as TensorBoard events of the level's run."""

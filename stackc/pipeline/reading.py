@@ -115,7 +115,7 @@ def read_split(build: Context, split: str, scratch: Path, target: Path | None, p
             if writer is not None:
                 writer.add(batch)
             size += sum(map(len, batch))
-            progress.update(size, size)
+            progress.update(size, 0)  # files may be compressed: nobody knows how much is to come
         if hashing is not None:
             hashing.result()
     return digest.hexdigest()
