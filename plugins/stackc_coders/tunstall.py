@@ -96,6 +96,37 @@ class _Chunk:
     length: int
 
 
+class _Texts:
+    """The texts that were found, by number, at first the empty one. There is room for more, which doubles when full.
+
+    Attributes:
+        parent: int64[N], the number of each text without its last symbol.
+        symbol: int64[N], that symbol.
+        weight: int64[N], its p.
+        place: int64[N], its state in the table of cuts.
+    """
+
+    def __init__(self) -> None:
+        self._room = np.empty((4, 1024), np.int64)
+        self._show(0)
+        self.add(-1, -1, ONE, 0)
+
+    def add(self, parent: Int64 | int, symbol: Int64 | int, weight: Int64 | int, place: Int64 | int) -> Int64:
+        """Append texts; returns their numbers."""
+        first, more = len(self.parent), np.size(weight)
+        if first + more > self._room.shape[1]:
+            room = np.empty((4, 2 * (first + more)), np.int64)
+            room[:, :first] = self._room[:, :first]
+            self._room = room
+        for row, given in zip(self._room, (parent, symbol, weight, place), strict=True):
+            row[first : first + more] = given
+        self._show(first + more)
+        return np.arange(first, first + more)
+
+    def _show(self, count: int) -> None:
+        self.parent, self.symbol, self.weight, self.place = self._room[:, :count]
+
+
 class _Search:
     """Best first, many texts at once.
 
@@ -106,43 +137,38 @@ class _Search:
     def __init__(self, predictor: Predictor, window: Window, wanted: int, lanes: int) -> None:
         self.predictor, self.window, self.wanted = predictor, window, wanted
         self.lanes = max(1, min(lanes, _ROW_ELEMENTS // window.alphabet))
-        self.parent, self.symbol = [np.full(1, -1, np.int64)], [np.full(1, -1, np.int64)]
-        self.weight = [np.full(1, ONE, np.int64)]
         table = np.zeros((0, 0), np.int32) if window.table is None else window.table
-        self.table, self.place = np.require(table, requirements=["C", "W"]), [np.zeros(1, np.int64)]
+        self.table = np.require(table, requirements=["C", "W"])
+        self.texts = _Texts()
         self.longer = np.empty(0, np.int64)
         self.bound = 1
         self.queue: list[tuple[int, int, _Chunk]] = []
         self.states: deque[_State] = deque()
-        self._flat: tuple[Int64, Int64, Int64, Int64] | None = None
 
     def run(self) -> tuple[Int32, Int32, Int64]:
         zero = np.zeros(1, np.int64)
         self._expand(_Chunk(state=_State(None), lanes=zero, texts=zero, length=0))
         while self.queue:
             _, _, chunk = heapq.heappop(self.queue)
-            _, _, weight, _ = self._texts()
-            some = weight[chunk.texts] >= self.bound
+            some = self.texts.weight[chunk.texts] >= self.bound
             if some.any():
                 self._expand(attrs.evolve(chunk, lanes=chunk.lanes[some], texts=chunk.texts[some]))
-        parent, symbol, weight, _ = self._texts()
-        return _chosen(parent, symbol, weight, self.window.alphabet, self.wanted)
+        texts = self.texts
+        return _chosen(texts.parent, texts.symbol, texts.weight, self.window.alphabet, self.wanted)
 
     def _expand(self, chunk: _Chunk) -> None:
         """Find the texts one symbol longer than the chunk's."""
-        parent, symbol, weight, place = self._texts()
+        texts = self.texts
         kept = (chunk.state.value, chunk.lanes) if chunk.state.value is not None else None
         alphabet = self.window.alphabet
-        state, freqs = advance(self.predictor, kept, chunk.texts, chunk.length, parent, symbol, alphabet)
+        state, freqs = advance(
+            self.predictor, kept, chunk.texts, chunk.length, texts.parent, texts.symbol, alphabet
+        )  # fmt: skip
         least = 0 if chunk.length == 0 else self.bound  # every symbol has a code, however rare
-        places = place[chunk.texts]
-        owners, symbols, weights = kernels.extensions(freqs, weight[chunk.texts], self.table, places, least)
-        numbers = len(weight) + np.arange(len(owners))
-        self.parent.append(chunk.texts[owners])
-        self.place.append(self.table[places[owners], symbols].astype(np.int64) if len(self.table) else 0 * symbols)
-        self.symbol.append(symbols)
-        self.weight.append(weights)
-        self._flat = None
+        places = texts.place[chunk.texts]
+        owners, symbols, weights = kernels.extensions(freqs, texts.weight[chunk.texts], self.table, places, least)
+        after = self.table[places[owners], symbols] if len(self.table) else 0
+        numbers = texts.add(chunk.texts[owners], symbols, weights, after)
         if chunk.length:
             self._raise_bound(weights)
         if chunk.length + 1 == self.window.symbols or not self.wanted:
@@ -164,14 +190,6 @@ class _Search:
             place = len(self.longer) - self.wanted
             self.longer = np.partition(self.longer, place)[place:]
             self.bound = max(1, int(self.longer[0]))
-
-    def _texts(self) -> tuple[Int64, Int64, Int64, Int64]:
-        """(parent, last symbol, p, state of the table of cuts) of all texts found."""
-        if self._flat is None:
-            parent, symbol, weight, place = map(np.concatenate, (self.parent, self.symbol, self.weight, self.place))
-            self.parent, self.symbol, self.weight, self.place = [parent], [symbol], [weight], [place]
-            self._flat = parent, symbol, weight, place
-        return self._flat
 
 
 def _chosen(parent: Int64, symbol: Int64, weight: Int64, alphabet: int, wanted: int) -> tuple[Int32, Int32, Int64]:
