@@ -66,7 +66,8 @@ class TextCuts:
     def of_segments(self, symbols: Symbols, edges: Int64) -> Mask:
         """The same of many segments at once (see `stackc.api.Windowing`)."""
         data, offsets = expanded(self.texts, symbols)
-        bounds = np.unique(offsets[edges])  # a segment may have no bytes
+        bounds = offsets[edges]
+        bounds = bounds[np.diff(bounds, prepend=-1) > 0]  # a segment may have no bytes
         cuts = self.cuts
         if hasattr(cuts, "of_segments"):
             found: Mask = cuts.of_segments(data, bounds)

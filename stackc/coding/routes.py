@@ -97,11 +97,12 @@ COMPILE_BITS = 20
 """Levels are compiled if windows have at most this many bits and the context restarts with each."""
 
 
-def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = None) -> str | None:
-    """Why a level is not compiled; None if it is: if its dictionary is fixed and fits `memory` megabytes.
+def why_not_compiled(spec: LevelSpec, model: Predictor | None = None) -> str | None:
+    """Why a level is not compiled; None if it is: if its dictionary is fixed.
+
+    It is in the stack's hash, so no setting of a machine has a part in it.
 
     Args:
-        memory: megabytes that compiling may take.
         model: the level's model; None before it exists: it is assumed to allow compiling.
     """
     if spec.vocabulary is not None:
@@ -117,12 +118,6 @@ def why_not_compiled(spec: LevelSpec, memory: int, model: Predictor | None = Non
         return f"its coder ({type(spec.coder).__name__}) has no compiled form"
     if spec.windowing.table is not None and not spec.masks:
         return f"its coder ({type(spec.coder).__name__}) does not obey a table of cuts"
-    needed = compiling_bytes(1 << bits, spec.alphabet, spec.lanes)
-    if needed > memory * 1_000_000:
-        return (
-            f"{1 << bits:,} texts over an alphabet of {spec.alphabet:,} take about {needed / 1e6:,.0f} MB, and "
-            f"run.memory allows {memory:,} MB"
-        )
     if model is not None and model.portability != "portable":
         return f"the predictions of its model are {model.portability}"
     if model is not None and not hasattr(model, "take"):

@@ -32,12 +32,11 @@ def byte_texts() -> SymbolTexts:
     return SymbolTexts(data=np.arange(256, dtype=np.uint8), offsets=np.arange(257))
 
 
-def why_no_texts(specs: Sequence[LevelSpec], memory: int) -> str | None:
+def why_no_texts(specs: Sequence[LevelSpec]) -> str | None:
     """Why the symbols above some levels have no texts; None if they have, as far as is known before models exist.
 
     Args:
         specs: of all levels below, the lowest first; none: the symbols are bytes, which have texts.
-        memory: megabytes that compiling may take (`why_not_compiled`).
 
     Returns:
         A clause that names the first level without texts, e.g. "M2 is not compiled: a window has 24 bits, and at most
@@ -47,7 +46,7 @@ def why_no_texts(specs: Sequence[LevelSpec], memory: int) -> str | None:
         per = spec.window_tokens
         if per is not None and per > 1:
             return f"{spec.name} has {per} tokens per window"
-        reason = why_not_compiled(spec, memory)
+        reason = why_not_compiled(spec)
         if spec.vocabulary is None and reason is not None:
             return f"{spec.name} is not compiled: {reason}"
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackc.api.files import partial_folder
-from stackc.pipeline.compiling import check_vocabularies
+from stackc.pipeline.compiling import check_memory
 from stackc.pipeline.context import Context
 from stackc.pipeline.display import Display, Show
 from stackc.pipeline.ending import log_summary, write_manifest
@@ -116,7 +116,7 @@ def _follow(build: Context) -> None:
 
 def _run_stages(build: Context) -> None:
     recipe = build.recipe
-    check_vocabularies(recipe, build.runtime)
+    check_memory(recipe, build.runtime)
     for chosen in recipe.chosen():  # a part that is not installed is reported before the corpus is read
         chosen.make(recipe.base)
     with partial_folder(build.work.folder) as scratch:

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from stackc.api.errors import CodingError, StackcError
 from stackc.coding.dictionary.dictionary import Dictionary
-from stackc.coding.routes import compiling_bytes
+from stackc.coding.routes import compiling_bytes, why_not_compiled
 from stackc.coding.spec import LevelSpec
 from stackc.parts.abilities import lists_texts
 from stackc.parts.blame import blaming
 from stackc.parts.checked import lanes_of
 from stackc.recipe import Recipe
-from stackc.recipe.checks import codes_pieces
-from stackc.stack.opening import lanes_for
+from stackc.stack.opening import level_spec
 from stackc.stack.runtime import Runtime
 
 
-def check_vocabularies(recipe: Recipe, runtime: Runtime) -> None:
-    """Raise `StackcError` if a dictionary coder's vocabulary needs more memory than is allowed.
+def check_memory(recipe: Recipe, runtime: Runtime) -> None:
+    """Raise `StackcError` if compiling a level needs more memory than is allowed.
 
-    Such a level has no other route, so this is checked before anything is read or trained.
+    Whether a level is compiled is in the stack's hash, so less memory must not leave it out. This is checked before
+    anything is read or trained.
     """
     for number, section in enumerate(recipe.levels, 1):
-        if section.vocabulary is None or codes_pieces(section.coder):
+        spec = level_spec(section, recipe.corpus.segment, runtime, section.coder.make())
+        if why_not_compiled(spec) is not None:
             continue
-        needed = compiling_bytes(section.vocabulary, section.alphabet, lanes_for(section.alphabet, runtime))
+        if spec.vocabulary is not None:
+            texts, field, remedy = spec.vocabulary, "coder.vocabulary", " or lower the vocabulary"
+        else:
+            assert spec.windowing.bits is not None, "why_not_compiled has said so"
+            texts, field, remedy = 1 << spec.windowing.bits, "windowing.bits", ""
+        needed = compiling_bytes(texts, spec.alphabet, spec.lanes)
         if needed > runtime.memory * 1_000_000:
             raise StackcError(
-                f"level.{number}.coder.vocabulary: {section.vocabulary:,} texts over an alphabet of "
-                f"{section.alphabet:,} take about {needed / 1e6:,.0f} MB, and run.memory allows {runtime.memory:,} MB; "
-                "raise run.memory or lower the vocabulary"
+                f"level.{number}.{field}: {texts:,} texts over an alphabet of {spec.alphabet:,} take about "
+                f"{needed / 1e6:,.0f} MB, and run.memory allows {runtime.memory:,} MB; raise run.memory{remedy}"
             )
 
 

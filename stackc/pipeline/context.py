@@ -136,8 +136,8 @@ class Context:
             if found is None:
                 lacks = next(level for level in levels if symbol_texts([level]) is None)
                 spec = lacks.spec
-                reason = why_no_texts([spec], self.runtime.memory) or (
-                    f"{lacks.name} is not compiled: {why_not_compiled(spec, self.runtime.memory, spec.model)}"
+                reason = why_no_texts([spec]) or (
+                    f"{lacks.name} is not compiled: {why_not_compiled(spec, spec.model)}"
                 )
                 raise StackcError(
                     f"{section.name}: train.{field}: the symbols that it reads have no texts: {reason}; {REMEDY}"
@@ -172,7 +172,7 @@ class Context:
             if not (known and known[0][0] is predictor):
                 opened = open_level(section, folder, segment, self.runtime, compiled=False, below=below)
                 spec = opened.spec.changed(load_predictor=lambda: predictor)
-                known[:] = [(predictor, _in_training(spec, len(symbols), self.runtime.memory))]
+                known[:] = [(predictor, _in_training(spec, len(symbols)))]
             spec = known[0][1].spec
             if spec.code_bits is None and windowing.cuts is None and windowing.table is None:
                 starts = window_starts(bounds, spec.segment, spec.window.symbols, None)
@@ -183,13 +183,13 @@ class Context:
         return cut
 
 
-def _in_training(spec: LevelSpec, count: int, memory: int) -> Level:
+def _in_training(spec: LevelSpec, count: int) -> Level:
     """The level that cuts `count` symbols once: compiled if that is faster than stepping through them.
 
     A dictionary coder has no other route. For other coders, compiling more texts than there are symbols takes longer
     than cutting the symbols.
     """
     pays = spec.vocabulary is not None or (spec.windowing.bits or 0) < count.bit_length()
-    if pays and why_not_compiled(spec, memory, spec.model) is None:
+    if pays and why_not_compiled(spec, spec.model) is None:
         return Level(spec, compiled(spec))
     return Level(spec)

@@ -12,6 +12,7 @@ from stackc.api.errors import CorpusError
 from stackc.api.messages import amount, literal, wide
 from stackc.api.models import Cost
 from stackc.parts.checked import GuardedReader
+from stackc.pipeline.compiling import check_memory
 from stackc.pipeline.plan import SPLITS, plan
 from stackc.recipe import Recipe
 from stackc.stack.runtime import Runtime
@@ -25,13 +26,16 @@ HEADINGS = (
 
 
 def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> None:
-    """Print the stages of a build of `recipe` and an estimate for `device` ("auto" is treated as CPU)."""
-    console = wide(console)
+    """Print the stages of a build of `recipe` and an estimate for `device` ("auto" is treated as CPU).
+
+    Raises:
+        StackcError: ``run.memory`` is too small for it.
+    """
+    console, runtime = wide(console), Runtime.of(recipe.run)
+    check_memory(recipe, runtime)
     rate = RATES["cuda" if device == "cuda" else "cpu"]
     console.print(literal(f"{recipe.stack.name}: {amount(len(recipe.levels), 'level')} and the top model"))
-    console.print(
-        literal("stages: " + " ".join(stage.name for stage in plan(recipe, Runtime.of(recipe.run)))), soft_wrap=True
-    )
+    console.print(literal("stages: " + " ".join(stage.name for stage in plan(recipe, runtime))), soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)

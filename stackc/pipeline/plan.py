@@ -29,7 +29,7 @@ def plan(recipe: Recipe, runtime: Runtime) -> Iterator[Stage]:
         tables = [Tables(section=section, inputs=inputs)] if has_tables(spec.coder) else []
         models = _model_stages(section, inputs, number)
         yield from (*models, *tables) if is_fitted_under_model(spec.coder) else (*tables, *models)
-        if why_not_compiled(spec, runtime.memory) is None:
+        if why_not_compiled(spec) is None:
             yield Compiling(section=section, inputs=inputs)
         for split in SPLITS:
             yield Tokens(section=section, inputs=inputs, split=split)

@@ -209,7 +209,7 @@ class Compiling(_OfSection):
 
     def run(self, build: Context) -> None:
         section, level = self.section, build.open(self.section)
-        reason = why_not_compiled(level.spec, build.runtime.memory, level.spec.model)
+        reason = why_not_compiled(level.spec, level.spec.model)
         if reason is not None:
             return
         frozen = build.work.done.get(f"{section.name}/frozen")
@@ -254,7 +254,7 @@ class Tokens(_OfSection):
 
         def encode(folder: Path, progress: Progress) -> None:
             if level.texts is None and section.name not in build.explained:
-                reason = why_not_compiled(level.spec, build.runtime.memory, level.spec.model)
+                reason = why_not_compiled(level.spec, level.spec.model)
                 progress.say(f"{section.name} is not compiled and is coded in lanes: {reason}")
                 build.explained.add(section.name)
             if self.split == "train":

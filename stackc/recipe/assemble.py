@@ -50,13 +50,9 @@ class _Assembler:
         self.where = "corpus"  # the name of the level that is being checked
         self.segment: int | None = None
         self.below: list[Below] = []  # the levels checked so far
-        self.memory = 0
 
     def recipe(self, data: Table, base: Path) -> Recipe | None:
         self.known_keys(data, SECTIONS, "")
-        given = data.get("run", {})
-        limits = table(RunSection, given, "run", Problems()) if isinstance(given, Mapping) else None
-        self.memory = (limits or RunSection()).memory
         stack = table(StackSection, self.section(data, "stack"), "stack", self.problems)
         corpus = self.corpus(self.section(data, "corpus"))
         levels, alphabet = self.levels(data.get("level", []))
@@ -155,7 +151,7 @@ class _Assembler:
         if alphabet is not None:
             checks.own_problems(chosen, here, alphabet, None, self.problems)
         if made.table is not None and self.below:
-            problem = windowing_problem(chosen.name, self.where, self.below, self.memory)
+            problem = windowing_problem(chosen.name, self.where, self.below)
             if problem:
                 self.problems.add(join(here, "kind"), problem)
         return chosen
@@ -190,7 +186,7 @@ class _Assembler:
             checks.own_problems(model, here, alphabet, settings, self.problems)
         with blaming(model.who, "needs_texts"):
             field = asks_for_texts(settings)
-        problem = texts_problem(self.where, self.below, self.memory) if field else None
+        problem = texts_problem(self.where, self.below) if field else None
         if problem:
             self.problems.add(join(path, f"train.{field}"), problem)
         return model, settings

@@ -89,8 +89,8 @@ class RunSection:
     memory: int = speed(
         1024,
         check=[ge(1), le(2**20)],
-        help="megabytes that compiling a level may take, and counting texts; a level that takes more is not compiled, "
-        "a longer text is counted in shards",
+        help="megabytes that compiling a level may take, a working copy of a model that codes bit by bit, and counting "
+        "texts; what takes more is an error, and a longer text is counted in shards",
     )
     shard_from: int = speed(
         500_000_000, check=ge(1), help="a model of at least this many parameters is sharded among the ranks (FSDP2)"

@@ -25,31 +25,30 @@ def asks_for_texts(settings: Any) -> str:
     return str(getattr(settings, "needs_texts", "") or "")
 
 
-def texts_problem(name: str, below: Sequence[Below], memory: int) -> str | None:
+def texts_problem(name: str, below: Sequence[Below]) -> str | None:
     """Why the symbols that section `name` reads have no texts, and what to do; None if they have, or it is unknown.
 
     Args:
         below: all levels below, the lowest first.
-        memory: ``run.memory``, in megabytes.
     """
     if not below:
         return f"{name} reads bytes, whose texts say no more than they do; remove it: it is for models above a level"
     specs = [make() for make in below]
     whole = [spec for spec in specs if spec is not None]
-    reason = why_no_texts(whole, memory) if len(whole) == len(specs) else None
+    reason = why_no_texts(whole) if len(whole) == len(specs) else None
     return f"the symbols that {name} reads have no texts: {reason}; {REMEDY}" if reason else None
 
 
-def windowing_problem(kind: str, name: str, below: Sequence[Below], memory: int) -> str | None:
+def windowing_problem(kind: str, name: str, below: Sequence[Below]) -> str | None:
     """Why section `name`, above the first level, cannot have a windowing that cuts texts; None if it can, or unknown.
 
     Args:
         kind: the windowing.
-        below, memory: see `texts_problem`.
+        below: see `texts_problem`.
     """
     specs = [make() for make in below]
     whole = [spec for spec in specs if spec is not None]
-    reason = why_no_texts(whole, memory) if len(whole) == len(specs) else None
+    reason = why_no_texts(whole) if len(whole) == len(specs) else None
     if reason is None:
         return None
     return (

@@ -22,7 +22,7 @@ class Runtime:
         device: "auto" (CUDA if torch finds a device), "cpu" or "cuda".
         threads: threads inside one operation of a model, and in a compiled level.
         lanes: windows or segments coded side by side.
-        memory: megabytes that compiling a level may take, and counting texts; a level that takes more is not compiled.
+        memory: megabytes that compiling a level may take, a working copy of a bitwise model, and counting texts.
         shard_from: a model of at least this many parameters is sharded among the ranks that train it.
         engine: where shards of a corpus are encoded, "local" or "ray" (`stackc.pipeline.engines.choose`).
     """

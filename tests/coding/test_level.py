@@ -126,7 +126,7 @@ def test_contexts_restart_with_every_nth_window_of_a_segment(every: int) -> None
     coded = Level(spec).encode(symbols, offsets)
     assert coded.tokens.tolist() == tokens
     assert spec.restarts(coded.starts, offsets).tolist() == restarts  # type: ignore[union-attr]
-    assert (why_not_compiled(spec, 1024, model) is None) == (every == 1)
+    assert (why_not_compiled(spec, model) is None) == (every == 1)
 
 
 @pytest.mark.parametrize("together", [1, 100, 300])
@@ -156,7 +156,7 @@ def test_all_routes_give_the_same_tokens(windows: str, tmp_path: Path) -> None:
     unscored_level = make("arithmetic", windows, tmp_path, predictor=_without_score(unscored))
     others = [make("arithmetic", windows, tmp_path, predictor=model, lanes=lanes) for lanes in (1, 2, 64)]
     others += [unscored_level, make("arithmetic", windows, tmp_path, predictor=StepOnly(ALPHABET))]
-    if why_not_compiled(level.spec, 1024, level.spec.model) is None:
+    if why_not_compiled(level.spec, level.spec.model) is None:
         level = Level(level.spec, compiled(level.spec))
         others.append(level)
     for other in others:
@@ -203,7 +203,7 @@ def test_a_model_never_runs_more_lanes_than_it_can(windows: str, max_lanes: int,
     back = level.decode(coded.tokens, coded.offsets)
     assert back.symbols.tolist() == symbols.tolist()
     assert model.most == max_lanes
-    if why_not_compiled(level.spec, 1024, level.spec.model) is None:
+    if why_not_compiled(level.spec, level.spec.model) is None:
         assert Level(level.spec, compiled(level.spec)).encode(symbols, offsets).tokens.tolist() == coded.tokens.tolist()
 
 

@@ -126,12 +126,12 @@ def test_symbols_whose_codes_have_no_text_of_their_own() -> None:
 
 def test_why_there_are_no_texts_is_known_before_a_model_exists() -> None:
     low = piece_level("M1", 256, PIECES, 8).spec
-    assert why_no_texts([], 100) is None
-    assert why_no_texts([low, dictionary_level("M2", [], 8, 20).spec], 100) is None
-    assert why_no_texts([stepped(10, 10).spec], 100) is None
-    assert why_no_texts([stepped(10, 5).spec], 100) == "M1 has 2 tokens per window"
+    assert why_no_texts([]) is None
+    assert why_no_texts([low, dictionary_level("M2", [], 8, 20).spec]) is None
+    assert why_no_texts([stepped(10, 10).spec]) is None
+    assert why_no_texts([stepped(10, 5).spec]) == "M1 has 2 tokens per window"
     reason = "M1 is not compiled: a window has 24 bits, and at most 20 are compiled"
-    assert why_no_texts([stepped(24, 24).spec, low], 100) == reason
+    assert why_no_texts([stepped(24, 24).spec, low]) == reason
 
 
 def test_texts_have_a_limit_at_every_level() -> None:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 import stackc
 from recipes_of_tests import HEAD, TEXT, TINY_MODEL, TINY_TRAIN, corpus, level
+from stackc.api.errors import StackcError
 from stackc.cli import main
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
@@ -136,23 +137,29 @@ def test_a_level_that_is_not_compiled_says_why_once(tmp_path: Path, capfd: pytes
         + level("M2", 'kind = "equal-info"\nbits = 24', "arithmetic", 8, 'backend = "uniform"')
         + TOP
     )
-    whole = stackc.build(tmp_path / "recipe.toml", tmp_path / "whole", show="plain")
+    stackc.build(tmp_path / "recipe.toml", tmp_path / "whole", show="plain")
     said = capfd.readouterr().err
     assert "M1 is not compiled" not in said
     assert (
         said.count("M2 is not compiled and is coded in lanes: a window has 24 bits, and at most 20 are compiled") == 1
     )
-    # Alphabets of 2^12 and eight lanes: some hundred kilobytes.
-    small = stackc.build(tmp_path / "recipe.toml", tmp_path / "small", overrides=["run.memory=1", "run.lanes=999"],
-                         show="plain")  # fmt: skip
-    said = capfd.readouterr().err
-    assert (
-        said.count("M1 is not compiled and is coded in lanes: 4,096 texts over an alphabet of 256 take about 6 MB") == 1
+
+
+def test_a_level_that_needs_more_memory_is_refused_for_it_would_be_another_stack(tmp_path: Path) -> None:
+    """Whether a level is compiled is in the stack's hash: settings of a machine must not decide it."""
+    corpus(tmp_path)
+    (tmp_path / "recipe.toml").write_text(
+        HEAD.format(name="small", segment=200)
+        + level("M1", 'kind = "equal-info"\nbits = 12', "arithmetic", 12, 'backend = "uniform"')
+        + TOP
     )
-    data = b"nothing depends on how it is coded" * 20
-    assert small.levels[0].dictionary is None
-    assert whole.levels[0].dictionary is not None
-    assert small.encode(data).tolist() == whole.encode(data).tolist()
+    few = stackc.build(tmp_path / "recipe.toml", tmp_path / "few", overrides=["run.memory=1", "run.lanes=1"])
+    many = stackc.build(tmp_path / "recipe.toml", tmp_path / "many", overrides=["run.memory=6", "run.lanes=999"])
+    assert few.sha256 == many.sha256
+    reason = r"level\.1\.windowing\.bits: 4,096 texts over an alphabet of 256 take about 6 MB, and run.memory allows 1 MB"
+    with pytest.raises(StackcError, match=f"{reason}; raise run.memory$"):
+        stackc.build(tmp_path / "recipe.toml", tmp_path / "none", overrides=["run.memory=1", "run.lanes=999"])
+    assert not (tmp_path / "none" / "corpus").exists()
 
 
 @pytest.mark.parametrize("name", ["M1", "M2"])
@@ -190,8 +197,7 @@ def test_the_largest_level_that_compiles() -> None:
         )
         for _ in range(2)
     )
-    assert why_not_compiled(level.spec, 200, level.spec.model) is None
-    assert "1,048,576 texts over an alphabet of 1,100 take about 152 MB" in str(why_not_compiled(level.spec, 100))
+    assert why_not_compiled(level.spec, level.spec.model) is None
     level = Level(level.spec, compiled(level.spec))
     assert level.dictionary is not None
     assert len(level.dictionary) == 1 << 20

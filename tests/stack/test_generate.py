@@ -60,7 +60,7 @@ def levels_of(name: str) -> tuple[list[Level], ToyPredictor]:
                 load_predictor=lambda model=model: model,
             )
         )
-        if why_not_compiled(level.spec, 1024, level.spec.model) is None:
+        if why_not_compiled(level.spec, level.spec.model) is None:
             level = Level(level.spec, compiled(level.spec))
         made.append(level)
         alphabet = level.token_alphabet

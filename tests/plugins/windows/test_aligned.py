@@ -79,7 +79,7 @@ def test_compiled_and_stepped_cut_alike(fields: dict[str, Any]) -> None:
     expected = make(model, **fields).encode(symbols)
     others = [make(model, lanes=1, **fields), make(StepOnly(256, order=1), **fields)]
     walked = make(model, **fields)
-    assert why_not_compiled(walked.spec, 1024, walked.spec.model) is None
+    assert why_not_compiled(walked.spec, walked.spec.model) is None
     walked = Level(walked.spec, compiled(walked.spec))
     for level in (*others, walked):
         coded = level.encode(symbols)
