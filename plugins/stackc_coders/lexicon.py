@@ -36,6 +36,7 @@ from stackc.api import (
     log2_fixed,
     offsets_of,
     read_tensors,
+    word_table,
     write_tensors,
 )
 from stackc_coders import lexicon_kernels as kernels
@@ -46,6 +47,9 @@ FILE = "lexicon.safetensors"
 
 MOST_COST = 1 << 26
 """The cost of a text, at most, so that no sum of costs leaves 60 bits."""
+
+MET_BITS = 17
+"""Of the number of windows that a caller remembers: 4 MB."""
 
 GROUP = 1 << 20
 """Symbols whose tokens are found at a time, about, so that the memory besides symbols and tokens stays small."""
@@ -143,6 +147,7 @@ class LexiconCoder:
     def __init__(self, config: LexiconConfig) -> None:
         self.config = config
         self._texts: Texts | None = None
+        self._met: list[Any] = []  # tables of windows that no caller uses now
 
     def fit_under(
         self, predictor: Predictor, window: Window, train: Text, bounds: Int64, lanes: int, folder: Path
@@ -156,7 +161,7 @@ class LexiconCoder:
 
     def load(self, folder: Path) -> None:
         """Read the texts that `fit_under` wrote."""
-        self._texts = Texts.read(folder, self.config.vocabulary)
+        self._texts, self._met = Texts.read(folder, self.config.vocabulary), []
 
     @property
     def texts(self) -> Texts:
@@ -177,17 +182,25 @@ class LexiconCoder:
 
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of all windows, and the number of tokens in each."""
-        texts, flat = self.texts, np.ascontiguousarray(symbols)
-        counts, lengths = np.zeros(len(bounds) - 1, np.int64), texts.lengths
-        made, first = [np.empty(0, np.uint32)], 0
+        texts, flat = self.texts, np.ascontiguousarray(symbols).view()
+        flat.flags.writeable = False  # the kernel is compiled for such an array alone
+        kind = np.uint16 if len(texts.costs) <= 1 << 16 else np.uint32
+        counts, given = np.zeros(len(bounds) - 1, np.int64), (*texts.trie, texts.costs, texts.lengths)
+        try:
+            met = self._met.pop()  # which gives none of them to two callers
+        except IndexError:
+            met = word_table(MET_BITS)
+        made, first = [np.empty(0, kind)], 0
         while first < len(counts):
             last = int(np.searchsorted(bounds, bounds[first] + GROUP, "right")) - 1
             last = max(first + 1, min(last, len(counts)))
             own = bounds[first : last + 1]
-            out = np.empty(int(own[-1] - own[0]), np.uint32)
-            filled = kernels.encode(flat, own, *texts.trie, texts.costs, lengths, out, counts[first:last])
+            out = np.empty(int(own[-1] - own[0]) + kernels.HELD, kind)
+            bytes_of = flat.view(np.uint8), own * flat.itemsize
+            filled = kernels.encode(flat, own, *bytes_of, *given, met, out, counts[first:last])
             made.append(out[:filled].copy())
             first = last
+        self._met.append(met)
         return np.concatenate(made), counts
 
 

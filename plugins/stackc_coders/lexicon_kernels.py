@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stackc.api import inlined, kernel
+from stackc.api import ask_words, borrowed, enter_word, find_word, inlined, kernel, put_codes
 
 Row = Any
 Index = Any
@@ -20,6 +20,12 @@ FAR = 1 << 60
 """A cost that no sum of costs reaches."""
 
 NONE = -1
+
+HELD = 4
+"""Tokens that are copied at a time, at most."""
+
+BLOCK, ASKED = 256, 4
+"""Windows that are looked up at a time, and integers that `ask_words` writes for each."""
 
 _MIX, _BASIS, _PRIME = U(0x9E3779B97F4A7C15), U(0xCBF29CE484222325), U(0x100000001B3)
 
@@ -101,30 +107,67 @@ def cheapest(
     return best[size]
 
 
+@inlined
+def cut(
+    symbols: Row, begin: Index, end: Index, keys: Row, nodes: Row, tokens: Row, costs: Row, lengths: Row, best: Row,
+    last: Row, out: Row, made: Index,
+) -> Index:  # fmt: skip
+    """Write the tokens of symbols[begin:end] to out[made:]; returns how many they are."""
+    cheapest(symbols, begin, end, NONE, keys, nodes, tokens, costs, best, last)
+    at, count = end - begin, 0
+    while at > 0:
+        at -= lengths[last[at]]
+        count += 1
+    at, place = end - begin, made + count
+    while at > 0:
+        place -= 1
+        out[place] = last[at]
+        at -= lengths[last[at]]
+    return count
+
+
 @kernel
 def encode(
-    symbols: Row, bounds: Row, keys: Row, nodes: Row, tokens: Row, costs: Row, lengths: Row, out: Row, counts: Row
+    symbols: Row, bounds: Row, text: Row, places: Row, keys: Row, nodes: Row, tokens: Row, costs: Row, lengths: Row,
+    met: Row, out: Row, counts: Row,
 ) -> Index:  # fmt: skip
-    """The tokens of all windows into `out`, and of each how many into `counts`; returns how many in all."""
+    """The tokens of all windows into `out`, and of each how many into `counts`; returns how many in all.
+
+    Windows of a word are met again and again: those of few bytes are looked up first (`stackc.api.word_tables`), and as
+    many tokens are copied as a slot holds, whatever the window has; the next one's are written over what is too much.
+
+    Args:
+        text, places: `symbols` as bytes, and `bounds` in them.
+        met: the table of windows, of the caller alone.
+        out: uint16 or uint32, room for a token for each symbol, and for `HELD` more.
+    """
     longest = 1
     for window in range(len(bounds) - 1):
         longest = max(longest, bounds[window + 1] - bounds[window])
     best, last = np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
-    made = 0
-    for window in range(len(bounds) - 1):
-        begin, end = bounds[window], bounds[window + 1]
-        cheapest(symbols, begin, end, NONE, keys, nodes, tokens, costs, best, last)
-        at, count = end - begin, 0
-        while at > 0:
-            at -= lengths[last[at]]
-            count += 1
-        at, place = end - begin, made + count
-        while at > 0:
-            place -= 1
-            out[place] = last[at]
-            at -= lengths[last[at]]
-        counts[window] = count
-        made += count
+    out_ = borrowed((out,))[0]
+    asked, held, made = np.empty(ASKED * BLOCK, np.uint64), 8 // out.itemsize, 0
+    for first in range(0, len(bounds) - 1, BLOCK):
+        here = min(BLOCK, len(bounds) - 1 - first)
+        ask_words(text, places, first, here, met, asked)
+        met_, asked_ = borrowed((met, asked))
+        for k in range(here):
+            low, high, slot = asked_[U(ASKED * k)], asked_[U(ASKED * k + 1)], asked_[U(ASKED * k + 2)]
+            if (met_[slot] == low and met_[slot + U(1)] == high) or find_word(met, slot, low, high):
+                put_codes(out_, U(made), met_[slot + U(2)])
+                count: Index = np.int64(met_[slot + U(3)])
+            else:
+                count = cut(
+                    symbols, bounds[first + k], bounds[first + k + 1], keys, nodes, tokens, costs, lengths, best, last,
+                    out, made,
+                )  # fmt: skip
+                if count <= held:
+                    packed = U(0)
+                    for i in range(count):
+                        packed |= U(out[made + i]) << U(i * (64 // held))
+                    enter_word(met, slot, low, high, packed, U(count))
+            counts[first + k] = count
+            made += count
     return made
 
 

@@ -197,7 +197,7 @@ class Progress(Protocol):
     """Receives the reports of long work. Speed and loss are shown; none of it enters a hash."""
 
     def update(self, done: int, total: int, **figures: float) -> None:
-        """Say that `done` of `total` units are finished, with named figures such as loss=2.1; a total of 0 is unknown."""
+        """Say that `done` of `total` units, 0 if unknown, are finished, with named figures such as loss=2.1."""
 
     def log(self, step: int, **scalars: float) -> None:
         """Record scalars at a step, as JSON lines and TensorBoard."""

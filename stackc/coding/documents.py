@@ -91,7 +91,12 @@ def bounds_of(values: npt.NDArray[np.integer], offsets: Int64 | None) -> Int64:
 
 def segment_starts(offsets: Int64, segment: int) -> Int64:
     """Where the segments of the documents start: int64[s]."""
-    return _steps(offsets[:-1], np.diff(offsets), segment)
+    return _steps(offsets[:-1], offsets[1:] - offsets[:-1], segment)
+
+
+def segment_edges(offsets: Int64, segment: int) -> Int64:
+    """Where they start, and the end of the last: int64[s + 1]."""
+    return np.concatenate((segment_starts(offsets, segment), offsets[-1:]))
 
 
 def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) -> Int64:
@@ -101,8 +106,9 @@ def window_starts(offsets: Int64, segment: int, budget: int, cuts: Mask | None) 
         # `np.union1d` would hash or sort, for which an encoder of words takes ten times as long.
         marked = cuts[offsets[0] : offsets[-1]].copy()
         marked[edges - offsets[0]] = True
-        edges = offsets[0] + np.flatnonzero(marked)
-    return _steps(edges, np.diff(edges, append=offsets[-1]), budget)
+        edges = offsets[0] + marked.nonzero()[0]
+    ends = np.concatenate((edges[1:], offsets[-1:])) if len(edges) else edges
+    return _steps(edges, ends - edges, budget)
 
 
 def every_nth(starts: Int64, offsets: Int64, segment: int, every: int) -> Int64:
@@ -115,7 +121,7 @@ def every_nth(starts: Int64, offsets: Int64, segment: int, every: int) -> Int64:
     """
     if every == 1:
         return starts
-    firsts = np.searchsorted(starts, _steps(offsets[:-1], np.diff(offsets), segment))
+    firsts = np.searchsorted(starts, segment_starts(offsets, segment))
     number = np.arange(len(starts)) - np.repeat(firsts, np.diff(firsts, append=len(starts)))
     chosen: Int64 = starts[number % every == 0]
     return chosen
@@ -123,7 +129,7 @@ def every_nth(starts: Int64, offsets: Int64, segment: int, every: int) -> Int64:
 
 def _steps(starts: Int64, lengths: Int64, step: int) -> Int64:
     """Every step-th place of runs, the start of each first: int64[k]. An empty run has none."""
-    if len(lengths) and 0 < lengths.min() and lengths.max() <= step:
+    if len(lengths) and lengths.min() > 0 and lengths.max() <= step:
         return starts  # most calls: windows of a word, a document of one segment
     counts = -(-lengths // step)
     within = np.arange(int(counts.sum())) - np.repeat(offsets_of(counts)[:-1], counts)

@@ -67,14 +67,14 @@ class TextCuts:
         """The same of many segments at once (see `stackc.api.Windowing`)."""
         data, offsets = expanded(self.texts, symbols)
         bounds = offsets[edges]
-        bounds = bounds[np.diff(bounds, prepend=-1) > 0]  # a segment may have no bytes
+        bounds = bounds[np.concatenate(([True], bounds[1:] > bounds[:-1]))]  # a segment may have no bytes
         cuts = self.cuts
         if hasattr(cuts, "of_segments"):
             found: Mask = cuts.of_segments(data, bounds)
         else:
             parts = [cuts(data[first:last]) for first, last in itertools.pairwise(bounds)]
             found = np.concatenate([np.zeros(0, np.bool_), *parts])
-        starts, filled = offsets[:-1], np.diff(offsets) > 0
+        starts, filled = offsets[:-1], offsets[1:] > offsets[:-1]
         made = np.zeros(len(symbols), np.bool_)
         made[filled] = found[starts[filled]]
         return made

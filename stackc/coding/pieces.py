@@ -73,7 +73,7 @@ class PieceTable:
         check_inside(symbols, self._alphabet, who, "symbol")
         starts = window_starts(offsets, segment, budget, cuts)
         with blaming(self._who, "encode"):
-            tokens, counts = self._coder.encode(symbols, np.append(starts, offsets[-1]))
+            tokens, counts = self._coder.encode(symbols, np.concatenate((starts, offsets[-1:])))
         ends = offsets_of(counts)
         return tokens.astype(symbol_dtype(len(self)), copy=False), ends[np.searchsorted(starts, offsets)]
 

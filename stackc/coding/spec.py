@@ -16,7 +16,7 @@ from stackc.api.models import Predictor
 from stackc.api.windowings import Window, Windowing
 from stackc.coding.borders import table_starts
 from stackc.coding.dictionary.threads import once
-from stackc.coding.documents import every_nth, segment_starts, segments, window_starts
+from stackc.coding.documents import every_nth, segment_edges, segments, window_starts
 from stackc.parts.abilities import cuts_pieces
 from stackc.parts.checked import cuts_of, cuts_of_segments, lanes_of
 
@@ -182,7 +182,7 @@ class LevelSpec:
         if self.windowing.cuts is None:
             return None
         if hasattr(self.windowing.cuts, "of_segments"):
-            edges = np.append(segment_starts(bounds, self.segment), bounds[-1])
+            edges = segment_edges(bounds, self.segment)
             return cuts_of_segments(self.windowing, symbols, edges, self.windowing_name)
         cuts = np.zeros(len(symbols), np.bool_)
         for start, end in segments(bounds, self.segment):
@@ -227,5 +227,4 @@ class LevelSpec:
         table = self.windowing.table
         if table is None:
             return cuts
-        edges = np.append(segment_starts(bounds, self.segment), bounds[-1])
-        return table_starts(symbols, edges, table, cuts, self.window.symbols)
+        return table_starts(symbols, segment_edges(bounds, self.segment), table, cuts, self.window.symbols)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.models import Portability
 from stackc.api.plain import WORD_RULE
-from stackc.coding.documents import Decoding, Encoding, segment_starts, whole_codes
+from stackc.coding.documents import Decoding, Encoding, segment_edges, whole_codes
 from stackc.coding.pieces import PieceTable
 from stackc.coding.route import Documents, Tokens
 from stackc.coding.spec import LevelSpec
@@ -50,7 +50,7 @@ class Texts(Documents):
                 cuts = spec.window_cuts(symbols, bounds, cuts)
             elif spec.windowing.borders is not None:
                 check_inside(symbols, spec.alphabet, spec.name, "symbol")
-                more = (spec.borders(symbols, np.append(segment_starts(bounds, spec.segment), bounds[-1])),)
+                more = (spec.borders(symbols, segment_edges(bounds, spec.segment)),)
             codes, code_offsets = self.texts.encode(*sizes, spec.window.symbols, cuts, *how, *more)
         return Encoding(
             tokens=self._split(codes),

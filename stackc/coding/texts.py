@@ -93,14 +93,15 @@ def expanded(texts: SymbolTexts, symbols: Symbols, most: int | None = None) -> t
     Raises:
         CodingError: more bytes than `most`, found before memory is allocated for them.
     """
-    lengths = np.diff(texts.offsets)
-    ends = offsets_of(lengths[symbols])
+    begins = texts.offsets[symbols]
+    lengths = texts.offsets[1:][symbols] - begins
+    ends = offsets_of(lengths)
     if most is not None and int(ends[-1]) > most:
         raise CodingError(f"texts of {int(ends[-1]):,} bytes; at most {most:,} are expanded")
     out = np.empty(int(ends[-1]), np.uint8)
     for first in range(0, len(symbols), BLOCK):
-        block = symbols[first : first + BLOCK]
-        low, high = int(ends[first]), int(ends[first + len(block)])
-        shifts = texts.offsets[:-1][block] - (ends[first : first + len(block)] - low)
-        out[low:high] = texts.data[np.repeat(shifts, lengths[block]) + np.arange(high - low)]
+        last = min(first + BLOCK, len(symbols))
+        low, high = int(ends[first]), int(ends[last])
+        shifts = begins[first:last] - (ends[first:last] - low)
+        out[low:high] = texts.data[np.repeat(shifts, lengths[first:last]) + np.arange(high - low)]
     return out, ends

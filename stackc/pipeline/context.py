@@ -136,9 +136,7 @@ class Context:
             if found is None:
                 lacks = next(level for level in levels if symbol_texts([level]) is None)
                 spec = lacks.spec
-                reason = why_no_texts([spec]) or (
-                    f"{lacks.name} is not compiled: {why_not_compiled(spec, spec.model)}"
-                )
+                reason = why_no_texts([spec]) or f"{lacks.name} is not compiled: {why_not_compiled(spec, spec.model)}"
                 raise StackcError(
                     f"{section.name}: train.{field}: the symbols that it reads have no texts: {reason}; {REMEDY}"
                 )

@@ -156,7 +156,7 @@ def test_a_level_that_needs_more_memory_is_refused_for_it_would_be_another_stack
     few = stackc.build(tmp_path / "recipe.toml", tmp_path / "few", overrides=["run.memory=1", "run.lanes=1"])
     many = stackc.build(tmp_path / "recipe.toml", tmp_path / "many", overrides=["run.memory=6", "run.lanes=999"])
     assert few.sha256 == many.sha256
-    reason = r"level\.1\.windowing\.bits: 4,096 texts over an alphabet of 256 take about 6 MB, and run.memory allows 1 MB"
+    reason = "level.1.windowing.bits: 4,096 texts over an alphabet of 256 take about 6 MB, and run.memory allows 1 MB"
     with pytest.raises(StackcError, match=f"{reason}; raise run.memory$"):
         stackc.build(tmp_path / "recipe.toml", tmp_path / "none", overrides=["run.memory=1", "run.lanes=999"])
     assert not (tmp_path / "none" / "corpus").exists()

@@ -101,6 +101,25 @@ def test_windows_are_cut_as_the_twin_says(seed: int, tmp_path: Path) -> None:
         assert [spelt[token] for token in tokens[low:high]] == twin_cut(window, costs)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32])
+def test_windows_that_were_met_before_are_cut_as_the_twin_says(kind: Any, tmp_path: Path) -> None:
+    """Many short windows, again and again: more than are looked up at a time, and of more tokens than a slot holds."""
+    texts, _, _ = trained(7)
+    costs, coder = named(texts), loaded(texts, tmp_path)
+    rng = np.random.default_rng(8)
+    few = [tuple(rng.integers(0, ALPHABET, int(size)).tolist()) for size in rng.integers(0, 20, 150)]
+    windows = [few[int(number)] for number in rng.integers(0, len(few), 900)]
+    flat, bounds = np.array(list(itertools.chain(*windows)), kind), offsets_of(list(map(len, windows)))
+    cuttings = {window: twin_cut(window, costs) for window in few}
+    assert max(len(cutting) for cutting in cuttings.values()) > 4
+    spelt = list(costs)
+    for first in (0, 300, 0):
+        tokens, counts = coder.encode(flat, bounds[first:])
+        ends = offsets_of(counts)
+        for window, low, high in zip(windows[first:], ends[:-1], ends[1:], strict=True):
+            assert [spelt[token] for token in tokens[low:high]] == cuttings[window]
+
+
 def test_of_equal_cuttings_the_last_text_is_longest(tmp_path: Path) -> None:
     texts = Texts.of(np.array([0, 1, 0, 1, 1, 0], np.int32), offsets_of([1, 1, 2, 2]), np.full(4, 7))
     tokens, _ = loaded(texts, tmp_path).encode(np.array([0, 1, 0]), np.array([0, 3]))
