@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import numba
+from numba.core import types
+from numba.extending import intrinsic
 
 
 def jit(function: Any) -> Any:
@@ -27,13 +29,22 @@ def inner(function: Any) -> Any:
     return numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
-@inner
-def within(index: Any, size: int) -> Any:
-    """An index as an int64; an error if it is negative, so large that it becomes negative, or not below `size`."""
-    found = numba.int64(index)
-    if found < 0 or found >= size:
-        raise IndexError("an index out of its array")
-    return found
+@intrinsic  # type: ignore[untyped-decorator]
+def within(typing_context: Any, index: Any, size: Any) -> Any:
+    """In a kernel, an index as an int64; an error if it is negative, so large that it becomes negative, or not below
+    `size`. A function that numba compiles would take as long for each index as the rest of its line.
+    """
+    if not (isinstance(index, types.Integer) and isinstance(size, types.Integer)):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = context.cast(builder, arguments[0], index, types.int64)
+        length = context.cast(builder, arguments[1], size, types.int64)
+        with builder.if_then(builder.icmp_unsigned(">=", found, length), likely=False):  # a negative one is very large
+            context.call_conv.return_user_exc(builder, IndexError, ("an index out of its array",))
+        return found
+
+    return types.int64(index, size), generate
 
 
 class _Bounded(ast.NodeTransformer):

@@ -22,6 +22,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# numba colours a message for each candidate that a call could mean, thousands of times a loop, and shows none of them.
+os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
 LOCKS = "STACKC_TESTS_LOCKS"
 """The folder in which workers lock what they compile; set by the process that starts them."""

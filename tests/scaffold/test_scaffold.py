@@ -74,9 +74,38 @@ APART = pytest.mark.parametrize(
 )
 
 
+BITWISE = """\
+[stack]
+name = "bits"
+
+[corpus]
+reader = "text"
+train = "*.txt"
+test = "*.txt"
+
+[[level]]
+name = "M1"
+  [level.model]
+  backend = "my-bitwise"
+  [level.windowing]
+  kind = "whole"
+  [level.coder]
+  kind = "arithmetic"
+  [level.tokens]
+  bits = 8
+
+[top]
+name = "M2"
+  [top.model]
+  backend = "my-bitwise"
+"""
+
+
 @APART
-def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
+def test_all_kinds_work_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
     """Installed together: every one passes its tests and the check, and one recipe that uses all of them builds.
+
+    A model that codes bit by bit builds as a level and on top, and codes a file in another process.
     `apart`, which is long, runs tests and commands in a process each, as the packages' authors do.
     """
     folders = {kind: write(f"my-{kind}", kind, tmp_path / "new") for kind in HOOKS}
@@ -93,66 +122,24 @@ def test_all_four_kinds_work_in_a_fresh_environment(tmp_path: Path, apart: bool)
         assert all(f"test_my_{kind.replace('-', '_')}.py::" in said for kind in folders), said
     (tmp_path / "corpus.tsv").write_text("".join(f"{i}\t{i % 97} and {i % 5}\n" for i in range(300)))
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    listed, *checked, _, inspected = environment.commands(
+    text = "".join(f"{i} bottles of beer on the wall, {i % 7}\n" for i in range(300))
+    (tmp_path / "some.txt").write_text(text)
+    (tmp_path / "bits.toml").write_text(BITWISE)
+    listed, *checked, _, inspected, _, _ = environment.commands(
         tmp_path,
         ["plugins", "list"],
         *(["plugins", "check", f"my-{kind}"] for kind in folders),
         ["build", "recipe.toml", "--out", "built"],
         ["inspect", "built"],
+        ["build", "bits.toml", "--out", "bits"],
+        ["compress", "some.txt", "--stack", "bits"],
         apart=apart,
     )
     assert "wrong" not in listed
     assert [said[:2] for said in checked] == ["ok"] * len(folders)
     assert "M1" in inspected
-
-
-BITWISE = """\
-[stack]
-name = "bits"
-
-[corpus]
-reader = "text"
-train = "*.txt"
-test = "*.txt"
-
-[[level]]
-name = "M1"
-  [level.model]
-  backend = "my-bits"
-  [level.windowing]
-  kind = "whole"
-  [level.coder]
-  kind = "arithmetic"
-  [level.tokens]
-  bits = 8
-
-[top]
-name = "M2"
-  [top.model]
-  backend = "my-bits"
-"""
-
-
-@APART
-def test_a_model_that_codes_bit_by_bit_works_in_a_fresh_environment(tmp_path: Path, apart: bool) -> None:
-    """It passes its tests and the check, builds as a level and on top, and codes a file in another process."""
-    folder = write("my-bits", "model", tmp_path / "new", "bitwise")
-    environment = Environment(tmp_path / "venv")
-    environment.install(folder)
-    assert " passed" in environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
-    text = "".join(f"{i} bottles of beer on the wall, {i % 7}\n" for i in range(300))
-    (tmp_path / "some.txt").write_text(text)
-    (tmp_path / "recipe.toml").write_text(BITWISE)
-    checked, *_ = environment.commands(
-        tmp_path,
-        ["plugins", "check", "my-bits"],
-        ["build", "recipe.toml", "--out", "built"],
-        ["compress", "some.txt", "--stack", "built"],
-        apart=apart,
-    )
-    assert checked.startswith("ok")
     assert (tmp_path / "some.txt.stk").stat().st_size < len(text) / 3
-    environment.run(tmp_path, "stackc", "decompress", "some.txt.stk", "--stack", "built", "-o", "back.txt")
+    environment.run(tmp_path, "stackc", "decompress", "some.txt.stk", "--stack", "bits", "-o", "back.txt")
     assert (tmp_path / "back.txt").read_text() == text
 
 
