@@ -134,19 +134,17 @@ def test_forced_cuts_marked_in_parts_are_cuts(
     symbols, offsets = random_documents(dictionary, texts, lengths, seed)
     cuts = np.random.default_rng(seed).random(len(symbols)) < often
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(marking, "FEWEST", 0)
         patch.setattr(marking, "PART", part)
         patch.setattr(shares, "SHARE", share)
         check(dictionary, symbols, offsets, segment, budget, cuts, threads=2)
 
 
-def test_marked_symbols_have_a_type_that_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marked_symbols_have_a_type_that_holds_them() -> None:
     """Alphabets of up to 2^15 in two bytes, larger ones in four; those that no entry can tell apart, not at all."""
-    monkeypatch.setattr(marking, "FEWEST", 0)
     most = int(walk.EMPTY) // 2
     assert marking.can_mark(most)
     assert not marking.can_mark(most + 1)
-    for alphabet in (1 << 15, (1 << 15) + 1):
+    for alphabet in (1 << 15, (1 << 15) + 1, most + 1):
         dictionary, texts = random_dictionary(alphabet, alphabet + 200, seed=5)
         symbols, offsets = random_documents(dictionary, texts, [700, 0, 90], seed=5)
         symbols[::50] = alphabet - 1

@@ -107,7 +107,7 @@ def _look_up(
         low, high, slot = keys_[U(KEY) * k], keys_[U(KEY) * k + _ONE], keys_[U(KEY) * k + _TWO]
         if (words_[slot] != low or words_[slot + _ONE] != high) and not find_word(words, slot, low, high):
             begin, end = places_[U(first) + k], places_[U(first) + k + _ONE]
-            last = U(walk_one(symbols, begin, end, end - begin, None, table, roots, out, np.int64(written)))
+            last = U(walk_one(symbols, begin, end, end - begin, table, roots, out, np.int64(written)))
             size, codes = last - written, U(0)
             if size <= held:
                 for i in range(size):

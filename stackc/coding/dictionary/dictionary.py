@@ -127,16 +127,15 @@ class Dictionary:
             where = flat, bounds, low, high, document, segment
             if borders is not None:
                 return int(retreat(*where, budget, forced, borders, *trie, out, code_offsets))
-            if self._table is None:
+            if self._table is None or not (forced is None or marking.can_mark(self.alphabet)):
                 return int(encoding.search(*where, budget, forced, *trie, self._roots, out, code_offsets))
-            if forced is not None and high - low >= marking.FEWEST and marking.can_mark(self.alphabet):
+            if forced is not None:
                 marks = limit, forced[low:high], self._table, self._roots
                 return int(marking.walk_marked(flat, bounds, low, high, segment, *marks, out, code_offsets))
             scratch = self._borrowed_scratch(segment, high - low)
             count = encoding.walk(
-                flat, bounds, low, high, document, segment, limit, forced, self._table, self._roots, scratch, out,
-                code_offsets,
-            )  # fmt: skip
+                flat, bounds, low, high, document, segment, limit, self._table, self._roots, scratch, out, code_offsets
+            )
             if len(scratch) <= encoding.SCRATCH:
                 self._scratch.append(scratch)
             return int(count)

@@ -186,8 +186,7 @@ def search(
 
 @inlined
 def walk_one(
-    symbols: Array, begin: Index, stop: Index, budget: Index, cuts: Cuts, table: UInt64, roots: UInt64, out: Array,
-    at: Index,
+    symbols: Array, begin: Index, stop: Index, budget: Index, table: UInt64, roots: UInt64, out: Array, at: Index
 ) -> Index:  # fmt: skip
     """Walk symbols[begin:stop], not empty, in one lane; write codes starting at out[at] and return their end."""
     place = U(at)
@@ -196,7 +195,7 @@ def walk_one(
     for i in range(U(begin + 1), U(stop)):
         last = U(symbols[i])
         longer = table[(entry >> _TO_BASE) + last]
-        if (longer & _SYMBOL) == last and size < budget and cut_at(cuts, i) != ONE:
+        if (longer & _SYMBOL) == last and size < budget:
             entry = longer
             size += 1
         else:
@@ -209,24 +208,20 @@ def walk_one(
 
 
 @kernel
-def _step(
-    table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64, cuts: Cuts, i: Index
-) -> tuple[np.uint64, np.uint64]:
-    """The entry after one more symbol, and 1 if that symbol, number i, starts a new text.
+def _step(table: UInt64, roots: UInt64, entry: np.uint64, last: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """The entry after one more symbol, and 1 if that symbol starts a new text.
 
     Without a branch: its direction cannot be predicted, and a wrong prediction costs more than the step.
     """
     longer = table[(entry >> _TO_BASE) + last]
     differs = (longer ^ last) & _SYMBOL
-    if cuts is not None:
-        differs |= U(cuts[i])
     return choose(differs == U(0), longer, roots[last]), U(differs != U(0))
 
 
 @kernel
 def _abreast(
     symbols: Array, steps: Index, places: UInt64, entries: UInt64, outs: UInt64, table: UInt64, roots: UInt64,
-    out: Array, cuts: Cuts,
+    out: Array,
 ) -> None:  # fmt: skip
     """Move all lanes by `steps` symbols. A code is written at each step, and overwritten until its text has ended.
 
@@ -240,28 +235,28 @@ def _abreast(
     o4, o5, o6, o7 = outs[4], outs[5], outs[6], outs[7]
     for i in range(U(steps)):
         out[o0] = (e0 >> _TO_CODE) & _CODE
-        e0, ended = _step(table, roots, e0, U(symbols[p0 + i]), cuts, p0 + i)
+        e0, ended = _step(table, roots, e0, U(symbols[p0 + i]))
         o0 += ended
         out[o1] = (e1 >> _TO_CODE) & _CODE
-        e1, ended = _step(table, roots, e1, U(symbols[p1 + i]), cuts, p1 + i)
+        e1, ended = _step(table, roots, e1, U(symbols[p1 + i]))
         o1 += ended
         out[o2] = (e2 >> _TO_CODE) & _CODE
-        e2, ended = _step(table, roots, e2, U(symbols[p2 + i]), cuts, p2 + i)
+        e2, ended = _step(table, roots, e2, U(symbols[p2 + i]))
         o2 += ended
         out[o3] = (e3 >> _TO_CODE) & _CODE
-        e3, ended = _step(table, roots, e3, U(symbols[p3 + i]), cuts, p3 + i)
+        e3, ended = _step(table, roots, e3, U(symbols[p3 + i]))
         o3 += ended
         out[o4] = (e4 >> _TO_CODE) & _CODE
-        e4, ended = _step(table, roots, e4, U(symbols[p4 + i]), cuts, p4 + i)
+        e4, ended = _step(table, roots, e4, U(symbols[p4 + i]))
         o4 += ended
         out[o5] = (e5 >> _TO_CODE) & _CODE
-        e5, ended = _step(table, roots, e5, U(symbols[p5 + i]), cuts, p5 + i)
+        e5, ended = _step(table, roots, e5, U(symbols[p5 + i]))
         o5 += ended
         out[o6] = (e6 >> _TO_CODE) & _CODE
-        e6, ended = _step(table, roots, e6, U(symbols[p6 + i]), cuts, p6 + i)
+        e6, ended = _step(table, roots, e6, U(symbols[p6 + i]))
         o6 += ended
         out[o7] = (e7 >> _TO_CODE) & _CODE
-        e7, ended = _step(table, roots, e7, U(symbols[p7 + i]), cuts, p7 + i)
+        e7, ended = _step(table, roots, e7, U(symbols[p7 + i]))
         o7 += ended
     places += U(steps)
     entries[0], entries[1], entries[2], entries[3] = e0, e1, e2, e3
@@ -273,12 +268,12 @@ def _abreast(
 @kernel
 def _alone(
     symbols: Array, steps: Index, place: np.uint64, entry: np.uint64, at: np.uint64, table: UInt64, roots: UInt64,
-    out: Array, cuts: Cuts,
+    out: Array,
 ) -> np.uint64:  # fmt: skip
     """Move one lane to its end. Returns the place of its last code."""
     for i in range(U(steps)):
         out[at] = (entry >> _TO_CODE) & _CODE
-        entry, ended = _step(table, roots, entry, U(symbols[place + i]), cuts, place + i)
+        entry, ended = _step(table, roots, entry, U(symbols[place + i]))
         at += ended
     out[at] = (entry >> _TO_CODE) & _CODE
     return at
@@ -287,7 +282,7 @@ def _alone(
 @kernel
 def _walk_group(
     symbols: Array, count: Index, begins: Int64, stops: Int64, froms: Int64, counts: Int64, table: UInt64,
-    roots: UInt64, out: Array, cuts: Cuts,
+    roots: UInt64, out: Array,
 ) -> None:  # fmt: skip
     """Walk `count` segments, the long ones in lanes that are refilled; segment k's codes start at out[froms[k]]."""
     places, entries, outs = np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64), np.zeros(LANES, np.uint64)
@@ -310,7 +305,7 @@ def _walk_group(
                 if size < SHORT:
                     counts[k] = 0
                     if size:
-                        counts[k] = walk_one(symbols, begin, stops[k], size, cuts, table, roots, out, froms[k])
+                        counts[k] = walk_one(symbols, begin, stops[k], size, table, roots, out, froms[k])
                         counts[k] -= froms[k]
                     continue
                 owner[lane], left[lane] = k, size - 1
@@ -323,23 +318,24 @@ def _walk_group(
                     steps = min(steps, left[lane])
                 else:  # writes what that lane writes, to the same places
                     places[lane], entries[lane], outs[lane] = places[busy], entries[busy], outs[busy]
-            _abreast(symbols, steps, places, entries, outs, table, roots, out, cuts)
+            _abreast(symbols, steps, places, entries, outs, table, roots, out)
             left -= np.minimum(left, steps)
     for lane in range(LANES):
         if owner[lane] >= 0:
-            at = _alone(symbols, left[lane], places[lane], entries[lane], outs[lane], table, roots, out, cuts)
+            at = _alone(symbols, left[lane], places[lane], entries[lane], outs[lane], table, roots, out)
             counts[owner[lane]] = np.int64(at) + 1 - froms[owner[lane]]
 
 
 @kernel
 def walk(
     symbols: Array, offsets: Int64, low: Index, high: Index, document: Index, segment: Index, budget: Index,
-    cuts: Cuts, table: UInt64, roots: UInt64, scratch: Array, out: Array, code_offsets: Int64,
+    table: UInt64, roots: UInt64, scratch: Array, out: Array, code_offsets: Int64,
 ) -> Index:  # fmt: skip
     """Walk symbols[low:high], which start and end with segments. `document` is the first that ends after `low`.
 
-    Windows end with `budget` symbols and before every cut. Unless there is a budget (it is not 0), segments are walked
-    in lanes, in groups that fill `scratch`.
+    Windows end with `budget` symbols; where they are forced to start, symbols are marked
+    (`stackc.coding.dictionary.marking`). Without a budget (it is 0), segments are walked in lanes, in groups that fill
+    `scratch`.
 
     Returns:
         the number of codes in `out`; code_offsets[d + 1] counts them up to the end of each document that ends here.
@@ -357,7 +353,7 @@ def walk(
             while begin < stop:  # nothing waits: directly to its place
                 last = min(begin + segment, stop)
                 limit = last - begin if plain else budget
-                written = walk_one(symbols, begin, last, limit, cuts, table, roots, out, written)
+                written = walk_one(symbols, begin, last, limit, table, roots, out, written)
                 begin = last
             if ends_here:
                 code_offsets[document + 1] = written
@@ -371,14 +367,14 @@ def walk(
             begin = last
             pending += 1
             if pending == GROUP or filled + segment + SKEW > len(scratch):
-                _walk_group(symbols, pending, begins, stops, froms, counts, table, roots, scratch, cuts)
+                _walk_group(symbols, pending, begins, stops, froms, counts, table, roots, scratch)
                 written = _gather(pending, froms, counts, ending, scratch, out, written, code_offsets)
                 pending, filled = 0, 0
             if begin == stop:
                 break
         document += 1
     if pending:
-        _walk_group(symbols, pending, begins, stops, froms, counts, table, roots, scratch, cuts)
+        _walk_group(symbols, pending, begins, stops, froms, counts, table, roots, scratch)
         written = _gather(pending, froms, counts, ending, scratch, out, written, code_offsets)
     return written
 

@@ -21,9 +21,6 @@ Row = Any
 PART = 1 << 18
 """Symbols that are marked at a time, at most, in as many segments for every lane as fit, or one."""
 
-FEWEST = 1 << 13
-"""Symbols that are worth it; fewer are walked with their cuts."""
-
 
 def can_mark(alphabet: int) -> bool:
     """Whether an entry of the trie can tell the marked symbols from those of any text."""
@@ -70,9 +67,7 @@ def walk_marked(
         mark(symbols[low:end], cuts[low - begin : end - begin], alphabet, given)
         given.flags.writeable = False
         ends = np.zeros(len(here), np.int64)
-        count = encoding.walk(
-            given, here, 0, end - low, 0, segment, budget, None, table, roots, scratch, out[written:], ends
-        )
+        count = encoding.walk(given, here, 0, end - low, 0, segment, budget, table, roots, scratch, out[written:], ends)
         finished = int(np.searchsorted(here[1:], end - low, "right")) + 1
         code_offsets[document + 1 : document + finished] = written + ends[1:finished]
         written += count
