@@ -96,8 +96,9 @@ class OrderTwoBackend:
             array = found.get(name)
             if array is None or array.dtype != kind or array.shape != (size,):
                 raise ArtifactError(f"{folder / STATE}: no {name} of {size} numbers; build the stack again")
-        bounds = {"weights": 1 << 20, "stretch": 2047, "squash": 65_535}
-        if any(abs(found[name]).max() > most for name, most in bounds.items()) or found["squash"].min() < 1:
+        # Least and most, and no abs: that of the least int64 is negative.
+        bounds = {"weights": (-1 << 20, 1 << 20), "stretch": (-2047, 2047), "squash": (1, 65_535)}
+        if any(found[name].min() < least or found[name].max() > most for name, (least, most) in bounds.items()):
             raise ArtifactError(f"{folder / STATE}: numbers out of range; build the stack again")
         return OrderTwo(self.config, alphabet, *(found[name] for name in expected))
 

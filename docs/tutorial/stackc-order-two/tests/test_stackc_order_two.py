@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stackc.api import ModelBackend
+import pytest
+from stackc.api import ArtifactError, Device, ModelBackend, read_tensors, write_tensors
 from stackc.testing import BitwiseContract, PluginContract
 
 import stackc_order_two
-from stackc_order_two import OrderTwo, OrderTwoConfig, make, untrained
+from stackc_order_two import STATE, OrderTwo, OrderTwoConfig, make, untrained
 from stackc_order_two_loops import INPUTS, SCRATCH
 
 
@@ -23,6 +25,17 @@ class TestModel(BitwiseContract):
 
     def make(self) -> tuple[ModelBackend, Any]:
         return make(self.config()), None
+
+    @pytest.mark.parametrize(
+        ("name", "number"), [("weights", -(2**63)), ("stretch", -(2**63)), ("stretch", 2048), ("squash", 0)]
+    )
+    def test_numbers_out_of_range_are_refused(self, frozen_five: Path, name: str, number: int) -> None:
+        """Loops do not check indices, and the file may come from anywhere. abs(-2^63) is -2^63 in int64."""
+        tables = read_tensors(frozen_five / STATE)
+        tables[name] = np.append(tables[name][1:], number)
+        write_tensors(frozen_five / STATE, tables)
+        with pytest.raises(ArtifactError, match="numbers out of range"):
+            self.make()[0].load(frozen_five, 5, Device())
 
 
 def coded(text: bytes) -> bytes:
