@@ -162,7 +162,7 @@ class Cost:
         train_ops: operations of the whole training.
         train_memory: bytes, estimated peak of training.
         copy_memory: bytes of a working copy of a model that codes bit by bit (`BitwisePredictor.state_bytes`); each
-            thread has one.
+            thread has one. More than `run.memory` is refused with the recipe; 0: not stated, refused when it is loaded.
         symbol_memory: bytes of `train_memory` for each of `train_symbols`, if the model reads its training text once at
             most, so that a shorter text costs less; 0: `train_symbols` do not depend on the text's length.
         kept_symbols: symbols of the training text, at most, that the model's files hold as they are: whoever has the

@@ -231,7 +231,7 @@ class Bitwise:
         if spec.memory is not None and model.state_bytes > spec.memory:
             raise CodingError(
                 f"{spec.name}: a working copy of its model takes {model.state_bytes / 1e6:,.0f} MB, and run.memory "
-                f"allows {spec.memory / 1e6:,.0f} MB"
+                f"allows {spec.memory / 1e6:,.0f} MB; raise it, or give the model smaller tables"
             )
         self._spec, self._model = spec, model
         self._copies = Copies(model, spec.threads, spec.memory)

@@ -62,6 +62,8 @@ class BitwiseContract(ModelContract):
     # -- what it is
 
     def test_it_says_what_it_takes(self, model: BitwisePredictor, alphabet: int) -> None:
+        stated = self.config().cost(alphabet, self.make()[1]).copy_memory
+        assert stated in (0, model.state_bytes), f"its cost states {stated} bytes, state_bytes {model.state_bytes}"
         assert model.alphabet == alphabet
         assert isinstance(model.state_bytes, int)
         assert model.state_bytes >= 0

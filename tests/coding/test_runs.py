@@ -135,7 +135,8 @@ def test_a_payload_that_needs_much_room_is_coded() -> None:
 
 
 def test_a_working_copy_that_takes_too_much_memory_is_named() -> None:
-    with pytest.raises(CodingError, match=r"M1: a working copy of its model takes 1 MB, and run\.memory allows 1 MB"):
+    said = r"M1: a working copy of its model takes 1 MB, and run\.memory allows 1 MB; raise it, or give the model smaller"
+    with pytest.raises(CodingError, match=said):
         level(Toy(5), memory=1_000_000).encode(text(5, 10))
 
 

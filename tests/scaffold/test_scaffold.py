@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 from fresh import Environment
 from stackc.cli import main
 from stackc.parts.part import Source
-from stackc.parts.registry import HOOKS, Registry
+from stackc.parts.registry import HOOKS, Registry, installed
 from stackc.scaffold import MAX_NAME, VARIANTS, files, name_problem, part_name, write
 
 LONGEST = "a-name-" + "x" * (MAX_NAME - len("a-name-"))
@@ -125,22 +127,47 @@ def test_all_kinds_work_in_a_fresh_environment(tmp_path: Path, apart: bool) -> N
     text = "".join(f"{i} bottles of beer on the wall, {i % 7}\n" for i in range(300))
     (tmp_path / "some.txt").write_text(text)
     (tmp_path / "bits.toml").write_text(BITWISE)
-    listed, *checked, _, inspected, _, _ = environment.commands(
+    listed, *checked, _, inspected, planned, _, _, stated = environment.commands(
         tmp_path,
         ["plugins", "list"],
         *(["plugins", "check", f"my-{kind}"] for kind in folders),
         ["build", "recipe.toml", "--out", "built"],
         ["inspect", "built"],
+        ["build", "bits.toml", "--dry-run"],
         ["build", "bits.toml", "--out", "bits"],
         ["compress", "some.txt", "--stack", "bits"],
+        ["inspect", "bits"],
         apart=apart,
     )
     assert "wrong" not in listed
     assert [said[:2] for said in checked] == ["ok"] * len(folders)
     assert "M1" in inspected
+    memory = f"{(2 * 3 * 2**16 + 8 * (3 + 2 + 7)) / 1e3:.1f} kB of memory"  # counters, weights, history, scratch
+    assert f"M1 codes with {memory} for each thread; M2 codes with {memory} for each thread" in planned
+    assert stated.count(f"each thread codes with {memory}") == 2
     assert (tmp_path / "some.txt.stk").stat().st_size < len(text) / 3
     environment.run(tmp_path, "stackc", "decompress", "some.txt.stk", "--stack", "bits", "-o", "back.txt")
     assert (tmp_path / "back.txt").read_text() == text
+
+
+def test_a_model_with_tables_too_large_for_the_memory_is_refused_in_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack would otherwise be trained first, and refused when its level is opened."""
+    written = files("my-bitwise", "model", "bitwise")["my_bitwise.py"]
+    module = types.ModuleType("my_bitwise")
+    monkeypatch.setitem(sys.modules, "my_bitwise", module)
+    exec(compile(written, "my_bitwise.py", "exec"), module.__dict__)
+    found = Registry([*installed(), Source(plugin="my-bitwise", distribution="", version="", load=lambda: module)])
+    monkeypatch.setattr("stackc.recipe.load.installed_parts", lambda: found)
+    (tmp_path / "some.txt").write_text("some text\n")
+    (tmp_path / "recipe.toml").write_text(BITWISE)
+    plan = ["build", str(tmp_path / "recipe.toml"), "--dry-run", "--set", "run.memory=50"]
+    assert CliRunner().invoke(main, plan).exit_code == 0
+    done = CliRunner().invoke(main, [*plan, "--set", "top.model.slots=24"])
+    assert done.exit_code == 2
+    assert "run.memory: 50 MB, and a working copy of M2's model takes 101; raise it" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import types
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from bitwise_toys import Toy, ToyBackend, ToyConfig
-from stackc.api import BitCoder, ModelBackend
+from stackc.api import BitCoder, Cost, ModelBackend
 from stackc.coding.trial import check_part
 from stackc.parts.part import Part
 from stackc.testing.bitwise import BitwiseContract
@@ -218,6 +219,20 @@ def test_a_broken_rule_is_found(toy: type[Toy], test: str) -> None:
     getattr(suite, test)(Toy(5), 5)
     with pytest.raises((AssertionError, ValueError)):
         getattr(suite, test)(toy(5), 5)
+
+
+def test_a_cost_that_states_another_size_is_found() -> None:
+    class Stating(Suite):
+        size = Toy(5).state_bytes
+
+        def config(self) -> Any:
+            return types.SimpleNamespace(cost=lambda *_: Cost(parameters=0, copy_memory=self.size))
+
+    suite = Stating()
+    suite.test_it_says_what_it_takes(Toy(5), 5)
+    suite.size -= 1
+    with pytest.raises(AssertionError, match="its cost states"):
+        suite.test_it_says_what_it_takes(Toy(5), 5)
 
 
 def test_scratch_memory_on_the_model_is_found(tmp_path: Path) -> None:

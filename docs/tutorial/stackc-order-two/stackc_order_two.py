@@ -50,7 +50,9 @@ class OrderTwoConfig:
 
     def cost(self, alphabet: int, settings: None) -> Cost:
         """What the model costs; known without training it."""
-        return Cost(parameters=INPUTS * (1 << self.slots) + INPUTS)
+        counters = INPUTS << self.slots
+        # What `BitwisePredictor.state_bytes` will be: a copy that [run] memory does not allow is refused in the plan.
+        return Cost(parameters=counters + INPUTS, copy_memory=2 * counters + 8 * (INPUTS + 2 + SCRATCH))
 
     def problems(self, alphabet: int, settings: None) -> list[str]:
         """Problems that are reported before anything is built."""
