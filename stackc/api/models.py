@@ -77,10 +77,11 @@ class Predictor(Protocol):
 class BitwisePredictor(Protocol):
     """A frozen model that codes whole sequences of symbols by itself, bit by bit, and learns on the way.
 
-    `ModelBackend.load` may return one in place of a `Predictor`. A symbol of an alphabet of A <= 2^16 symbols is
-    k = max(1, ceil(log2 A)) decisions, the most significant bit first. For each the model has a probability of a one
-    as an integer in 1 .. 65535, of 65536, codes it with `stackc.api.code_bit`, and adapts. Every sequence starts from
-    the *primed state*, what the model is after training, so that sequences decode alone.
+    `ModelBackend.load` may return one in place of a `Predictor`. Symbols of an alphabet of A <= 2^16 have
+    k = max(1, ceil(log2 A)) bits. The model codes each as binary decisions of its choice, for example these bits, the
+    most significant first. For each decision it has a probability of a one as an integer in 1 .. 65535, of 65536,
+    codes it with `stackc.api.code_bit`, and adapts. Every sequence starts from the *primed state*, what the model is
+    after training, so that sequences decode alone.
 
     Threads share the predictor, each with its own working copies: it is read-only once loaded. All memory that coding
     changes, scratch memory included, belongs to the working copy that `begin` returns. Coding needs no other memory,
@@ -91,8 +92,9 @@ class BitwisePredictor(Protocol):
     contiguous, aligned, and may be written to, so that a kernel is compiled for one type.
 
     If frequencies are needed (windows with a bit budget, `stackc eval`, `stackc generate`), stackc makes rows of
-    `restart`, `tree` and `advance`: a row is the product of the probabilities along each symbol's decisions, made
-    frequencies by `normalise` (`stackc.parts.bitwise`). That is exact, and slow.
+    `restart`, `tree` and `advance`: a row is the product of the probabilities along each symbol's bits, made
+    frequencies by `normalise` (`stackc.parts.bitwise`). That is slow. Writer and reader have equal rows, but these are
+    slightly other than what coding uses, which learns between the decisions of a symbol, and `tree` does not.
 
     Optional, found by `hasattr`: ``parameters``, ``body_ops`` and ``softmax_ops``, see `Predictor`.
     """
@@ -138,12 +140,12 @@ class BitwisePredictor(Protocol):
         """Bring a working copy to the primed state: before the first symbol of a sequence."""
 
     def tree(self, state: Any, out: Uint16) -> None:
-        """The probabilities of a one in all decisions that the next symbol may take. The state codes as before.
+        """The probabilities of a one in all bits that the next symbol may have. The state codes as before.
 
         Args:
             state: after `restart`, and `advance` for each symbol of the sequence so far.
-            out: uint16[2^k], filled from index 1: entry 1 is the first decision, and after decision i come 2 i where
-                its bit was a zero and 2 i + 1 where it was a one. Entry 0 is not used.
+            out: uint16[2^k], filled from index 1: entry 1 is the first bit's, the most significant; after that of i
+                come 2 i where the bit was a zero and 2 i + 1 where it was a one. Entry 0 is not used.
         """
 
     def advance(self, state: Any, symbol: int) -> None:

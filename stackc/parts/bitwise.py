@@ -103,7 +103,7 @@ class GuardedBitwise:
 
 
 class BitwiseRows:
-    """A bitwise model as a `Predictor`: rows of frequencies, exact and slow.
+    """A bitwise model as a `Predictor`: rows of frequencies, slowly.
 
     A row of A symbols costs 2^k - 1 probabilities where coding a symbol costs k. So this is for what needs rows:
     windows with a bit budget, evaluating, generating.
