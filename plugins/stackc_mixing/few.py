@@ -12,8 +12,6 @@ The legend and the bounds of indices are those of `stackc_mixing.kernels`; the t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from stackc.api import CODER_STATE, borrowed, code_bit, finish_coder, inlined, kernel, prefetch_to_write, start_coder
@@ -24,7 +22,6 @@ from stackc_mixing.layout import (
     AT,
     DECODE,
     ENCODE,
-    FAR,
     FEW,
     FEW_CONTEXTS,
     FEW_HASHES,
@@ -40,24 +37,15 @@ from stackc_mixing.layout import (
     FEW_ZERO,
     LEARN,
     MEMORY,
-    OWN_SLOT,
     POINTS,
     SEEN_BITS,
 )
 from stackc_mixing.learning import learn_lean, learn_plain, learn_point
 from stackc_mixing.mixing import correct, dot, refined_once
 from stackc_mixing.registers import local
-from stackc_mixing.slots import node_of, open_lean_slots
+from stackc_mixing.slots import node_of, open_lean_slots, seek_lean_slots, seek_lean_symbol
 from stackc_mixing.tables import STRETCH
-from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
-
-
-@inlined
-def places_of(lean: Row, hashes: Row, partial: Int) -> Any:
-    """Vector: where the slots of all contexts begin for the decisions after `partial`; their hashes are kept."""
-    h = hashed_lanes(load(hashes, u64(0)), splat(partial))
-    store(hashes, u64(LANES), h)
-    return (shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & splat((len(lean) >> 4) - 2)) << splat(4)
+from stackc_mixing.vectors import load, splat
 
 
 @inlined
@@ -67,21 +55,13 @@ def seek_symbol(
     """Where the tables say something about the symbol at `at` of the run: fetched, and not yet looked at."""
     few_contexts(symbols, at, depth, memory, hashes)
     prefetch_to_write(places, key_of(hashes[FEW], places))
-    first = places_of(lean, hashes, u32(0))
-    store(slots, u64(LANES), first)
-    store(slots, u64(2 * LANES), first)
-    for i in range(u64(FEW)):
-        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
+    seek_lean_symbol(FEW_CONTEXTS, lean, hashes, slots, hashed_lanes(load(hashes, u64(0)), splat(u32(0))))
 
 
 @inlined
 def seek_slots(lean: Row, hashes: Row, slots: Row, partial: Int) -> None:
     """Where the slots of later decisions of the symbol begin. Called one decision before, without its bit."""
-    own = load(OWN_SLOT, u64(0))
-    first = load(slots, u64(2 * LANES))
-    store(slots, u64(LANES), first ^ ((first ^ places_of(lean, hashes, partial)) & own))
-    for i in range(u64(FAR)):
-        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
+    seek_lean_slots(lean, hashes, slots, hashed_lanes(load(hashes, u64(0)), splat(partial)))
 
 
 @inlined

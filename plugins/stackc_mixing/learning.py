@@ -141,11 +141,17 @@ def learn_point(apm: Row, row: Int, point: Int, bit: Int) -> None:
 
 
 @inlined
+def learn_hit(hits: Row, hit: Int, bit: Int) -> None:
+    """What a bit teaches the match's map; `hit` is 0 where the match said nothing."""
+    if hit:
+        hits[hit] = moved((hits[hit] & u32(0xFFFFFC00)) | u32(HIT_COUNT), bit)
+
+
+@inlined
 def learn_plain(zero: Row, partial: Int, hits: Row, hit: Int, bit: Int) -> None:
     """What a bit teaches the map without context and the match's."""
     zero[u64(partial)] = moved((zero[u64(partial)] & u32(0xFFFFFC00)) | u32(ZERO_COUNT), bit)
-    if hit:
-        hits[hit] = moved((hits[hit] & u32(0xFFFFFC00)) | u32(HIT_COUNT), bit)
+    learn_hit(hits, hit, bit)
 
 
 @inlined

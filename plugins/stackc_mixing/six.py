@@ -25,17 +25,14 @@ from stackc_mixing.layout import (
     AT,
     DECODE,
     ENCODE,
-    FAR,
     FEW_HASHES,
     FEW_INPUTS,
     FEW_SCRATCH,
     FEW_SIZE,
     FEW_SLOTS,
     GUESSES,
-    HIT_COUNT,
     LEARN,
     LENGTH,
-    OWN_SLOT,
     SEEN_BITS,
     SIX,
     SIX_CONTEXTS,
@@ -47,10 +44,10 @@ from stackc_mixing.layout import (
     WORD,
     WORD_1,
 )
-from stackc_mixing.learning import learn_lean, moved
+from stackc_mixing.learning import learn_hit, learn_lean
 from stackc_mixing.mixing import correct, dot
 from stackc_mixing.registers import local
-from stackc_mixing.slots import node_of, open_lean_slots
+from stackc_mixing.slots import node_of, open_lean_slots, seek_lean_slots, seek_lean_symbol
 from stackc_mixing.tables import KINDS, LETTER, LOWER, SPAN, SQUASH
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
 
@@ -72,12 +69,6 @@ def hashed_lanes(h: Int) -> Int:
     h = h * splat(0x2F0B4C47)
     h = (h ^ shift_in_zeros(h, splat(15))) * splat(0x85EBCA6B)
     return h ^ shift_in_zeros(h, splat(13))
-
-
-@inlined
-def places_of(lean: Row, h: Int) -> Int:
-    """Vector: where the slots of all contexts begin, by their hashes."""
-    return (shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & splat((len(lean) >> 4) - 2)) << splat(4)
 
 
 @inlined
@@ -133,28 +124,17 @@ def seek_symbol(
 ) -> Any:  # fmt: skip
     """Where the tables say something about the symbol after `past`: fetched, and not yet looked at. The match's key."""
     h = hashed_lanes(numbers_of(past, word, word_1, depth, hashes) + load(SALTS, u64(0)))
-    first = places_of(lean, h)
     store(hashes, u64(0), h)
-    store(hashes, u64(LANES), h)
-    store(slots, u64(LANES), first)
-    store(slots, u64(2 * LANES), first)
     key = key_of(past, places, depth)
     prefetch_to_write(places, key)
-    for i in range(u64(SIX)):
-        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
+    seek_lean_symbol(SIX_CONTEXTS, lean, hashes, slots, h)
     return key
 
 
 @inlined
 def seek_slots(lean: Row, hashes: Row, slots: Row, partial: Int) -> None:
-    """Where the slots of later decisions of the symbol begin. Called one decision before, without its bit."""
-    own = load(OWN_SLOT, u64(0))
-    first = load(slots, u64(2 * LANES))
-    h = hashed_lanes(load(hashes, u64(0)) + splat(partial * u32(0x9E3779B1)))
-    store(hashes, u64(LANES), h)
-    store(slots, u64(LANES), first ^ ((first ^ places_of(lean, h)) & own))
-    for i in range(u64(FAR)):
-        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
+    """As `stackc_mixing.few.seek_slots`, by the hashes of this model."""
+    seek_lean_slots(lean, hashes, slots, hashed_lanes(load(hashes, u64(0)) + splat(partial * u32(0x9E3779B1))))
 
 
 @inlined
@@ -208,8 +188,7 @@ def learn(tables: Any, slots: Row, x: Row, made: Any, bit: Int, seen: Int) -> No
     node, begin, answer, hit = made
     rate = SIX_RATE + SIX_RATE_MORE // (1 + (seen >> SIX_RATE_BITS))
     correct(x, weights, begin, FEW_SIZE, answer, bit, rate)
-    if hit:
-        hits[hit] = moved((hits[hit] & u32(0xFFFFFC00)) | u32(HIT_COUNT), bit)
+    learn_hit(hits, hit, bit)
     learn_lean(SIX_CONTEXTS, SIX_STEP, lean, maps, slots, node, x, bit)
 
 

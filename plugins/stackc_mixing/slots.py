@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackc.api import inlined, prefetch_to_write
 from stackc_mixing.contexts import hashed_lanes
 from stackc_mixing.integers import Int, Row, i64, u8, u32, u64
-from stackc_mixing.layout import FRESH_CELL, SEEKS, SLOT
+from stackc_mixing.layout import FAR, FRESH_CELL, OWN_SLOT, SEEKS, SLOT
 from stackc_mixing.shapes import Shape, Size
 from stackc_mixing.tables import SEEN
 from stackc_mixing.vectors import LANES, load, shift_in_zeros, splat, store
@@ -101,6 +101,41 @@ def open_slots(shape: Shape, rich: Row, lean: Row, hashes: Row, slots: Row, bit:
         slots[i] = rich_slot(rich, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_rich)
     for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
         slots[i] = lean_slot(lean, u64(hashes[u64(2 * SEEKS) + i]), hashes[u64(SEEKS) + i] + u32(bit), spare_lean)
+
+
+@inlined
+def lean_places(lean: Row, h: Int) -> Int:
+    """Vector: where the slots of all contexts begin, by their hashes, in a model without rich slots."""
+    return (shift_in_zeros(h * splat(0xC2B2AE35), splat(4)) & splat((len(lean) >> 4) - 2)) << splat(4)
+
+
+@inlined
+def seek_lean_symbol(contexts: Size, lean: Row, hashes: Row, slots: Row, h: Int) -> None:
+    """As `seek_slots`, of a model without rich slots, for the first decisions of a symbol.
+
+    Args:
+        h: vector: the hashes of all contexts.
+    """
+    store(hashes, u64(LANES), h)
+    first = lean_places(lean, h)
+    store(slots, u64(LANES), first)
+    store(slots, u64(2 * LANES), first)
+    for i in range(u64(len(contexts))):
+        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
+
+
+@inlined
+def seek_lean_slots(lean: Row, hashes: Row, slots: Row, h: Int) -> None:
+    """The same for later decisions of the symbol, of hashes that depend on those before.
+
+    Short contexts have slots of their own; those of the others stay in the line that the symbol's first decisions have.
+    """
+    own = load(OWN_SLOT, u64(0))
+    first = load(slots, u64(2 * LANES))
+    store(hashes, u64(LANES), h)
+    store(slots, u64(LANES), first ^ ((first ^ lean_places(lean, h)) & own))
+    for i in range(u64(FAR)):
+        prefetch_to_write(lean, u64(slots[u64(LANES) + i]))
 
 
 @inlined
