@@ -115,15 +115,16 @@ def bpe(vocabulary: int = 300) -> str:
 
 
 def words_of(coder: str) -> str:
-    """A level of single words: a dictionary of counts (`tunstall`), or pieces (`lexicon`, `bpe`, `phrases`)."""
+    """A level of single words: a dictionary of counts (`tunstall`, `arithmetic`), or pieces (`lexicon`, `bpe`, …)."""
     kind, _, parse = coder.partition(", ")
-    model = '[level.model]\nbackend = "counted"\n' if kind in ("tunstall", "lexicon") else ""
+    model = '[level.model]\nbackend = "counted"\n' if kind in ("tunstall", "arithmetic", "lexicon") else ""
     words = "words = 1\n" + (f'parse = "{parse}"\n' if parse else "") if kind == "phrases" else ""
-    windowing = "whole" if kind == "phrases" else "words"
+    windowing = '"whole"' if kind == "phrases" else '"words"\nbits = 12' if kind == "arithmetic" else '"words"'
+    size = "[level.tokens]\nbits = 12" if kind == "arithmetic" else "vocabulary = 400"
     return (
         HEAD.format(name="words", segment=30_000)
-        + f'[[level]]\nname = "M1"\n{model}[level.windowing]\nkind = "{windowing}"\n[level.coder]\nkind = "{kind}"\n'
-        + f'{words}vocabulary = 400\n[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
+        + f'[[level]]\nname = "M1"\n{model}[level.windowing]\nkind = {windowing}\n[level.coder]\nkind = "{kind}"\n'
+        + f'{words}{size}\n[top]\nname = "M2"\n[top.model]\nbackend = "unigram"\n'
     )
 
 

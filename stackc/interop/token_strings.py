@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from typing import cast
 
+import numpy as np
+
+from stackc.api.arrays import Mask
+from stackc.api.offsets import offsets_of
+from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
+from stackc.coding.pieces import PieceTable
 from stackc.coding.texts import symbol_texts
 
 
@@ -22,8 +29,9 @@ def numbered(token: int) -> str:
 
 
 def token_pieces(levels: list[Level], alphabet: int) -> list[str]:
-    """The string of every token: its text in `byte_letters`, with its number if the text is empty or not unique.
+    """The string of every token: its text in `byte_letters`, with its number if the text is empty or another token's.
 
+    Of tokens with the same text, the one that encoding writes has the plain text; if several are written, none has.
     Tokens without their own text (`symbol_texts`) are numbers only.
     """
     texts = symbol_texts(levels)
@@ -32,5 +40,27 @@ def token_pieces(levels: list[Level], alphabet: int) -> list[str]:
     letters = byte_letters()
     text = "".join(map(letters.__getitem__, texts.data.tolist()))
     pieces = [text[low:high] for low, high in itertools.pairwise(texts.offsets.tolist())]
-    often = Counter(pieces)
-    return [piece if piece and often[piece] == 1 else piece + numbered(token) for token, piece in enumerate(pieces)]
+    written = _written(levels)
+    often = Counter(itertools.compress(pieces, written))
+    return [
+        piece if piece and own and often[piece] == 1 else piece + numbered(token)
+        for token, (piece, own) in enumerate(zip(pieces, written, strict=True))
+    ]
+
+
+def _written(levels: list[Level]) -> list[bool]:
+    """Whether encoding can write each token of levels whose symbols have texts.
+
+    Several codes of a dictionary have one text where all that could follow it is masked, as after the whole word
+    ``'s`` in windows of words. Encoding writes the lowest of them, and no token whose symbols it does not write.
+    """
+    below: Mask = np.ones(256, np.bool_)
+    for level in levels:
+        table = cast(Dictionary | PieceTable, level.texts)
+        codes = np.arange(len(table))
+        symbols, offsets = table.decode(codes, np.arange(len(table) + 1))
+        unwritten = offsets_of(~below[symbols])[offsets]
+        below = np.zeros(level.token_alphabet, np.bool_)
+        below[: len(table)] = (table.canonical == codes) & (np.diff(unwritten) == 0)
+    written: list[bool] = below.tolist()
+    return written

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from hypothesis import strategies as st
 import stackc
 from recipes_of_tests import bpe, corpus, counting, counting_twice, words_of
 from stackc.cli import main
+from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.interop import tokenizer_json as module
+from stackc.interop.token_strings import byte_letters, numbered, token_pieces
 from stackc.interop.tokenizer_json import Extras, over_characters, tokenizer_json
 
 tokenizers = pytest.importorskip("tokenizers", reason="needs the extra subword")
@@ -90,10 +93,10 @@ def test_odd_texts_that_differ_are_said(stack: Path, tmp_path: Path, monkeypatch
     assert any(remark.startswith("ids differ on '") for remark in made.remarks)
 
 
-LISTED = "tunstall", "phrases, longest"
+LISTED = "tunstall", "arithmetic", "phrases, longest"
 """Coders whose longest match a tokenizer.json makes too."""
 
-CODERS = "tunstall", "lexicon", "bpe", "phrases", "phrases, longest", "sentencepiece"
+CODERS = "tunstall", "arithmetic", "lexicon", "bpe", "phrases", "phrases, longest", "sentencepiece"
 
 
 @pytest.mark.parametrize("coder", CODERS)
@@ -121,6 +124,54 @@ def test_windows_of_one_word(tmp_path: Path, coder: str) -> None:
         assert made.encode(text, add_special_tokens=False).ids == opened.encode(text.encode()).tolist()
 
     check()
+
+
+CONTRACTIONS = "don't it's we'll he'd I'm O'Neil's they've you're. " * 30
+
+
+def contracted(folder: Path) -> Path:
+    """A stack of windows of one word with equal information, of a text whose words often end after an apostrophe.
+
+    All that could follow ``'s`` in its window is masked, so that a whole range of codes has that text.
+    """
+    corpus(folder)
+    for name in ("train-a", "test"):
+        (folder / f"{name}.txt").write_text(CONTRACTIONS)
+    (folder / "recipe.toml").write_text(words_of("arithmetic"))
+    stackc.build(folder / "recipe.toml", folder / "stack")
+    return folder / "stack"
+
+
+def test_of_codes_with_one_text_the_written_one_has_it(tmp_path: Path) -> None:
+    opened = stackc.load(contracted(tmp_path))
+    pieces = token_pieces(opened.levels, opened.token_alphabet("M1"))
+    assert len(set(pieces)) == len(pieces)
+    texts = [opened.decode([token]) for token in range(1, len(pieces))]
+    often = {text: texts.count(text) for text in (b"'s", b"'t", b"'ll")}
+    assert all(count > 1 for count in often.values()), often
+    letters = byte_letters()
+    for token, text in enumerate(texts, 1):
+        plain = "".join(letters[byte] for byte in text)
+        assert pieces[token] == (plain if texts.index(text) == token - 1 else plain + numbered(token))
+    for text in often:
+        assert pieces[int(opened.encode(b"x" + text)[-1])] == text.decode()
+    made = tokenizers.Tokenizer.from_str(tokenizer_json(opened).text)
+    for text in (CONTRACTIONS, "x's y't 'tis 's\n'S"):
+        assert made.encode(text).ids == opened.encode(text.encode()).tolist()
+        assert made.decode(made.encode(text).ids) == text
+
+
+def test_tokens_of_several_levels_have_the_text_of_the_one_that_is_written(tmp_path: Path) -> None:
+    """A code of the second level whose tokens encoding never writes does not take the text from the one it writes."""
+    opened = stackc.load(contracted(tmp_path))
+    level = opened.levels[0]
+    codes = [token for token in range(1, level.token_alphabet) if opened.decode([token]) == b"'s"]
+    own, other = codes[0], codes[1]
+    size = level.token_alphabet
+    singles = Dictionary(np.zeros(size + 1, np.int32), np.arange(-1, size, dtype=np.int32), size)
+    above = SimpleNamespace(texts=singles, window_tokens=1, token_alphabet=size + 1, name="M2")
+    pieces = token_pieces([level, above], size + 1)  # type: ignore[list-item]
+    assert (pieces[own + 1], pieces[other + 1]) == ("'s", f"'s{numbered(other + 1)}")
 
 
 def test_every_form_has_the_same_end_of_text(tmp_path: Path) -> None:
