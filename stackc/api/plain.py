@@ -35,7 +35,8 @@ class PlainTokenizer:
             together, as ``\\x80-\\xff`` in a class. None: a text is not cut.
         merges: int32[m, 2], pairs of tokens, for ``"bpe"``.
         scores: int64[N] or float64[N], N <= V, of the tokens, for ``"unigram"``. Of tokens with the same text only the
-            one of the highest score is ever chosen.
+            one of the highest score is ever chosen. Sums of int64 are exact; those of float64 may be rounded to float32
+            after each addition, from left to right, as SentencePiece's are.
     """
 
     model: Literal["bpe", "unigram", "longest"]

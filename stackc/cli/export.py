@@ -158,8 +158,10 @@ def _save_tokenizer(stack: Path, level: str | None, folder: Path, eos_id: EndId,
     tokenizer = StackTokenizer.from_stack(stack, level, eos_id=eos_id)
     tokenizer.save_pretrained(str(folder))
     plain = tokenizer.plain()
-    said = f"no tokenizer.json ({plain})" if isinstance(plain, str) else "with a tokenizer.json that needs no stackc"
-    return f"a tokenizer of {len(tokenizer):,} ids, {said}"
+    if isinstance(plain, str):
+        return f"a tokenizer of {len(tokenizer):,} ids, no tokenizer.json ({plain})"
+    said = f"a tokenizer of {len(tokenizer):,} ids, with a tokenizer.json that needs no stackc"
+    return "\n".join([said, *(f"  {remark}" for remark in plain.remarks)])
 
 
 def _save_model(stack: Path, folder: Path, force: bool) -> str:

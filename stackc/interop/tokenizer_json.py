@@ -6,22 +6,27 @@ coder is a dictionary or says how pieces are chosen (`stackc.api.PlainTokenizer`
 empty prefix: greedy longest match in each word, which is what a walk in the dictionary does.
 
 Nothing is written unproven: the file's ids are compared with the stack's on the stack's own test text and on texts
-that tokenizers often get wrong.
+that tokenizers often get wrong. Only words in which nothing but the rounding of scores decides (`tied_words`) may
+differ; they are counted and shown.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 
 from stackc.api.errors import StackcError
 from stackc.api.extras import need
+from stackc.api.messages import amount
 from stackc.api.plain import PlainTokenizer
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
+from stackc.interop.rounded_ties import tied_words
 from stackc.interop.token_strings import byte_letters, numbered, token_pieces
 from stackc.stack.stack import Stack
 from stackc.stack.store import Store
@@ -31,6 +36,9 @@ LONGEST_WORD = 1 << 30
 
 PROOF_BYTES = 1 << 20
 """Bytes of the stack's own test text that both sides code."""
+
+SHOWN_TIES = 3
+"""Words that a remark on rounded sums shows."""
 
 ODD_TEXTS = (
     "", " ", "  ", "   a", "a  b   c", "\t\tx = 1\r\n\r\ny\n", "\0\x01\x7f", "naïve 東京 wife", "don't 'tis O'Neil's",
@@ -88,16 +96,18 @@ def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_E
 
     Raises:
         StackcError: the level cannot be written so; `tokenizers` is not installed; ids differ on the stack's own test
-            text (the message shows the first place); added tokens with gaps between their ids.
+            text, and not by rounding alone (the message shows the first place); added tokens with gaps between their
+            ids.
     """
     tokenizers = need("tokenizers", "hf", "export a tokenizer.json")
     one = _only_level(stack, level)
     plain, rules = _plain(one)
     made = _assembled(tokenizers, one, plain, rules, extras)
-    compared = 0
+    compared, tied = 0, Counter[bytes]()
     for text in _own_texts(stack, one.spec.segment):
-        _compare(made, stack, one.name, text)
-        compared += len(text.encode())
+        differing = _compare(made, stack, one, text, plain, rules)
+        compared += len(text.encode()) - sum(map(len, differing))
+        tied.update(differing)
     odd = [text for text in ODD_TEXTS if _first_difference(made, stack, one.name, text) is not None]
     remarks = [f"ids differ on {_shown(text)}" for text in odd]
     remarks.append(
@@ -105,6 +115,7 @@ def tokenizer_json(stack: Stack, level: str | None = None, extras: Extras = NO_E
         "not UTF-8 has no ids there"
     )
     remarks += _on_words(one, plain)
+    remarks += _on_ties(plain, tied)
     size = made.get_vocab_size(with_added_tokens=True)
     return Written(text=made.to_str(pretty=False), ids=size, compared=compared, remarks=tuple(remarks))
 
@@ -116,6 +127,25 @@ def _on_words(level: Level, plain: PlainTokenizer) -> Iterator[str]:
         yield "words of thousands of letters, as a paragraph without blanks is one, take seconds there"
     elif spec.windowing.rule is not None and spec.window.symbols < spec.segment:
         yield f"words longer than {spec.window.symbols:,} bytes may differ: the stack's windows end there"
+
+
+def _on_ties(plain: PlainTokenizer, tied: Counter[bytes]) -> Iterator[str]:
+    """Which words may differ because sums of scores are rounded, and those of the test text that do."""
+    if not _rounds(plain):
+        return
+    yield (
+        "a word may differ if two cuts of it have scores of the same sum, but for rounding to float32: most such words "
+        "are rows of one character"
+    )
+    if tied:
+        shown = ", ".join(_shown(word.decode(errors="replace")) for word, _ in tied.most_common(SHOWN_TIES))
+        often = f"{amount(len(tied), 'such word')}, {amount(tied.total(), 'time')}"
+        yield f"ids of the test text differ in {often}: {shown}{', …' if len(tied) > SHOWN_TIES else ''}"
+
+
+def _rounds(plain: PlainTokenizer) -> bool:
+    """Whether the coder's sums are rounded otherwise than those of `tokenizers`."""
+    return plain.scores is not None and plain.scores.dtype.kind == "f"
 
 
 def _only_level(stack: Stack, level: str | None) -> Level:
@@ -188,7 +218,7 @@ def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list
 def _names(level: Level, added: Mapping[int, tuple[str, Mapping[str, Any]]], scores: list[float]) -> list[str]:
     """The string of each of the level's ids, unique, as the library asks for.
 
-    Of tokens with the same text the one with the highest score has it; without scores, none.
+    Of tokens with the same text the one with the highest score has it; without scores, the one of `token_pieces`.
     """
     pieces = token_pieces([level], level.token_alphabet)
     letters = set(byte_letters())
@@ -244,14 +274,27 @@ def _first_difference(made: Any, stack: Stack, level: str, text: str) -> int | N
     return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(theirs), len(own)))
 
 
-def _compare(made: Any, stack: Stack, level: str, text: str) -> None:
-    at = _first_difference(made, stack, level, text)
-    if at is not None:
-        before = stack.encode(text.encode(), level)[:at]
-        place = len(stack.decode(before, level).decode(errors="ignore"))
-        raise StackcError(
-            f"{level}: a tokenizer.json gives other ids at {_shown(text[place : place + 24])}; use StackTokenizer"
-        )
+def _compare(made: Any, stack: Stack, level: Level, text: str, plain: PlainTokenizer, rules: list[str]) -> list[bytes]:
+    """The words of a text in which ids differ, but only by rounding (`tied_words`).
+
+    Raises: StackcError: other ids differ.
+    """
+    at = _first_difference(made, stack, level.name, text)
+    if at is None:
+        return []
+    data = text.encode()
+    own = stack.encode(data, level.name)
+    if level.texts is not None and len(rules) == 1 and _rounds(plain):
+        theirs = made.encode(text, add_special_tokens=False).ids
+        lengths, scores = level.texts.length, np.asarray(plain.scores, np.float64)
+        if max(theirs) < len(scores):  # else one is an added token's
+            tied = tied_words(data, theirs, own.tolist(), lengths, scores, rules[0])
+            if tied is not None:
+                return tied
+    place = len(stack.decode(own[:at], level.name).decode(errors="ignore"))
+    raise StackcError(
+        f"{level.name}: a tokenizer.json gives other ids at {_shown(text[place : place + 24])}; use StackTokenizer"
+    )
 
 
 def _shown(text: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import attrs
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -20,6 +22,7 @@ from recipes_of_tests import bpe, corpus, counting, counting_twice, words_of
 from stackc.cli import main
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.interop import tokenizer_json as module
+from stackc.interop.rounded_ties import tied_words
 from stackc.interop.token_strings import byte_letters, numbered, token_pieces
 from stackc.interop.tokenizer_json import Extras, over_characters, tokenizer_json
 
@@ -172,6 +175,66 @@ def test_tokens_of_several_levels_have_the_text_of_the_one_that_is_written(tmp_p
     above = SimpleNamespace(texts=singles, window_tokens=1, token_alphabet=size + 1, name="M2")
     pieces = token_pieces([level, above], size + 1)  # type: ignore[list-item]
     assert (pieces[own + 1], pieces[other + 1]) == ("'s", f"'s{numbered(other + 1)}")
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stack of unigram pieces, of a text that is full of rows of one character."""
+    pytest.importorskip("sentencepiece", reason="needs the extra subword")
+    folder = tmp_path_factory.mktemp("rows")
+    corpus(folder)
+    lengths = np.random.default_rng(5).integers(1, 90, (3, 200)).tolist()
+    line = "".join(f"{'-' * a} {'=' * b}\n{'x' * c}\n" for a, b, c in zip(*lengths, strict=True))
+    for name in ("train-a", "test"):
+        (folder / f"{name}.txt").write_text(line)
+    (folder / "recipe.toml").write_text(words_of("sentencepiece"))
+    stackc.build(folder / "recipe.toml", folder / "stack")
+    return folder / "stack"
+
+
+def test_words_that_only_rounding_decides_do_not_lose_the_file(rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "t.json"
+    done = CliRunner().invoke(main, ["export", str(rows), "--to", "tokenizer-json", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    said = re.search(r"ids of the test text differ in (\d+) such words, (\d+) times: '", done.stderr)
+    assert said is not None, done.stderr
+    made, opened = tokenizers.Tokenizer.from_file(str(out)), stackc.load(rows)
+    text = (rows.parent / "test.txt").read_text()
+    words = re.findall(opened.levels[0].spec.windowing.rule or "", text)
+    assert "".join(words) == text
+    differing = [word for word in words if made.encode(word).ids != opened.encode(word.encode()).tolist()]
+    assert (len(set(differing)), len(differing)) == (int(said[1]), int(said[2]))
+    same = len(text) - sum(map(len, differing))
+    assert f"the stack's ids on {same:,} bytes of its test text" in done.stderr
+    for word in differing:  # both cuts have the same pieces, or pieces that cost the same
+        sums = []
+        for ids in made.encode(word).ids, opened.encode(word.encode()).tolist():
+            sums.append(math.fsum(json.loads(out.read_text())["model"]["vocab"][token][1] for token in ids))
+        assert sums[0] == pytest.approx(sums[1], rel=1e-5)
+
+
+def test_other_scores_are_no_rounding(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = stackc.load(rows)
+    coder = opened.levels[0].spec.coder
+    plain = coder.plain()
+    scores = np.where(np.diff(coder.pieces()[1]) > 4, plain.scores - 2, plain.scores)
+    monkeypatch.setattr(coder, "plain", lambda: attrs.evolve(plain, scores=scores))
+    with pytest.raises(stackc.StackcError, match=r"M1: a tokenizer\.json gives other ids at"):
+        tokenizer_json(opened)
+
+
+def test_only_the_sums_as_each_side_rounds_them_excuse_other_ids() -> None:
+    lengths = np.array([1, 1, 2, 2, 1, 1])
+    scores = np.array([-1.0, -1.0 - 2**-40, -2.0, -2.5, -9.0, -9.0])
+    letter = np.array([ord("a"), ord("a")], np.uint8).tobytes()
+    both = r"[\s\S]+"
+    assert tied_words(letter, [0, 0], [0, 1], lengths, scores, both) == [b"aa"]  # equal in float32, better in float64
+    assert tied_words(letter, [0, 0], [2], lengths, scores, both) == [b"aa"]
+    assert tied_words(letter, [0, 1], [0, 0], lengths, scores, both) is None  # the worse one in float64
+    assert tied_words(letter, [0, 0], [3], lengths, scores, both) is None  # the coder's is worse in float32
+    assert tied_words(letter * 2, [2, 2], [0, 2, 0], lengths, scores, r"..") is None  # cut across words
+    spelt = "éaa".encode()
+    assert tied_words(spelt, [4, 5, 0, 0], [4, 5, 0, 1], lengths, scores, both) == [spelt]
 
 
 def test_every_form_has_the_same_end_of_text(tmp_path: Path) -> None:
