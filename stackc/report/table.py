@@ -32,7 +32,8 @@ BETTER: dict[str, Literal["less", "more"]] = {
     "bytes_per_token": "more", "coded_bits_per_byte": "less", "model_bits_per_byte": "less",
     "coding_bits_per_byte": "less", "tokens_per_substitution": "less", "tokens_per_insertion": "less",
     "tokens_per_deletion": "less", "words_cut_alike": "more", "prefix_before_blank": "more",
-    "prefix_after_answer": "more", "codes_used_train": "more", "codes_used_test": "more",
+    "prefix_before_first_blank": "more", "prefix_after_answer": "more", "codes_used_train": "more",
+    "codes_used_test": "more",
 }  # fmt: skip
 """Figures that are better when they are less, or more. Costs are neither, and so are the lines to compare with."""
 
@@ -43,6 +44,7 @@ LEARNABILITY: list[tuple[str, str, str]] = [
     ("\ndeleted", "tokens_per_deletion", ".2f"),
     ("words\ncut alike", "words_cut_alike", ".1%"),
     ("prefix before\na blank", "prefix_before_blank", ".1%"),
+    ("before the first\nof several", "prefix_before_first_blank", ".1%"),
     ("prefix after\nAnswer:", "prefix_after_answer", ".1%"),
     ("codes used,\ntraining", "codes_used_train", ".1%"),
     ("codes used,\nthis text", "codes_used_test", ".1%"),
@@ -56,8 +58,8 @@ NOTE = (
 
 LEARNABILITY_NOTE = (
     "Substituted, inserted, deleted: tokens that differ after one byte changed. Words cut alike: occurrences that are "
-    "cut in their word's most frequent way. Prefix: prompts whose tokens begin those of prompt and answer. "
-    "docs/concepts.md defines all of them."
+    "cut in their word's most frequent way. Prefix: prompts whose tokens begin those of prompt and answer; the first "
+    "of several: without places inside a stretch of blanks. docs/concepts.md defines all of them."
 )
 
 

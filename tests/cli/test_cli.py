@@ -119,7 +119,8 @@ def test_eval_prints_the_figures_as_json(stack: Path, tmp_path: Path) -> None:
     }  # fmt: skip
     of_tokens = {
         "edit_places", "tokens_per_substitution", "tokens_per_insertion", "tokens_per_deletion", "words_cut_alike",
-        "prefix_places", "prefix_before_blank", "prefix_after_answer", "codes_used_train", "codes_used_test",
+        "prefix_places", "prefix_before_blank", "first_blank_places", "prefix_before_first_blank",
+        "prefix_after_answer", "codes_used_train", "codes_used_test",
     }  # fmt: skip
     assert all(set(row) == wanted | of_tokens | {"by_position"} for row in figures["levels"])
     nulls = {key for key, value in figures["levels"][-1].items() if value is None}

@@ -41,7 +41,13 @@ def test_a_report_of_an_older_build_has_one_table(stacks: list[Path], tmp_path: 
     path = old / "report" / "report.json"
     report, size = json.loads(path.read_text()), path.stat().st_size
     for row in report["levels"]:
-        for key in [*(key for _, key, _ in LEARNABILITY[1:]), "edit_places", "prefix_places", "by_position"]:
+        for key in [
+            *(key for _, key, _ in LEARNABILITY[1:]),
+            "edit_places",
+            "prefix_places",
+            "first_blank_places",
+            "by_position",
+        ]:
             del row[key]
     path.write_text(json.dumps(report).ljust(size))
     lines = write_report([old], tmp_path / "page.html")

@@ -27,7 +27,8 @@ from toys import StepOnly, ToyPredictor
 
 NAMES = {
     "edit_places", "tokens_per_substitution", "tokens_per_insertion", "tokens_per_deletion", "words_cut_alike",
-    "prefix_places", "prefix_before_blank", "prefix_after_answer", "codes_used_train", "codes_used_test",
+    "prefix_places", "prefix_before_blank", "first_blank_places", "prefix_before_first_blank",
+    "prefix_after_answer", "codes_used_train", "codes_used_test",
 }  # fmt: skip
 """What other programs read; no name changes."""
 
@@ -99,6 +100,31 @@ def test_a_text_that_ends_with_a_blank_breaks_the_prefix_before_it() -> None:
     assert row.prefix_after_answer == 1.0, "no text ends with a colon and a blank"
     assert figures(of_texts(b": "), text).levels[0].learnability.prefix_after_answer == 0.0
     assert figures(of_texts(b" a"), text).levels[0].learnability.prefix_before_blank == 1.0
+
+
+def test_places_inside_a_stretch_of_blanks_have_a_figure_without_them() -> None:
+    """Two blanks are one token, so a prompt that ends between them has other tokens than with its answer."""
+    pair = of_texts(b"  ")
+    row = figures(pair, b"one   two\n" * 300).levels[0].learnability
+    assert row.prefix_before_first_blank == 1.0
+    assert row.first_blank_places is not None
+    assert 0 < row.first_blank_places < row.prefix_places
+    # Before the first and the third of three blanks the prompt is whole tokens, before the second it is not.
+    assert row.first_blank_places / row.prefix_places < row.prefix_before_blank < 1.0
+    every = figures(pair, PROSE).levels[0].learnability
+    assert every.first_blank_places == every.prefix_places
+    assert every.prefix_before_first_blank == every.prefix_before_blank == 1.0
+    broken = figures(of_texts(b"e "), b"some more time alone " * 80).levels[0].learnability
+    assert broken.prefix_before_first_blank == 0.0, "other failures are not hidden"
+    for byte in b"\t", b"\x0b", b"\x0c", b" ":
+        inside = figures(pair, b" ".join([b"x", byte, b"y", b""]) * 300).levels[0].learnability
+        places = inside.first_blank_places or 0
+        assert places < (inside.prefix_places or 0), byte
+    ends = figures(pair, b"x\n y" * 300).levels[0].learnability
+    assert ends.first_blank_places == ends.prefix_places, "a line's first blank follows no blank"
+    none = figures(pair, b"\t x" * 300).levels[0].learnability
+    assert (none.first_blank_places, none.prefix_before_first_blank) == (None, None)
+    assert none.prefix_before_blank == 1.0
 
 
 def test_words_are_counted_by_how_they_are_cut() -> None:

@@ -31,7 +31,9 @@ class Learnability:
         words_cut_alike: share of word occurrences that are cut in their word's most frequent way, 0 to 1.
         prefix_places: places at which a prompt was cut from its answer.
         prefix_before_blank: share of them at which the prompt's tokens begin those of the whole, 0 to 1.
-        prefix_after_answer: the same with the line ``Answer:`` at the prompt's end.
+        first_blank_places: those of these places before the first blank of a stretch of blanks and tabs.
+        prefix_before_first_blank: the same at those.
+        prefix_after_answer: the same at all of them with the line ``Answer:`` at the prompt's end.
         codes_used_train: share of the token alphabet that occurs in the training text's tokens, 0 to 1.
         codes_used_test: the same of the measured text.
     """
@@ -43,6 +45,8 @@ class Learnability:
     words_cut_alike: float | None = None
     prefix_places: int | None = None
     prefix_before_blank: float | None = None
+    first_blank_places: int | None = None
+    prefix_before_first_blank: float | None = None
     prefix_after_answer: float | None = None
     codes_used_train: float | None = None
     codes_used_test: float | None = None
@@ -81,7 +85,7 @@ class Samples:
         if self._places is not None:
             self._places = token_places(level, symbols, starts, len(tokens), self._places)
         substituted, inserted, deleted = self._edits.changed()
-        before, after = self._prompts.shares()
+        before, first, after = self._prompts.shares()
         return Learnability(
             edit_places=self._edits.count or None,
             tokens_per_substitution=substituted,
@@ -90,6 +94,8 @@ class Samples:
             words_cut_alike=None if self._places is None else words_cut_alike(self._text, self._bounds, self._places),
             prefix_places=self._prompts.count or None,
             prefix_before_blank=before,
+            first_blank_places=self._prompts.first or None,
+            prefix_before_first_blank=first,
             prefix_after_answer=after,
             codes_used_train=None if counts is None else np.count_nonzero(counts) / len(counts),
             codes_used_test=len(np.unique(tokens)) / level.token_alphabet if len(tokens) else None,
