@@ -1,7 +1,7 @@
 """Words that a coder and the library `tokenizers` cut differently for no reason but the rounding of their sums.
 
 Both choose the pieces whose scores have the greatest sum, added from left to right. SentencePiece rounds each sum to
-float32, `tokenizers` to float64. Where two cuts have the same pieces in another order, as in a row of equal characters,
+float32, `tokenizers` to float64. If two cuts have the same pieces in another order, as in a row of equal characters,
 the exact sums are equal and only rounding decides: no scores make both libraries choose alike.
 """
 
@@ -11,12 +11,13 @@ import itertools
 import re
 
 import numpy as np
+import numpy.typing as npt
 
 from stackc.api.arrays import Float64, Int64, Mask
 
 
 def tied_words(
-    data: bytes, theirs: list[int], own: list[int], lengths: Int64, scores: Float64, rule: str
+    data: bytes, theirs: list[int], own: list[int], lengths: npt.NDArray[np.integer], scores: Float64, rule: str
 ) -> list[bytes] | None:
     """The words in which ids differ, if in each of them only rounding decides between the two cuts; else None.
 
@@ -25,7 +26,7 @@ def tied_words(
     Args:
         data: a text.
         theirs, own: ids of it, of `tokenizers` and of the coder.
-        lengths: int64[N], bytes of each token.
+        lengths: integers [N], bytes of each token.
         scores: float64[N], of each token.
         rule: the expression that cuts a text into words; see `stackc.api.PlainTokenizer`.
     """
@@ -51,7 +52,7 @@ def tied_words(
     return tied
 
 
-def _only_rounded(theirs: Int64, own: Int64, lengths: Int64, scores: Float64, inside: Mask) -> bool:
+def _only_rounded(theirs: Int64, own: Int64, lengths: npt.NDArray[np.integer], scores: Float64, inside: Mask) -> bool:
     """Whether each of two cuts of one word has the greater sum, or an equal one, in its own arithmetic.
 
     `inside`: bytes that are not the first of their character. The coder counts a character that it spells in bytes
