@@ -88,4 +88,6 @@ class Counted:
 
     def cost(self, alphabet: int, settings: CountedTraining) -> Cost:
         """No multiplication by a parameter: a few steps per context, and the row. Counts are known after training."""
-        return Cost(parameters=alphabet, body_ops=8 * (self.order + 1), softmax_ops=2 * alphabet)
+        return Cost(
+            parameters=alphabet, body_ops=8 * (self.order + 1), softmax_ops=2 * alphabet, parameters_known=False
+        )

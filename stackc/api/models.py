@@ -157,7 +157,7 @@ class Cost:
     """What a model of some alphabet costs; known from its configuration alone, without importing torch.
 
     Attributes:
-        parameters: every trained number.
+        parameters: every trained number, or the fewest that there can be; see `parameters_known`.
         body_ops: operations per symbol without embedding and softmax (2 for each parameter that multiplies).
         softmax_ops: operations per symbol of the last projection, 2 * d * A.
         train_symbols: symbols seen in training.
@@ -169,6 +169,8 @@ class Cost:
             most, so that a shorter text costs less; 0: `train_symbols` do not depend on the text's length.
         kept_symbols: symbols of the training text, at most, that the model's files hold as they are: whoever has the
             stack can read them.
+        parameters_known: False if the number of parameters depends on the training text, as that of counted texts does.
+            Then the predictor has `parameters`, and the number is shown once the model is built.
     """
 
     parameters: int
@@ -180,6 +182,7 @@ class Cost:
     copy_memory: int = 0
     symbol_memory: int = 0
     kept_symbols: int = 0
+    parameters_known: bool = True
 
     def of_text(self, symbols: int) -> Cost:
         """The same for a training text of `symbols` symbols, if that is less than the model would read."""

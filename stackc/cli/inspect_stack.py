@@ -5,16 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 from rich.filesize import decimal
 
 from stackc.api.errors import ArtifactError, StackcError
-from stackc.api.files import sha256_file
+from stackc.api.files import read_json, sha256_file
 from stackc.api.messages import amount
 from stackc.api.models import Cost
 from stackc.cli.command import console, show, show_json
 from stackc.recipe import recipe_from_dict
 from stackc.stack.manifest import coding_parts, highest_level, read_manifest, remedy_for, stack_sha256
 from stackc.stack.packed import Unpacked, read_head
+
+REPORT = "report/report.json"
+"""Of a stack whose build measured it."""
+
+UNCOUNTED = "as many parameters as its training text gave it; stackc eval counts them"
+"""For a model whose parameters its recipe does not say, in a stack without a report."""
 
 
 def show_pack(path: Path, as_json: bool, verify: bool) -> None:
@@ -60,7 +67,7 @@ def _show_manifest(manifest: dict[str, Any], folder: Path | None) -> None:
     show(f"{manifest['name']}: {amount(len(manifest['levels']), 'level')}, built by stackc {manifest['stackc']}")
     show(f"sha256: {stack_sha256(manifest)}")
     show(f"text: {_text(recipe)}")
-    costs = _costs(manifest)
+    costs = _costs(manifest, folder)
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
         show(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
         for table in ("model", "windowing", "coder"):
@@ -90,21 +97,36 @@ def _text(recipe: dict[str, Any]) -> str:
     return f"{said}; licence: {licence}" + (f"; read from {files}" if files else "")
 
 
-def _costs(manifest: dict[str, Any]) -> dict[str, Cost]:
-    """What each model costs, by level; nothing if a plugin is missing: what else is known is shown nevertheless."""
+def _costs(manifest: dict[str, Any], folder: Path | None) -> dict[str, Cost]:
+    """What each model costs, by level; nothing if a plugin is missing: what else is known is shown nevertheless.
+
+    Parameters that depend on the training text are those that the build counted, if its report is in the folder.
+    """
     try:
         recipe = recipe_from_dict(manifest["recipe"], Path())
         costs = {one.name: one.model.cost(one.alphabet, one.train) for one in recipe.sections if one.model}
     except StackcError:
         return {}
+    counted = {} if folder is None or not (folder / REPORT).is_file() else _counted(folder / REPORT)
+    for name, cost in costs.items():
+        if not cost.parameters_known and name in counted:
+            costs[name] = attrs.evolve(cost, parameters=counted[name], parameters_known=True)
     text = manifest["parts"].get("corpus/train/symbols.bin")  # bytes: of deeper levels' symbols it is a bound
     return costs if text is None else {name: cost.of_text(text["bytes"]) for name, cost in costs.items()}
+
+
+def _counted(report: Path) -> dict[str, int]:
+    """The parameters in a report, by level. Raises `ArtifactError` if it cannot be read."""
+    rows = read_json(report, "report").get("levels")
+    found = [(row.get("name"), row.get("parameters")) for row in rows or () if isinstance(row, dict)]
+    return {name: number for name, number in found if isinstance(name, str) and type(number) is int}
 
 
 def _show_sizes(manifest: dict[str, Any], name: str, folder: Path | None, cost: Cost | None) -> None:
     if cost is not None:
         copies = f"; each thread codes with {decimal(cost.copy_memory)} of memory" if cost.copy_memory else ""
-        show(f"  {'model of':10} {amount(cost.parameters, 'parameter')}{copies}")
+        size = amount(cost.parameters, "parameter") if cost.parameters_known else UNCOUNTED
+        show(f"  {'model of':10} {size}{copies}")
         if cost.kept_symbols:
             kept = f"up to {amount(cost.kept_symbols, 'symbol')} of the training text, as they are"
             show(f"  {'holds':10} {kept}: whoever gets the stack can read them")

@@ -39,7 +39,7 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     table = Table(box=None, pad_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("", "model") else "right", no_wrap=True)
-    total, unknown, copies = Cost(parameters=0), [], []
+    total, unknown, copies, counted = Cost(parameters=0), [], [], []
     sections = recipe.sections
     costs = [one.model.cost(one.alphabet, one.train, recipe.base) if one.model else None for one in sections]
     length = _text_length(recipe, max((one.train_symbols for one in costs if one and one.symbol_memory), default=0))
@@ -50,22 +50,25 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
         # Above the first level this is a bound: tokens are fewer than bytes wherever a level is of use.
         cost = cost if length is None else cost.of_text(length)
         total = Cost(
-            parameters=total.parameters + cost.parameters,
+            parameters=total.parameters + (cost.parameters if cost.parameters_known else 0),
             train_ops=total.train_ops + cost.train_ops,
             train_memory=max(total.train_memory, cost.train_memory),
         )
         if cost.copy_memory:
             copies.append(f"{section.name} codes with {decimal(cost.copy_memory)} of memory for each thread")
+        if not cost.parameters_known:
+            counted.append(section.name)
         known = cost.train_ops or cost.train_memory
         if section.train is not None and not known:
             unknown.append(section.name)
         table.add_row(
-            literal(section.name), f"{section.alphabet:,}", literal(section.model.name), f"{cost.parameters:,}",
-            f"{cost.body_ops:,}", f"{cost.softmax_ops:,}", f"{cost.train_symbols:,}" if cost.train_symbols else "-",
+            literal(section.name), f"{section.alphabet:,}", literal(section.model.name),
+            f"{cost.parameters:,}" if cost.parameters_known else "-", f"{cost.body_ops:,}", f"{cost.softmax_ops:,}",
+            f"{cost.train_symbols:,}" if cost.train_symbols else "-",
             *(_training_cells(cost, rate) if known else ("-", "-", "-")),
         )  # fmt: skip
     console.print(table)
-    summary = [f"{total.parameters:,} parameters in total"]
+    summary = [_parameters(total, counted)]
     if total.train_ops:
         summary.append(
             f"training {total.train_ops:.3g} operations, about {duration(total.train_ops / rate)} at {rate:.2g} "
@@ -78,6 +81,15 @@ def print_plan(recipe: Recipe, device: str, console: Console | None = None) -> N
     console.print(literal("; ".join([*summary, "the estimate does not include encoding the corpus"])), soft_wrap=True)
     for line in _missing_text(recipe):
         console.print(literal(f"missing: {line}"), soft_wrap=True)
+
+
+def _parameters(total: Cost, counted: list[str]) -> str:
+    """All parameters, but for those of models whose number depends on their training text."""
+    if not counted:
+        return f"{total.parameters:,} parameters in total"
+    names = ", ".join(counted)
+    others = f"{total.parameters:,} parameters without those of {names}; " if total.parameters else ""
+    return f"{others}how many parameters {names} will have is not known in advance"
 
 
 def _training_cells(cost: Cost, rate: float) -> tuple[str, str, str]:

@@ -121,6 +121,15 @@ class ModelContract(CompiledStepTests):
         most = getattr(predictor, "max_lanes", None)
         assert most is None or (type(most) is int and most >= 1), "max_lanes is a whole number, 1 or more"
 
+    def test_it_has_the_parameters_that_its_cost_says(self, predictor: Predictor, alphabet: int) -> None:
+        cost = self.config().cost(alphabet, self.make()[1])
+        own = getattr(predictor, "parameters", None)
+        if cost.parameters_known:
+            assert own is None or own == cost.parameters, "say parameters_known=False if the number depends on the text"
+        else:
+            assert own is not None, "cost does not know the parameters, so the predictor has to"
+            assert own >= cost.parameters, "cost says the fewest parameters that there can be"
+
     def test_as_many_lanes_as_it_says(self, predictor: Predictor, alphabet: int) -> None:
         """All of them at once, if there are not very many."""
         most = getattr(predictor, "max_lanes", None)

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 import stackc
-from recipes_of_tests import HEAD, corpus, mixing
+from recipes_of_tests import HEAD, corpus, mixing, words_of
 from stackc.api.models import Cost
 from stackc.cli import main
 from stackc.pipeline.dryrun import print_plan
@@ -89,6 +89,28 @@ def test_a_dry_run_counts_the_text_that_there_is(tmp_path: Path) -> None:
     assert f" {size:,} " in shown[size]
     assert f" {size - 1:,} " in shown[size - 1]
     assert "268,435,456" not in shown[1 << 28]
+
+
+def test_parameters_are_the_same_everywhere_or_said_to_be_unknown(tmp_path: Path) -> None:
+    """A counted model has as many parameters as its text gave it: every command shows that number or none."""
+    corpus(tmp_path)
+    (tmp_path / "recipe.toml").write_text(words_of("tunstall"))
+    before = run("build", tmp_path / "recipe.toml", "--dry-run").stdout
+    assert "1,424 parameters" not in before
+    assert "400 parameters without those of M1; how many parameters M1 will have is not known in advance" in before
+    stack = stackc.build(tmp_path / "recipe.toml", tmp_path / "stack").folder
+    rows = json.loads(run("eval", stack, tmp_path / "test.txt", "--json").stdout)["levels"]
+    shown = run("inspect", stack).stdout.partition("trained:")[0]
+    for row in rows:
+        assert f"model of   {row['parameters']:,} parameters" in shown
+    assert rows[0]["parameters"] > 256
+    assert run("pack", stack, "-o", tmp_path / "one.stack").exit_code == 0
+    (stack / "report" / "report.json").unlink()
+    for place in stack, tmp_path / "one.stack":
+        unknown = run("inspect", place).stdout.partition("trained:")[0]
+        assert "256 parameters" not in unknown
+        assert "model of   as many parameters as its training text gave it; stackc eval counts them" in unknown
+        assert "model of   400 parameters" in unknown, "of symbol counts it is known"
 
 
 def test_costs_of_a_shorter_text() -> None:

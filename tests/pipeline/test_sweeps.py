@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,14 +19,16 @@ import pytest
 from rich.console import Console
 
 import stackc
+from recipes_of_tests import corpus, words_of
 from stackc.api.errors import ArtifactError, StackcError
 from stackc.pipeline.ownership import MARK
+from stackc.pipeline.stage_store import StageStore
 from stackc.pipeline.sweeps.estimate import print_estimate
 from stackc.pipeline.sweeps.expand import load_sweep
 from stackc.pipeline.sweeps.folder import SweepFolder
 from stackc.pipeline.sweeps.pool import Pool
 from stackc.pipeline.sweeps.predict import predicted
-from stackc.pipeline.sweeps.row import _below
+from stackc.pipeline.sweeps.row import _below, finished_row
 from stackc.pipeline.sweeps.sweep import SweepResult
 from stackc.recipe import load_recipe, shipped_recipes
 from sweeps_of_tests import QUICK, TOY, table, write
@@ -222,6 +225,31 @@ def test_the_dry_run_tells_runs_stages_operations_and_runs_nothing(place: Path) 
     operations = {stage.identity: stage.cost.train_ops for run in runs for stage in predicted(run) if stage.cost}
     assert f"training {sum(operations.values()):.3g} operations" in text
     assert "2 jobs" in text
+
+
+def test_parameters_that_only_a_build_knows_are_not_estimated(tmp_path: Path) -> None:
+    corpus(tmp_path)
+    (tmp_path / "base.toml").write_text(words_of("tunstall"))
+    arms = '[[arm]]\nname = "pieces"\n'
+    arms += 'set."level.1" = {model = {}, windowing = {kind = "words"}, coder = {kind = "bpe", vocabulary = 300}}\n'
+    (tmp_path / "sweep.toml").write_text(f'base = "base.toml"\n[[arm]]\nname = "counted"\n{arms}')
+    made = load_sweep(tmp_path / "sweep.toml")
+    shown = Console(file=io.StringIO(), width=200)
+    print_estimate(made, SweepFolder(tmp_path / "none"), 1, "cpu", shown)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    counted, pieces = (next(line for line in text.splitlines() if f" {arm} " in line) for arm in ("counted", "pieces"))
+    assert " 300 " in pieces
+    assert not re.search(r" 6[0-9]{2} | 256 | 656 ", counted)
+    assert "parameters given as - are not known in advance" in text
+    done = stackc.sweep(tmp_path / "sweep.toml", tmp_path / "done")
+    for row in done.rows:
+        folder = tmp_path / "done" / "runs" / row["run"]
+        levels = json.loads((folder / "report" / "report.json").read_text())["levels"]
+        assert row["figures"]["parameters"] == sum(level["parameters"] for level in levels)
+        (folder / "report" / "report.json").unlink()
+        recipe = next(one.recipe for one in made.runs if one.id == row["run"])
+        known = None if row["arm"] == "counted" else 300
+        assert finished_row(recipe, folder, StageStore(tmp_path / "done" / "stages"))["parameters"] == known
 
 
 def test_the_dry_run_says_why_an_arm_cannot_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

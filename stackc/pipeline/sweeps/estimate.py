@@ -32,6 +32,7 @@ def print_estimate(made: Sweep, folder: SweepFolder, jobs: int, device: str, con
         table.add_column(heading, justify="left" if left else "right", no_wrap=heading != HEADINGS[1])
     have: set[str] = set()
     finished = operations = memory = count = shared = 0
+    counted = False
     reasons: dict[str, str] = {}
     for run in sorted(made.runs, key=lambda run: not is_finished(run, folder, ended)):
         done, stages = is_finished(run, folder, ended), predicted(run)
@@ -43,9 +44,10 @@ def print_estimate(made: Sweep, folder: SweepFolder, jobs: int, device: str, con
         most = max((stage.cost.train_memory for stage in stages if stage.cost is not None), default=0)
         table.add_row(
             run.id, literal(run.label), str(run.seed), state, str(len(stages)),
-            str(len(stages) - len(new)), f"{_parameters(stages):,}", _short(_operations(stages)), _short(own),
+            str(len(stages) - len(new)), _parameters(stages), _short(_operations(stages)), _short(own),
             decimal(most) if most else "-",
         )  # fmt: skip
+        counted |= any(stage.cost is not None and not stage.cost.parameters_known for stage in stages)
         have |= {stage.identity for stage in stages}
         finished += done
         operations += own
@@ -64,6 +66,8 @@ def print_estimate(made: Sweep, folder: SweepFolder, jobs: int, device: str, con
         f"operations per second and {amount(jobs, 'job')}, at most {decimal(memory * together)} of memory",
         "the estimate does not include encoding and measuring",
     ]
+    if counted:
+        summary.insert(1, "parameters given as - are not known in advance")
     console.print(literal("; ".join(summary)), soft_wrap=True)
 
 
@@ -71,8 +75,11 @@ def _operations(stages: list[Predicted]) -> int:
     return sum(stage.cost.train_ops for stage in stages if stage.cost is not None)
 
 
-def _parameters(stages: list[Predicted]) -> int:
-    return sum(stage.cost.parameters for stage in stages if stage.cost is not None)
+def _parameters(stages: list[Predicted]) -> str:
+    """Of all models; a dash if the number of any depends on its training text."""
+    costs = [stage.cost for stage in stages if stage.cost is not None]
+    known = all(cost.parameters_known for cost in costs)
+    return f"{sum(cost.parameters for cost in costs):,}" if known else "-"
 
 
 def _short(value: int) -> str:

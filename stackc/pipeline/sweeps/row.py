@@ -53,7 +53,7 @@ def finished_row(recipe: Recipe, folder: Path, store: StageStore) -> dict[str, A
         "bits_per_byte": top.get("model_bits_per_byte"),
         "unigram_bits_per_byte": top.get("unigram_bits_per_byte"),
         "bytes_per_token": top.get("bytes_per_token"),
-        "parameters": sum(one["parameters"] for one in levels or trained),
+        "parameters": _sum([one["parameters"] for one in levels or trained]),
         "train_operations": sum(one["train_operations"] for one in trained),
         "top_train_operations": trained[-1]["train_operations"],
         "operations_per_byte": None if body is None or softmax is None else body + softmax,
@@ -67,6 +67,12 @@ def finished_row(recipe: Recipe, folder: Path, store: StageStore) -> dict[str, A
         "versions": _versions(),
         "device": _devices(manifest),
     }
+
+
+def _sum(parts: list[int | None]) -> int | None:
+    """None if a part is unknown."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def _inputs(recipe: Recipe) -> list[tuple[LevelSection | TopSection, str]]:
@@ -113,7 +119,7 @@ def _trained(section: LevelSection | TopSection, recipe: Recipe, inputs: str, fo
     store = read_json(path, "symbol store") if path.is_file() else {}
     symbols, source = store.get("symbols", 0), store.get("source_bytes", 0)
     return {
-        "parameters": cost.parameters,
+        "parameters": cost.parameters if cost.parameters_known else None,  # then the report has them, if there is one
         "train_operations": cost.train_ops,
         "bytes_seen": round(cost.train_symbols * source / symbols) if symbols else None,
     }
