@@ -73,7 +73,7 @@ class Lexicon:
         return cls(table, np.empty(runs, np.uint32), np.zeros(2, np.int64), word_table(2), word_table(2))
 
     def room(self, symbols: int, vocabulary: int) -> Tokens:
-        """Where the tokens of a part are written, a token for each symbol and `INLINE` more; it is kept.
+        """Room for the tokens of a part, one for each symbol and `INLINE` more; it is kept.
 
         New memory for each part would take a tenth of the time.
         """
