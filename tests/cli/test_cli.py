@@ -153,7 +153,7 @@ def test_dry_run_prints_the_plan_and_builds_nothing(stack: Path, tmp_path: Path)
     assert "M2/dictionary" not in result.stdout
     assert not (tmp_path / "never").exists()
     assert "missing:" not in result.output
-    tight = stackc("build", "smoke", "--dry-run", "--set", "run.memory=1", "--set", "level.2.windowing.bits=20")
+    tight = stackc("build", "smoke", "--dry-run", "--set", "run.memory=100", "--set", "level.2.windowing.bits=20")
     assert (tight.exit_code, tight.stderr.count("\n")) == (2, 1)
     assert "level.2.windowing.bits: 1,048,576 texts over an alphabet of 512 take about" in tight.stderr
     counted = stackc("build", "counted_compressor", "--dry-run")

@@ -72,7 +72,11 @@ def test_a_field_of_any_name_may_be_added(kind: str, variant: str | None) -> Non
 
 
 APART = pytest.mark.parametrize(
-    "apart", [False, pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+    "apart",
+    [
+        pytest.param(False, marks=pytest.mark.timeout(400)),
+        pytest.param(True, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
+    ],
 )
 
 
