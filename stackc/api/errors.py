@@ -10,6 +10,11 @@ class StackcError(Exception):
     happened, where (path in the recipe, level, plugin, file) and what to do about it.
     """
 
+    @property
+    def lines(self) -> list[str]:
+        """The text as it is printed. One line unless a class says otherwise: names in it may hold new lines."""
+        return [str(self)]
+
 
 class RecipeError(StackcError):
     """A recipe that cannot be built. Holds every problem found, not only the first.
@@ -21,10 +26,13 @@ class RecipeError(StackcError):
     def __init__(self, source: str, problems: list[str]) -> None:
         self.source = source
         self.problems = problems
-        if len(problems) == 1:
-            super().__init__(f"{source}: {problems[0]}")
-        else:
-            super().__init__(f"{source}: {len(problems)} problems\n" + "\n".join(f"  {line}" for line in problems))
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> list[str]:
+        if len(self.problems) == 1:
+            return [f"{self.source}: {self.problems[0]}"]
+        return [f"{self.source}: {len(self.problems)} problems", *(f"  {line}" for line in self.problems)]
 
 
 class PluginError(StackcError):

@@ -22,13 +22,19 @@ def shown(text: str) -> str:
     """A message for a terminal: what in it a terminal would obey, and not show, is escaped as Python does.
 
     Names of files, stacks, levels and parts may hold anything: escape sequences, changes of direction, bytes that are
-    not text. New lines stay: messages of several lines have them.
+    not text. New lines stay: cells of tables have them. What is printed as a line goes through `one_line`.
     """
+    return text if text.isprintable() else "".join(char if char in "\n\t" else _escaped(char) for char in text)
+
+
+def one_line(text: str) -> str:
+    """As `shown`, for a text that is a line: a new line in a name cannot begin another."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
 def _escaped(char: str) -> str:
-    kept = char in "\n\t" or unicodedata.category(char)[0] != "C"
+    kind = unicodedata.category(char)
+    kept = kind[0] != "C" and kind not in ("Zl", "Zp")  # the last two: ends of a line and of a paragraph
     return char if kept else char.encode("unicode_escape").decode()
 
 

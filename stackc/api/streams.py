@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from stackc.api.errors import StackcError
-from stackc.api.messages import shown
+from stackc.api.messages import one_line
 
 OUTPUT = "standard output"
 
@@ -272,7 +272,7 @@ def remark(text: str) -> None:
     """A line on standard output that says what was done; dropped if that is closed."""
     with contextlib.suppress(StackcError):
         stream = results()
-        stream.write(f"{shown(text)}\n")
+        stream.write(f"{one_line(text)}\n")
         stream.flush()
 
 

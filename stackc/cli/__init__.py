@@ -17,8 +17,7 @@ import click
 
 from stackc.api import streams
 from stackc.api.errors import StackcError
-from stackc.api.messages import shown
-from stackc.cli.command import INTERRUPTED, USER_ERROR
+from stackc.cli.command import INTERRUPTED, USER_ERROR, error_text
 from stackc.cli.ended import SIGNALS, end_at_once, end_cleanly, ending
 from stackc.cli.ray_child import as_a_command, tell_parent
 from stackc.parts.blame import wants_traceback
@@ -89,11 +88,11 @@ class LazyGroup(click.Group):
         except StackcError as error:
             if wants_traceback():
                 traceback.print_exception(error)
-            _stop(str(error), USER_ERROR)
+            _stop(error.lines, USER_ERROR)
         except click.UsageError as error:
             if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: click shows its help
                 raise
-            _stop(f"{error.format_message()} (see: {(error.ctx or ctx).command_path} --help)", USER_ERROR)
+            _stop(f"{_usage(error)} (see: {(error.ctx or ctx).command_path} --help)", USER_ERROR)
         except KeyboardInterrupt as error:
             _stop(*ending(error))
         except OSError as error:
@@ -107,8 +106,15 @@ def _refused(error: OSError) -> NoReturn:
     _stop(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error), USER_ERROR)
 
 
-def _stop(message: str, code: int) -> NoReturn:
-    line = shown(f"error: {message}" if code == USER_ERROR else message)
+def _usage(error: click.UsageError) -> str:
+    """What was wrong, in one line: click puts the choices of a missing option into lines of their own."""
+    text = error.format_message()
+    return " ".join(text.split()) if isinstance(error, click.MissingParameter) else text
+
+
+def _stop(message: str | list[str], code: int) -> NoReturn:
+    lines = [message] if isinstance(message, str) else message
+    line = error_text(lines) if code == USER_ERROR else lines[0]
     if not tell_parent(code, line):
         with contextlib.suppress(OSError):  # the terminal is gone
             click.echo(line, err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackc.api import streams
-from stackc.api.messages import amount, shown
+from stackc.api.messages import amount, one_line
 from stackc.api.streams import remark as remark
 
 if TYPE_CHECKING:
@@ -55,17 +55,24 @@ class OutputFile(PathName):
 
 
 def say(text: str) -> None:
-    """Print a message on standard error, with control characters escaped (`stackc.api.messages.shown`)."""
-    click.echo(shown(text), err=True)
+    """Print a line on standard error; what is no text in it, new lines too, is escaped."""
+    click.echo(one_line(text), err=True)
+
+
+def error_text(lines: list[str]) -> str:
+    """The lines of an error, as they are printed."""
+    return "\n".join(map(one_line, [f"error: {lines[0]}", *lines[1:]]))
 
 
 def show(text: str = "") -> None:
-    """Print a line of the command's result on standard output. Raises `StackcError` if that is closed."""
-    click.echo(shown(text), file=streams.results())
+    """Print a line of the command's result on standard output, as `say` does. Raises `StackcError` if it is closed."""
+    click.echo(one_line(text), file=streams.results())
 
 
 def show_json(value: object, sort_keys: bool = False) -> None:
-    show(json.dumps(value, indent=1, sort_keys=sort_keys))
+    # JSON escapes new lines and all that is not ASCII, and of the control characters all but one.
+    text = json.dumps(value, indent=1, sort_keys=sort_keys).replace("\x7f", "\\u007f")
+    click.echo(text, file=streams.results())
 
 
 def console(highlight: bool = False) -> Console:

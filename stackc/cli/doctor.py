@@ -28,7 +28,8 @@ def command(device: str) -> None:
     for finding in examine(device, lambda check: _tell(f"{check} (the first time, compiling takes seconds)")):
         _tell("")
         mark = "skip  " if finding.skipped else "ok    " if finding.ok else "FAILED"
-        show(f"{mark}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)")
+        for line in f"{mark}  {finding.name}: {finding.text} ({finding.seconds:.1f} s)".split("\n"):
+            show(line)
         total += finding.seconds
         skipped += finding.skipped
         if not finding.ok:

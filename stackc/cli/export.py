@@ -74,9 +74,9 @@ def command(
     """
     _check(to, target, level, files, split, eos, eos_id, dtype, block)
     if to == TOKENIZER:
-        done = _save_tokenizer(stack, level, Path(target), eos_id or "next", force)
+        done = [_save_tokenizer(stack, level, Path(target), eos_id or "next", force)]
     elif to == MODEL:
-        done = _save_model(stack, Path(target), force)
+        done = [_save_model(stack, Path(target), force)]
     elif to == PLAIN:
         done = _save_plain(stack, level, output_path(target), eos_id or "next", force)
     else:
@@ -91,9 +91,12 @@ def command(
         )  # fmt: skip
         with bar(str(output), tokens.source_bytes, quiet) as report:
             made = _write(to, tokens, output, block, report)
-        done = _summary(made, block)
+        done = [_summary(made, block)]
     if not quiet:
-        say(f"{Path(target)}: {done}")
+        first, *more = done
+        say(f"{Path(target)}: {first}")
+        for line in more:
+            say(line)
 
 
 def _check(
@@ -171,7 +174,7 @@ def _save_model(stack: Path, folder: Path, force: bool) -> str:
     return f"a model of {len(save_model(stack, folder)):,} ids, and its tokenizer"
 
 
-def _save_plain(stack: Path, level: str | None, out: Path, eos_id: EndId, force: bool) -> str:
+def _save_plain(stack: Path, level: str | None, out: Path, eos_id: EndId, force: bool) -> list[str]:
     from stackc.interop.end_of_text import end_of_text
     from stackc.interop.tokenizer_json import Extras, tokenizer_json
     from stackc.stack.lower_levels import open_levels
@@ -184,4 +187,4 @@ def _save_plain(stack: Path, level: str | None, out: Path, eos_id: EndId, force:
         file.write(f"{made.text}\n".encode())
     own = f"on {amount(made.compared, 'byte')} of its test text and " if made.compared else ""
     proven = f"the stack's ids {own}on odd texts{'' if made.compared else ', for it has no test text'}"
-    return "\n".join([f"{made.ids:,} ids; {proven}", *(f"  {remark}" for remark in made.remarks)])
+    return [f"{made.ids:,} ids; {proven}", *(f"  {remark}" for remark in made.remarks)]

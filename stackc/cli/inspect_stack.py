@@ -69,7 +69,8 @@ def _show_manifest(manifest: dict[str, Any], folder: Path | None) -> None:
     show(f"text: {_text(recipe)}")
     costs = _costs(manifest, folder)
     for made, section in zip(manifest["levels"], recipe["level"], strict=True):
-        show(f"\n{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
+        show()
+        show(f"{made['name']}: alphabet {made['alphabet']:,} -> {made['token_alphabet']:,}")
         for table in ("model", "windowing", "coder"):
             if table in section:
                 show(f"  {table:10} {_setting(section[table])}")
@@ -79,11 +80,13 @@ def _show_manifest(manifest: dict[str, Any], folder: Path | None) -> None:
         show(f"  {'codes by':10} {'a compiled dictionary' if made['compiled'] else route}; {made['portability']}")
         _show_sizes(manifest, made["name"], folder, costs.get(made["name"]))
     top = recipe["top"]
-    show(f"\n{top['name']} (top): {_setting(top['model'])}")
+    show()
+    show(f"{top['name']} (top): {_setting(top['model'])}")
     _show_sizes(manifest, top["name"], folder, costs.get(top["name"]))
     trained = manifest["trained"].items()
     where = (f"{name} on {one['device']}, {amount(one['threads'], 'thread')}" for name, one in trained)
-    show(f"\ntrained: {'; '.join(where)}")
+    show()
+    show(f"trained: {'; '.join(where)}")
     plugins = manifest["plugins"].items()
     show("parts: " + ", ".join(f"{name} ({one['distribution']} {one['version']})" for name, one in plugins))
 

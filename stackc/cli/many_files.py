@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from stackc.api.errors import StackcError
-from stackc.cli.command import USER_ERROR, say
+from stackc.cli.command import USER_ERROR, error_text, say
 from stackc.stack.outputs import check_distinct, output_path
 
 STANDARD = "-"
@@ -91,7 +91,7 @@ def _guarded(file: str, work: Callable[[str], int]) -> int:
     try:
         return work(file)
     except StackcError as error:
-        say(f"error: {error}")
+        click.echo(error_text(error.lines), err=True)
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader of standard output has gone: the other files have none, too
             raise

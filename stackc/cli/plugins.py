@@ -51,7 +51,8 @@ def list_(as_json: bool) -> None:
         _print_plain(found.parts())
     for broken in found.broken:
         if not as_json:
-            say(f"{'wrong' if broken.fatal else 'set aside'}: {broken}")
+            for line in f"{'wrong' if broken.fatal else 'set aside'}: {broken}".split("\n"):
+                say(line)
     found.check()
 
 
@@ -75,7 +76,8 @@ def check(name: str) -> None:
         raise PluginError(_unknown(name, found))
     failed = bool(broken)
     for one in broken:
-        show(f"FAILED  {one}")
+        for line in f"FAILED  {one}".split("\n"):
+            show(line)
         _show_traceback(one.error)
     for part in parts:
         verdict = check_part(part)
@@ -86,7 +88,8 @@ def check(name: str) -> None:
         failed = failed or bool(verdict.problems)
         show(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
         for line in [*verdict.problems, *verdict.notes, *_undeclared(part, found)]:
-            show(f"        {line}")
+            for one in f"        {line}".split("\n"):
+                show(one)
         for error in verdict.raised:
             _show_traceback(error)
     if failed:

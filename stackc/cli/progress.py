@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stackc.api.messages import literal, shown
+from stackc.api.messages import literal, one_line
 from stackc.archive.format import Report
 
 
@@ -30,7 +30,7 @@ def bar(title: str, total: int | None, quiet: bool) -> Iterator[Report]:
         progress.TransferSpeedColumn(), progress.TimeRemainingColumn(),
     )  # fmt: skip
     with progress.Progress(*columns, console=console, transient=True) as shown_bar:
-        task = shown_bar.add_task(shown(title), total=total)
+        task = shown_bar.add_task(one_line(title), total=total)
         yield lambda done: shown_bar.advance(task, done)
 
 

@@ -58,6 +58,14 @@ _LOADS = ("LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_FROM_
 STRICT_VARIABLE = "STACKC_STRICT_PLUGINS"
 
 
+class BrokenPlugins(PluginError):
+    """Plugins that break the contract: a line for each, and the two signatures of a hook that is wrong."""
+
+    @property
+    def lines(self) -> list[str]:
+        return str(self).split("\n")
+
+
 class _ContractBroken(Exception):
     """A hook that is misspelt or has a wrong signature, or a name that is taken."""
 
@@ -108,7 +116,7 @@ class Registry:
             strict = os.environ.get(STRICT_VARIABLE, "") not in ("", "0")
         wrong = [str(broken) for broken in self.broken if broken.fatal or strict]
         if wrong:
-            raise PluginError("\n".join(wrong))
+            raise BrokenPlugins("\n".join(wrong))
 
     def parts(self, kind: str | None = None) -> list[Part]:
         """All parts of a kind (default: of every kind), sorted by kind and name."""
