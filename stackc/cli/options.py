@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from stackc.api.errors import StackcError
 from stackc.cli.command import Name, PathName
 
 Decorator = Callable[[Any], Any]
@@ -18,9 +20,15 @@ class _StackPath(PathName):
     """A stack's folder, or the name of a stack that ships with stackc: a folder of that name is meant by ./NAME."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from stackc.stack.finding import builtin
+        from stackc.stack.finding import builtin, no_such_stack
 
-        return (builtin(value) if isinstance(value, str) else None) or super().convert(value, param, ctx)
+        if not isinstance(value, str):
+            return super().convert(value, param, ctx)
+        found = builtin(value) or super().convert(value, param, ctx)
+        # Here, where the name is as it was typed: a path has lost its "./".
+        if (isinstance(param, click.Option) or builtin(str(found))) and not os.path.lexists(found):
+            raise StackcError(no_such_stack(value))
+        return found
 
 
 STACK = _StackPath()

@@ -43,9 +43,15 @@ def stack_folder(name: str | Path | None) -> Path:
     wanted = GENERAL if name is None else name
     found = (builtin(wanted) if isinstance(wanted, str) else None) or Path(wanted)
     if not found.exists():
-        shipped = ", ".join(sorted(folder.name for folder in _SHIPPED.iterdir() if builtin(folder.name)))
-        raise StackcError(f"{wanted}: no such stack; name a folder, or one that is built in: {shipped}")
+        raise StackcError(no_such_stack(str(wanted)))
     return found
+
+
+def no_such_stack(typed: str) -> str:
+    """The message for a name, as a user typed it, that is neither a folder's nor that of a built-in stack."""
+    shipped = ", ".join(sorted(folder.name for folder in _SHIPPED.iterdir() if builtin(folder.name)))
+    meant = " (./NAME means a folder)" if builtin(str(Path(typed))) else ""
+    return f"{typed}: no such stack{meant}; name a folder, or one that is built in: {shipped}"
 
 
 def places() -> list[Path]:

@@ -89,6 +89,22 @@ def test_a_folder_of_its_name_is_meant_by_its_path_only(here: Path) -> None:
     assert builtin("") is builtin("..") is builtin(f"x/{GENERAL}") is None
 
 
+@pytest.mark.parametrize("typed", [f"./{GENERAL}", f"{GENERAL}/", f".//{GENERAL}", "./none", "none/", "no/../none"])
+def test_a_name_is_shown_as_it_was_typed(typed: str) -> None:
+    """A path has lost its "./": the message would say that a built-in stack is not there, and list it."""
+    assert run("compress", "text").exit_code == 0
+    commands = ["compress text --stack", "decompress text.stk -o out --stack", "verify text.stk --stack"]
+    if GENERAL in typed:
+        commands += ["inspect", "pack", "export --to bin -o out"]
+    for line in commands:
+        done = run(*line.split(), typed)
+        assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+        meant = " (./NAME means a folder)" if GENERAL in typed else ""
+        assert done.stderr.startswith(f"error: {typed}: no such stack{meant}; name a folder, or one that is built in: ")
+    with pytest.raises(stackc.StackcError, match=f"^{typed}: no such stack"):
+        stackc.compress("text", "out", stack=typed)
+
+
 @pytest.mark.parametrize("name", list(BITS))
 def test_the_machine_path_of_nobody_is_in_it(name: str) -> None:
     folder = builtin(name)
