@@ -75,12 +75,17 @@ def decompress_range(
 
 
 def check_blocks(source: IO[bytes], report: Report = lambda done: None) -> Header:
-    """Compare every check of the file with its bytes, without decoding. Raises `ContainerError` at a mismatch."""
+    """Compare every check of the file with its bytes, without decoding. Raises `ContainerError` at a mismatch.
+
+    That of the stack in the file is the last to be said: what else is damaged is worse.
+    """
     reader = Reader(source)
     for block in reader.blocks():
         if not block.header.coded and check(block.payload) != block.header.source_check:
             raise ContainerError("its bytes differ from the original", block.header.number)
         report(block.header.length)
+    if reader.header.damage:
+        raise ContainerError(f"{reader.header.damage}; all other checksums match")
     return reader.header
 
 

@@ -86,6 +86,7 @@ class Header:
         coder: the `bits_version` of the coder ``arithmetic``, 0 .. 255.
         host: the machine that wrote the file, see `stackc.coding.host.host`; "" for portable files.
         embedded: the packed stack that follows the header; b"" if only the header was read; None: none follows.
+        damage: what is wrong with `embedded`, which must not be used then; "": nothing that its check tells.
     """
 
     block_size: int
@@ -96,6 +97,7 @@ class Header:
     coder: int
     host: str
     embedded: bytes | None = attrs.field(default=None, repr=False)
+    damage: str = ""
 
     @property
     def format(self) -> int:

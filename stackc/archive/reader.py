@@ -38,21 +38,29 @@ class Block:
 def read_header(file: IO[bytes]) -> Header:
     """The header, starting at the file's first byte, with the packed stack that may follow it.
 
+    A packed stack that is damaged is no error here, for a stack of the same hash may be found elsewhere: `damage` says
+    what is wrong with it.
+
     Raises:
-        ContainerError: either is missing or damaged.
+        ContainerError: the header is missing or damaged, or it cannot be told where the packed stack ends.
     """
     header = read_bare_header(file)
     if header.embedded is None:
         return header
-    head = layout.unpack_embedded_head(read_up_to(file, layout.EMBEDDED_HEAD_SIZE))
+    start = read_up_to(file, layout.EMBEDDED_HEAD_SIZE)
+    try:
+        head = layout.unpack_embedded_head(start)
+    except ContainerError as error:
+        if len(start) < layout.EMBEDDED_HEAD_SIZE:
+            raise
+        raise ContainerError(f"{error}, and it tells where the blocks begin: --salvage finds them") from error
     pack = read_up_to(file, head.size)
-    if head.file_id != header.file_id:
-        raise ContainerError("the stack in it belongs to another file")
     if len(pack) < head.size:
         raise ContainerError("cut off inside the stack in it")
-    if check(pack) != head.check:
-        raise ContainerError("the stack in it is damaged")
-    return attrs.evolve(header, embedded=pack)
+    damage = "" if check(pack) == head.check else "the stack in it is damaged"
+    if head.file_id != header.file_id:
+        damage = "the stack in it belongs to another file"
+    return attrs.evolve(header, embedded=pack, damage=damage)
 
 
 def read_bare_header(file: IO[bytes]) -> Header:
@@ -72,7 +80,7 @@ class Reader:
         trailer: None until `blocks` has reached its end.
 
     Raises:
-        ContainerError: a header that is missing or damaged.
+        ContainerError: a header that is missing or damaged. A damaged stack in the file is none, see `read_header`.
     """
 
     def __init__(self, file: IO[bytes]) -> None:

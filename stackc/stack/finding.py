@@ -28,6 +28,10 @@ GENERAL = "general-2"
 """The stack that ships with stackc, for compressing without one. It never changes: a better one gets a new name."""
 
 
+IN_FILE = "the stack in it"
+"""What messages call the stack in a file. Those that begin so need the file's name before them."""
+
+
 def builtin(name: str) -> Path | None:
     """The folder of the built-in stack with this name, or None."""
     folder = _SHIPPED / name
@@ -85,7 +89,8 @@ def copies(header: Header) -> Iterator[Path]:
     """The stacks of the header's hash in STACKC_PATH, in ./runs and among those that ship, in this order.
 
     Raises:
-        ContainerError: at the end, if there was none, and none in the file. Names the folders that could not be read.
+        ContainerError: at the end, if there was none, and none in the file that is whole. Names the folders that could
+            not be read.
     """
     wanted = header.stack.hex()
     searched, found = 0, False
@@ -104,11 +109,12 @@ def copies(header: Header) -> Iterator[Path]:
     for folder in shipped:
         found = True
         yield folder
-    if not found and header.embedded is None:
+    if not found and (header.embedded is None or header.damage):
         seen = f" ({'; '.join(problems)})" if problems else ""
+        damage = f"{header.damage}, and it was " if header.damage else ""
         raise ContainerError(
-            f"written with the stack {wanted[:16]}…, not found among the {searched} in {PATH_VARIABLE} and ./runs: "
-            f"name its folder with --stack{seen}"
+            f"{damage}written with the stack {wanted[:16]}…, not found among the {searched} in {PATH_VARIABLE} and "
+            f"./runs: name its folder with --stack{seen}"
         )
 
 
@@ -122,17 +128,22 @@ def carried(pack: bytes, wanted: str | None = None) -> Stack:
     Raises:
         StackcError: damage, another stack than the header names, or one that cannot be opened here.
     """
-    stack = Stack(Unpacked(pack, "the stack in it"))
+    stack = Stack(Unpacked(pack, IN_FILE))
     if wanted is not None and stack.sha256 != wanted:
         raise ContainerError(f"the stack in it is {stack.sha256[:16]}…, but it was written with {wanted[:16]}…")
     return stack
 
 
+def _from_file(header: Header, pack: bytes) -> Stack:
+    if header.damage:
+        raise ContainerError(header.damage)
+    return carried(pack, header.stack.hex())
+
+
 def _openers(header: Header) -> Iterator[tuple[str, Callable[[], Stack]]]:
     """What to try, and its name: the stack in the file, then the copies elsewhere."""
     if header.embedded is not None:
-        pack, wanted = header.embedded, header.stack.hex()
-        yield "the stack in it", lambda: carried(pack, wanted)
+        yield IN_FILE, functools.partial(_from_file, header, header.embedded)
     for place in copies(header):
         yield str(place), functools.partial(Stack, place)
 
@@ -164,10 +175,11 @@ def find_stack(
         ContainerError: no such stack.
         StackcError: no copy of the stack can be opened: the error of the first.
     """
-    if given is not None:
-        return given
-    if known is not None and header.stack in known:
-        return known[header.stack]
+    at_hand = given or (known or {}).get(header.stack)
+    if at_hand is not None:
+        if header.damage and at_hand.sha256 == header.stack.hex():  # any other is refused
+            warn(f"{header.damage}; {'the one that is given' if given else 'a whole copy of it'} is used")
+        return at_hand
     failed: list[StackcError] = []
     for name, opener in _openers(header):
         try:
@@ -186,6 +198,10 @@ def find_stack(
         if known is not None:
             known[header.stack] = stack
         return stack
+    if header.damage:
+        raise ContainerError(
+            f"{header.damage}, and no copy elsewhere can be opened ({failed[1]}): name another with --stack"
+        )
     raise failed[0]
 
 

@@ -14,6 +14,7 @@ logs/                         metrics.jsonl, TensorBoard events; not part of the
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -211,9 +212,11 @@ class Stack:
         """Write the original of the `.stk` file `source` to `target`. See `stackc.decompress` for ranges.
 
         Raises:
-            ContainerError: damage, with the block, or a file of another stack. `target` then holds only a part.
+            ContainerError: damage, with the block, or a file of another stack. `target` then holds only a part. A
+                damaged stack in the file is a warning.
         """
-        decompress_blocks(source, target, self.codec_for)
+        if damage := decompress_blocks(source, target, self.codec_for).damage:
+            warnings.warn(f"{damage}; {self.place} is used", stacklevel=2)
 
     def codec_for(self, header: Header) -> BlockCodec:
         """The codec for a file, after checking that it decodes here as on the machine that wrote the file.

@@ -28,7 +28,7 @@ from stackc.archive.format import BLOCK_HEADER_SIZE, Header, Report
 from stackc.archive.reader import Index
 from stackc.archive.salvage import Salvaged, salvage
 from stackc.archive.writer import Written
-from stackc.stack.finding import Known, Warn, carried, located, open_codec, stack_folder, warned
+from stackc.stack.finding import IN_FILE, Known, Warn, carried, located, open_codec, stack_folder, warned
 from stackc.stack.outputs import check_target, open_output, output_path
 from stackc.stack.packed import check_pack
 from stackc.stack.stack import Stack
@@ -184,7 +184,7 @@ def decompress_file(
     Raises:
         StackcError: damage, with the block; no such stack; an output that exists already.
     """
-    opener = functools.partial(open_codec, given=stack, warn=warn)
+    opener = functools.partial(open_codec, given=stack, warn=_of(path, warn))
     with _transfer(path, out, force, stack) as (source, target, inherited):
         if span is None:
             inherited.modified = decompress_blocks(source, target, opener, report).modified
@@ -211,7 +211,7 @@ def salvage_file(
     if is_special(out):
         raise StackcError(f"{out}: not a regular file, and --salvage must seek in its output; name a file with -o")
     fallback = stack.codec if stack is not None else None
-    opener = functools.partial(open_codec, given=stack, warn=warn)
+    opener = functools.partial(open_codec, given=stack, warn=_of(path, warn))
     with _transfer(path, out, force, stack) as (source, target, inherited):
         found = salvage(_on_disk(path, source), target, opener, fallback, report, lambda pack: carried(pack).codec)
         inherited.modified = found.modified
@@ -238,16 +238,23 @@ def verify_file(
         if quick:
             _check_carried(check_blocks(source, report))
         else:
-            opener = functools.partial(open_codec, given=stack, warn=warn, known=known)
+            opener = functools.partial(open_codec, given=stack, warn=_of(path, warn), known=known)
             _check_carried(decompress_blocks(source, _Nowhere(), opener, report))
+
+
+def _of(path: Path | None, warn: Warn) -> Warn:
+    """`warn`, with the file's name before what is said of the stack in it."""
+    return lambda text: warn(f"{_name(path)}: {text}" if text.startswith(IN_FILE) else text)
 
 
 def _check_carried(header: Header) -> None:
     """Raise `StackcError` if the stack in the file is damaged, or is not the one that the header names."""
     if header.embedded is None:
         return
+    if header.damage:  # another copy of it has decoded the file
+        raise ContainerError(f"{header.damage}; all else of the file decodes to its original")
     try:
-        found = check_pack(header.embedded, "the stack in it").sha256
+        found = check_pack(header.embedded, IN_FILE).sha256
     except ArtifactError as error:
         raise ContainerError(str(error)) from error
     if found != header.stack.hex():
@@ -277,6 +284,7 @@ def describe_file(path: Path) -> dict[str, Any]:
             "stack_sha256": header.stack.hex(),
             "stack": None if stack is None else str(stack),
             "embedded_bytes": None if header.embedded is None else len(header.embedded),
+            "embedded_damage": header.damage or None,
             "portability": header.portability,
             "host": header.host,
             "coder_version": header.coder,
@@ -317,10 +325,14 @@ class _Readable:
         return getattr(self._file, name)
 
 
+def _name(path: Path | None) -> str:
+    return str(path or "standard input")
+
+
 @contextlib.contextmanager
 def _source(path: Path | None) -> Iterator[Any]:
     """A file, or standard input, opened for reading. A `ContainerError` of the block is prefixed with its name."""
-    name = str(path or "standard input")
+    name = _name(path)
     with contextlib.ExitStack() as opened:
         if path is None:
             file = binary_input()

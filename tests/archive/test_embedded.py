@@ -160,9 +160,21 @@ def small() -> bytes:
     return compressed(Stack(folder), b"hello, world")
 
 
-def test_every_byte_flipped(small: bytes) -> None:
+def test_every_byte_flipped(small: bytes, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without another copy of its stack no byte may differ; with one, those of the stack in it may, with a warning."""
+    end = PACK + len(read_header(io.BytesIO(small)).embedded or b"")
     for place in range(len(small)):
-        must_fail(small[:place] + bytes([small[place] ^ 1 << place % 8]) + small[place + 1 :])
+        damaged = small[:place] + bytes([small[place] ^ 1 << place % 8]) + small[place + 1 :]
+        with monkeypatch.context() as without:
+            without.setattr("stackc.stack.finding._SHIPPED", alone)  # else it would be found there
+            said = must_fail(damaged)
+        if PACK <= place < end:
+            assert said.startswith("the stack in it is damaged, and it was written with the stack ")
+            assert "name its folder with --stack" in said
+            with pytest.warns(UserWarning, match=r"^the stack in it is damaged; the copy in .* is used$"):
+                assert decode(damaged) == b"hello, world"
+        else:
+            must_fail(damaged)
 
 
 def test_every_byte_flipped_with_the_files_own_checks_right_again(
