@@ -37,7 +37,7 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
     PATH.stk.
 
     If PATH is a folder of compressed files, show which stacks the .stk files in it and below it need, and where these
-    are; the exit code is 1 if one was not found, and 2 if a file is not readable.
+    are; the exit code is 1 if one was not found, and 2 if a file or a folder is not readable.
     """
     if texts and level is None:
         names = ", ".join(one["name"] for one in manifest_of(path)["levels"])
@@ -51,8 +51,8 @@ def command(path: Path, as_json: bool, verify: bool, texts: bool, level: str | N
         show_pack(path, as_json, verify)
     elif path.is_file():
         show_file(path, as_json)
-    elif path.is_dir() and not (path / MANIFEST).exists() and (files := files_below(path)):
-        show_folder(path, files, as_json)
+    elif path.is_dir() and not (path / MANIFEST).exists() and (below := files_below(path)):
+        show_folder(path, below, as_json)
     else:
         show_stack(path, as_json, verify)
 

@@ -88,8 +88,8 @@ def check(name: str) -> None:
         failed = failed or bool(verdict.problems)
         show(f"{'FAILED' if verdict.problems else 'ok    '}  {part.kind} {part.name} (plugin '{part.plugin}')")
         for line in [*verdict.problems, *verdict.notes, *_undeclared(part, found)]:
-            for one in f"        {line}".split("\n"):
-                show(one)
+            for text in f"        {line}".split("\n"):
+                show(text)
         for error in verdict.raised:
             _show_traceback(error)
     if failed:
