@@ -38,11 +38,11 @@ class Block:
 def read_header(file: IO[bytes]) -> Header:
     """The header, starting at the file's first byte, with the packed stack that may follow it.
 
-    A packed stack that is damaged is no error here, for a stack of the same hash may be found elsewhere: `damage` says
+    A damaged packed stack raises nothing here, because a stack of the same hash may be found elsewhere: `damage` says
     what is wrong with it.
 
     Raises:
-        ContainerError: the header is missing or damaged, or it cannot be told where the packed stack ends.
+        ContainerError: the header is missing or damaged, or where the packed stack ends is not known.
     """
     header = read_bare_header(file)
     if header.embedded is None:
@@ -80,7 +80,7 @@ class Reader:
         trailer: None until `blocks` has reached its end.
 
     Raises:
-        ContainerError: a header that is missing or damaged. A damaged stack in the file is none, see `read_header`.
+        ContainerError: a header that is missing or damaged. Not a damaged stack in the file, see `read_header`.
     """
 
     def __init__(self, file: IO[bytes]) -> None:

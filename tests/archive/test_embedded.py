@@ -139,15 +139,15 @@ def test_the_built_in_stack_and_a_model_that_codes_bit_by_bit(alone: Path, stack
 # -- damage
 
 
-def decode(data: bytes) -> bytes:
+def decode(data: bytes, given: Stack | None = None) -> bytes:
     out = io.BytesIO()
-    decompress_blocks(io.BytesIO(data), out, open_codec)
+    decompress_blocks(io.BytesIO(data), out, lambda header: open_codec(header, given))
     return out.getvalue()
 
 
-def must_fail(data: bytes) -> str:
+def must_fail(data: bytes, given: Stack | None = None) -> str:
     with pytest.raises(StackcError) as caught:
-        decode(data)
+        decode(data, given)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -162,19 +162,25 @@ def small() -> bytes:
 
 def test_every_byte_flipped(small: bytes, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without another copy of its stack no byte may differ; with one, those of the stack in it may, with a warning."""
-    end = PACK + len(read_header(io.BytesIO(small)).embedded or b"")
+    folder = builtin(GENERAL)
+    assert folder is not None
+    given, end = Stack(folder), PACK + len(read_header(io.BytesIO(small)).embedded or b"")
+    monkeypatch.setattr("stackc.stack.finding._SHIPPED", alone)  # else it would be found there
     for place in range(len(small)):
         damaged = small[:place] + bytes([small[place] ^ 1 << place % 8]) + small[place + 1 :]
-        with monkeypatch.context() as without:
-            without.setattr("stackc.stack.finding._SHIPPED", alone)  # else it would be found there
-            said = must_fail(damaged)
+        said = must_fail(damaged)
         if PACK <= place < end:
             assert said.startswith("the stack in it is damaged, and it was written with the stack ")
             assert "name its folder with --stack" in said
-            with pytest.warns(UserWarning, match=r"^the stack in it is damaged; the copy in .* is used$"):
-                assert decode(damaged) == b"hello, world"
+            with pytest.warns(UserWarning, match="^the stack in it is damaged; the one that is given is used$"):
+                assert decode(damaged, given) == b"hello, world"
         else:
-            must_fail(damaged)
+            must_fail(damaged, given)
+
+
+def test_the_built_in_copy_takes_the_place_of_a_damaged_one(small: bytes) -> None:
+    with pytest.warns(UserWarning, match=r"^the stack in it is damaged; the copy in .* is used$"):
+        assert decode(flipped(small, PACK + 300)) == b"hello, world"
 
 
 def test_every_byte_flipped_with_the_files_own_checks_right_again(
