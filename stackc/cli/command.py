@@ -55,7 +55,7 @@ class OutputFile(PathName):
 
 
 def say(text: str) -> None:
-    """Print a line on standard error; what is no text in it, new lines too, is escaped."""
+    """Print a line on standard error, with control characters escaped, new lines too."""
     click.echo(one_line(text), err=True)
 
 
