@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import struct
 import time
 from collections.abc import Iterator
@@ -21,7 +22,10 @@ from typing import Any
 
 from stackc.api.files import kept_in, write_atomically
 
-METRICS = "metrics.jsonl"
+METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
+
+EVENTS = "events.out.tfevents.*"
+"""Files of TensorBoard events, in the folder of a run of TensorBoard."""
 
 TAGS = {
     "loss": ("loss/bits_per_symbol", "Cross-entropy of the training text, bits per symbol: mean since the last point."),
@@ -48,7 +52,7 @@ class StageLog:
 
     def __init__(self, folder: Path, stage: str, resumed: bool) -> None:
         self._folder, self._stage = folder, stage
-        self._run = folder / "tensorboard" / stage.replace("/", "-")
+        self._run = folder / TENSORBOARD / _run_of(stage)
         self._events: _Events | None = None
         self._begun = False
         if not resumed:
@@ -82,7 +86,7 @@ class StageLog:
             if len(kept) < len(lines):
                 with write_atomically(path) as file:
                     file.write(b"".join(kept))
-            for events in self._run.glob("events.out.tfevents.*"):
+            for events in self._run.glob(EVENTS):
                 if step is None:
                     events.unlink()
                 else:
@@ -95,11 +99,16 @@ def adopt(source: Path, folder: Path, stage: str) -> None:
     lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
     own = [line for line in lines if line.endswith(b"\n") and _is_of(line, stage, None)]
     StageLog(folder, stage, resumed=False).close()  # drops what is there
-    if own:
-        with kept_in(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / METRICS).open("ab") as file:
-                file.write(b"".join(own))
+    if not own:
+        return
+    with kept_in(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / METRICS).open("ab") as file:
+            file.write(b"".join(own))
+        run = folder / TENSORBOARD / _run_of(stage)
+        for events in sorted((source / TENSORBOARD / run.name).glob(EVENTS)):
+            run.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(events, run / events.name)  # not a link: a stage that resumes cuts its events in place
 
 
 def write_summary(folder: Path, texts: dict[str, str]) -> None:
@@ -112,12 +121,17 @@ def write_summary(folder: Path, texts: dict[str, str]) -> None:
     if not importlib.util.find_spec("tensorboard"):
         return
     with kept_in(folder):
-        run = folder / "tensorboard" / "summary"
-        for old in run.glob("events.out.tfevents.*"):
+        run = folder / TENSORBOARD / "summary"
+        for old in run.glob(EVENTS):
             old.unlink()
         with contextlib.closing(_Events(run)) as events:
             for tag, text in texts.items():
                 events.text(tag, text)
+
+
+def _run_of(stage: str) -> str:
+    """The name of a stage's run of TensorBoard."""
+    return stage.replace("/", "-")
 
 
 def _is_of(line: bytes, stage: str, step: int | None) -> bool:
@@ -179,12 +193,13 @@ class _Events:
             raise
 
     def add(self, step: int, scalars: dict[str, float]) -> None:
-        from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.scalar.metadata import create_summary_metadata
 
         values = []
         for name, value in scalars.items():
             tag, description = TAGS.get(name, (name, ""))
-            metadata = SummaryMetadata(summary_description=description, display_name=tag)
+            metadata = create_summary_metadata(display_name=tag, description=description)  # names the plugin
             values.append(Summary.Value(tag=tag, simple_value=value, metadata=metadata))
         self._write(step=step, summary=Summary(value=values))
 

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import stackc
 from recipes_of_tests import corpus, counting, two_level
 from stackc.pipeline.display import Display
-from stackc.pipeline.logs import METRICS
+from stackc.pipeline.logs import METRICS, TAGS
 
 
 def log(folder: Path, stage: str, steps: range, resumed: bool, loss: float = 1.0) -> None:
@@ -48,6 +48,15 @@ def test_steps_since_the_checkpoint_are_logged_once(tmp_path: Path) -> None:
     assert "bits per symbol" in shown.SummaryMetadata("loss/bits_per_symbol").summary_description
     assert [step for stage, step, _ in lines(tmp_path) if stage == "M2/model"] == [1, 2, 3]
     assert events(tmp_path, "M2/model") == [(1, 3.0), (2, 3.0), (3, 3.0)]
+
+
+def test_every_scalar_names_its_plugin(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Display(tmp_path, "quiet").stage("M1/model", False) as progress:
+        progress.log(1, **dict.fromkeys([*TAGS, "something_else"], 1.5))
+    shown = EventAccumulator(str(tmp_path / "tensorboard" / "M1-model")).Reload()
+    tags = {*(tag for tag, _ in TAGS.values()), "something_else"}
+    assert shown.PluginTagToContent("scalars").keys() == tags
+    assert not caplog.records
 
 
 def test_a_stack_of_counts_has_its_recipe_and_figures_in_tensorboard(tmp_path: Path) -> None:

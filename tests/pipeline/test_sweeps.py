@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import stackc
 from recipes_of_tests import corpus, words_of
 from stackc.api.errors import ArtifactError, StackcError
+from stackc.pipeline.logs import METRICS
 from stackc.pipeline.ownership import MARK
 from stackc.pipeline.stage_store import StageStore
 from stackc.pipeline.sweeps.estimate import print_estimate
@@ -119,6 +121,21 @@ def test_what_runs_have_in_common_is_run_once(made: SweepResult) -> None:
     one, other = (made.folder / "runs" / row["run"] for row in made.rows[:2])
     assert (one / "corpus/train/symbols.bin").samefile(other / "corpus/train/symbols.bin")
     assert not (one / "M2/frozen/frozen.safetensors").samefile(other / "M2/frozen/frozen.safetensors")
+
+
+def test_every_run_has_its_curves_in_both_logs(made: SweepResult) -> None:
+    for row in made.rows:
+        logs = SweepFolder(made.folder).run_folder(row["run"]) / "logs"
+        points: dict[str, list[tuple[int, float]]] = {}
+        for line in (logs / METRICS).read_text().splitlines() if row["status"] == "done" else ():
+            entry = json.loads(line)
+            points.setdefault(entry["stage"].replace("/", "-"), []).append((entry["step"], entry["loss"]))
+        assert ("M2-model" in points) == (row["status"] == "done"), "its own, and not those of the arm next to it"
+        shown = {path.name: EventAccumulator(str(path)).Reload() for path in logs.glob("tensorboard/M*")}
+        assert shown.keys() == points.keys()
+        for stage, curve in points.items():
+            found = [(one.step, one.value) for one in shown[stage].Scalars("loss/bits_per_symbol")]
+            assert found == [(step, pytest.approx(loss)) for step, loss in curve]
 
 
 def test_a_run_is_the_stack_that_a_build_makes(made: SweepResult, place: Path, tmp_path: Path) -> None:
