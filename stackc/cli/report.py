@@ -41,4 +41,13 @@ def command(
         say(f"left out: {line}")
     images = f" and {click.format_filename(png)}/*.png" if png is not None else ""
     # If the page itself may be on standard output, the remark must not be.
-    (say if is_special(output) else remark)(f"{click.format_filename(output)}{images}: {amount(len(stacks), 'stack')}")
+    (say if is_special(output) else remark)(f"{click.format_filename(output)}{images}: {_shown(stacks)}")
+
+
+def _shown(stacks: tuple[Path, ...]) -> str:
+    """What the page is on; several sweeps have no page."""
+    from stackc.pipeline.sweeps.folder import SweepFolder, is_sweep
+
+    if is_sweep(stacks[0]):
+        return f"a sweep of {amount(len(SweepFolder(stacks[0]).rows()), 'run')}"
+    return amount(len(stacks), "stack")

@@ -18,6 +18,7 @@ from stackc.report.compare import Compared, Comparison, Section
 from stackc.report.comparison_page import TextTable, tables_page
 from stackc.report.curves import curves_of
 from stackc.report.interval import FEW_UNITS, LEVEL, RESAMPLES
+from stackc.report.table import best_of
 
 HEADINGS = (
     "", "seeds", "bits/byte", "sd", "difference", "95 % interval", "relative", "bytes/token", "training ops",
@@ -49,7 +50,16 @@ def tables_of(comparison: Comparison) -> Iterator[TextTable]:
             headings=HEADINGS,
             rows=tuple(map(_cells, section.rows)),
             note=_note(section),
+            best=_best(section),
         )
+
+
+def _best(section: Section) -> tuple[str | None, ...]:
+    """For each column its best figure, as `_cells` writes it. Differences have none: the baseline has no difference."""
+    figures = {"bits/byte": ("bits_per_byte", ".4f"), "bytes/token": ("bytes_per_token", ".3f")}
+    columns = [(heading, *figures.get(heading, ("", ""))) for heading in HEADINGS]
+    found = best_of([{**row.figures, "bits_per_byte": row.mean} for row in section.rows], columns)
+    return tuple(found.get(field) for _, field, _ in columns)
 
 
 def _note(section: Section) -> str:
@@ -196,7 +206,7 @@ def _json(comparison: Comparison) -> str:
 
 def _page(comparison: Comparison) -> str:
     tables, plots = list(tables_of(comparison)), curves_of(comparison.entrants)
-    return tables_page("stackc compare", tables, plots, comparison.left_out)
+    return tables_page("stackc compare", tables, plots, comparison.entrants, comparison.left_out)
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {

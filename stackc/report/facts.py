@@ -70,7 +70,6 @@ class Facts:
         cuttings: the sample at every level.
         missing: a line for everything that cannot be shown.
         manifest: as it was read.
-        finished: when its manifest was written, in seconds since 1970; None if unknown.
     """
 
     folder: Path
@@ -79,7 +78,6 @@ class Facts:
     coding_bytes: int
     names: list[str]
     manifest: dict[str, Any]
-    finished: float | None = None
     texts: dict[str, str] = attrs.field(factory=dict)
     evaluation: dict[str, Any] | None = None
     curves: dict[str, Curve] = attrs.field(factory=dict)
@@ -127,7 +125,6 @@ def gather(
             label=label,
             number=number,
             manifest=manifest,
-            finished=_finished(folder),
             coding_bytes=sum(manifest["parts"][part]["bytes"] for part in set(coding_parts(manifest))),
             names=[str(made["name"]) for made in manifest["levels"]] + [str(manifest["recipe"]["top"]["name"])],
             texts={
@@ -146,7 +143,7 @@ def gather(
     return gathered
 
 
-def _finished(folder: Path) -> float | None:
+def finished(folder: Path) -> float | None:
     """When the manifest, the last file of a build, was written: no build keeps a date, so that equal ones are equal."""
     try:
         found = (folder / MANIFEST).stat().st_mtime

@@ -14,7 +14,7 @@ from stackc.report.facts import Facts
 from stackc.report.head import about, written_by
 from stackc.report.plots import Plot
 from stackc.report.svg import legend, svg
-from stackc.report.table import COLUMNS, LEARNABILITY, LEARNABILITY_NOTE, NOTE, best_of, learnable, positions
+from stackc.report.table import BOLD, COLUMNS, LEARNABILITY, LEARNABILITY_NOTE, NOTE, best_of, learnable, positions
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -116,7 +116,7 @@ def _grid(
     """A table of stacks, each a label, a remark and rows; with the best figure of a column in bold if `compared`."""
     best = best_of([row for _, _, levels in stacks for row in levels], columns) if compared else {}
     if best:
-        note = f"{note} Bold: the best of its column."
+        note = f"{note} {BOLD}"
     heads = "".join(f'<th scope="col">{_text(heading)}</th>' for heading, _, _ in columns)
     bodies = []
     for name, remark, levels in stacks:

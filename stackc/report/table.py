@@ -29,7 +29,7 @@ COLUMNS: list[tuple[str, str, str]] = [
 ]
 
 BETTER: dict[str, Literal["less", "more"]] = {
-    "bytes_per_token": "more", "coded_bits_per_byte": "less", "model_bits_per_byte": "less",
+    "bits_per_byte": "less", "bytes_per_token": "more", "coded_bits_per_byte": "less", "model_bits_per_byte": "less",
     "coding_bits_per_byte": "less", "tokens_per_substitution": "less", "tokens_per_insertion": "less",
     "tokens_per_deletion": "less", "words_cut_alike": "more", "prefix_before_blank": "more",
     "prefix_before_first_blank": "more", "prefix_after_answer": "more", "codes_used_train": "more",
@@ -50,6 +50,9 @@ LEARNABILITY: list[tuple[str, str, str]] = [
     ("codes used,\nthis text", "codes_used_test", ".1%"),
 ]
 """The second table: of levels alone."""
+
+BOLD = "Bold: the best of its column."
+"""Below a table with figures of `best_of`."""
 
 NOTE = (
     "tokens, bytes/token: the tokens that a level writes (the top model: reads). coded: tokens x bits / source bytes. "
