@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import difflib
 import itertools
@@ -92,17 +93,34 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def find_recipe(source: str | Path) -> Path:
-    """The file of a recipe. Raises `RecipeError`, naming the nearest shipped recipe, if no file is found."""
+    """The file of a recipe. Raises `RecipeError`, naming the nearest recipe, if no file is found."""
     path = expanded(source)
     if path.is_file():
         return path
     shipped = shipped_recipes()
     if str(source) in shipped:
         return shipped[str(source)]
-    near = difflib.get_close_matches(Path(source).stem, shipped, n=1, cutoff=0.7)
-    hint = f"did you mean {near[0]}?" if near else f"shipped recipes: {_families(shipped) or 'none'}"
+    near = nearest_recipe(source)
+    hint = f"did you mean {near}?" if near is not None else f"shipped recipes: {_families(shipped) or 'none'}"
     what = "is a folder, not a recipe" if path.is_dir() else "no such recipe file"
     raise RecipeError(str(source), [f"{what}; {hint}"])
+
+
+def nearest_recipe(source: str | Path, folder: Path = Path(), without: Path | None = None) -> str | None:
+    """A recipe with a name like this one, written as it can be given instead; None: there is none.
+
+    Args:
+        source: what was given, a file or the name of a shipped recipe.
+        folder: that files are relative to.
+        without: a file that is no recipe.
+    """
+    beside = expanded(source).parent
+    known = {name: name for name in shipped_recipes()}
+    with contextlib.suppress(OSError, ValueError):  # no such folder, or no name of a folder
+        files = sorted(path for path in (folder / beside).glob("*.toml") if path != without)
+        known |= {path.stem: str(beside / path.name) for path in files}
+    near = difflib.get_close_matches(Path(source).stem, known, n=1, cutoff=0.7)
+    return known[near[0]] if near else None
 
 
 def _families(names: Iterable[str]) -> str:

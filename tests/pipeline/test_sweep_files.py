@@ -180,6 +180,25 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path: Path, content: str | None,
         load_sweep(tmp_path / "s.toml")
 
 
+@pytest.mark.parametrize(
+    ("base", "hint"),
+    [
+        ("tiny", "did you mean tiny.toml?"),
+        ("tinny", "did you mean tiny.toml?"),
+        ("sub/depe.toml", "did you mean sub/deep.toml?"),
+        ("thre_level", "did you mean three_level?"),
+        ("itself", "name a file or a shipped recipe"),
+    ],
+)
+def test_the_nearest_base_is_named_as_it_can_be_given(tmp_path: Path, base: str, hint: str) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("tiny.toml", "sub/deep.toml", "itself.toml"):
+        (tmp_path / name).write_text(f'base = "{base}"')
+    with pytest.raises(RecipeError) as caught:
+        load_sweep(tmp_path / "itself.toml")
+    assert caught.value.problems == [f'base: no such recipe: "{base}"; {hint}']
+
+
 # -- writing
 
 

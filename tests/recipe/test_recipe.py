@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import pathlib
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from recipe_toys import CODERS, PARTS, TWO_LEVELS, ToyModel, ToyTraining
 from recipes_of_tests import counting
 from stackc.api import RecipeError, Windowing
 from stackc.recipe import Recipe, load_recipe, recipe_from_dict, shipped_recipes
+from stackc.recipe.load import find_recipe
 
 # -- a recipe that is right
 
@@ -224,6 +226,30 @@ def test_missing_file_names_the_nearest_shipped_recipe(monkeypatch: pytest.Monke
         load_recipe(tmp_path / "x.toml", [], PARTS)
     with pytest.raises(RecipeError, match=r"is a folder, not a recipe"):
         load_recipe(tmp_path, [], PARTS)
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("tiny", "tiny.toml"),
+        ("tinny", "tiny.toml"),
+        ("tinny.toml", "tiny.toml"),
+        ("sub/depe.toml", "sub/deep.toml"),
+        ("three_levl", "three_level"),
+        ("gone/three_levl", "three_level"),
+        ("counted_65", "counted_65k.toml"),
+    ],
+)
+def test_the_nearest_recipe_is_named_as_it_can_be_given(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, given: str, hint: str
+) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("tiny.toml", "sub/deep.toml", "counted_65k.toml"):  # a file goes before what ships
+        (tmp_path / name).write_text(counting())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=f"no such recipe file; did you mean {re.escape(hint)}\\?$"):
+        load_recipe(given)
+    assert find_recipe(hint).is_file()
 
 
 def test_shipped_recipe_by_name(

@@ -7,7 +7,6 @@ the first value that is not a table.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from attrs.validators import optional
 from stackc.api.errors import RecipeError
 from stackc.api.fields import speed
 from stackc.api.names import expanded
-from stackc.recipe.load import read_toml, shipped_recipes
+from stackc.recipe.load import nearest_recipe, read_toml, shipped_recipes
 from stackc.recipe.structure import Problems, join, table
 from stackc.recipe.tables import MAX_SEED, check_name
 from stackc.recipe.wording import show
@@ -179,7 +178,7 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
     if base is None:
         problems.add(join(where, "base"), f"missing; {attrs.fields(Axes).base.metadata['help']}")
     else:
-        found = _find_base(path.parent, base, join(base_where, "base"), problems)
+        found = _find_base(path, base, join(base_where, "base"), problems)
     addresses = [
         (join(at, "set"), address) for at, part in parts for address in _addresses(part.set, join(at, "set"), problems)
     ]
@@ -209,16 +208,16 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
     )
 
 
-def _find_base(folder: Path, base: str, where: str, problems: Problems) -> Path | None:
+def _find_base(sweep: Path, base: str, where: str, problems: Problems) -> Path | None:
     """The file of a base recipe: relative to the sweep's, or one that ships with stackc."""
     shipped = shipped_recipes()
-    here = folder / expanded(base)
+    here = sweep.parent / expanded(base)
     if here.is_file():
         return here
     if base in shipped:
         return shipped[base]
-    near = difflib.get_close_matches(Path(base).stem, [*shipped, *(one.stem for one in folder.glob("*.toml"))], n=1)
-    hint = f"; did you mean {near[0]}?" if near else "; name a file or a shipped recipe"
+    near = nearest_recipe(base, sweep.parent, without=sweep)
+    hint = f"; did you mean {near}?" if near is not None else "; name a file or a shipped recipe"
     problems.add(where, f"no such recipe: {show(base)}{hint}")
     return None
 
