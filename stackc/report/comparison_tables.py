@@ -13,7 +13,7 @@ from rich.table import Table
 
 from stackc.api.errors import StackcError
 from stackc.api.messages import amount, literal, shown, wide
-from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
+from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown, markdown, markdown_paragraph
 from stackc.report.compare import Compared, Comparison, Section
 from stackc.report.comparison_page import TextTable, tables_page
 from stackc.report.curves import curves_of
@@ -162,9 +162,10 @@ def check_format(path: Path) -> None:
 
 def _markdown(comparison: Comparison) -> str:
     return "\n".join(
-        f"**{one.title}**\n\n{as_markdown(one.headings, one.rows)}" + (f"\n{one.note}\n" if one.note else "")
+        f"**{markdown(one.title)}**\n\n{as_markdown(one.headings, one.rows)}"
+        + (f"\n{markdown_paragraph(one.note)}\n" if one.note else "")
         for one in tables_of(comparison)
-    ) + "".join(f"\n{line}.\n" for line in comparison.left_out)
+    ) + "".join(f"\n{markdown_paragraph(line)}.\n" for line in comparison.left_out)
 
 
 def _latex(comparison: Comparison) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import html
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 import stackc
 from stackc.api.errors import RecipeError
 from stackc.pipeline.sweeps.expand import load_sweep, short_names, written_values
-from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown
+from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown, markdown, markdown_paragraph
 from stackc.recipe import shipped_recipes
 from sweeps_of_tests import QUICK, TOY, write
 
@@ -220,6 +223,28 @@ def test_cells_are_escaped() -> None:
     assert list(csv.reader(as_csv([["h", "k"], *rows]).splitlines()))[2] == rows[1]
     assert r"50 \% \& \$\_\{x\} \\" in as_latex(["h", "k"], rows)
     assert r"a\textbar{}b & 1 2 \\" in as_latex(["h", "k"], rows)
+
+
+HOSTILE = (
+    "<script>alert(1)</script> \\textbf{x} $#~^ `c` *b* é東😀", "a_b & 50% | x, \"q\"", "=1+1", "[a](http://b) ![c](d)",
+    "_a_ __b__ c__d _e f_ (_g_)", "&lt;b&gt; &amp;", "~~gone~~ ~x~", "\\*a\\* \\| \\\\", "<!-- a", "# a", "1. a", "12) a",
+    "- a", "+ a", "---", "``a`` `", "words_4k", "level.1.windowing.bits=9", "**a_**", "<http://a>", "1|2|3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_shows_texts_as_they_are(text: str) -> None:
+    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    table = reader.render(as_markdown([text, "k"], [[text, "-0.5"], ["-", text]]))
+    shown = html.escape(text)
+    assert re.findall(r"<t[hd].*?>(.*)</t[hd]>", table) == [shown, "k", shown, "-0.5", "-", shown]
+    assert reader.render(markdown_paragraph(text)) == f"<p>{shown}</p>\n"
+    assert reader.render(f"**{markdown(text)}**") == f"<p><strong>{shown}</strong></p>\n"
+
+
+@pytest.mark.parametrize("text", ["words_4k", "bits=9", "3.5e-07", "+0.0100..-0.0200", "a-b.c, d", "unigram bits/byte"])
+def test_usual_names_and_numbers_have_no_backslashes_in_markdown(text: str) -> None:
+    assert markdown(text) == text
 
 
 def test_negative_numbers_have_a_minus_in_latex_and_names_keep_their_hyphens() -> None:
