@@ -17,8 +17,8 @@ import click
 
 from stackc.api import streams
 from stackc.api.errors import StackcError
-from stackc.cli.command import INTERRUPTED, USER_ERROR, error_text
-from stackc.cli.ended import SIGNALS, end_at_once, end_cleanly, ending
+from stackc.cli.command import USER_ERROR, error_text
+from stackc.cli.ended import SIGNALS, end_at_once, end_cleanly, end_whatever_comes, ending
 from stackc.cli.ray_child import as_a_command, tell_parent
 from stackc.parts.blame import wants_traceback
 
@@ -43,7 +43,7 @@ COMMANDS = {
 }
 """Every command and its line of help. ``stackc/cli/NAME.py`` defines it as a click command called ``command``."""
 
-BY_SIGNAL = (INTERRUPTED, *(128 + number for number in SIGNALS))
+BY_SIGNAL = tuple(128 + number for number in SIGNALS)
 """Exit codes of commands that were ended by a signal."""
 
 NEW_OBJECTS = 10_000
@@ -94,6 +94,7 @@ class LazyGroup(click.Group):
                 raise
             _stop(f"{_usage(error)} (see: {(error.ctx or ctx).command_path} --help)", USER_ERROR)
         except KeyboardInterrupt as error:
+            end_whatever_comes()
             _stop(*ending(error))
         except OSError as error:
             _refused(error)
@@ -142,10 +143,10 @@ def run() -> NoReturn:
         end_cleanly()
         main()
     except SystemExit as end:
+        end_at_once()
         streams.drop()
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         tell_parent(code)
-        end_at_once()
         if code in BY_SIGNAL or (code and _one_of_many_ranks()):
             # Not `sys.exit`: an interrupt inside an import makes Python kill itself with the signal when it exits, and
             # threads of a process group that has lost a rank abort there. Either would change the exit code.
@@ -159,6 +160,7 @@ def run() -> NoReturn:
         gc.freeze()  # Python would search all modules for garbage once more, which takes as long as a short command
         raise
     except KeyboardInterrupt as error:  # before a command had started
+        end_whatever_comes()
         text, code = ending(error)
         with contextlib.suppress(OSError):
             print(text, file=sys.stderr, flush=True)

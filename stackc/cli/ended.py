@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: unfinished files are removed first."""
+"""Ctrl-C, SIGTERM and SIGHUP end a command in one way: unfinished files are removed first."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from types import FrameType
 
 from stackc.cli.command import INTERRUPTED
 
-SIGNALS = {signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 """Signals that end a command, and what it then prints."""
 
 ONE_SECONDS = 2.0
-"""Signals within this time count as one: a shell repeats what the kernel has sent, and service managers send two."""
-
+"""Signals within this time count as one: a shell repeats what the kernel has sent, and service managers and `timeout`
+send two, to the process and to its group."""
 
 AGAIN_SECONDS = 0.1
 """When the process looks whether the exception of a signal is on its way out, and raises it again if it was lost."""
@@ -52,7 +52,7 @@ def end_cleanly() -> None:
     it: Python prints it and carries on. So a timer looks shortly afterwards and raises it again if it was lost.
     """
     for number in SIGNALS:
-        if signal.getsignal(number) == signal.SIG_DFL:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _raise)
             signal.signal(signal.SIGALRM, _look)
     sys.unraisablehook = _without_ended
@@ -64,6 +64,15 @@ def end_at_once() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is _raise:
             signal.signal(number, signal.SIG_DFL)
+
+
+def end_whatever_comes() -> None:
+    """Once such a signal has ended the command and all is cleared away: neither another one nor the timer, which cannot
+    know that the exception has arrived, must come between the process and its exit code."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is _raise:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -82,6 +82,65 @@ def test_a_build_that_is_told_to_end_goes_on_next_time(whole: Path, tmp_path: Pa
     stackc.build(whole / "recipe.toml", tmp_path / "out")
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_two_signals_in_quick_succession_are_one(
+    whole: Path, tmp_path: Path, number: signal.Signals, seconds: float
+) -> None:
+    """As `timeout` sends them, to the process and to its group."""
+    process = begun(["build", whole / "long.toml", "--out", tmp_path / "out", "--quiet"], preexec_fn=hears)
+    while not (tmp_path / "out" / "corpus" / "train" / "stage.json").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    time.sleep(seconds)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said.splitlines()) == (128 + number, [ended.SIGNALS[number]])
+    assert not partials(tmp_path)
+
+
+def hears() -> None:
+    """Run in the background, as some run tests, a shell has its commands ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOW_TO_END = """
+import os, signal, time
+import click
+import stackc.cli as cli
+from stackc.cli import ended
+
+def send():
+    os.kill(os.getpid(), {first})
+
+def slow(*_):
+    os.kill(os.getpid(), {second})
+    time.sleep(3 * ended.AGAIN_SECONDS)
+
+ended.ONE_SECONDS = {one}
+cli.LazyGroup.get_command = lambda *_: click.Command("doctor", callback=send)
+cli.streams.drop = slow
+said = cli.click.echo
+cli.click.echo = lambda *what, **how: (slow(), said(*what, **how))
+cli.run()
+"""
+
+
+@pytest.mark.parametrize("one", [0.0, 2.0])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_comes_between_a_command_that_ends_and_its_exit_code(
+    first: signal.Signals, second: signal.Signals, one: float
+) -> None:
+    """Neither a second signal, however late, nor the timer that raises an exception again that was lost."""
+    program = SLOW_TO_END.format(first=int(first), second=int(second), one=one)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "doctor"], capture_output=True, text=True, preexec_fn=hears, check=False
+    )
+    assert (done.returncode, done.stderr) == (128 + first, f"{ended.SIGNALS[first]}\n")
+
+
 @pytest.fixture
 def heard() -> Iterator[None]:
     """The process ends as a command does when it is told to; afterwards as before."""
