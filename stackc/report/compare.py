@@ -11,6 +11,7 @@ from typing import Any, Literal
 import attrs
 
 from stackc.api.errors import StackcError
+from stackc.pipeline.sweeps.columns import FIGURES
 from stackc.report.entrants import Entrant, entrants_of, written_field
 from stackc.report.interval import Difference, difference, mean_bits, units_of
 from stackc.report.pooled import check_pools, told_apart
@@ -176,7 +177,13 @@ def _check_figure(figure: str, entrants: list[Entrant]) -> None:
             "compare bits_per_byte"
         )
     if figure != "bits_per_byte":
-        raise StackcError(f"no figure named {figure!r} to compare; stacks are compared by bits_per_byte")
+        if figure in (*MEANS, *FIGURES):
+            why = f"{figure} does not say which stack codes a text in fewer bits"
+            why += ", and is shown next to what does" if figure in MEANS else ""
+        else:
+            near = difflib.get_close_matches(figure, ("bits_per_byte", *PER_TOKEN, *MEANS), n=1)
+            why = f"no figure named {figure!r}" + (f", did you mean {near[0]}?" if near else "")
+        raise StackcError(f"{why}; stacks are compared by bits_per_byte alone")
 
 
 def _check_texts(entrants: list[Entrant]) -> None:

@@ -226,8 +226,9 @@ def test_cells_are_escaped() -> None:
 
 
 HOSTILE = (
-    "<script>alert(1)</script> \\textbf{x} $#~^ `c` *b* é東😀", "a_b & 50% | x, \"q\"", "=1+1", "[a](http://b) ![c](d)",
-    "_a_ __b__ c__d _e f_ (_g_)", "&lt;b&gt; &amp;", "~~gone~~ ~x~", "\\*a\\* \\| \\\\", "<!-- a", "# a", "1. a", "12) a",
+    "<script>alert(1)</script> \\textbf{x} $#~^ `c` *b* é東😀", "a_b & 50% | x, \"q\"", "=1+1",
+    "[a](http://b) ![c](d)", "_a_ __b__ c__d _e f_ (_g_)", "&lt;b&gt; &amp;",
+    "~~gone~~ ~x~", "\\*a\\* \\| \\\\", "<!-- a", "# a", "1. a", "12) a",
     "- a", "+ a", "---", "``a`` `", "words_4k", "level.1.windowing.bits=9", "**a_**", "<http://a>", "1|2|3",
 )  # fmt: skip
 
