@@ -229,10 +229,10 @@ class Counter:
         return TEXT_BYTES * texts > self.memory // 2
 
     def _check(self, texts: int) -> None:
-        needed = TEXT_BYTES * texts
+        needed = -(-TEXT_BYTES * texts // 1_000_000)  # rounded up: it never looks like what is allowed
         if self._too_many(texts):
             raise StackcError(
-                f"counted: {texts:,} texts take {needed / 1e6:,.0f} MB, half of what run.memory may be "
+                f"counted: {texts:,} texts take {needed:,} MB, more than half of run.memory "
                 f"({self.memory / 1e6:,.0f} MB); raise run.memory, or count fewer: lower train.texts, raise train.prune"
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,11 @@ WIDTH = 118
 def amount(count: int, noun: str) -> str:
     """A number and what it counts: ``1 byte``, ``0 bytes``, ``1,024 documents``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def megabytes(size: float) -> str:
+    """Bytes that are needed, rounded up, so that what is more than allowed never looks like as much: ``2 MB``."""
+    return f"{math.ceil(size / 1_000_000):,} MB"
 
 
 def shown(text: str) -> str:

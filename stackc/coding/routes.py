@@ -23,6 +23,7 @@ import numpy as np
 
 from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.errors import CodingError, PartError
+from stackc.api.messages import megabytes
 from stackc.api.models import BitwisePredictor, Portability, Predictor
 from stackc.api.offsets import offsets_of
 from stackc.coding.compiled import compiled_lanes
@@ -230,7 +231,7 @@ class Bitwise:
     def __init__(self, spec: LevelSpec, model: BitwisePredictor) -> None:
         if spec.memory is not None and model.state_bytes > spec.memory:
             raise CodingError(
-                f"{spec.name}: a working copy of its model takes {model.state_bytes / 1e6:,.0f} MB, and run.memory "
+                f"{spec.name}: a working copy of its model takes {megabytes(model.state_bytes)}, and run.memory "
                 f"allows {spec.memory / 1e6:,.0f} MB; raise it, or give the model smaller tables"
             )
         self._spec, self._model = spec, model

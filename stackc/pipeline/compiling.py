@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stackc.api.errors import CodingError, StackcError
+from stackc.api.messages import megabytes
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.routes import compiling_bytes, why_not_compiled
 from stackc.coding.spec import LevelSpec
@@ -33,7 +34,7 @@ def check_memory(recipe: Recipe, runtime: Runtime) -> None:
         if needed > runtime.memory * 1_000_000:
             raise StackcError(
                 f"level.{number}.{field}: {texts:,} texts over an alphabet of {spec.alphabet:,} take about "
-                f"{needed / 1e6:,.0f} MB, and run.memory allows {runtime.memory:,} MB; raise run.memory{remedy}"
+                f"{megabytes(needed)}, and run.memory allows {runtime.memory:,} MB; raise run.memory{remedy}"
             )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stackc.api.messages import megabytes
 from stackc.parts.blame import blaming
 from stackc.parts.part import Part
 from stackc.parts.registry import Registry
@@ -65,7 +66,7 @@ class _Assembler:
         for section in sections:
             copy = 0 if section.model is None else section.model.cost(section.alphabet, section.train, base).copy_memory
             if copy > run.memory * 1_000_000:
-                text = f"{run.memory:,} MB, and a working copy of {section.name}'s model takes {copy / 1e6:,.0f}"
+                text = f"{run.memory:,} MB, and a working copy of {section.name}'s model takes {megabytes(copy)}"
                 self.problems.add("run.memory", f"{text}; raise it, or give the model smaller tables")
         return Recipe(stack=stack, corpus=corpus, levels=whole, top=top, run=run, base=base)
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 import stackc
 from recipes_of_tests import corpus, counting
-from stackc.api.messages import amount, literal
+from stackc.api.messages import amount, literal, megabytes
 from stackc.cli import main
 from stackc.pipeline.display import Display
 from stackc.report.table import COLUMNS, print_evaluation
@@ -27,6 +27,24 @@ from stackc.report.table import COLUMNS, print_evaluation
 )
 def test_amounts(count: int, said: str) -> None:
     assert amount(count, "byte") == said
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2, 999, 1000, 1001, 123_456])
+@pytest.mark.parametrize("more", [1, 0.5, 499_999, 500_000, 1_000_000])
+def test_what_is_more_than_allowed_looks_like_more(allowed: int, more: float) -> None:
+    number, _, unit = megabytes(allowed * 1_000_000 + more).partition(" ")
+    assert int(number.replace(",", "")) > allowed
+    assert unit == "MB"
+    assert megabytes(allowed * 1_000_000) == f"{allowed:,} MB"
+
+
+def test_no_size_that_is_refused_is_rounded_to_the_nearest() -> None:
+    """In messages on `run.memory`, the needed size is written by `megabytes`."""
+    root = Path(stackc.__file__).parents[1]
+    for path in (*root.glob("stackc/**/*.py"), *root.glob("plugins/**/*.py")):
+        text = path.read_text()
+        sizes = re.findall(r"\{([\w.]+) / 1e6:,\.0f\}", text) if "run.memory" in text else []
+        assert set(sizes) <= {"spec.memory", "self.memory"}, path
 
 
 def test_one_of_everything(tmp_path: Path) -> None:

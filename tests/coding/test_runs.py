@@ -136,7 +136,7 @@ def test_a_payload_that_needs_much_room_is_coded() -> None:
 
 
 def test_a_working_copy_that_takes_too_much_memory_is_named() -> None:
-    said = "M1: a working copy of its model takes 1 MB, and run.memory allows 1 MB; raise it, or give the model smaller"
+    said = "M1: a working copy of its model takes 2 MB, and run.memory allows 1 MB; raise it, or give the model smaller"
     with pytest.raises(CodingError, match=re.escape(said)):
         level(Toy(5), memory=1_000_000).encode(text(5, 10))
 
