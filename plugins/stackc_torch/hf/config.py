@@ -93,9 +93,11 @@ class Hf:
             if self.settings or self.model_type != attrs.fields(Hf).model_type.default:
                 found.append("checkpoint: it comes with its own model_type and settings; remove these")
         elif _installed():  # if not, the factory says what to install
-            from stackc_torch.hf.making import configuration_problems
+            from stackc_torch.hf.making import configuration_problems, making_problem
 
             found += configuration_problems(self.model_type, given, self.context)
+            if not found and (unmade := making_problem(self, alphabet)) is not None:
+                found.append(unmade)
         return [*found, *self._training_problems(settings)]
 
     def _training_problems(self, settings: HfTraining | None) -> list[str]:

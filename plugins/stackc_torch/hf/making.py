@@ -84,6 +84,20 @@ def configuration_problems(model_type: str, given: dict[str, Any], context: int)
     return [too_long] if too_long else []
 
 
+def making_problem(config: Described, alphabet: int) -> str | None:
+    """``field: what is wrong`` if no model can be made of the settings, which transformers finds out only as it makes
+    one: sizes that do not fit each other, or an unknown activation. None if there is no problem, or no telling."""
+    try:
+        unmade(config, alphabet)
+    except ImportError:  # of a package that this architecture needs: a stack of it may be looked at without
+        return None
+    except REFUSALS as error:
+        # Some models compute with numbers as they are made, which the meta device has not: they can be made elsewhere.
+        numbers = isinstance(error, RuntimeError) and "meta" in str(error).lower()
+        return None if numbers else f"settings: transformers cannot make a model of them: {_one_line(error)}"
+    return None
+
+
 def _nearest(name: str, known: Iterable[str]) -> str:
     """What to try instead of an unknown name."""
     near = difflib.get_close_matches(name, list(known), n=1)

@@ -11,7 +11,7 @@ import transformers
 from click.testing import CliRunner
 
 from recipes_of_tests import HEAD, corpus
-from stackc.api import Cost
+from stackc.api import Cost, StackcError
 from stackc.cli import main
 from stackc_torch.hf.config import Hf, HfTraining
 from stackc_torch.hf.making import fresh
@@ -35,6 +35,42 @@ def test_sizes_are_those_of_the_model_that_is_trained(model_type: str) -> None:
     assert cost.train_ops == 3 * 320 * (cost.body_ops + cost.softmax_ops)
     assert cost.train_memory > 16 * cost.parameters
     assert config.cost(5, None).train_ops == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ["n_head=3 n_embd=64", "n_head=0", "n_embd=0", "activation_function=foo", "n_inner=0", "n_embd=-8"],
+)
+def test_settings_of_which_no_model_can_be_made_are_a_problem_of_the_recipe(settings: str, tmp_path: Path) -> None:
+    """Not of the build, hours later: what the making itself refuses is known without numbers."""
+    config = Hf(settings=settings, context=16)
+    with pytest.raises(StackcError) as refused:
+        fresh(config, 256)
+    (problem,) = config.problems(256, HfTraining(row=8))
+    assert problem.startswith("settings: transformers cannot make a model of them: ")
+    if "negative" not in problem:  # torch says the same in other words
+        assert problem.rpartition(": ")[2] in str(refused.value)
+    corpus(tmp_path)
+    model = f'[top]\n[top.model]\nbackend = "hf"\ncontext = 16\nsettings = "{settings}"\n[top.train]\nrow = 8\n'
+    (tmp_path / "recipe.toml").write_text(HEAD.format(name="hf", segment=300) + model)
+    (tmp_path / "sweep.toml").write_text('base = "recipe.toml"\nseeds = 2\n')
+    for command in (["build", tmp_path / "recipe.toml"], ["sweep", tmp_path / "sweep.toml"]):
+        done = CliRunner().invoke(main, [*map(str, command), "--dry-run"])
+        assert done.exit_code == 2
+        assert "settings: transformers cannot make a model of them" in done.output
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Tensor.item() cannot be called on meta tensors"), ImportError("mamba")]
+)
+def test_a_model_that_cannot_be_made_without_numbers_is_left_to_the_build(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("stackc_torch.hf.making.of_config", refuse)
+    assert Hf(settings=MODELS["gpt2"], context=16).problems(256, HfTraining(row=8)) == []
 
 
 def test_every_expert_counts() -> None:
