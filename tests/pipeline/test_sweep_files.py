@@ -13,9 +13,10 @@ from markdown_it import MarkdownIt
 
 import stackc
 from stackc.api.errors import RecipeError
-from stackc.pipeline.sweeps.expand import load_sweep, short_names, written_values
+from stackc.pipeline.sweeps.expand import ENOUGH, load_sweep, short_names, written_values
 from stackc.pipeline.sweeps.written import as_csv, as_latex, as_markdown, markdown, markdown_paragraph
-from stackc.recipe import shipped_recipes
+from stackc.recipe import Recipe, shipped_recipes
+from stackc.recipe.load import load_changed
 from sweeps_of_tests import QUICK, TOY, write
 
 
@@ -150,6 +151,17 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         '[[arm]]\nname = "a"\n[[arm]]\nname = "b"\nset."corpus.test" = "train-a.txt"\n',
         ["corpus.test: b: another text than in a; bits per byte of different texts do not compare: make two sweeps"],
     ),
+    "a grid too large": (
+        f"grid.top.model.width = {list(range(16, 10016))}\ngrid.top.train.stepz = [5, 6]\n",
+        [
+            "grid: 20,000 combinations of values, more than 10,000; leave out values, or make several sweeps",
+            "grid.\"top.train.stepz\": unknown key; did you mean 'steps'?",
+        ],
+    ),
+    "a zip too long, of an arm": (
+        f'[[arm]]\nname = "a"\nzip.top.train.batch = {list(range(1, 10002))}\n',
+        ["arm.1.zip: 10,001 combinations of values, more than 10,000"],
+    ),
     "budgets of one step": (
         "grid.top.train.operations = [1e3, 2e3]\n",
         ['grid."top.train.operations": two values are the same training, of '],
@@ -170,6 +182,25 @@ def test_all_mistakes_are_reported_before_anything_runs(place: Path, what: str) 
     for line, start in zip(caught.value.problems, expected, strict=True):
         assert line.startswith(start), caught.value.problems
     assert not (place / "mistaken").exists()
+
+
+def test_an_arm_that_is_wrong_everywhere_is_not_resolved_to_its_last_point(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved = []
+
+    def counted(*arguments: Any) -> Recipe:
+        resolved.append(arguments)
+        return load_changed(*arguments)
+
+    monkeypatch.setattr("stackc.pipeline.sweeps.expand.load_changed", counted)
+    batches, widths = list(range(4, 64)), list(range(16, 176, 16))
+    axes = f"grid.top.train.batch = {batches}\ngrid.top.model.width = {widths}\nset.top.train.stepz = 4\n"
+    (place / "case.toml").write_text(HEADER + axes)
+    with pytest.raises(RecipeError) as caught:
+        load_sweep(place / "case.toml")
+    assert caught.value.problems == ["set.\"top.train.stepz\": unknown key; did you mean 'steps'?"]
+    assert len(resolved) <= ENOUGH + len(batches) + len(widths), "and each axis at its values"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@ ID_CHARACTERS = 16
 BUDGETS = ("operations", "steps", "symbols")
 """Keys that say how long a model is trained: a whole number of steps, at least one."""
 
+ENOUGH = 100
+"""Points of an arm that are resolved if there is something wrong with every one: the rest would say the same."""
+
 Texts = dict[str, str]
 """Fingerprints of a corpus, by split."""
 
@@ -151,9 +154,12 @@ class _Expansion:
         found: list[Run] = []
         count, of_file = 0, len(self.problems.lines)
         for arm in self.file.arms:
-            for point in arm.points:
+            made = len(found)
+            for number, point in enumerate(arm.points, 1):
                 count += 1
                 found += self.at(arm, point)
+                if number == ENOUGH and len(found) == made:
+                    break
         for line, labels in self.faults.items():
             where = "" if len(labels) == count else f" (in {_listed(labels)})"
             self.problems.add("", line + where)

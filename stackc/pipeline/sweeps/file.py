@@ -8,6 +8,7 @@ the first value that is not a table.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,10 @@ from stackc.recipe.tables import MAX_SEED, check_name
 from stackc.recipe.wording import show
 
 MAX_SEEDS = 1000
+
+MAX_POINTS = 10_000
+"""Combinations of values in one table of axes, at most: each is a whole recipe, which is resolved and checked before
+anything runs."""
 
 Address = tuple[str, Any]
 """A key as after ``--set``, and a value."""
@@ -247,11 +252,21 @@ def _addresses(data: Mapping[str, Any], where: str, problems: Problems) -> list[
 
 
 def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, ...], ...]:
-    """All combinations of the grid, each with all entries of the zip; the last axis varies fastest."""
+    """All combinations of the grid, each with all entries of the zip; the last axis varies fastest.
+
+    Of too many, the first one alone, whose keys are still checked.
+    """
     points: list[tuple[Address, ...]] = [()]
-    for address, values in _lists(axes.grid or {}, join(where, "grid"), problems):
-        points = [(*point, (address, value)) for point in points for value in values]
+    crossed = list(_lists(axes.grid or {}, join(where, "grid"), problems))
     zipped = list(_lists(axes.zip or {}, join(where, "zip"), problems))
+    count = math.prod(len(values) for _, values in crossed) * max((len(values) for _, values in zipped), default=1)
+    if count > MAX_POINTS:
+        kind = "grid" if crossed else "zip"
+        text = f"{count:,} combinations of values, more than {MAX_POINTS:,}; leave out values, or make several sweeps"
+        problems.add(join(where, kind), text)
+        crossed, zipped = [[(address, values[:1]) for address, values in lists] for lists in (crossed, zipped)]
+    for address, values in crossed:
+        points = [(*point, (address, value)) for point in points for value in values]
     lengths = {len(values) for _, values in zipped}
     if len(lengths) > 1:
         listed = ", ".join(f"{address} has {len(values)}" for address, values in zipped)
