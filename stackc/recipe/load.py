@@ -112,7 +112,7 @@ def nearest_recipe(source: str | Path, folder: Path = Path(), without: Path | No
     Args:
         source: what was given, a file or the name of a shipped recipe.
         folder: that files are relative to.
-        without: a file that is no recipe.
+        without: a file that is left out, such as a sweep's own.
     """
     beside = expanded(source).parent
     known = {name: name for name in shipped_recipes()}

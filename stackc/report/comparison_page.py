@@ -22,7 +22,7 @@ class TextTable:
         title: above it.
         headings, rows: as long as each other.
         note: below it; may be empty.
-        best: for each column, the text that is its best figure, which a page shows in bold; None where none is. Empty:
+        best: for each column, the text that is its best figure, which a page shows in bold; None without one. Empty:
             none anywhere.
     """
 

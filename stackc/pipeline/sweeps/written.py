@@ -52,7 +52,7 @@ def markdown(text: str) -> str:
 
 
 def markdown_paragraph(text: str) -> str:
-    """The same as a paragraph of its own, whose beginning makes it no heading and no list."""
+    """The same as one paragraph, whose beginning makes it neither a heading nor a list."""
     line = markdown(text)
     found = re.match(r"(?P<number>\d{1,9})[.)](?=\s|$)|[-+=#]", line)
     if found is None:
