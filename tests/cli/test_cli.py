@@ -265,5 +265,5 @@ def test_a_vocabulary_larger_than_the_memory_is_refused_with_its_size(tmp_path: 
     done = CliRunner().invoke(main, ["build", "counted_65k", "--set", "run.memory=1", "--out", str(out)])
     assert done.exit_code == 2
     assert "level.1.coder.vocabulary: 65,536 texts" in done.output
-    assert "about 10 MB, and run.memory allows 1 MB" in done.output
+    assert "about 11 MB, and run.memory allows 1 MB" in done.output
     assert not (out / "corpus").exists()
