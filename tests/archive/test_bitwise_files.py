@@ -221,7 +221,7 @@ def test_salvage_recovers_what_is_whole(tmp_path: Any) -> None:
 
 
 def test_a_model_too_large_for_the_memory_is_one_line_and_nothing_is_stored_raw() -> None:
-    with pytest.raises(CodingError, match=r"takes 1 MB, and run\.memory allows 0 MB"):
+    with pytest.raises(CodingError, match=r"takes 2 MB, and run\.memory allows 0 MB"):
         packed(codec(Packed(), memory=1000), text(100))
 
 

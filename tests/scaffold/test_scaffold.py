@@ -170,7 +170,7 @@ def test_a_model_with_tables_too_large_for_the_memory_is_refused_in_the_plan(
     assert CliRunner().invoke(main, plan).exit_code == 0
     done = CliRunner().invoke(main, [*plan, "--set", "top.model.slots=24"])
     assert done.exit_code == 2
-    assert "run.memory: 50 MB, and a working copy of M2's model takes 101; raise it" in done.stderr
+    assert "run.memory: 50 MB, and a working copy of M2's model takes 101 MB; raise it" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
