@@ -21,8 +21,8 @@ FAR = 1 << 60
 
 NONE = -1
 
-HELD = 4
-"""Tokens that are copied at a time, at most."""
+HELD = 8
+"""Tokens that are copied at a time, at most: two integers of a slot, of which the second begins with their number."""
 
 BLOCK, ASKED = 256, 4
 """Windows that are looked up at a time, and integers that `ask_words` writes for each."""
@@ -146,7 +146,8 @@ def encode(
         longest = max(longest, bounds[window + 1] - bounds[window])
     best, last = np.empty(longest + 1, np.int64), np.empty(longest + 1, np.int64)
     out_ = borrowed((out,))[0]
-    asked, held, made = np.empty(ASKED * BLOCK, np.uint64), 8 // out.itemsize, 0
+    asked, made = np.empty(ASKED * BLOCK, np.uint64), 0
+    half, width = 8 // out.itemsize, U(8 * out.itemsize)
     for first in range(0, len(bounds) - 1, BLOCK):
         here = min(BLOCK, len(bounds) - 1 - first)
         ask_words(text, places, first, here, met, asked)
@@ -154,18 +155,22 @@ def encode(
         for k in range(here):
             low, high, slot = asked_[U(ASKED * k)], asked_[U(ASKED * k + 1)], asked_[U(ASKED * k + 2)]
             if (met_[slot] == low and met_[slot + U(1)] == high) or find_word(met, slot, low, high):
+                rest = met_[slot + U(3)]
                 put_codes(out_, U(made), met_[slot + U(2)])
-                count: Index = np.int64(met_[slot + U(3)])
+                put_codes(out_, U(made + half), rest >> width)
+                count: Index = np.int64(rest & U(0xFFFF))
             else:
                 count = cut(
                     symbols, bounds[first + k], bounds[first + k + 1], keys, nodes, tokens, costs, lengths, best, last,
                     out, made,
                 )  # fmt: skip
-                if count <= held:
-                    packed = U(0)
-                    for i in range(count):
-                        packed |= U(out[made + i]) << U(i * (64 // held))
-                    enter_word(met, slot, low, high, packed, U(count))
+                if count < 2 * half:
+                    packed, rest = U(0), U(count)
+                    for i in range(min(count, half)):
+                        packed |= U(out[made + i]) << (U(i) * width)
+                    for i in range(half, count):
+                        rest |= U(out[made + i]) << (U(i + 1 - half) * width)
+                    enter_word(met, slot, low, high, packed, rest)
             counts[first + k] = count
             made += count
     return made
