@@ -47,7 +47,8 @@ class Predictor(Protocol):
       at symbols before which the context is emptied; position 0 always counts as such. The rows must agree bit for
       bit with stepping.
     - ``pick(segment, restarts=None) -> Iterator[uint32[m]]``: from the same rows, the frequency of the symbol that
-      follows. For measurements, if that is faster than whole rows.
+      follows. For measurements, if that is faster than whole rows. Of a predictor that is not portable they may differ
+      from stepping as much as the rounding of its floats makes them.
     - ``max_lanes: int``, 1 or more: the most lanes that a state can have. stackc never starts or takes more, however
       many ``run.lanes`` allows. Without it, any number of lanes can be asked for.
     - ``compiled() -> CompiledStep``: the same rows by kernels, which stackc puts into one compiled loop with those of

@@ -73,8 +73,11 @@ def total_bits(
 
 
 def _picked(predictor: Predictor, segment: Symbols, restarts: Mask | None) -> Iterator[Frequencies]:
-    """The frequency of each symbol in its row, in blocks: uint32[m]."""
-    if predictor.portability == "portable" and hasattr(predictor, "pick"):
+    """The frequency of each symbol in its row, in blocks: uint32[m].
+
+    For figures alone: that a predictor which is not portable may round otherwise than in steps does no harm.
+    """
+    if hasattr(predictor, "pick"):
         yield from predictor.pick(segment, restarts)
         return
     at = 0

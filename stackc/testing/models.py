@@ -205,13 +205,16 @@ class ModelContract(CompiledStepTests):
     def test_pick_is_what_score_gives_the_symbol(
         self, predictor: Predictor, alphabet: int, share: float | None
     ) -> None:
-        if not hasattr(predictor, "pick") or not self._exact(predictor):
+        if not hasattr(predictor, "pick"):
             pytest.skip("not picked")
         symbols = sample_text(alphabet, seed=6).symbols[:SEGMENT]
         restarts = None if share is None else np.random.default_rng(7).random(SEGMENT) < share
         picked = np.concatenate([block.copy() for block in predictor.pick(symbols, restarts)])
-        rows = step_rows(predictor, symbols, restarts)
-        np.testing.assert_array_equal(picked, rows[np.arange(SEGMENT), symbols])
+        stepped = step_rows(predictor, symbols, restarts)[np.arange(SEGMENT), symbols]
+        if predictor.portability == "portable":
+            np.testing.assert_array_equal(picked, stepped)
+        else:
+            np.testing.assert_allclose(picked, stepped, rtol=1e-3, atol=2)
 
     def test_take_copies_lanes(self, predictor: Predictor, alphabet: int) -> None:
         if not hasattr(predictor, "take") or not self._exact(predictor):

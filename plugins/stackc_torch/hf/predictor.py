@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,34 @@ COUNT_BITS = 30
 
 PROBE = 32
 """Positions that a model's cache is tried on."""
+
+ABREAST = 1 << 24
+"""Logits of contexts that are scored side by side, about."""
+
+
+@attrs.frozen
+class Context:
+    """Symbols first .. last - 1 of a run, in one context behind the empty one; the first `known` are not predicted."""
+
+    first: int
+    last: int
+    known: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.last - self.first, self.known
+
+
+def _contexts(count: int, most: int) -> Iterator[Context]:
+    """The contexts of a run of `count` symbols, of `most` positions at most, as a lane has them when it is stepped."""
+    if count:
+        yield Context(0, min(most, count), 0)
+    at = most
+    while at < count:
+        first = at - most // 2
+        last = min(first + most, count)
+        yield Context(first, last, at - first)
+        at = last
 
 
 def own(model: Any) -> Any:
@@ -101,6 +131,34 @@ class HfPredictor:
                     out[number] = self._answer(state.model, state.lanes[number])
         return out
 
+    def pick(
+        self, segment: npt.NDArray[np.integer], restarts: npt.NDArray[np.bool_] | None = None
+    ) -> Iterator[npt.NDArray[np.uint32]]:
+        """See `stackc.api.Predictor`. Each context in one call, several side by side: stepping takes a call a symbol.
+
+        The last bits of floats depend on the shapes of calls, so a frequency may be another one than stepping gives.
+        """
+        model, symbols = own(self.model), np.asarray(segment).astype(np.int64)
+        marks = np.zeros(len(symbols), np.bool_) if restarts is None else restarts.copy()
+        marks[:1] = True
+        abreast = max(1, ABREAST // (self.context * self.alphabet))
+        for run in np.split(symbols, np.flatnonzero(marks)[1:]):
+            for _, alike in itertools.groupby(_contexts(len(run), self.context), lambda one: one.shape):
+                while some := list(itertools.islice(alike, abreast)):
+                    yield self._picked(model, run, some)
+
+    def _picked(self, model: Any, run: npt.NDArray[np.int64], contexts: list[Context]) -> npt.NDArray[np.uint32]:
+        """The frequencies of the symbols that contexts of one shape predict, in order."""
+        inputs = [[self.alphabet, *run[one.first : one.last - 1].tolist()] for one in contexts]
+        with one_thread(), torch.no_grad():
+            logits = model(input_ids=torch.tensor(inputs), use_cache=False).logits
+        picked = []
+        for one, rows in zip(contexts, logits, strict=True):
+            wanted = run[one.first + one.known : one.last]
+            frequencies = map(self._frequencies, rows[one.known :])
+            picked += [int(row[symbol]) for row, symbol in zip(frequencies, wanted, strict=True)]
+        return np.array(picked, np.uint32)
+
     def _advance(self, lane: Lane, symbol: int) -> None:
         if not RESTART <= symbol < self.alphabet:
             raise CodingError(f"a symbol outside the alphabet of {self.alphabet}")
@@ -114,7 +172,11 @@ class HfPredictor:
             lane.inputs, lane.cache = [self.alphabet, *lane.inputs[-(self.context // 2) :]], None
 
     def _answer(self, model: Any, lane: Lane) -> Frequencies:
-        logits = self._logits(model, lane, self._caches)[: self.alphabet].double()
+        return self._frequencies(self._logits(model, lane, self._caches))
+
+    def _frequencies(self, outputs: Tensor) -> Frequencies:
+        """The row of integers for the logits of all tokens."""
+        logits = outputs[: self.alphabet].double()
         if not torch.isfinite(logits).all():
             raise CodingError("the hf model's outputs are not finite; train it at a lower learning rate")
         return normalise(torch.floor(torch.softmax(logits, -1) * (1 << COUNT_BITS)).long().numpy())
