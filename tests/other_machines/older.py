@@ -3,7 +3,7 @@
     python tests/other_machines/older.py
 
 numba's kernels are compiled for what the environment allows, and those of torch and oneDNN chosen by it: a plain x86-64
-with SSE 4.1 at most, and one with AVX2 but neither AVX-512 nor VNNI. It takes three minutes of processor time, and exits
+with SSE 4.1 at most, and one with AVX2 but neither AVX-512 nor VNNI. Takes three minutes of processor time, and exits
 with 1 if a line differs. On other kinds of processors there is nothing to imitate.
 """
 
