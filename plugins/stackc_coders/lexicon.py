@@ -33,6 +33,7 @@ from stackc.api import (
     Text,
     Tokens,
     Window,
+    groups_of,
     log2_fixed,
     offsets_of,
     read_tensors,
@@ -190,16 +191,13 @@ class LexiconCoder:
             met = self._met.pop()  # which gives none of them to two callers
         except IndexError:
             met = word_table(MET_BITS)
-        made, first = [np.empty(0, kind)], 0
-        while first < len(counts):
-            last = int(np.searchsorted(bounds, bounds[first] + GROUP, "right")) - 1
-            last = max(first + 1, min(last, len(counts)))
+        made: list[Any] = [np.empty(0, kind)]
+        for first, last in groups_of(bounds, GROUP):
             own = bounds[first : last + 1]
             out = np.empty(int(own[-1] - own[0]) + kernels.HELD, kind)
             bytes_of = flat.view(np.uint8), own * flat.itemsize
             filled = kernels.encode(flat, own, *bytes_of, *given, met, out, counts[first:last])
             made.append(out[:filled].copy())
-            first = last
         self._met.append(met)
         return np.concatenate(made), counts
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 
-from stackc.api import WORD_RULE, CodingError, Int64, PlainTokenizer, Symbols, Text, Tokens, offsets_of, word_table
+from stackc.api import (
+    WORD_RULE,
+    CodingError,
+    Int64,
+    PlainTokenizer,
+    Symbols,
+    Text,
+    Tokens,
+    groups_of,
+    offsets_of,
+    word_table,
+)
 from stackc_phrases import encoding, longest, lookup
 from stackc_phrases.config import BYTES, PhrasesConfig
 from stackc_phrases.fitting import fitted
@@ -39,18 +49,6 @@ def _lines(slots: int) -> Any:
     return room[first : first + slots * lookup.SLOT]
 
 
-def _parts(bounds: Int64) -> Iterator[tuple[int, int]]:
-    """The windows low .. high - 1 of each part: as many as have `PART` symbols together, and one at least."""
-    low, last = 0, len(bounds) - 1
-    while True:
-        high = int(np.searchsorted(bounds, bounds[low] + PART, "right")) - 1
-        high = min(max(high, low + 1), last)
-        yield low, high
-        if high == last:
-            return
-        low = high
-
-
 @attrs.define(eq=False)
 class Lexicon:
     """A table of words, which learns; see `stackc_phrases.lookup`. It belongs to one caller at a time.
@@ -72,14 +70,13 @@ class Lexicon:
         table[:] = 0
         return cls(table, np.empty(runs, np.uint32), np.zeros(2, np.int64), word_table(2), word_table(2))
 
-    def room(self, symbols: int, vocabulary: int) -> Tokens:
+    def room(self, symbols: int, kind: type[np.unsignedinteger[Any]]) -> Tokens:
         """Room for the tokens of a part, one for each symbol and `INLINE` more; it is kept.
 
         New memory for each part would take a tenth of the time.
         """
         wanted = symbols + lookup.INLINE
         if self._room is None or len(self._room) < wanted:
-            kind = np.uint16 if vocabulary <= 1 << 16 else np.uint32
             self._room = np.empty(wanted, kind)
         return self._room
 
@@ -197,13 +194,14 @@ class PhrasesCoder:
         if self.config.parse == "longest":
             cut = longest.encode_longest
             given += [lexicon.near, lexicon.far]
-        found = []
-        for low, high in _parts(bounds):
-            room = lexicon.room(int(bounds[high] - bounds[low]), self.config.vocabulary)
+        kind = np.uint16 if self.config.vocabulary <= 1 << 16 else np.uint32
+        found: list[Any] = [np.empty(0, kind)]
+        for low, high in groups_of(bounds, PART):
+            room = lexicon.room(int(bounds[high] - bounds[low]), kind)
             filled = cut(text, bounds[low : high + 1], *given, room, counts[low:high])
             found.append(room[:filled].copy())
         self._lexicons.append(lexicon)
-        return found[0] if len(found) == 1 else np.concatenate(found), counts
+        return np.concatenate(found), counts
 
     def _lexicon(self, tables: Tables) -> Lexicon:
         """A table of words for one caller: `list.pop` gives none of them to two."""

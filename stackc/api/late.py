@@ -27,7 +27,7 @@ HOMES = {
         "TrainingTask",
     ),
     "names": ("corpus_files",),
-    "offsets": ("offsets_of",),
+    "offsets": ("groups_of", "offsets_of"),
     "plain": ("WORD_RULE", "PlainTokenizer"),
     "packing": ("bytes_of_tokens", "tokens_of_bytes"),
     "readers": ("HashedReader", "Reader"),

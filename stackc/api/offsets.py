@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,3 +19,20 @@ def offsets_of(lengths: npt.ArrayLike) -> Int64:
     offsets = np.zeros(np.size(lengths) + 1, np.int64)
     np.cumsum(lengths, dtype=np.int64, out=offsets[1:])
     return offsets
+
+
+def groups_of(bounds: Int64, most: int) -> Iterator[tuple[int, int]]:
+    """Groups of sequences, in order: (first, last) of those first .. last - 1, at most `most` values, or a longer one.
+
+    For work on many sequences at a time whose memory must not grow with their number.
+
+    Args:
+        bounds: int64[n + 1]; sequence i is at ``bounds[i]:bounds[i + 1]``.
+        most: 1 or more.
+    """
+    first, count = 0, len(bounds) - 1
+    while first < count:
+        last = int(np.searchsorted(bounds, bounds[first] + most, "right")) - 1
+        last = max(first + 1, min(last, count))
+        yield first, last
+        first = last

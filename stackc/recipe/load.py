@@ -107,7 +107,7 @@ def find_recipe(source: str | Path) -> Path:
 
 
 def nearest_recipe(source: str | Path, folder: Path = Path(), without: Path | None = None) -> str | None:
-    """A recipe with a name like this one, written as it can be given instead; None: there is none.
+    """The recipe whose name is most like this one, as a user can give it; None if no name is like it.
 
     Args:
         source: what was given, a file or the name of a shipped recipe.

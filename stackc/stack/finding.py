@@ -175,10 +175,10 @@ def find_stack(
         ContainerError: no such stack.
         StackcError: no copy of the stack can be opened: the error of the first.
     """
-    at_hand = given or (known or {}).get(header.stack)
+    at_hand = given if given is not None else (known or {}).get(header.stack)
     if at_hand is not None:
         if header.damage and at_hand.sha256 == header.stack.hex():  # any other is refused
-            warn(f"{header.damage}; {'the one that is given' if given else 'a whole copy of it'} is used")
+            warn(f"{header.damage}; {'the one that is given' if given is not None else 'a whole copy of it'} is used")
         return at_hand
     failed: list[StackcError] = []
     for name, opener in _openers(header):
