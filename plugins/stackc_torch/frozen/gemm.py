@@ -1,12 +1,15 @@
-"""Exact products of int8 matrices on CPU: torch's int8 kernel if it proves exact on this machine, else float32.
+"""Exact products of int8 matrices on CPU, by torch: its int8 kernel where that is exact and fast, else float32.
 
-Tried with worst-case operands and not looked up in a list of processors: whether sums saturate depends on the
-instructions, the build of torch and the shape. Float32 is about half as fast, and exact in any order of the sums.
+Both give the same sums, so which one is used decides no bit. Tried on this machine and not looked up in a list of
+processors: whether sums saturate, and whether the kernel is more than a plain loop, depends on the instructions, the
+build of torch and the shape. With VNNI instructions int8 is about twice as fast as float32; without them, on a
+processor with AVX2, it took up to 28 times as long.
 """
 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -17,8 +20,31 @@ from stackc_torch.frozen.rules import TOP, Array
 FLOAT_INNER = 1040
 """127 * 127 * 1040 < 2^24: up to here every partial sum of a float32 product is exact."""
 
+PLAIN = 1 << 14
+"""Multiplications up to which a plain loop in int8 is as fast as float32, with its four calls of torch."""
+
+TRIED = 32, 256, 256
+"""Rows, outputs and inputs of the products by which `int8_is_fast` measures."""
+
 Product = Callable[[torch.Tensor, torch.Tensor], None]
 """(a int8[m, K], out int32[m, R]): out becomes a times the transposed weights."""
+
+Multiply = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
+"""(a int8[m, K], b int8[K, R], out int32[m, R]): out becomes a times b."""
+
+
+def int8_multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
+    """out int32[m, R] = a int8[m, K] times b int8[K, R], in int8. Exact only if `int8_is_exact`."""
+    torch._int_mm(a, b, out=out)
+
+
+def float_multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
+    """The same in float32, over at most 1,040 inputs at a time: exact in any order, everywhere."""
+    one, other = a.to(torch.float32), b.to(torch.float32)
+    out.copy_(one[:, :FLOAT_INNER] @ other[:FLOAT_INNER])
+    for start in range(FLOAT_INNER, len(b), FLOAT_INNER):
+        end = start + FLOAT_INNER
+        out += (one[:, start:end] @ other[start:end]).to(torch.int32)
 
 
 def int8_product(weights: Array) -> Product:
@@ -32,14 +58,17 @@ def int8_product(weights: Array) -> Product:
 
 
 def float_product(weights: Array) -> Product:
-    """Products by weights[R, K] in float32, over at most 1,040 inputs at a time: exact in any order, everywhere."""
+    """The same in float32, with the weights converted once: exact everywhere, see `float_multiply`."""
     starts = range(0, weights.shape[1], FLOAT_INNER)
-    parts = [torch.from_numpy(weights[:, start : start + FLOAT_INNER]).to(torch.float32).T for start in starts]
+    first, *more = [torch.from_numpy(weights[:, start : start + FLOAT_INNER]).to(torch.float32).T for start in starts]
 
     def product(a: torch.Tensor, out: torch.Tensor) -> None:
         floats = a.to(torch.float32)
-        out.copy_(floats[:, :FLOAT_INNER] @ parts[0])
-        for start, part in zip(starts[1:], parts[1:], strict=True):
+        if not more:  # calls of torch are half the time of small products
+            out.copy_(floats @ first)
+            return
+        out.copy_(floats[:, :FLOAT_INNER] @ first)
+        for start, part in zip(starts[1:], more, strict=True):
             out += (floats[:, start : start + FLOAT_INNER] @ part).to(torch.int32)
 
     return product
@@ -76,6 +105,39 @@ def int8_is_exact(outputs: int, inner: int) -> bool:
     return True
 
 
+@functools.cache
+def int8_is_fast() -> bool:
+    """Whether torch's int8 product takes less than twice the time of float32 on this machine."""
+    rows, outputs, inner = TRIED
+    a, w = torch.ones(rows, inner, dtype=torch.int8), np.ones((outputs, inner), np.int8)
+    out = torch.empty(rows, outputs, dtype=torch.int32)
+    least = []
+    for product in (int8_product(w), float_product(w)):
+        product(a, out)
+        turns = []
+        for _ in range(5):
+            begun = time.perf_counter()
+            product(a, out)
+            turns.append(time.perf_counter() - begun)
+        least.append(min(turns))
+    return least[0] < 2 * least[1]
+
+
 def best_product(weights: Array) -> Product:
     """The fastest exact product for these weights on this machine."""
-    return int8_product(weights) if int8_is_exact(*weights.shape) else float_product(weights)
+    if not int8_is_exact(*weights.shape):
+        return float_product(weights)
+    plain = int8_product(weights)
+    if int8_is_fast():
+        return plain
+    floats = float_product(weights)
+
+    def product(a: torch.Tensor, out: torch.Tensor) -> None:
+        (plain if len(a) * weights.size <= PLAIN else floats)(a, out)
+
+    return product
+
+
+def best_multiply(inner: int) -> Multiply:
+    """The fastest exact product of two matrices that change, of `inner` inputs at least, on this machine."""
+    return int8_multiply if int8_is_exact(37, inner) and int8_is_fast() else float_multiply

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stackc.api import IDLE, RESTART, Device, Frequencies, Predictor, StackcError
 from stackc_torch.frozen import numerics
-from stackc_torch.frozen.gemm import int8_is_exact
+from stackc_torch.frozen.gemm import int8_is_exact, int8_is_fast
 from stackc_torch.frozen.predictor import KernelPredictor
 from stackc_torch.frozen.rules import Array
 
@@ -108,9 +108,14 @@ def examine(
     if golden.stepped(by_kernels(frozen), 2) != right:
         raise StackcError("the kernels of compiled loops gave other bits than scoring")
     matrices = [array.shape[-2:] for array in attrs.asdict(frozen).values() if array.dtype == np.int8]
-    exact = all(int8_is_exact(*shape) for shape in (*matrices, *shapes))
-    products = "int8 products are exact here and used" if exact else "int8 products are not exact here: float32 instead"
-    return f"{products}; scoring, stepping, loops and float32 products gave the golden bits on {device.name}"
+    if not all(int8_is_exact(*shape) for shape in (*matrices, *shapes)):
+        products = "not exact here: float32 instead"
+    elif int8_is_fast():
+        products = "exact here and used"
+    else:
+        products = "exact here, but slower than float32, which takes all but the smallest"
+    routes = "scoring, stepping, loops and float32 products"
+    return f"int8 products are {products}; {routes} gave the golden bits on {device.name}"
 
 
 def numbers(seed: int, count: int, low: int, high: int) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from stackc.api import CompiledStep, Frequencies
 from stackc_torch.frozen import kernels as shared
 from stackc_torch.frozen.cpu import OnCpu
-from stackc_torch.frozen.gemm import Product, best_product, int8_is_exact
+from stackc_torch.frozen.gemm import Multiply, Product, best_multiply, best_product
 from stackc_torch.frozen.rules import Array
 from stackc_torch.transformer import kernels
 from stackc_torch.transformer.arrays import Frozen
@@ -60,7 +60,8 @@ class CpuArithmetic(OnCpu):
             f.context, f.embed, f.norms, f.qkv, self._qkv_shift, f.bias, f.score, f.out, f.out_shift,
             f.gate_up, self._gate_up_shift, f.down, f.down_shift, f.exponential, f.head, f.head_shift,
         )  # fmt: skip
-        self._dense = product is best_product and int8_is_exact(37, f.head_size)
+        # None: each position attends alone, which tests compare with.
+        self._multiply: Multiply | None = best_multiply(f.head_size) if product is best_product else None
 
     def start(self, lanes: int) -> Memory:
         return self._memory(lanes, min(FIRST_SLOTS, self.frozen.context))
@@ -116,7 +117,7 @@ class CpuArithmetic(OnCpu):
         count, history = len(inputs), memory.kv.shape[2] - memory.rows
         at = history + np.arange(count, dtype=np.int64)
         first = np.maximum(starts + history, at - self.frozen.context + 1)
-        blocks = dense_blocks(first, at) if self._dense else []
+        blocks = dense_blocks(first, at) if self._multiply else []
         y = self._body(memory, inputs, np.zeros_like(at), at, first, at, blocks)
         memory.kv[:, 0, :history] = memory.kv[:, 0, count : count + history].copy()
         return y
@@ -160,7 +161,8 @@ class CpuArithmetic(OnCpu):
                 kernels.attend_rows(b.q[part], kv, lanes[part], first[part], last[part], *rules, b.mixed_heads[part])
             if start < end:
                 part = slice(start, end)
-                attend_block(b.q[part], kv[0], first[part], last[part], *rules, b.mixed[part])
+                assert self._multiply is not None
+                attend_block(b.q[part], kv[0], first[part], last[part], *rules, b.mixed[part], self._multiply)
             done = end
 
     def _memory(self, lanes: int, slots: int, rows: int = 0) -> Memory:

@@ -1,7 +1,7 @@
-"""Attention of a run of positions that share most of their keys, by int8 matrix products (CPU).
+"""Attention of a run of positions that share most of their keys, by matrix products (CPU).
 
-Attention weights have 14 bits: two halves of 7 bits, w = 128 high + low, each an operand of an int8 product.
-Used only if `gemm.int8_is_exact`; otherwise each position attends alone, with the same bits.
+Attention weights have 14 bits: two halves of 7 bits, w = 128 high + low, each an operand of an int8 product. Positions
+that attend alone get the same bits.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from stackc_torch.frozen.gemm import Multiply
 from stackc_torch.frozen.rules import Array
 from stackc_torch.transformer import kernels
 
@@ -32,14 +33,16 @@ def dense_blocks(first: Array, last: Array) -> Runs:
 
 
 def attend_block(
-    q: Array, kv: Array, first: Array, last: Array, bias: Array, score: Array, table: Array, out: Array
-) -> None:
+    q: Array, kv: Array, first: Array, last: Array, bias: Array, score: Array, table: Array, out: Array,
+    multiply: Multiply,
+) -> None:  # fmt: skip
     """The same as `kernels.attend_rows`, for one run of positions of one lane that has no ring.
 
     Args:
         q: int8[m, H, D]. kv: int8[S, 2, H, D], position p being stored in slot p.
         first, last: int64[m]. bias: int32[H, C]. score: int32[H]. table: the exponential.
         out: int8[m, HD].
+        multiply: an exact product.
     """
     begin, end = int(first.min()), int(last[-1]) + 1
     rows, heads, size = q.shape
@@ -51,7 +54,7 @@ def attend_block(
     totals = np.empty(rows, np.int64)
     planes = halves.numpy().reshape(2, rows, -1)
     for head in range(heads):
-        torch._int_mm(queries[:, head], seen[:, 0, head].T, out=scores)
+        multiply(queries[:, head], seen[:, 0, head].T, scores)
         kernels.weigh_block(scores.numpy(), first, last, begin, bias[head], score[head], table, planes, totals)
-        torch._int_mm(halves, seen[:, 1, head], out=sums)
+        multiply(halves, seen[:, 1, head], sums)
         kernels.mix_block(sums.numpy().reshape(2, rows, size), totals, out, head * size)
