@@ -16,6 +16,7 @@ from stackc.api.messages import amount
 from stackc.api.models import Portability
 from stackc.api.offsets import offsets_of
 from stackc.archive.format import MAX_BLOCK, PORTABILITIES, SMALL_BLOCK
+from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.level import Level
 from stackc.coding.route import Route
 
@@ -120,7 +121,7 @@ class BlockCodec:
             coded = level.encode(symbols, offsets, verify=verify)
             symbols, offsets = coded.tokens, coded.offsets
             fits &= np.diff(offsets) <= room(lengths)
-        payload = symbols.astype(np.uint8).tobytes()
+        payload = as_bytes(symbols)
         fits &= np.diff(offsets) < lengths
         return [payload[offsets[i] : offsets[i + 1]] if fits[i] else None for i in range(len(blocks))]
 
@@ -132,7 +133,7 @@ class BlockCodec:
             most = sizes if level is self.levels[0] else room(sizes)
             back = level.decode(symbols, offsets, int(most.sum()))
             symbols, offsets = back.symbols, back.offsets
-        data = symbols.astype(np.uint8).tobytes()
+        data = as_bytes(symbols)
         found = np.diff(offsets)
         return [
             data[offsets[i] : offsets[i + 1]]

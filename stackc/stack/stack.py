@@ -29,6 +29,7 @@ from stackc.archive.codec import BlockCodec
 from stackc.archive.decoder import decompress_blocks
 from stackc.archive.format import MAX_EMBEDDED, MAX_HOST, Header
 from stackc.archive.writer import Written, compress
+from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import row_of_integers
 from stackc.coding.host import host
@@ -322,7 +323,7 @@ class Stack:
             symbols, ignored = back.symbols, ignored + back.ignored
         if not levels and (strange := outside(symbols, 256)) is not None:
             raise CodingError(f"{self.place}: {strange} is not a byte, and without levels tokens are bytes")
-        return symbols.astype(np.uint8, copy=False).tobytes(), ignored
+        return as_bytes(symbols), ignored
 
     def generate(self, prompt: bytes, *, tokens: int = 64, temperature: float = 1.0, seed: int = 0) -> bytes:
         """Text that starts with `prompt` and is continued by the top model (`stackc.stack.generation.generate`)."""

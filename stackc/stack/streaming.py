@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.documents import row_of_integers
 from stackc.coding.level import Level
 
@@ -52,7 +53,7 @@ def decode_stream(levels: list[Level], pieces: Iterable[Symbols], ignored: list[
     stream: Iterator[Symbols] = (row_of_integers(piece, who, "tokens") for piece in pieces)
     for level in reversed(levels):
         stream = _decoded(level, stream, ignored)
-    return (piece.astype(np.uint8, copy=False).tobytes() for piece in stream)
+    return (as_bytes(piece) for piece in stream)
 
 
 def _decoded(level: Level, stream: Iterator[Symbols], ignored: list[int]) -> Iterator[Symbols]:

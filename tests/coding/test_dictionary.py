@@ -184,6 +184,19 @@ def test_groups_of_segments_larger_than_the_scratch(monkeypatch: pytest.MonkeyPa
         check(dictionary, symbols, offsets, segment, 1 << 30)
 
 
+@pytest.mark.parametrize("most", [0, 1 << 24])
+def test_calls_share_no_memory_with_each_others_results(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(module, "KEPT_ROOM", most)
+    dictionary, texts = random_dictionary(9, 60, seed=5)
+    given = [random_documents(dictionary, texts, [size], seed=size) for size in (400, 3000, 50)]
+    found = [dictionary.encode(*one, 100, 100)[0] for one in given]
+    kept = [codes.tolist() for codes in found]
+    for codes, expected in zip(found, kept, strict=True):
+        codes[:] = 1
+        assert [dictionary.encode(*one, 100, 100)[0].tolist() for one in given] == kept
+        assert codes.tolist() == [1] * len(expected)
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.uint32, np.int64])
 def test_symbols_of_any_type_and_codes_of_the_smallest(kind: type) -> None:
     dictionary, texts = random_dictionary(100, 400, seed=8)

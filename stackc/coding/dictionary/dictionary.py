@@ -33,6 +33,9 @@ from stackc.parts.symbols import outside, symbol_dtype
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 
+KEPT_ROOM = 1 << 24
+"""Bytes of the room for codes that is kept from call to call, at most."""
+
 PACK_WORK = 256
 """Places a text that packing may look at. Past this, or past four places a text, the trie is searched instead."""
 
@@ -78,6 +81,7 @@ class Dictionary:
         # That no caller uses now: `list.pop` gives none of them to two.
         self._words: list[by_words.Words] = []
         self._scratch: list[Codes] = []
+        self._room: list[Codes] = []
         absent = np.flatnonzero(self._roots == 0)
         if len(absent):
             raise ArtifactError(f"a dictionary without a text for symbol {absent[0]}")
@@ -132,7 +136,7 @@ class Dictionary:
             if forced is not None:
                 marks = limit, forced[low:high], self._table, self._roots
                 return int(marking.walk_marked(flat, bounds, low, high, segment, *marks, out, code_offsets))
-            scratch = self._borrowed_scratch(segment, high - low)
+            scratch = self._borrowed(self._scratch, encoding.scratch_size(segment, high - low))
             count = encoding.walk(
                 flat, bounds, low, high, document, segment, limit, self._table, self._roots, scratch, out, code_offsets
             )
@@ -265,7 +269,7 @@ class Dictionary:
             code_offsets: each share counts from its own start; shifted.
         """
         begin, end = shares[0][0], shares[-1][1]
-        out = np.empty(end - begin + room * len(shares), self._code_type)
+        out = self._borrowed(self._room, end - begin + room * len(shares))
 
         def one(low: int, high: int) -> int:
             return walk(low, high, out[place(low, high) : place(low, high) + high - low + room])
@@ -280,17 +284,19 @@ class Dictionary:
             code_offsets[first:last] += total
             out[total : total + count] = out[place(low, high) : place(low, high) + count]
             total += count
+        if out.nbytes <= KEPT_ROOM:
+            self._room.append(out)
+            return out[:total].copy()
         out.resize(total, refcheck=False)  # returns the memory that was never touched
         return out
 
-    def _borrowed_scratch(self, segment: int, symbols: int) -> Codes:
-        """Room of `encoding.walk`, left by an earlier call if that had enough: new memory costs more than a tenth."""
-        wanted = encoding.scratch_size(segment, symbols)
+    def _borrowed(self, rooms: list[Codes], wanted: int) -> Codes:
+        """Room for codes, left by an earlier call if that had enough: new memory costs more than a tenth."""
         try:
-            scratch = self._scratch.pop()
+            room = rooms.pop()
         except IndexError:
-            scratch = np.empty(wanted, self._code_type)
-        return scratch if len(scratch) >= wanted else np.empty(wanted, self._code_type)
+            room = np.empty(wanted, self._code_type)
+        return room if len(room) >= wanted else np.empty(wanted, self._code_type)
 
     def _packed(self) -> tuple[npt.NDArray[np.uint64] | None, npt.NDArray[np.uint64]]:
         """The trie as a double array, None if it does not fit into one; and the entries of one-symbol texts, twice.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stackc.api.arrays import Int32, Int64, Symbols
 from stackc.api.offsets import offsets_of
+from stackc.coding.bytes_rows import bytes_row
 from stackc.coding.dictionary import decoding
 from stackc.coding.dictionary.threads import even_shares, shared
 from stackc.parts.symbols import check_room
@@ -45,7 +46,8 @@ def join(
     sizes = shared(lambda low, high: int(decoding.measure(codes, low, high, length)), shares, threads)
     starts = offsets_of(np.array(sizes, np.int64))
     check_room(who, int(starts[-1]), most)
-    out = np.empty(int(starts[-1]), kind)
+    total = int(starts[-1])
+    out = bytes_row(total) if kind == np.uint8 else np.empty(total, kind)
     ends = np.zeros(len(bounds), np.int64)
     start_of = dict(zip(shares, starts.tolist(), strict=False))
 

@@ -12,6 +12,7 @@ from stackc.api.arrays import RESTART, Frequencies
 from stackc.api.errors import CodingError, StackcError
 from stackc.api.models import Predictor
 from stackc.api.offsets import offsets_of
+from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
 from stackc.stack.generation.constraint import Constraint, Cursor, PiecesOf, TokensOf, exactly
@@ -82,7 +83,7 @@ def _text(levels: list[Level], tokens: list[int]) -> bytes:
     symbols: npt.NDArray[np.integer] = np.array(tokens, np.int64)
     for level in reversed(levels):
         symbols = level.decode(symbols).symbols
-    return symbols.astype(np.uint8).tobytes()
+    return as_bytes(symbols)
 
 
 def prompt_tokens(levels: list[Level], prompt: bytes) -> tuple[list[int], Constraint | None]:
