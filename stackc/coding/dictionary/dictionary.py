@@ -82,6 +82,7 @@ class Dictionary:
         self._words: list[by_words.Words] = []
         self._scratch: list[Codes] = []
         self._room: list[Codes] = []
+        self._most_room = 0
         absent = np.flatnonzero(self._roots == 0)
         if len(absent):
             raise ArtifactError(f"a dictionary without a text for symbol {absent[0]}")
@@ -269,7 +270,11 @@ class Dictionary:
             code_offsets: each share counts from its own start; shifted.
         """
         begin, end = shares[0][0], shares[-1][1]
-        out = self._borrowed(self._room, end - begin + room * len(shares))
+        wanted = end - begin + room * len(shares)
+        # Room that is kept is memory besides that of the codes: not for what was asked for only once.
+        keeps = wanted <= self._most_room and wanted * self._code_type.itemsize <= KEPT_ROOM
+        self._most_room = max(self._most_room, wanted)
+        out = self._borrowed(self._room, wanted) if keeps else np.empty(wanted, self._code_type)
 
         def one(low: int, high: int) -> int:
             return walk(low, high, out[place(low, high) : place(low, high) + high - low + room])
@@ -284,7 +289,7 @@ class Dictionary:
             code_offsets[first:last] += total
             out[total : total + count] = out[place(low, high) : place(low, high) + count]
             total += count
-        if out.nbytes <= KEPT_ROOM:
+        if keeps:
             self._room.append(out)
             return out[:total].copy()
         out.resize(total, refcheck=False)  # returns the memory that was never touched
