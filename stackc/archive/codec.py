@@ -16,9 +16,9 @@ from stackc.api.messages import amount
 from stackc.api.models import Portability
 from stackc.api.offsets import offsets_of
 from stackc.archive.format import MAX_BLOCK, PORTABILITIES, SMALL_BLOCK
-from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.level import Level
 from stackc.coding.route import Route
+from stackc.parts.bytes_rows import as_bytes
 
 BLOCK_SIZE = 1 << 16
 """Source bytes in a block by default: longer blocks compress better, shorter ones make ranges faster to read."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from stackc.api.kernels import kernel
 from stackc.api.windowings import CUT
+from stackc.api.word_borders import find_words
 
 Row = Any  # an array
 
@@ -24,3 +25,24 @@ def mark_starts(symbols: Row, bounds: Row, table: Row, cuts: Row, budget: int, m
                 state, size = np.int64(table[0, symbols[i]]), 1
             else:
                 state, size = longer, size + 1
+
+
+@kernel
+def mark_words(text: Row, bounds: Row, budget: int, made: Row) -> None:
+    """made[i] = True where a word of text[bounds[r] : bounds[r + 1]] starts, and after each `budget` bytes of it.
+
+    Args:
+        text: uint8.
+    """
+    longest = 0
+    for run in range(len(bounds) - 1):
+        longest = max(longest, bounds[run + 1] - bounds[run])
+    places = np.empty(longest + 1, np.int64)
+    for run in range(len(bounds) - 1):
+        count = find_words(text, bounds[run], bounds[run + 1], places, 0)
+        places[count] = bounds[run + 1]
+        for k in range(count):
+            made[places[k]] = True
+            if places[k + 1] - places[k] > budget:
+                for at in range(places[k] + budget, places[k + 1], budget):
+                    made[at] = True

@@ -58,3 +58,17 @@ def table_starts(symbols: Symbols, edges: Int64, table: Int32, cuts: Mask | None
     flat.flags.writeable = False
     mark_starts(flat, edges, np.ascontiguousarray(table), forced, budget, made[edges[0] :])
     return made
+
+
+def word_starts(symbols: Symbols, edges: Int64, budget: int) -> Mask:
+    """`table_starts` of the table and cuts of words of bytes (`stackc.api.WORD_RULE`), without either.
+
+    A window that starts inside a word ends with it, so words decide where windows start, and budgets only inside them.
+    """
+    from stackc.coding.border_kernels import mark_words  # and numba with it
+
+    made = np.zeros(len(symbols), np.bool_)
+    flat = np.require(symbols, np.uint8, ["C", "A"]).view(np.ndarray)
+    flat.flags.writeable = False
+    mark_words(flat, edges, budget, made)
+    return made

@@ -13,8 +13,9 @@ from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.coders import AnyCoder, CoderFlags
 from stackc.api.errors import CodingError
 from stackc.api.models import Predictor
+from stackc.api.plain import WORD_RULE
 from stackc.api.windowings import Window, Windowing
-from stackc.coding.borders import table_starts
+from stackc.coding.borders import table_starts, word_starts
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import every_nth, segment_edges, segments, window_starts
 from stackc.parts.abilities import cuts_pieces
@@ -215,16 +216,23 @@ class LevelSpec:
 
     def cut_bounds(self, symbols: Symbols, bounds: Int64) -> Int64:
         """The bounds of windows that end by cuts and budgets alone, whatever the coder does: int64[w + 1]."""
-        cuts = self.window_cuts(symbols, bounds, self.cuts(symbols, bounds))
+        cuts = self.window_cuts(symbols, bounds, None if self.has_word_rule else self.cuts(symbols, bounds))
         return np.append(window_starts(bounds, self.segment, self.window.symbols, cuts), bounds[-1])
+
+    @property
+    def has_word_rule(self) -> bool:
+        """Whether windows are the words of bytes by `stackc.api.WORD_RULE`."""
+        return self.windowing.rule == WORD_RULE and self.windowing.table is not None and self.alphabet == 256
 
     def window_cuts(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Mask | None:
         """The starts of windows that only budgets, cuts and the windowing's table end: bool[n]; None if nothing cuts.
 
         Args:
-            cuts: what `cuts` gave.
+            cuts: what `cuts` gave; not used if `has_word_rule`.
         """
-        table = self.windowing.table
+        table, edges = self.windowing.table, segment_edges(bounds, self.segment)
         if table is None:
             return cuts
-        return table_starts(symbols, segment_edges(bounds, self.segment), table, cuts, self.window.symbols)
+        if self.has_word_rule:
+            return word_starts(symbols, edges, self.window.symbols)
+        return table_starts(symbols, edges, table, cuts, self.window.symbols)

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.models import Portability
-from stackc.api.plain import WORD_RULE
 from stackc.coding.documents import Decoding, Encoding, segment_edges, whole_codes
 from stackc.coding.pieces import PieceTable
 from stackc.coding.route import Documents, Tokens
@@ -29,19 +28,15 @@ class Texts(Documents):
     def __init__(self, spec: LevelSpec, table: Dictionary | PieceTable) -> None:
         self._spec, self.texts = spec, table
         self.windows_decode_alone = spec.window_tokens is not None
-        windowing = spec.windowing
-        self.asks_for_cuts = (
-            not isinstance(table, PieceTable)
-            and windowing.rule == WORD_RULE
-            and windowing.table is not None
-            and table.has_words(windowing.table, spec.window.symbols)
+        cut_table = spec.windowing.table
+        self.asks_for_cuts = spec.has_word_rule and (
+            isinstance(table, PieceTable) or (cut_table is not None and table.has_words(cut_table, spec.window.symbols))
         )
 
     def encode(self, symbols: Symbols, bounds: Int64, cuts: Any, verify: bool = True) -> Encoding:
         spec, per = self._spec, self._spec.window_tokens or 1
         sizes, how = (symbols, bounds, spec.segment), (spec.threads, spec.name)
-        if callable(cuts):
-            assert not isinstance(self.texts, PieceTable)
+        if callable(cuts) and not isinstance(self.texts, PieceTable):
             codes, code_offsets = self.texts.encode_words(*sizes, cuts, *how)
         else:
             more: tuple[Mask, ...] = ()

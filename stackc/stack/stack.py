@@ -29,12 +29,12 @@ from stackc.archive.codec import BlockCodec
 from stackc.archive.decoder import decompress_blocks
 from stackc.archive.format import MAX_EMBEDDED, MAX_HOST, Header
 from stackc.archive.writer import Written, compress
-from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import row_of_integers
 from stackc.coding.host import host
 from stackc.coding.level import Level
 from stackc.coding.spec import LevelSpec
+from stackc.parts.bytes_rows import as_bytes
 from stackc.parts.registry import registry
 from stackc.parts.symbols import outside
 from stackc.recipe import Recipe, recipe_from_dict

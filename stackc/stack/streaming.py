@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.documents import row_of_integers
 from stackc.coding.level import Level
+from stackc.parts.bytes_rows import as_bytes
 
 Symbols = npt.NDArray[Any]
 

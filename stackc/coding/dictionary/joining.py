@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from stackc.api.arrays import Int32, Int64, Symbols
 from stackc.api.offsets import offsets_of
-from stackc.coding.bytes_rows import bytes_row
 from stackc.coding.dictionary import decoding
 from stackc.coding.dictionary.threads import even_shares, shared
+from stackc.parts.bytes_rows import bytes_row
 from stackc.parts.symbols import check_room
 
 

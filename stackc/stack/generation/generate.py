@@ -12,9 +12,9 @@ from stackc.api.arrays import RESTART, Frequencies
 from stackc.api.errors import CodingError, StackcError
 from stackc.api.models import Predictor
 from stackc.api.offsets import offsets_of
-from stackc.coding.bytes_rows import as_bytes
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
+from stackc.parts.bytes_rows import as_bytes
 from stackc.stack.generation.constraint import Constraint, Cursor, PiecesOf, TokensOf, exactly
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackc.api import CUT, WORD_RULE, CodingError, Windowing, normalise
-from stackc.coding.borders import table_starts
+from stackc.coding.borders import table_starts, word_starts
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
@@ -105,6 +105,20 @@ def test_a_word_ends_alike_wherever_a_window_in_it_starts(data: bytes) -> None:
         while at < len(data) and not forced[at] and TABLE[state, symbols[at]] != CUT:
             state, at = int(TABLE[state, symbols[at]]), at + 1
         assert at == min(end for end in ends if end > start)
+
+
+@settings(deadline=None)  # the first example compiles
+@given(
+    st.one_of(hostile, st.binary(max_size=60)).filter(len), st.integers(1, 20), st.integers(1, 40), st.integers(0, 5)
+)
+def test_words_that_are_found_at_once_start_where_table_and_look_ahead_say(
+    data: bytes, budget: int, segment: int, before: int
+) -> None:
+    symbols = np.frombuffer(data, np.uint8)
+    edges = np.array([*range(min(before, len(data) - 1), len(data), segment), len(data)])
+    expected = table_starts(symbols, edges, TABLE, LOOK_AHEAD.of_segments(symbols, edges), budget)
+    for kind in (np.uint8, np.int64):
+        assert word_starts(symbols.astype(kind), edges, budget).tolist() == expected.tolist()
 
 
 def test_real_text_is_cut_as_the_rule_says() -> None:

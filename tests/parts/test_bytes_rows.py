@@ -7,7 +7,7 @@ import gc
 import numpy as np
 import pytest
 
-from stackc.coding.bytes_rows import as_bytes, bytes_row
+from stackc.parts.bytes_rows import as_bytes, bytes_row
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 255, 1 << 20])
