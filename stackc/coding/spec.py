@@ -20,6 +20,7 @@ from stackc.coding.dictionary.threads import once
 from stackc.coding.documents import every_nth, segment_edges, segments, window_starts
 from stackc.parts.abilities import cuts_pieces
 from stackc.parts.checked import cuts_of, cuts_of_segments, lanes_of
+from stackc.parts.symbols import check_inside
 
 
 @attrs.frozen(kw_only=True, slots=False, eq=False)
@@ -182,6 +183,7 @@ class LevelSpec:
         """The windowing's `cuts`, computed segment by segment: bool[n]; None if it has none. Its table is not asked."""
         if self.windowing.cuts is None:
             return None
+        check_inside(symbols, self.alphabet, self.name, "symbol")
         if hasattr(self.windowing.cuts, "of_segments"):
             edges = segment_edges(bounds, self.segment)
             return cuts_of_segments(self.windowing, symbols, edges, self.windowing_name)

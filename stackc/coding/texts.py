@@ -18,13 +18,10 @@ from stackc.api.texts import SymbolTexts
 from stackc.coding.level import Level
 from stackc.coding.routes import why_not_compiled
 from stackc.coding.spec import LevelSpec
-from stackc.parts.symbols import check_room
+from stackc.parts.symbols import check_room, outside, symbol_dtype
 
 MOST_BYTES = 1 << 28
 """Bytes, and symbols of one level's table, that all texts of an alphabet may have together."""
-
-BLOCK = 1 << 16
-"""Symbols that are expanded at a time, so that the memory besides the bytes stays small."""
 
 
 def byte_texts() -> SymbolTexts:
@@ -93,15 +90,18 @@ def expanded(texts: SymbolTexts, symbols: Symbols, most: int | None = None) -> t
     Raises:
         CodingError: more bytes than `most`, found before memory is allocated for them.
     """
-    begins = texts.offsets[symbols]
-    lengths = texts.offsets[1:][symbols] - begins
-    ends = offsets_of(lengths)
-    if most is not None and int(ends[-1]) > most:
-        raise CodingError(f"texts of {int(ends[-1]):,} bytes; at most {most:,} are expanded")
-    out = np.empty(int(ends[-1]), np.uint8)
-    for first in range(0, len(symbols), BLOCK):
-        last = min(first + BLOCK, len(symbols))
-        low, high = int(ends[first]), int(ends[last])
-        shifts = begins[first:last] - (ends[first:last] - low)
-        out[low:high] = texts.data[np.repeat(shifts, lengths[first:last]) + np.arange(high - low)]
+    from stackc.coding.text_kernels import copy_texts, measure_texts  # and numba with them
+
+    alphabet = len(texts)
+    if (strange := outside(symbols, alphabet)) is not None:
+        raise IndexError(f"symbol {strange} is outside the alphabet of {alphabet}")
+    # Of few types and never writeable: the kernels are compiled for those alone.
+    given, offsets = np.require(symbols, symbol_dtype(alphabet), ["C", "A"]).view(np.ndarray), texts.offsets.view()
+    data, ends = np.ascontiguousarray(texts.data).view(), np.zeros(len(symbols) + 1, np.int64)
+    given.flags.writeable = offsets.flags.writeable = data.flags.writeable = False
+    total = int(measure_texts(given, offsets, ends))
+    if most is not None and total > most:
+        raise CodingError(f"texts of {total:,} bytes; at most {most:,} are expanded")
+    out = np.empty(total, np.uint8)
+    copy_texts(given, offsets, data, ends, out)
     return out, ends

@@ -34,6 +34,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="module")
+def not_ignored() -> Iterator[None]:
+    """A process hands ignored signals on to those that it starts, and commands respect that: so under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def partials(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if PARTIAL.fullmatch(path.name)]
 

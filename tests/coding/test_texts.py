@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackc.api import CodingError, SymbolTexts, Windowing, offsets_of
@@ -144,16 +144,22 @@ def test_texts_have_a_limit_at_every_level() -> None:
         symbol_texts(runs)
 
 
-@given(st.lists(st.binary(max_size=4), min_size=1, max_size=6), st.data())
-def test_symbols_are_expanded_in_blocks(pieces: list[bytes], data: st.DataObject) -> None:
+@settings(deadline=None)  # the first example compiles
+@given(st.lists(st.one_of(st.binary(max_size=4), st.binary(max_size=40)), min_size=1, max_size=6), st.data())
+def test_symbols_are_expanded(pieces: list[bytes], data: st.DataObject) -> None:
     symbols = data.draw(st.lists(st.integers(0, len(pieces) - 1), max_size=300))
     texts = SymbolTexts(
         data=np.frombuffer(b"".join(pieces), np.uint8), offsets=offsets_of([len(piece) for piece in pieces])
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stackc.coding.texts.BLOCK", 7)
-        out, ends = expanded(texts, np.array(symbols, np.uint16))
-    assert out.tobytes() == b"".join(pieces[symbol] for symbol in symbols)
-    assert ends.tolist() == offsets_of([len(pieces[symbol]) for symbol in symbols]).tolist()
+    for kind in (np.uint8, np.uint16, np.int64):
+        out, ends = expanded(texts, np.array(symbols, kind))
+        assert out.tobytes() == b"".join(pieces[symbol] for symbol in symbols)
+        assert ends.tolist() == offsets_of([len(pieces[symbol]) for symbol in symbols]).tolist()
+
+
+@pytest.mark.parametrize("symbol", [-1, 256, 1 << 40])
+def test_symbols_without_an_entry_are_refused(symbol: int) -> None:
+    with pytest.raises(IndexError, match=f"symbol {symbol} is outside the alphabet of 256"):
+        expanded(byte_texts(), np.array([3, symbol]))
     with pytest.raises(IndexError):
         byte_texts()[256]

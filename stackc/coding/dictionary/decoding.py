@@ -49,7 +49,7 @@ def lay_out(
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _copy_wide(typing_context: Any, source: Any, source_at: Any, target: Any, target_at: Any) -> Any:
+def copy_wide(typing_context: Any, source: Any, source_at: Any, target: Any, target_at: Any) -> Any:
     """Copy `WIDE` bytes between two uint8 arrays at byte offsets of any alignment; the caller sees to the bounds."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -89,10 +89,10 @@ def spell(codes: Array, low: int, high: int, spans: Int64, texts: Array, out: Ar
     for i in range(U(low), U(edge)):
         span = U(spans[codes[i]])
         source, size = span >> U(20), span & mask
-        _copy_wide(texts, source, out, place)
+        copy_wide(texts, source, out, place)
         done = wide
         while done < size:
-            _copy_wide(texts, source + done, out, place + done)
+            copy_wide(texts, source + done, out, place + done)
             done += wide
         place += size
     for i in range(edge, high):
