@@ -113,7 +113,7 @@ def test_a_second_level_of_words_is_built_and_decodes(tmp_path: Path) -> None:
     assert len(over.tokens) < len(coded.tokens)
     assert high.decode(over.tokens).symbols.tolist() == coded.tokens.tolist()
     for wrong in (290, -1):
-        with pytest.raises(CodingError, match="^M2: a symbol outside its alphabet of 290$"):
+        with pytest.raises(CodingError, match=r"^M2: a symbol outside its alphabet of 290$"):
             high.encode(np.array([5, wrong]))
     texts = symbol_texts(stack.levels)
     assert texts is not None
