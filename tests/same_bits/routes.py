@@ -25,9 +25,9 @@ class Route:
     """One way.
 
     Attributes:
-        products: "int8" (the fastest exact product of this machine), "float32", "device" (torch operations, the
-            way of CUDA, here on the CPU), "cuda" (the same on a GPU), "kernels" (those of compiled loops) or "twin"
-            (plain Python integers).
+        products: "fastest" (exact product of this machine), "int8" (where that is exact), "float32", "device" (torch
+            operations, the way of CUDA, here on the CPU), "cuda" (the same on a GPU), "kernels" (those of compiled
+            loops) or "twin" (plain Python integers).
         lanes: side by side when stepping; 0 for scoring.
         threads: of torch.
         symbols: of the text.
@@ -50,17 +50,18 @@ def matrix(long: int, few: int, twin: int, cuda: bool = False) -> list[Route]:
     """All of them: `long` symbols by scoring and in many lanes, `few` in fewer, `twin` in plain integers."""
     gpu = [*(Route("cuda", lanes, 1, long) for lanes in (0, 64, 1024)), *(Route("cuda", n, 1, few) for n in (1, 2, 7))]
     return [
-        Route("int8", 0, 1, long),
-        Route("int8", 64, 1, long),
-        Route("int8", 1024, 1, long),
-        *(Route("int8", lanes, 1, few) for lanes in (1, 2, 7)),
-        *(Route("int8", lanes, 2, few) for lanes in (0, 1, 2, 7, 64, 1024)),
+        Route("fastest", 0, 1, long),
+        Route("fastest", 64, 1, long),
+        Route("fastest", 1024, 1, long),
+        *(Route("fastest", lanes, 1, few) for lanes in (1, 2, 7)),
+        *(Route("fastest", lanes, 2, few) for lanes in (0, 1, 2, 7, 64, 1024)),
+        *(Route("int8", lanes, 1, few) for lanes in (0, 64)),
         *(Route("float32", lanes, threads, few) for lanes in (0, 7, 64, 1024) for threads in (1, 2)),
         Route("device", 0, 1, few),
         Route("device", 64, 1, few),
-        Route("int8", 0, 1, few, fresh=True),
-        Route("int8", 2, 1, few, fresh=True),
-        Route("int8", 64, 1, few, fresh=True),
+        Route("fastest", 0, 1, few, fresh=True),
+        Route("fastest", 2, 1, few, fresh=True),
+        Route("fastest", 64, 1, few, fresh=True),
         *(Route("kernels", lanes, 1, few) for lanes in (1, 2, 7)),
         Route("kernels", 2, 1, few, fresh=True),
         Route("twin", 1, 1, twin),
@@ -106,13 +107,21 @@ def _makers(frozen: Any) -> dict[str, Callable[[Any], Any]]:
         from stackc_torch.transformer.device import DeviceArithmetic as OnDevice  # type: ignore[assignment]
         from stackc_torch.transformer.twin import Twin  # type: ignore[assignment]
     return {
-        "int8": lambda one: FrozenPredictor(OnCpu(one)),
+        "fastest": lambda one: FrozenPredictor(OnCpu(one)),
+        "int8": lambda one: FrozenPredictor(OnCpu(one, _in_int8)),
         "float32": lambda one: FrozenPredictor(OnCpu(one, float_product)),
         "kernels": lambda one: ByKernels(OnCpu(one)),
         "device": lambda one: FrozenPredictor(OnDevice(one, torch.device("cpu"))),
         "cuda": lambda one: FrozenPredictor(OnDevice(one, torch.device("cuda"))),
         "twin": Twin,
     }
+
+
+def _in_int8(weights: Any) -> Any:
+    """Products in int8, whether or not that is fast here."""
+    from stackc_torch.frozen.gemm import float_product, int8_is_exact, int8_product
+
+    return int8_product(weights) if int8_is_exact(*weights.shape) else float_product(weights)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ def frozen() -> Any:
 def test_every_route_in_one_process(stack: str) -> None:
     frozen = opened(GOLDEN / stack / "M3" / "frozen", ALPHABET)
     long, few, twin = 3 * SEGMENT, 2 * SEGMENT, SEGMENT
-    expected = {count: number(frozen, TEXT, Route("int8", 0, 1, count)) for count in (long, few, twin)}
+    expected = {count: number(frozen, TEXT, Route("fastest", 0, 1, count)) for count in (long, few, twin)}
     assert len(set(expected.values())) == 3
     for route in matrix(long, few, twin):
         if not route.fresh:
@@ -38,7 +38,7 @@ def test_a_process_of_its_own(frozen: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "text.npy", TEXT)
     route = Route("float32", 7, 2, SEGMENT)
     found, _ = in_a_process(FROZEN, tmp_path / "text.npy", ALPHABET, route)
-    assert int(found, 16) == number(frozen, TEXT, Route("int8", 0, 1, SEGMENT))
+    assert int(found, 16) == number(frozen, TEXT, Route("fastest", 0, 1, SEGMENT))
 
 
 @pytest.mark.long
