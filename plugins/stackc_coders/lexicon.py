@@ -149,6 +149,7 @@ class LexiconCoder:
         self.config = config
         self._texts: Texts | None = None
         self._met: list[Any] = []  # tables of windows that no caller uses now
+        self._kind: np.dtype[Any] = np.dtype(np.uint8)
 
     def fit_under(
         self, predictor: Predictor, window: Window, train: Text, bounds: Int64, lanes: int, folder: Path
@@ -163,6 +164,8 @@ class LexiconCoder:
     def load(self, folder: Path) -> None:
         """Read the texts that `fit_under` wrote."""
         self._texts, self._met = Texts.read(folder, self.config.vocabulary), []
+        largest = int(self._texts.symbols.max())  # every symbol alone is a text
+        self._kind = np.min_scalar_type(largest)
 
     @property
     def texts(self) -> Texts:
@@ -183,7 +186,9 @@ class LexiconCoder:
 
     def encode(self, symbols: Symbols, bounds: Int64) -> tuple[Tokens, Int64]:
         """The tokens of all windows, and the number of tokens in each."""
-        texts, flat = self.texts, np.ascontiguousarray(symbols).view()
+        texts = self.texts
+        # Windows are remembered by their bytes, so symbols of one value must have one form.
+        flat = np.ascontiguousarray(symbols, self._kind).view()
         flat.flags.writeable = False  # the kernel is compiled for such an array alone
         kind = np.uint16 if len(texts.costs) <= 1 << 16 else np.uint32
         counts, given = np.zeros(len(bounds) - 1, np.int64), (*texts.trie, texts.costs, texts.lengths)

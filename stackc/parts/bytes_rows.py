@@ -12,11 +12,12 @@ import numpy as np
 
 from stackc.api.arrays import Symbols, Uint8
 
-# A new object, not filled, may be written to as long as nobody else has it: the C API of Python says so.
-_new: Any = ctypes.pythonapi.PyBytes_FromStringAndSize
-_new.argtypes, _new.restype = [ctypes.c_void_p, ctypes.c_ssize_t], ctypes.py_object
-_address: Any = ctypes.pythonapi.PyBytes_AsString
-_address.argtypes, _address.restype = [ctypes.py_object], ctypes.c_void_p
+# A new object, not filled, may be written to as long as nobody else has it: the C API of Python says so. Prototypes of
+# our own: the functions of `ctypes.pythonapi` are shared with all other packages, which may set their types.
+_new: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)(
+    ("PyBytes_FromStringAndSize", ctypes.pythonapi)
+)
+_address: Any = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(("PyBytes_AsString", ctypes.pythonapi))
 
 
 class _Owner:
@@ -37,7 +38,10 @@ def bytes_row(size: int) -> Uint8:
 
 
 def as_bytes(symbols: Symbols) -> bytes:
-    """Symbols below 256 as bytes. A `bytes_row`, whole, cannot be written to any more."""
+    """Symbols below 256 as bytes. For rows that nobody else has: a whole `bytes_row` is not copied.
+
+    It cannot be written to any more, but views that were taken before could still be.
+    """
     owner: Any = symbols.base
     if isinstance(owner, _Owner) and symbols.nbytes == len(owner.whole):
         symbols.flags.writeable = False

@@ -323,7 +323,8 @@ class Stack:
             symbols, ignored = back.symbols, ignored + back.ignored
         if not levels and (strange := outside(symbols, 256)) is not None:
             raise CodingError(f"{self.place}: {strange} is not a byte, and without levels tokens are bytes")
-        return as_bytes(symbols), ignored
+        # Without levels they are the caller's own.
+        return as_bytes(symbols) if levels else symbols.astype(np.uint8).tobytes(), ignored
 
     def generate(self, prompt: bytes, *, tokens: int = 64, temperature: float = 1.0, seed: int = 0) -> bytes:
         """Text that starts with `prompt` and is continued by the top model (`stackc.stack.generation.generate`)."""

@@ -53,7 +53,8 @@ def decode_stream(levels: list[Level], pieces: Iterable[Symbols], ignored: list[
     stream: Iterator[Symbols] = (row_of_integers(piece, who, "tokens") for piece in pieces)
     for level in reversed(levels):
         stream = _decoded(level, stream, ignored)
-    return (as_bytes(piece) for piece in stream)
+    # Without levels they are the caller's own.
+    return (as_bytes(piece) if levels else piece.astype(np.uint8).tobytes() for piece in stream)
 
 
 def _decoded(level: Level, stream: Iterator[Symbols], ignored: list[int]) -> Iterator[Symbols]:

@@ -143,6 +143,20 @@ class PieceCoderContract:
             assert all(map(len, spelt)), "no token has an empty piece"
             assert np.concatenate(spelt).tolist() == symbols[low:high].tolist()
 
+    def test_the_type_of_symbols_says_nothing(self) -> None:
+        """What a coder remembers of windows must not depend on it: as bytes, 1 in 16 bits is 1 and 0 in 8 bits each."""
+        coder = self.fitted()
+        symbols, offsets = coder.pieces()
+        types = [np.uint16, np.uint32, np.int64, *([np.uint8] if self.alphabet <= 256 else [])]
+        for kind in [*types, *types[::-1]]:
+            for first in (1, self.alphabet // 2, self.alphabet - 1):
+                for zeros in range(8):
+                    window = np.array([first] + [0] * zeros, kind)
+                    tokens, counts = coder.encode(window, np.array([0, len(window)]))
+                    assert counts.tolist() == [len(tokens)]
+                    back = [symbols[offsets[token] : offsets[token + 1]] for token in tokens]
+                    assert np.concatenate(back).tolist() == window.tolist()
+
     def test_it_may_be_shared_by_threads(self, tmp_path: Path) -> None:
         self.fit(tmp_path)
         text = self.text()

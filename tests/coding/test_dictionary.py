@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import pickle
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -195,6 +198,54 @@ def test_calls_share_no_memory_with_each_others_results(monkeypatch: pytest.Monk
         codes[:] = 1
         assert [dictionary.encode(*one, 100, 100)[0].tolist() for one in given] == kept
         assert codes.tolist() == [1] * len(expected)
+
+
+class Hasty(list):  # type: ignore[type-arg]
+    """Memory that another thread takes as soon as it is given back."""
+
+    def append(self, room: Any) -> None:
+        room[:] = 7
+        super().append(room)
+
+
+def test_results_are_taken_from_kept_memory_before_it_is_given_back() -> None:
+    dictionary, texts = random_dictionary(9, 60, seed=5)
+    symbols, offsets = random_documents(dictionary, texts, [4000], seed=6)
+    expected = dictionary.encode(symbols, offsets, 100, 100)[0].tolist()
+    dictionary._room, dictionary._scratch = Hasty(), Hasty()
+    for _ in range(3):
+        assert dictionary.encode(symbols, offsets, 100, 100)[0].tolist() == expected
+    assert dictionary._room, "nothing was kept"
+
+
+def test_threads_that_code_texts_of_one_size_get_their_own() -> None:
+    dictionary, texts = random_dictionary(9, 60, seed=5)
+    given = [random_documents(dictionary, texts, [40_000], seed=seed) for seed in range(4)]
+    expected = [dictionary.encode(*one, 100, 100)[0].tobytes() for one in given]
+    wrong = []
+
+    def work(number: int) -> None:
+        for _ in range(60):
+            if dictionary.encode(*given[number], 100, 100)[0].tobytes() != expected[number]:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert len(dictionary._room) <= module.KEPT_ROOMS
+
+
+def test_a_copy_has_the_texts_alone() -> None:
+    dictionary, texts = random_dictionary(9, 60, seed=5)
+    symbols, offsets = random_documents(dictionary, texts, [40_000], seed=6)
+    for _ in range(3):
+        codes = dictionary.encode(symbols, offsets, 100, 100)[0]
+    packed = pickle.dumps(dictionary)
+    assert len(packed) < 10_000
+    assert pickle.loads(packed).encode(symbols, offsets, 100, 100)[0].tolist() == codes.tolist()
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.uint32, np.int64])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 
 import numpy as np
 import pytest
 
 from stackc.parts.bytes_rows import as_bytes, bytes_row
+from stackc.stack.streaming import decode_stream
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 255, 1 << 20])
@@ -25,6 +27,14 @@ def test_a_row_becomes_the_bytes_that_were_written_to_it(size):
         assert np.frombuffer(found, np.uint8).ctypes.data == row.ctypes.data
         with pytest.raises(ValueError, match="read-only"):
             row[0] = 1
+
+
+def test_other_packages_may_set_the_types_of_pythons_own_functions(monkeypatch):
+    monkeypatch.setattr(ctypes.pythonapi.PyBytes_AsString, "restype", ctypes.c_int)
+    monkeypatch.setattr(ctypes.pythonapi.PyBytes_FromStringAndSize, "restype", ctypes.c_int)
+    row = bytes_row(10)
+    row[:] = 5
+    assert as_bytes(row) == bytes([5]) * 10
 
 
 def test_what_is_not_a_whole_row_is_copied():
@@ -47,3 +57,13 @@ def test_a_row_and_its_bytes_outlive_each_other():
     del found
     gc.collect()
     assert alias.tolist() == [3] * 10
+
+
+def test_rows_of_the_caller_stay_the_callers():
+    row = bytes_row(11)
+    row[:] = np.frombuffer(b"hello world", np.uint8)
+    head = row[:5]
+    (data,) = decode_stream([], [row], [])  # of a stack without levels, whose tokens are bytes
+    head[:] = ord("X")
+    row[10] = ord("Y")
+    assert data == b"hello world"

@@ -41,10 +41,15 @@ def int8_multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
 def float_multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
     """The same in float32, over at most 1,040 inputs at a time: exact in any order, everywhere."""
     one, other = a.to(torch.float32), b.to(torch.float32)
-    out.copy_(one[:, :FLOAT_INNER] @ other[:FLOAT_INNER])
+    out.copy_(_multiplied(one[:, :FLOAT_INNER], other[:FLOAT_INNER]))
     for start in range(FLOAT_INNER, len(b), FLOAT_INNER):
         end = start + FLOAT_INNER
-        out += (one[:, start:end] @ other[start:end]).to(torch.int32)
+        out += _multiplied(one[:, start:end], other[start:end]).to(torch.int32)
+
+
+def _multiplied(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Their product. Given `out`, torch makes it in float32 even under a caller's `torch.autocast`."""
+    return torch.mm(a, b, out=a.new_empty((len(a), b.shape[1])))
 
 
 def int8_product(weights: Array) -> Product:
@@ -65,11 +70,11 @@ def float_product(weights: Array) -> Product:
     def product(a: torch.Tensor, out: torch.Tensor) -> None:
         floats = a.to(torch.float32)
         if not more:  # calls of torch are half the time of small products
-            out.copy_(floats @ first)
+            out.copy_(_multiplied(floats, first))
             return
-        out.copy_(floats[:, :FLOAT_INNER] @ first)
+        out.copy_(_multiplied(floats[:, :FLOAT_INNER], first))
         for start, part in zip(starts[1:], more, strict=True):
-            out += (floats[:, start : start + FLOAT_INNER] @ part).to(torch.int32)
+            out += _multiplied(floats[:, start : start + FLOAT_INNER], part).to(torch.int32)
 
     return product
 

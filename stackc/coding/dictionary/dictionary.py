@@ -33,8 +33,8 @@ from stackc.parts.symbols import outside, symbol_dtype
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 
-KEPT_ROOM = 1 << 24
-"""Bytes of the room for codes that is kept from call to call, at most."""
+KEPT_ROOM, KEPT_ROOMS = 1 << 24, 4
+"""Bytes of a room for codes that is kept from call to call, at most, and how many are kept."""
 
 PACK_WORK = 256
 """Places a text that packing may look at. Past this, or past four places a text, the trie is searched instead."""
@@ -89,6 +89,10 @@ class Dictionary:
 
     def __len__(self) -> int:
         return len(self.parent)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as its texts, without the memory that is kept between calls."""
+        return type(self), (self.parent, self.symbol, self.alphabet)
 
     def encode(
         self,
@@ -290,8 +294,10 @@ class Dictionary:
             out[total : total + count] = out[place(low, high) : place(low, high) + count]
             total += count
         if keeps:
-            self._room.append(out)
-            return out[:total].copy()
+            codes = out[:total].copy()
+            if len(self._room) < KEPT_ROOMS:
+                self._room.append(out)  # last: another thread may take it at once
+            return codes
         out.resize(total, refcheck=False)  # returns the memory that was never touched
         return out
 

@@ -46,6 +46,20 @@ def test_so_are_those_of_two_matrices_that_change(int8, inner):
         assert np.array_equal(out.numpy(), a.astype(np.int64) @ w.T.astype(np.int64))
 
 
+def test_a_callers_autocast_changes_nothing(int8):
+    a, w = (torch.from_numpy(one) for one in _worst(96))
+    expected = a.to(torch.int32) @ w.T.to(torch.int32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for product in (gemm.best_product, gemm.float_product):
+            out = torch.empty(200, 9, dtype=torch.int32)
+            product(w.numpy())(a, out)
+            assert torch.equal(out, expected)
+        for multiply in (gemm.best_multiply(96), gemm.float_multiply):
+            out = torch.empty(200, 9, dtype=torch.int32)
+            multiply(a, w.T, out)
+            assert torch.equal(out, expected)
+
+
 def test_how_products_are_made_decides_no_bit(int8, tools):
     frozen = tools.random_frozen(1, width=16, context=100)
     segment, restarts = tools.random_segment(frozen, 200, seed=2, share=0.01)
