@@ -15,6 +15,7 @@ from stackc_mixing.twins.few import FewTwin
 from stackc_mixing.twins.many import Twin
 from stackc_mixing.twins.six import SixTwin
 from stackc_mixing.twins.some import SomeTwin
+from stackc_mixing.twins.twelve import TwelveTwin
 
 SMALL = Mixing(size=10, rich=8, window=64)
 """Few slots: after a hundred symbols most have been replaced."""
@@ -22,10 +23,11 @@ SMALL = Mixing(size=10, rich=8, window=64)
 SOME = Mixing(size=10, rich=8, window=64, contexts="some")
 FEW = Mixing(size=10, window=64, contexts="few")
 SIX = Mixing(size=10, window=64, contexts="six")
-"""The same of the models with fewer contexts."""
+TWELVE = Mixing(size=10, rich=8, window=64, contexts="twelve")
+"""The same of the other models."""
 
-CONFIGS = {config.contexts: config for config in (SMALL, SOME, FEW, SIX)}
-TWINS = {"many": Twin, "some": SomeTwin, "few": FewTwin, "six": SixTwin}
+CONFIGS = {config.contexts: config for config in (SMALL, SOME, FEW, SIX, TWELVE)}
+TWINS = {"many": Twin, "some": SomeTwin, "few": FewTwin, "six": SixTwin, "twelve": TwelveTwin}
 
 ALPHABETS = (2, 10, 256, 1000, 65_536)
 

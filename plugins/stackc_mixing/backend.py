@@ -18,12 +18,13 @@ from stackc_mixing.kernels import index, run, run_some, tree, tree_some
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN, SEEN_BITS
 from stackc_mixing.six import index_six, run_six, tree_six
 from stackc_mixing.state import FILE, LARGE, Primed, Working, depth_of, symbols_dtype
+from stackc_mixing.twelve import run_twelve, tree_twelve
 
 CHUNK = 1 << 20
 """Symbols that are learned between two reports."""
 
-RUN = {"many": run, "some": run_some, "few": run_few, "six": run_six}
-TREE = {"many": tree, "some": tree_some, "few": tree_few, "six": tree_six}
+RUN = {"many": run, "some": run_some, "few": run_few, "six": run_six, "twelve": run_twelve}
+TREE = {"many": tree, "some": tree_some, "few": tree_few, "six": tree_six, "twelve": tree_twelve}
 """The kernels, by `contexts`."""
 
 NO_PAYLOAD = np.zeros(0, np.uint8)

@@ -8,9 +8,10 @@ import attrs
 from attrs.validators import and_, ge, in_, le
 
 from stackc.api import Cost, bits
-from stackc_mixing.shapes import MANY, SOME, Shape
+from stackc_mixing.shapes import MANY, SOME, TWELVE, Shape
 
 MAP_ENTRIES, SETS = 256, 6 * 4 * 16 + 256 + (1 << 14)
+CLASSES, TWELVE_SETS = 8, 8 * (6 * 4 * 8 + 256 + 4 * 128 + 64 * 8) + (1 << 14)
 SLOT, LENGTHS = 16, 32
 ROWS_1, ROWS_2, POINTS = 1 << 16, 1 << 12, 32
 FEW, FEW_SETS, FEW_INPUTS = 5, 4 * 256 * 8, 8
@@ -59,16 +60,17 @@ class Mixing:
 
     contexts: str = bits(
         "many",
-        check=in_(("many", "some", "few", "six")),
+        check=in_(("many", "some", "few", "six", "twelve")),
         added=True,
-        help="many: 14 contexts; some: 10, 1.4 times as fast; few: 5, without rich slots (`rich` has no effect), three"
+        help="many: 14 contexts; twelve: 12 whose answers and weights are learned together, smaller files, 1.3 times as"
+        " fast; some: 10, 1.4 times as fast; few: 5, without rich slots (`rich` has no effect), three"
         " times as fast as many; six: 6, without rich slots, symbols in fewer decisions, four times as fast as many",
     )
 
     @property
     def shape(self) -> Shape:
         """Of a model with rich slots."""
-        return SOME if self.contexts == "some" else MANY
+        return {"some": SOME, "twelve": TWELVE}.get(self.contexts, MANY)
 
     @property
     def lean(self) -> bool:
@@ -85,6 +87,18 @@ class Mixing:
             maps = {"maps": (4, (SIX if six else FEW) * MAP_ENTRIES), "weights": (4, FEW_SETS * FEW_INPUTS)}
             rest = {**match, "guesses": (2, GUESSES)} if six else {"apm_1": (2, 256 * POINTS), **ends}
             return {**slots, **maps, **rest}
+        if self.contexts == "twelve":
+            contexts, inputs = len(self.shape.contexts), len(self.shape.inputs)
+            return {
+                "rich": (4, SLOT * ((1 << self.rich) + 1)),
+                **slots,
+                "scores": (4, CLASSES * contexts * MAP_ENTRIES),
+                "weights": (4, TWELVE_SETS * inputs),
+                "apm_1": (2, ROWS_1 * POINTS),
+                "zero": ends["zero"],
+                "matches": match["hits"],
+                "places": match["places"],
+            }
         second = {"apm_2": (2, ROWS_2 * POINTS)} if len(self.shape.refinements) == 2 else {}
         return {
             "rich": (4, SLOT * ((1 << self.rich) + 1)),

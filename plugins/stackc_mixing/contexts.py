@@ -15,15 +15,18 @@ from stackc_mixing.layout import (
     LINE,
     LINE_1,
     LONGEST,
+    MOST_ZEROS,
     NO_TEXT,
     NO_TEXT_BYTES,
     SEEN_BITS,
+    SOLID,
     SOURCE,
     WORD,
     WORD_1,
     WORD_2,
+    ZEROS,
 )
-from stackc_mixing.shapes import SOME, Shape
+from stackc_mixing.shapes import SOME, TWELVE, Shape
 from stackc_mixing.tables import KINDS, LOWER
 from stackc_mixing.vectors import shift_in_zeros, splat
 
@@ -147,9 +150,45 @@ def some_of_tokens(symbols: Row, at: Int, hashes: Row) -> None:
 
 
 @inlined
+def twelve_of_bytes(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
+    """The same of the model with twelve: those of `some_of_bytes`, three words, and the word before.
+
+    After bytes that no text has, gaps, the place in a number of four bytes, and the last bytes that are not zero: in
+    UTF-16 and UTF-32 these are characters.
+    """
+    some_of_bytes(symbols, at, memory, hashes)
+    c1 = before(symbols, at, 1)
+    if at < memory[NO_TEXT]:
+        c2, c3, c4 = before(symbols, at, 2), before(symbols, at, 3), before(symbols, at, 4)
+        zeros, solid = hashed(u32(memory[ZEROS]), u32(20)), u64(memory[SOLID])
+        hashes[7] = hashed(hashed(u32(at & 3), u32(21)), c1)
+        hashes[9] = hashed(hashed(c3, u32(22)), c4)
+        hashes[10] = hashed(zeros, u32(solid & u64(0xFFFFFF)))
+        hashes[11] = hashed(hashed(zeros, u32(solid & u64(0xFFFFFFFF))), u32(solid >> u64(32)) & u32(255))
+        return
+    word, word_1 = u32(memory[WORD]), u32(memory[WORD_1])
+    hashes[10] = hashed(hashed(word + u32(13), word_1), u32(memory[WORD_2]))
+    hashes[11] = hashed(word_1 + u32(14), c1)
+
+
+@inlined
+def twelve_of_tokens(symbols: Row, at: Int, hashes: Row) -> None:
+    """The same of tokens."""
+    some_of_tokens(symbols, at, hashes)
+    o4 = hashes[4]
+    hashes[10] = hashed(o4, before(symbols, at, 5))
+    hashes[11] = hashed(hashed(hashed(before(symbols, at, 2), u32(14)), before(symbols, at, 3)), before(symbols, at, 4))
+
+
+@inlined
 def contexts(shape: Shape, symbols: Row, at: Int, depth: Int, memory: Row, hashes: Row) -> None:
     """Fill the hashes of all contexts of the symbol at `at` of the run."""
-    if len(shape.contexts) == len(SOME.contexts):
+    if len(shape.contexts) == len(TWELVE.contexts):
+        if depth == 8:
+            twelve_of_bytes(symbols, at, memory, hashes)
+        else:
+            twelve_of_tokens(symbols, at, hashes)
+    elif len(shape.contexts) == len(SOME.contexts):
         if depth == 8:
             some_of_bytes(symbols, at, memory, hashes)
         else:
@@ -202,8 +241,8 @@ def length_class(length: Int) -> Int:
 
 
 @inlined
-def remember(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length: Int, memory: Row) -> None:
-    """After a symbol: whether the match continues, and of bytes, words and lines."""
+def continue_match(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length: Int, memory: Row) -> Int:
+    """After a symbol, which is returned: whether the match continues."""
     symbol = u32(symbols[at])
     memory[SEEN_BITS] += depth
     if length > 0:
@@ -211,8 +250,12 @@ def remember(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length
         source += 1
     memory[LENGTH], memory[SOURCE] = length, source
     memory[AT] = at + 1
-    if depth != 8:
-        return
+    return symbol
+
+
+@inlined
+def read_byte(symbol: Int, at: Int, memory: Row) -> None:
+    """After a byte: words, lines and fields."""
     kind = KINDS[symbol & u32(255)]
     if kind == 1:
         memory[WORD] = i64(hashed(u32(memory[WORD]) + u32(LOWER[symbol & u32(255)]), u32(3)))
@@ -225,3 +268,25 @@ def remember(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length
         memory[FIELD] = (memory[FIELD] + 1) & 255
     elif kind == 4:
         memory[NO_TEXT] = at + NO_TEXT_BYTES
+
+
+@inlined
+def remember(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length: Int, memory: Row) -> None:
+    """After a symbol: whether the match continues, and of bytes, words and lines."""
+    symbol = continue_match(window, symbols, at, depth, source, length, memory)
+    if depth == 8:
+        read_byte(symbol, at, memory)
+
+
+@inlined
+def remember_solid(window: Row, symbols: Row, at: Int, depth: Int, source: Int, length: Int, memory: Row) -> None:
+    """The same of the model with twelve contexts, in which zeros do not end words."""
+    symbol = continue_match(window, symbols, at, depth, source, length, memory)
+    if depth != 8:
+        return
+    if symbol == 0:
+        memory[ZEROS] = min(memory[ZEROS] + 1, i64(MOST_ZEROS))
+        memory[NO_TEXT] = at + NO_TEXT_BYTES
+        return
+    memory[ZEROS], memory[SOLID] = i64(0), (memory[SOLID] << 8) | i64(symbol)
+    read_byte(symbol, at, memory)

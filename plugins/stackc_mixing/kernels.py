@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from stackc.api import CODER_STATE, borrowed, code_bit, finish_coder, inlined, kernel, prefetch_to_write, start_coder
-from stackc_mixing.contexts import before, contexts, copied, hashed, key_of, matched, remember
+from stackc_mixing.contexts import before, contexts, copied, hashed, key_of, matched, remember, remember_solid
 from stackc_mixing.inputs import context_inputs, match_inputs
 from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
 from stackc_mixing.layout import (
@@ -41,9 +41,9 @@ from stackc_mixing.layout import (
     SEEN_BITS,
 )
 from stackc_mixing.learning import learn_bit, learn_contexts, learn_mixed
-from stackc_mixing.mixing import answers_of, correct_all, mixed, refined, weight_sets
+from stackc_mixing.mixing import answers_of, correct_all, mixed, pair_set, refined, weight_sets
 from stackc_mixing.registers import local
-from stackc_mixing.shapes import MANY, SOME, Shape
+from stackc_mixing.shapes import MANY, SOME, TWELVE, Shape
 from stackc_mixing.slots import known_order, node_of, open_slots, seek_slots, slot_masks
 
 
@@ -57,7 +57,7 @@ def rows_of(last: Int, trigram: Int, partial: Int) -> Any:
 @inlined
 def fetch_pair(shape: Shape, weights: Row, pair: Int, k: Int) -> None:
     """Fetch the set of weights by the last two symbols for decision k."""
-    by_pair = weight_sets(shape, 0, 0, u64(0), pair, u32(1), k)[len(shape.sets) - 1]
+    by_pair = pair_set(shape, pair, k)
     prefetch_to_write(weights, by_pair)
     if len(shape.inputs) > 16:
         prefetch_to_write(weights, by_pair + u64(16))
@@ -151,7 +151,10 @@ def expect(
     """
     shape, rich, lean, weights, apm_1, places, masks, hashes = sought
     recall(ahead, memory)
-    remember(window, symbols, at, depth, source, length, ahead)
+    if len(shape.sets) == len(TWELVE.sets):
+        remember_solid(window, symbols, at, depth, source, length, ahead)
+    else:
+        remember(window, symbols, at, depth, source, length, ahead)
     return seek_symbol(shape, rich, lean, weights, apm_1, places, ahead, masks, hashes, symbols, at + 1, depth)
 
 

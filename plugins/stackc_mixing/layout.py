@@ -61,6 +61,27 @@ SETS = BY_PAIR + PAIRS
 """Sets of weights. Two or three mix at a time (`stackc_mixing.shapes`): chosen by what is known (contexts, match), by
 `partial`, and by a hash of the last two symbols and the decision."""
 
+CLASSES = 8
+"""Of bytes (`stackc_mixing.tables.CLASS`), by which scores and weights are chosen in the model with twelve contexts."""
+
+KNOWN_AT, PARTIAL_AT = 0, 6 * 4 * 8 * CLASSES
+COLUMN_AT = PARTIAL_AT + 256 * CLASSES
+CLASSES_AT = COLUMN_AT + 4 * 128 * CLASSES
+PAIR_AT = CLASSES_AT + 64 * CLASSES * CLASSES
+TWELVE_SETS = PAIR_AT + PAIRS
+"""Its sets of weights, of which five are added up: by what is known, the decision and the class of the last byte; by
+`partial` and that class; by column, that class and the decision; by the classes of the last two bytes and `partial`;
+and by a hash of the last two symbols and the decision."""
+
+FINE = 2
+"""Its weights have so many more bits: each of five moves by less."""
+
+SCORE_RATE, SCORE_RATE_MORE, SCORE_RATE_BITS = 64, 256, 19
+"""How fast its scores move: as the rates of weights in `Shape`."""
+
+SCORE_BITS = 16
+"""A score is a stretched probability with so many bits more."""
+
 POINTS = 32
 """Points of a refinement over the stretched probability, of 16 bits each: a row is one line of the cache."""
 
@@ -74,11 +95,14 @@ LONGEST, LEAST, LENGTHS = 400, 5, 32
 FRESH_CELL = 1 << 31
 """A rich node that has seen nothing: probability one half."""
 
-WORD, WORD_1, WORD_2, SOURCE, LENGTH, LINE, LINE_1, FIELD, AT, SEEN_BITS, NO_TEXT = range(11)
-MEMORY = 11
+WORD, WORD_1, WORD_2, SOURCE, LENGTH, LINE, LINE_1, FIELD, AT, SEEN_BITS, NO_TEXT, ZEROS, SOLID = range(13)
+MEMORY = 13
 """The memory besides the tables, int64: hashes of this word and the last two, where the match continues and its
 length, where this line and the last began, the field of a table's row, the run's length so far, bits learned from,
-and where the bytes end that are taken for numbers."""
+and where the bytes end that are taken for numbers; of the model with twelve contexts, how many of the last bytes are
+zeros, at most `MOST_ZEROS`, and the last eight bytes that are not, the last one lowest."""
+
+MOST_ZEROS = 7
 
 NO_TEXT_BYTES = 64
 """After a byte that no text has: so many bytes, itself included, are taken for numbers."""

@@ -7,8 +7,8 @@ from typing import Any
 from stackc.api import inlined
 from stackc_mixing.contexts import hashed
 from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
-from stackc_mixing.layout import BY_ORDER, BY_PAIR, BY_PARTIAL, PAIRS, SURE
-from stackc_mixing.shapes import Shape, Size
+from stackc_mixing.layout import BY_ORDER, BY_PAIR, BY_PARTIAL, PAIR_AT, PAIRS, SURE
+from stackc_mixing.shapes import TWELVE, Shape, Size
 from stackc_mixing.tables import SPAN, SQUASH
 from stackc_mixing.vectors import LANES, load, splat, store, total
 
@@ -18,11 +18,18 @@ def weight_sets(shape: Shape, order: Int, near: Int, last: Int, pair: Int, parti
     """Where the sets of weights begin. Of two, the third place is not used."""
     by_order = u64(BY_ORDER + (order * 4 + near) * 16 + (k & 7) + (8 if last >= u64(128) else 0))
     by_partial = u64(BY_PARTIAL) + (u64(partial) & u64(255))
-    by_pair = u64(BY_PAIR) + (u64(hashed(pair, u32(k))) & u64(PAIRS - 1))
+    by_pair = pair_set(shape, pair, k)
     inputs = u64(len(shape.inputs))
     if len(shape.sets) == 2:
-        return by_order * inputs, by_pair * inputs, u64(0)
-    return by_order * inputs, by_partial * inputs, by_pair * inputs
+        return by_order * inputs, by_pair, u64(0)
+    return by_order * inputs, by_partial * inputs, by_pair
+
+
+@inlined
+def pair_set(shape: Shape, pair: Int, k: Int) -> Int:
+    """Where the set by the last two symbols and decision k begins."""
+    first = u64(PAIR_AT if len(shape.sets) == len(TWELVE.sets) else BY_PAIR)
+    return (first + (u64(hashed(pair, u32(k))) & u64(PAIRS - 1))) * u64(len(shape.inputs))
 
 
 @inlined

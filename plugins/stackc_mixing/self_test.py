@@ -10,7 +10,9 @@ from stackc.api import StackcError, Symbols
 from stackc_mixing.backend import MixingPredictor, prime
 from stackc_mixing.config import Mixing
 
-_CONFIGS = {name: Mixing(size=10, rich=8, window=64, contexts=name) for name in ("many", "some", "few", "six")}
+_CONFIGS = {
+    name: Mixing(size=10, rich=8, window=64, contexts=name) for name in ("many", "some", "few", "six", "twelve")
+}
 
 _GOLDEN = {
     ("many", 256): (642, "c059388a2772df0c"),
@@ -21,6 +23,8 @@ _GOLDEN = {
     ("few", 1000): (751, "fb388718c3f2453e"),
     ("six", 256): (727, "6252ddd71fa6a1b5"),
     ("six", 1000): (754, "7fabefc00fa3b83a"),
+    ("twelve", 256): (642, "82b1cdfcdc62bd9f"),
+    ("twelve", 1000): (724, "c9ecf7eaa5aa5bbc"),
 }
 """By contexts and alphabet: bytes of the payload of `text`, and the beginning of its SHA-256."""
 

@@ -17,10 +17,11 @@ from stackc_mixing.layout import (
     LENGTHS,
     MEMORY,
     POINTS,
+    SCORE_BITS,
     SEEN_BITS,
     SLOT,
 )  # fmt: skip
-from stackc_mixing.tables import HISTORIES, SPAN, SQUASH
+from stackc_mixing.tables import HISTORIES, SPAN, SQUASH, STRETCH
 
 FIRST_WEIGHT = {"few": 20000, "six": 14000}
 """Without rich slots, the weight of every input, over 2^16: all count alike before anything is known."""
@@ -44,12 +45,14 @@ KINDS = {
     "rich": np.uint32,
     "lean": np.uint8,
     "maps": np.uint32,
+    "scores": np.int32,
     "weights": np.int32,
     "second": np.int32,
     "apm_1": np.uint16,
     "apm_2": np.uint16,
     "zero": np.uint32,
     "hits": np.uint32,
+    "matches": np.int32,
     "places": np.int32,
     "guesses": np.uint16,
 }
@@ -73,12 +76,14 @@ def small_tables(config: Mixing, alphabet: int) -> dict[str, Array]:
     hits[:, 1] = 0x3FFFFF - hits[:, 0]
     patterns: dict[str, Any] = {
         "maps": HISTORIES.start << np.uint32(10),
+        "scores": STRETCH[HISTORIES.start >> 10] * (HISTORIES.seen > 0) << SCORE_BITS,
         "weights": FIRST_WEIGHT[config.contexts] if config.lean else config.shape.first_weight,
         "second": [SECOND // len(config.shape.sets) * (i < len(config.shape.sets)) for i in range(4)],
         "apm_1": row,
         "apm_2": row,
         "zero": FRESH_CELL,
         "hits": hits.reshape(-1) << np.uint32(10),
+        "matches": STRETCH[hits.reshape(-1) >> 10] << SCORE_BITS,
         "places": 0,
         "guesses": 0,
     }

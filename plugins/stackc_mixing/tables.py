@@ -143,3 +143,19 @@ KINDS: npt.NDArray[np.uint8] = np.array([_kind(byte) for byte in range(256)], np
 
 LOWER: npt.NDArray[np.uint8] = np.array([byte + 32 if 65 <= byte <= 90 else byte for byte in range(256)], np.uint8)
 """uint8[256]: letters of ASCII as small ones."""
+
+
+def _class(byte: int) -> int:
+    if byte >= 128:
+        return 7
+    character = chr(byte)
+    if character.isalpha():
+        return 1 if character.islower() else 2
+    if character in '<>/="&;':
+        return 6
+    return 4 if byte < 32 else 3 if byte == 32 else 5 if character.isdigit() else 0
+
+
+CLASS: npt.NDArray[np.uint8] = np.array([_class(byte) for byte in range(256)], np.uint8)
+"""uint8[256]: small letters, capitals, the space, control characters, digits, marks of markup and of code, bytes from
+0x80 on, and 0 for the rest."""

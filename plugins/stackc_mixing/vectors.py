@@ -67,6 +67,20 @@ def shift_in_zeros(typing_context: Any, a: Any, b: Any) -> Any:
     return vector(a, b), lambda context, builder, signature, arguments: builder.lshr(*arguments)
 
 
+def _chosen(sign: str) -> Any:
+    def choose(typing_context: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.select(builder.icmp_signed(sign, *arguments), *arguments)
+
+        return vector(a, b), generate
+
+    return intrinsic(choose)
+
+
+least, most = _chosen("<"), _chosen(">")
+"""Of two vectors, lane by lane."""
+
+
 @intrinsic
 def splat(typing_context: Any, number: Any) -> Any:
     """The same number in every lane: its low 32 bits."""

@@ -19,7 +19,7 @@ from stackc.cli.progress import bar, size_of
 @click.option(
     "--stack",
     type=options.STACK,
-    help="The stack's folder or pack.  [default: general-2, which is built in: it learns from each file alone]",
+    help="The stack's folder or pack.  [default: general-3, which is built in: it learns from each file alone]",
 )
 @click.option(
     "-o",

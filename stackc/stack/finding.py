@@ -24,7 +24,7 @@ from stackc.stack.stack import PATH_VARIABLE, Stack
 
 _SHIPPED = Path(__file__).parent / "builtin"
 
-GENERAL = "general-2"
+GENERAL = "general-3"
 """The stack that ships with stackc, for compressing without one. It never changes: a better one gets a new name."""
 
 

@@ -55,7 +55,7 @@ def compress(
     Args:
         source: any file; it is kept.
         out: the `.stk` file; None: next to the source.
-        stack: a stack, its folder or pack, or the name of one that is built in; None: `general-2`, which learns from
+        stack: a stack, its folder or pack, or the name of one that is built in; None: `general-3`, which learns from
             each file alone.
         block_size: source bytes in a block, 1 .. 2^20, or 2^26 if the top model codes bit by bit; None: 2^16, or 2^22
             with such a model.

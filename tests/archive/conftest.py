@@ -12,6 +12,7 @@ from recipes_of_tests import corpus, counting, counting_twice, mixing, two_level
 
 RECIPES = {
     "counting": counting(), "few": mixing("few"), "mixing": mixing(), "six": mixing("six"), "some": mixing("some"),
+    "twelve": mixing("twelve"),
     "twice": counting_twice(), "two": two_level(steps=60),
 }  # fmt: skip
 

@@ -27,8 +27,8 @@ def compressed(stack: Stack, data: bytes = DATA, **options: int) -> bytes:
     return out.getvalue()
 
 
-MODELS = ("mixing", "some", "few", "six")
-"""Stacks of tests: mixing models with many contexts, with some, with few and with six."""
+MODELS = ("mixing", "some", "few", "six", "twelve")
+"""Stacks of tests: mixing models with many contexts, with some, with few, with six and with twelve."""
 
 
 @pytest.fixture(scope="module", params=MODELS)

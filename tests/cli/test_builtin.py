@@ -17,10 +17,11 @@ from stackc.stack.manifest import manifest_alone, stack_sha256
 
 TEXT = b"".join(b"line %d: nothing of note happened in the village that day\n" % (i * i) for i in range(300))
 
-STACK = "71c98b91234babf95d666c8b8e76e8c50cf49f1c221c01dcb248686fef37145a"
+STACK = "58265525c657bbce1924920fbfa2afc419b8bf7fee512b2f61276a549e38afff"
 
 BITS = {
-    GENERAL: (STACK, "8b0135a0f2276290"),
+    GENERAL: (STACK, "48d6b538cd28f922"),
+    "general-2": ("71c98b91234babf95d666c8b8e76e8c50cf49f1c221c01dcb248686fef37145a", "8b0135a0f2276290"),
     "general-1": ("67299321f56c1c9cd2c9eafaf87f94df0ef161e7005511ee5cbc2914abe72d04", "99bc8a46c6124661"),
     "fast-1": ("e0ce99e15f53f0df5f466853b3994310b571d748a34be4d78980d069e52c1d64", "1c2698be67d82d60"),
     "fast-2": ("508f6caad50a0b311219c25a937b055707c9bb89e13196b08614afb5a8a8035b", "d6116a15311152b7"),
@@ -76,7 +77,7 @@ def test_every_built_in_stack_is_found_by_name_and_by_hash(name: str) -> None:
 def test_a_stack_that_is_not_there_is_one_line_that_names_those_that_are(name: str) -> None:
     done = run("compress", "text", "--stack", name)
     assert done.exit_code == 2
-    assert done.stderr.endswith("name a folder, or one that is built in: fast-1, fast-2, general-1, general-2\n")
+    assert done.stderr.endswith("name a folder, or one that is built in: fast-1, fast-2, general-1, general-2, general-3\n")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -46,7 +46,7 @@ class BitwisePayload(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.codecs = [built(folder / "stacks", name, mixing(name)).codec for name in ("many", "some", "few", "six")]
+        self.codecs = [built(folder / "stacks", name, mixing(name)).codec for name in ("many", "some", "few", "six", "twelve")]
 
     def seeds(self) -> list[bytes]:
         texts = [DATA, b"the " * 50, DATA[:40]]

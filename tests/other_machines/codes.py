@@ -29,7 +29,7 @@ from stackc.parts.abilities import codes_whole_windows
 from stackc.stack.finding import builtin
 
 GOLDEN = ("counting", "two", "recurrent", "zipped")
-SHIPPED = ("general-1", "general-2", "fast-1", "fast-2")
+SHIPPED = ("general-1", "general-2", "general-3", "fast-1", "fast-2")
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ DESCRIBED = (
 )
 """The small corpus, and its beginning (recipes/data/README.md)."""
 
-BUILT_IN = ("fast-1", "fast-2", "general-1", "general-2")
+BUILT_IN = ("fast-1", "fast-2", "general-1", "general-2", "general-3")
 
 
 def test_override_by_place_and_by_name(load: Any) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import attrs
 
-STACKS = ("general-1", "general-2", "fast-1", "fast-2")
+STACKS = ("general-1", "general-2", "general-3", "fast-1", "fast-2")
 
 
 def one_route(name: str, source: Path, size: int, threads: int, written: Path) -> str:

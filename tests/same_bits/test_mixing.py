@@ -11,7 +11,13 @@ import pytest
 
 from same_bits.mixing import number
 
-GOLDEN = {"many": "bc54e04f74927718", "some": "f6c50b3b760eab77", "few": "b6be7250aa412da1", "six": "622e4af11d422384"}
+GOLDEN = {
+    "many": "bc54e04f74927718",
+    "some": "f6c50b3b760eab77",
+    "few": "b6be7250aa412da1",
+    "six": "622e4af11d422384",
+    "twelve": "b0e45f9cd6800d67",
+}
 """What every route gives, by how many contexts the model has."""
 
 every = pytest.mark.parametrize("contexts", list(GOLDEN))

@@ -28,7 +28,7 @@ from stackc_mixing.tables import (
     SQUASH,
     STRETCH,
 )
-from stackc_mixing.twins.numbers import RICH_CELL, chain, clipped, fields, hashed, moved, wrapped
+from stackc_mixing.twins.numbers import RICH_CELL, chain, clipped, fields, hashed, moved, moved_cell, wrapped
 
 
 @attrs.define
@@ -301,7 +301,10 @@ class Twin:
         hit = 2 * kind + one
         force = 64 * min(self.length, 32)
         near = 1 if self.length < 16 else 2 if self.length < 32 else 3
-        return hit, near, [int(STRETCH[self.tables["hits"][hit] >> 20]), force if one else -force]
+        return hit, near, [self._hit_input(hit), force if one else -force]
+
+    def _hit_input(self, hit: int) -> int:
+        return int(STRETCH[self.tables["hits"][hit] >> 20])
 
     def _dot(self, inputs: list[int], begin: int) -> int:
         weights = self.tables["weights"][begin : begin + len(inputs)]
@@ -319,13 +322,16 @@ class Twin:
         if "zero" in self.tables:
             self.tables["zero"][self.partial] = moved(self.tables["zero"][self.partial], bit, layout.ZERO_COUNT)
         if made.hit:
-            self.tables["hits"][made.hit] = moved(self.tables["hits"][made.hit], bit, layout.HIT_COUNT)
+            self._learn_hit(made.hit, bit)
         else:
             self.alive = False
         self.partial = 2 * self.partial + bit
         symbol = self._symbol()
         if symbol is not None:
             self._end_symbol(symbol)
+
+    def _learn_hit(self, hit: int, bit: int) -> None:
+        self.tables["hits"][hit] = moved(self.tables["hits"][hit], bit, layout.HIT_COUNT)
 
     def _code(self, symbol: int) -> tuple[int, int]:
         """(the bits of the next symbol, after a one, if it is this one; how many)."""
@@ -361,12 +367,8 @@ class Twin:
 
     def _learn_context(self, i: int, cell: int, bit: int) -> None:
         if i < len(self.shape.rich):
-            p, count, history = fields(self.tables["rich"][cell], RICH_CELL)
-            p += (bit * (2**18 - 1) - p) * int(layout.RATES[count]) >> 16
-            # Beyond STEADY the count grows in one case of STRIDE, which the low bits of the probability pick.
-            if count < layout.MOST and (count < layout.STEADY or p % layout.STRIDE == 0):
-                count += 1
-            self.tables["rich"][cell] = p << 14 | count << 8 | int(MOVES[2 * history + bit])
+            history = fields(self.tables["rich"][cell], RICH_CELL)[2]
+            self.tables["rich"][cell] = moved_cell(self.tables["rich"][cell], bit) | int(MOVES[2 * history + bit])
         else:
             history = self.tables["lean"][cell]
             self.tables["lean"][cell] = int(MOVES[2 * history + bit])

@@ -49,3 +49,13 @@ def moved(entry: int, bit: int, count: int | None = None) -> int:
     n = n % 256 if count is None else count
     p += (bit * (2**22 - 1) - p) * int(layout.MAP_RATES[n]) >> 16
     return p << 10 | min(n + 1, layout.MOST_MAP)
+
+
+def moved_cell(cell: int, bit: int) -> int:
+    """A rich node after a bit, without its history."""
+    p, count, _ = fields(cell, RICH_CELL)
+    p += (bit * (2**18 - 1) - p) * int(layout.RATES[count]) >> 16
+    # Beyond STEADY the count grows in one case of STRIDE, which the low bits of the probability pick.
+    if count < layout.MOST and (count < layout.STEADY or p % layout.STRIDE == 0):
+        count += 1
+    return p << 14 | count << 8

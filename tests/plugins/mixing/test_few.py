@@ -1,4 +1,4 @@
-"""The mixing models with some, few and six contexts: their contracts, and what is theirs alone."""
+"""The mixing models with some, few, six and twelve contexts: their contracts, and what is theirs alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 import pytest
 
-from mixing_toys import FEW, SIX, SMALL, SOME, encoded, predictor_of, texts
+from mixing_toys import FEW, SIX, SMALL, SOME, TWELVE, encoded, predictor_of, texts
 from stackc.testing.bitwise import BitwiseContract
 from stackc_mixing import Mixing, MixingTraining, config, layout
 from stackc_mixing.backend import MixingBackend
@@ -42,7 +42,17 @@ class TestSomeContextsContract(BitwiseContract):
         return MixingBackend(SOME), MixingTraining()
 
 
-@pytest.mark.parametrize("config", [SOME, FEW, SIX], ids=["some", "few", "six"])
+class TestTwelveContextsContract(BitwiseContract):
+    alphabets = (1, 2, 5, 256, 300)
+
+    def config(self) -> Mixing:
+        return TWELVE
+
+    def make(self) -> tuple[MixingBackend, MixingTraining]:
+        return MixingBackend(TWELVE), MixingTraining()
+
+
+@pytest.mark.parametrize("config", [SOME, FEW, SIX, TWELVE], ids=["some", "few", "six", "twelve"])
 def test_advancing_is_encoding(config: Mixing) -> None:
     run = texts(256, 300)["damaged repeats"]
     predictor = predictor_of(run[:100], 256, config)
@@ -56,6 +66,7 @@ def test_advancing_is_encoding(config: Mixing) -> None:
 def test_the_configuration_repeats_the_sizes_of_the_kernels() -> None:
     assert (config.FEW, config.FEW_SETS, config.FEW_INPUTS) == (layout.FEW, layout.FEW_SETS, layout.FEW_INPUTS)
     assert (config.SIX, config.GUESSES) == (layout.SIX, layout.GUESSES)
+    assert (config.CLASSES, config.TWELVE_SETS) == (layout.CLASSES, layout.TWELVE_SETS)
 
 
 @pytest.mark.parametrize("config", [FEW, SIX], ids=["few", "six"])

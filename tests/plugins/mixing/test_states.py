@@ -13,7 +13,7 @@ import stackc.api.bitwise
 from bounded_kernels import bounded, inner, jit, within
 from mixing_toys import ALPHABETS, CONFIGS, SMALL, predictor_of, primed_on, spoil, texts
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
-from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, six, slots, vectors
+from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, six, slots, twelve, vectors
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
 from stackc_mixing.layout import AT, DECODE, ENCODE, LEARN
 from stackc_mixing.state import LARGE, depth_of, shapes, symbols_dtype
@@ -131,7 +131,9 @@ def checked() -> Any:
     for module in (stackc.api.bitwise, contexts, slots, inputs, mixing, learning):  # in the order of their imports
         copy = vars(bounded(module, **more))
         more |= {name: copy[name] for name, one in vars(module).items() if hasattr(one, "py_func")}
-    return bounded(kernels, **more), bounded(few, **more), bounded(six, **more)
+    copy = vars(bounded(kernels, **more))
+    more |= {name: copy[name] for name, one in vars(kernels).items() if hasattr(one, "py_func")}
+    return bounded(kernels, **more), bounded(few, **more), bounded(six, **more), bounded(twelve, **more)
 
 
 def test_bounded_kernels_find_an_index_out_of_bounds(checked: Any) -> None:
@@ -166,8 +168,9 @@ def fuzz(checked: Any, rounds: int, seed: int, wide: bool = False, sizes: tuple[
             "some": (of_all.run_some, of_all.tree_some),
             "few": (of_few.run_few, of_few.tree_few),
             "six": (of_six.run_six, of_six.tree_six),
+            "twelve": (of_twelve.run_twelve, of_twelve.tree_twelve),
         }
-        for of_all, of_few, of_six in ((kernels, few, six), checked)
+        for of_all, of_few, of_six, of_twelve in ((kernels, few, six, twelve), checked)
     )
     for number in range(rounds):
         alphabet = int(rng.choice([*ALPHABETS, 1]))
@@ -199,7 +202,7 @@ def fuzz(checked: Any, rounds: int, seed: int, wide: bool = False, sizes: tuple[
 
 def test_hostile_states_stay_within_bounds(checked: Any) -> None:
     """Without `some`, whose kernels are those of `many` with fewer contexts; the long form has all."""
-    fuzz(checked, 250, 1, wide=True, sizes=("many", "few", "six"))
+    fuzz(checked, 250, 1, wide=True, sizes=("many", "few", "six", "twelve"))
 
 
 @pytest.mark.long
