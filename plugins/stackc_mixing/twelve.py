@@ -147,9 +147,13 @@ def teach(
     hit: Int, x: Row, weights: Row, sets: Any, step: Int, bit: Int,
 ) -> None:  # fmt: skip
     """What a bit teaches all that gives inputs. Contexts that share a node, by chance, make the same of it."""
-    for j in range(0, CONTEXTS, LANES):
-        first = u64(RICH + j)
-        store(x, u64(ENTRIES + j), taught(load(x, u64(ENTRIES + j)), summed(weights, sets, first), step))
+    # The second vector ends with the last context, so that no set of weights is read beyond its end; both make the same
+    # of the contexts that they share.
+    low, high = u64(0), u64(CONTEXTS - LANES)
+    first = taught(load(x, u64(ENTRIES) + low), summed(weights, sets, u64(RICH) + low), step)
+    last = taught(load(x, u64(ENTRIES) + high), summed(weights, sets, u64(RICH) + high), step)
+    store(x, u64(ENTRIES) + low, first)
+    store(x, u64(ENTRIES) + high, last)
     if hit:
         # The match is one lane of the last inputs; what it becomes stands where moved nodes will.
         after = taught(splat(matches[hit]), summed(weights, sets, u64(INPUTS - LANES)), step)
