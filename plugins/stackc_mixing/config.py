@@ -62,9 +62,9 @@ class Mixing:
         "many",
         check=in_(("many", "some", "few", "six", "twelve")),
         added=True,
-        help="many: 14 contexts; twelve: 12 whose answers and weights are learned together, smaller files, 1.3 times as"
-        " fast; some: 10, 1.4 times as fast; few: 5, without rich slots (`rich` has no effect), three"
-        " times as fast as many; six: 6, without rich slots, symbols in fewer decisions, four times as fast as many",
+        help="many: 14 contexts; some: 10, 1.4 times as fast; few: 5, without rich slots (`rich` has no effect), three"
+        " times as fast as many; six: 6, without rich slots, symbols in fewer decisions, four times as fast as many;"
+        " twelve: 12, scores and weights learned together, the smallest files, as fast as some",
     )
 
     @property

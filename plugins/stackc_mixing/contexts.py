@@ -159,7 +159,7 @@ def twelve_of_bytes(symbols: Row, at: Int, memory: Row, hashes: Row) -> None:
     some_of_bytes(symbols, at, memory, hashes)
     c1 = before(symbols, at, 1)
     if at < memory[NO_TEXT]:
-        c2, c3, c4 = before(symbols, at, 2), before(symbols, at, 3), before(symbols, at, 4)
+        c3, c4 = before(symbols, at, 3), before(symbols, at, 4)
         zeros, solid = hashed(u32(memory[ZEROS]), u32(20)), u64(memory[SOLID])
         hashes[7] = hashed(hashed(u32(at & 3), u32(21)), c1)
         hashes[9] = hashed(hashed(c3, u32(22)), c4)

@@ -74,13 +74,13 @@ TWELVE_SETS = PAIR_AT + PAIRS
 and by a hash of the last two symbols and the decision."""
 
 FINE = 2
-"""Its weights have so many more bits: each of five moves by less."""
+"""Fractional bits that its weights have beyond those of other models: each of five moves by less."""
 
 SCORE_RATE, SCORE_RATE_MORE, SCORE_RATE_BITS = 64, 256, 19
 """How fast its scores move: as the rates of weights in `Shape`."""
 
 SCORE_BITS = 16
-"""A score is a stretched probability with so many bits more."""
+"""A score is a stretched probability with this many fractional bits more."""
 
 POINTS = 32
 """Points of a refinement over the stretched probability, of 16 bits each: a row is one line of the cache."""

@@ -157,5 +157,5 @@ def _class(byte: int) -> int:
 
 
 CLASS: npt.NDArray[np.uint8] = np.array([_class(byte) for byte in range(256)], np.uint8)
-"""uint8[256]: small letters, capitals, the space, control characters, digits, marks of markup and of code, bytes from
-0x80 on, and 0 for the rest."""
+"""uint8[256]: small letters, capitals, the space, control characters, digits, marks of markup and of code, bytes of
+0x80 and more, and 0 for the rest."""

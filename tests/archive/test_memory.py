@@ -101,7 +101,10 @@ LONG = [pytest.mark.long, pytest.mark.timeout(0)]
         pytest.param("two", 1 << 12, 600, "noise", "salvage", marks=LONG),
         *(pytest.param("few", 64 * MIB, 2, payload, "decompress", marks=LONG) for payload in ("zeros", "noise")),
         pytest.param("few", 64 * MIB, 2, "noise", "salvage", marks=LONG),
-        *(pytest.param(name, 64 * MIB, 2, "noise", "decompress", marks=LONG) for name in ("mixing", "six", "some", "twelve")),
+        *(
+            pytest.param(name, 64 * MIB, 2, "noise", "decompress", marks=LONG)
+            for name in ("mixing", "six", "some", "twelve")
+        ),
     ],
 )
 def test_hostile_files_take_less_than_512_mb(

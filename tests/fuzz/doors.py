@@ -46,7 +46,8 @@ class BitwisePayload(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.codecs = [built(folder / "stacks", name, mixing(name)).codec for name in ("many", "some", "few", "six", "twelve")]
+        sizes = ("many", "some", "few", "six", "twelve")
+        self.codecs = [built(folder / "stacks", name, mixing(name)).codec for name in sizes]
 
     def seeds(self) -> list[bytes]:
         texts = [DATA, b"the " * 50, DATA[:40]]

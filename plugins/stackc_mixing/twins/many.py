@@ -78,8 +78,7 @@ class Twin:
         self.text: list[int] = []
         self.words = [0, 0, 0]  # hashes of this word, or 0 between words, and of the two before
         self.lines = [0, 0]  # where this line begins, and the last
-        self.field = 0  # of the line
-        self.no_text = 0  # bytes before this place are taken for numbers
+        self.field = self.no_text = 0  # of the line; and bytes before this place are taken for numbers
         self.source = self.length = 0  # where the match continues in window and text, and how long it is
         self.partial = 1  # and the bits of this symbol that are known
         self.decision: Decision | None = None
@@ -358,8 +357,7 @@ class Twin:
     def _correct(self, inputs: list[int], begin: int, error: int) -> None:
         """Move a set of weights along the error of its own answer, unless that is tiny."""
         rate, more, bits = self.rates
-        rate += more // (1 + (self.seen >> bits))
-        step = error * rate >> 8
+        step = error * (rate + more // (1 + (self.seen >> bits))) >> 8
         if abs(error) > layout.SURE:
             weights = self.tables["weights"]
             for j, x in enumerate(inputs):

@@ -1,4 +1,4 @@
-"""The model with twelve contexts in plain Python integers: what it does in another way than `stackc_mixing.twins.many`."""
+"""The model with twelve contexts in plain Python integers: where it differs from `stackc_mixing.twins.many`."""
 
 from __future__ import annotations
 
