@@ -22,8 +22,11 @@ from stackc_mixing.layout import (
     RATES,
     SCORE_BITS,
 )
-from stackc_mixing.shapes import Shape, Size
+from stackc_mixing.shapes import TWELVE, Shape, Size
 from stackc_mixing.tables import STRETCH
+
+MATCH = len(TWELVE.contexts) + len(TWELVE.rich)
+"""The input of the match in the model with twelve contexts: after those of histories and of rich nodes."""
 
 
 @inlined
@@ -44,7 +47,7 @@ def context_inputs(
     what is known without context."""
     x[len(shape.rich) + len(shape.contexts) + 2] = STRETCH[zero[u64(partial)] >> u32(20)]
     for i in range(u64(len(shape.rich))):
-        map_input(shape, maps, i, rich_input(rich, i, slots[i] + node, x), x)
+        map_input(shape, maps, i, rich_input(rich, i, slots[i] + node, x, i), x)
     for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
         map_input(shape, maps, i, u64(lean[slots[i] + node]), x)
 
@@ -66,45 +69,47 @@ def nearness(length: Int) -> Int:
 
 
 @inlined
-def rich_input(rich: Row, i: Int, place: Int, x: Row) -> Int:
+def rich_input(rich: Row, i: Int, slot: Int, x: Row, place: Int) -> Int:
     """The input of a rich context's own probability, as far as it has seen something; its history."""
-    cell = rich[place]
+    cell = rich[slot]
     n = u64(cell >> u32(8)) & u64(63)
     x[u64(CELLS) + i] = i32(cell)
     x[u64(CELL_RATES) + i] = i32(RATES[n])
-    x[i] = i32(i32(STRETCH[cell >> u32(20)] * CONFIDENCE[n]) >> i32(8))
+    x[place] = i32(i32(STRETCH[cell >> u32(20)] * CONFIDENCE[n]) >> i32(8))
     return u64(cell & u32(255))
 
 
 @inlined
-def scored_input(shape: Shape, scores: Row, base: Int, i: Int, history: Int, x: Row) -> None:
+def scored_input(scores: Row, base: Int, i: Int, history: Int, x: Row) -> None:
     """The input of a context's history: its score."""
     score = scores[base + ((i << u64(8)) | history)]
     x[u64(PASTS) + i], x[u64(ENTRIES) + i] = i32(history), score
-    x[u64(len(shape.rich)) + i] = score >> i32(SCORE_BITS)
+    x[i] = score >> i32(SCORE_BITS)
 
 
 @inlined
 def scored_inputs(
-    shape: Shape, rich: Row, lean: Row, scores: Row, zero: Row, base: Int, slots: Row, node: Int, partial: Int, x: Row
+    rich: Row, lean: Row, scores: Row, zero: Row, base: Int, slots: Row, node: Int, partial: Int, x: Row
 ) -> None:  # fmt: skip
-    """As `context_inputs`, with scores in the place of maps; they begin at `base`."""
-    x[len(shape.rich) + len(shape.contexts) + 1] = STRETCH[zero[u64(partial)] >> u32(20)]
-    for i in range(u64(len(shape.rich))):
-        scored_input(shape, scores, base, i, rich_input(rich, i, slots[i] + node, x), x)
-    for i in range(u64(len(shape.rich)), u64(len(shape.contexts))):
-        scored_input(shape, scores, base, i, u64(lean[slots[i] + node]), x)
+    """As `context_inputs`, with scores in the place of maps; they begin at `base`. All histories come first."""
+    x[MATCH + 1] = STRETCH[zero[u64(partial)] >> u32(20)]
+    contexts, rich_ones = u64(len(TWELVE.contexts)), u64(len(TWELVE.rich))
+    for i in range(rich_ones):
+        scored_input(scores, base, i, rich_input(rich, i, slots[i] + node, x, contexts + i), x)
+    for i in range(rich_ones, contexts):
+        scored_input(scores, base, i, u64(lean[slots[i] + node]), x)
 
 
 @inlined
-def scored_match(scores: Row, expected: Int, length: Int, partial: Int, left: Int, x: Row, place: Int) -> Any:
+def scored_match(scores: Row, expected: Int, length: Int, partial: Int, left: Int, x: Row) -> Any:
     """As `match_inputs`, with one input: the score of the match's length."""
     hit, near = u64(0), i64(0)
-    x[place] = i32(0)
+    x[MATCH] = i32(0)
     if length > 0 and (expected >> u32(left)) == partial:
         one = (expected >> u32(left - 1)) & u32(1)
         hit = (u64(length_class(length)) << u64(1)) | u64(one)
-        x[place] = scores[hit] >> i32(SCORE_BITS)
+        x[ENTRIES + MATCH] = scores[hit]
+        x[MATCH] = scores[hit] >> i32(SCORE_BITS)
         near = nearness(length)
     return hit, near
 

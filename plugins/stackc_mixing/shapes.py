@@ -21,8 +21,8 @@ class Shape(NamedTuple):
         rich: contexts with rich slots, the first ones.
         contexts: all of them.
         inputs: two of each rich context and one of each other, two of the match, one without context and a constant, in
-            this order; rounded up to whole vectors of 8, what is left always 0. With five sets, one of the match and
-            no constant.
+            this order; rounded up to whole vectors of 8, what is left always 0. With five sets those of histories
+            come first, the match has one, and there is no constant.
         far: the first rich context of which all places where a slot may be are fetched; those before use few slots.
         order_2, order_3, order_6: which contexts are the last 2, 3 and 6 symbols. All up to order_6 are orders, whose
             number that is known chooses weights, but for one:

@@ -21,7 +21,7 @@ import numpy as np
 
 from stackc.api import CODER_STATE, borrowed, code_bit, finish_coder, inlined, kernel, start_coder
 from stackc_mixing.contexts import before
-from stackc_mixing.inputs import scored_inputs, scored_match
+from stackc_mixing.inputs import MATCH, scored_inputs, scored_match
 from stackc_mixing.integers import Int, Row, i32, i64, u32, u64
 from stackc_mixing.kernels import (
     expect,
@@ -69,9 +69,7 @@ from stackc_mixing.tables import CLASS, MOVES, SPAN, SQUASH
 from stackc_mixing.vectors import LANES, least, load, most, splat, store, total
 
 INPUTS, CONTEXTS, RICH = len(TWELVE.inputs), len(TWELVE.contexts), len(TWELVE.rich)
-
-MATCH = RICH + CONTEXTS
-"""The input of the match."""
+assert INPUTS == 2 * LANES, "two vectors hold all inputs"
 
 BOUND = SPAN << SCORE_BITS
 
@@ -111,11 +109,10 @@ def summed(weights: Row, sets: Any, j: Int) -> Int:
 
 
 @inlined
-def mixed(x: Row, weights: Row, sets: Any) -> Int:
-    """The weighted sum of the inputs, a stretched probability."""
-    lanes = splat(0)
-    for j in range(0, INPUTS, LANES):
-        lanes = lanes + (load(x, u64(j)) * (summed(weights, sets, u64(j)) >> splat(FINE)) >> splat(8))
+def mixed(x: Row, low: Int, high: Int) -> Int:
+    """The inputs weighted by two vectors of sums, a stretched probability."""
+    lanes = load(x, u64(0)) * (low >> splat(FINE)) >> splat(8)
+    lanes = lanes + (load(x, u64(LANES)) * (high >> splat(FINE)) >> splat(8))
     return min(max(i32(total(lanes) >> i32(8)), i32(-SPAN)), i32(SPAN))
 
 
@@ -144,21 +141,16 @@ def taught(scores: Int, weights: Int, step: Int) -> Int:
 @inlined
 def teach(
     rich: Row, lean: Row, scores: Row, zero: Row, matches: Row, base: Int, slots: Row, node: Int, partial: Int,
-    hit: Int, x: Row, weights: Row, sets: Any, step: Int, bit: Int,
+    hit: Int, x: Row, low: Int, high: Int, step: Int, bit: Int,
 ) -> None:  # fmt: skip
-    """What a bit teaches all that gives inputs. Contexts that share a node, by chance, make the same of it."""
-    # The second vector ends with the last context, so that no set of weights is read beyond its end; both make the same
-    # of the contexts that they share.
-    low, high = u64(0), u64(CONTEXTS - LANES)
-    first = taught(load(x, u64(ENTRIES) + low), summed(weights, sets, u64(RICH) + low), step)
-    last = taught(load(x, u64(ENTRIES) + high), summed(weights, sets, u64(RICH) + high), step)
-    store(x, u64(ENTRIES) + low, first)
-    store(x, u64(ENTRIES) + high, last)
+    """What a bit teaches all that gives inputs, whose weights were `low` and `high`.
+
+    Contexts that share a node, by chance, make the same of it.
+    """
+    store(x, u64(ENTRIES), taught(load(x, u64(ENTRIES)), low, step))
+    store(x, u64(ENTRIES + LANES), taught(load(x, u64(ENTRIES + LANES)), high, step))
     if hit:
-        # The match is one lane of the last inputs; what it becomes stands where moved nodes will.
-        after = taught(splat(matches[hit]), summed(weights, sets, u64(INPUTS - LANES)), step)
-        store(x, u64(MOVED_CELLS), after)
-        matches[hit] = x[u64(MOVED_CELLS + MATCH - (INPUTS - LANES))]
+        matches[hit] = x[ENTRIES + MATCH]
     zero[u64(partial)] = moved((zero[u64(partial)] & u32(0xFFFFFC00)) | u32(ZERO_COUNT), bit)
     learn_cells(x, bit)
     for i in range(u64(CONTEXTS)):
@@ -200,11 +192,12 @@ def run_twelve(
             row, _ = rows_of(last, u32(0), partial)
             node = node_of(partial, k)
             fetch_rows(TWELVE, apm, apm, weights, row, last, pair, partial, k, depth)
-            scored_inputs(TWELVE, rich, lean, scores, zero, base, slots, node, partial, x)
-            hit, near = scored_match(matches, expected, length, partial, depth - k, x, MATCH)
+            scored_inputs(rich, lean, scores, zero, base, slots, node, partial, x)
+            hit, near = scored_match(matches, expected, length, partial, depth - k, x)
             length = length if hit else i64(0)
             sets = sets_of(order, near, place, pair, partial, k)
-            stretched = mixed(x, weights, sets)
+            low, high = summed(weights, sets, u64(0)), summed(weights, sets, u64(LANES))
+            stretched = mixed(x, low, high)
             bit = i64(stretched > 0) if mode == DECODE else i64(symbol >> u32(depth - 1 - k)) & 1
             if k & 3 == 2 and k + 2 < depth:  # what is likely, now, and what is so, one decision later
                 seek_slots(TWELVE, rich, lean, masks, hashes, (partial << u32(1)) | u32(bit))
@@ -220,7 +213,7 @@ def run_twelve(
                 bit = code_bit(coder, buffer, p, bit)
             error = (-bit & i64(65535)) - i64(SQUASH[u64(stretched + SPAN)])
             teach(
-                rich, lean, scores, zero, matches, base, slots, node, partial, hit, x, weights, sets,
+                rich, lean, scores, zero, matches, base, slots, node, partial, hit, x, low, high,
                 (error * score_rate) >> i64(10), bit,
             )  # fmt: skip
             correct(x, weights, sets, error, rate)
@@ -260,7 +253,8 @@ def tree_twelve(
                 seek_slots(TWELVE, rich, lean, masks, hashes, opening >> u32(1))
                 open_slots(TWELVE, rich, lean, hashes, slots, opening & u32(1), 1)
             row, _ = rows_of(last, u32(0), partial)
-            scored_inputs(TWELVE, rich, lean, scores, zero, base, slots, node_of(partial, k), partial, x)
-            _, near = scored_match(matches, expected, length, partial, depth - k, x, MATCH)
-            stretched = mixed(x, weights, sets_of(order, near, place, pair, partial, k))
+            scored_inputs(rich, lean, scores, zero, base, slots, node_of(partial, k), partial, x)
+            _, near = scored_match(matches, expected, length, partial, depth - k, x)
+            sets = sets_of(order, near, place, pair, partial, k)
+            stretched = mixed(x, summed(weights, sets, u64(0)), summed(weights, sets, u64(LANES)))
             out[partial] = refined_once(apm, row, stretched)[0]

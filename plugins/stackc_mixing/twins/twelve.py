@@ -56,7 +56,7 @@ class TwelveTwin(SomeTwin):
                 own.append(int(STRETCH[p >> 6]) * int(layout.CONFIDENCE[count]) >> 8)
             scores.append(self.tables["scores"][self._score(i, slots[i] + node)] >> layout.SCORE_BITS)
         hit, near, match = self._match_inputs(partial, known)
-        inputs = [*own, *scores, *match, int(STRETCH[self.tables["zero"][partial] >> 20])]
+        inputs = [*scores, *own, *match, int(STRETCH[self.tables["zero"][partial] >> 20])]
 
         sets = [len(inputs) * number for number in self._sets(partial, known, near)]
         total = sum(
@@ -115,7 +115,7 @@ class TwelveTwin(SomeTwin):
     def _teach(self, made: Decision, bit: int) -> None:
         error = 65535 * bit - int(SQUASH[made.stretched + SPAN])
         weights, summed = self.tables["weights"], self._summed(made.sets)
-        rich, contexts = len(self.shape.rich), len(self.shape.contexts)
+        rich, match = len(self.shape.rich), len(self.shape.rich) + len(self.shape.contexts)
 
         # Scores move by the weights that their inputs had.
         more = layout.SCORE_RATE_MORE // (1 + (self.seen >> layout.SCORE_RATE_BITS))
@@ -123,9 +123,9 @@ class TwelveTwin(SomeTwin):
         cells = [slot + made.node for slot in self.slots]
         histories = [self._history(i, cell) for i, cell in enumerate(cells)]
         for i, cell in enumerate(cells):
-            self._move("scores", self._score(i, cell), summed[rich + i], step)
+            self._move("scores", self._score(i, cell), summed[i], step)
         if made.hit:
-            self._move("matches", made.hit, summed[rich + contexts], step)
+            self._move("matches", made.hit, summed[match], step)
 
         rate, more, bits = self.rates
         step = (error * (rate + more // (1 + (self.seen >> bits))) >> 8) if abs(error) > layout.SURE else 0
