@@ -32,7 +32,7 @@ class Shape(NamedTuple):
             (`stackc_mixing.twelve`).
         refinements: by the last symbol, and by a hash of the last three (not if there is one).
         rate, rate_more, rate_bits: weights learn at rate + rate_more / (1 + bits seen / 2^rate_bits).
-        first_weight: of every input, over 2^16, before anything is known.
+        first_weight: of every input, over 2^16, before anything is known; of five that are added up, over 2^18.
     """
 
     rich: Size

@@ -1,4 +1,4 @@
-"""The model with twelve contexts, compiled: as `stackc_mixing.kernels`, smaller files at the same speed.
+"""The model with twelve contexts, compiled: as `stackc_mixing.kernels`, smaller files at the speed of ten contexts.
 
 Two things are learned in another way, both along the gradient of what a bit costs:
 
@@ -134,8 +134,8 @@ def correct(x: Row, weights: Row, sets: Any, error: Int, rate: Int) -> None:
 @inlined
 def taught(scores: Int, weights: Int, step: Int) -> Int:
     """Vector: scores after a bit, by the sums of their inputs' weights."""
-    moved = scores + ((weights >> splat(6 + FINE)) * splat(step) + splat(2) >> splat(2))
-    return least(most(moved, splat(-BOUND)), splat(BOUND))
+    after = scores + ((weights >> splat(6 + FINE)) * splat(step) + splat(2) >> splat(2))
+    return least(most(after, splat(-BOUND)), splat(BOUND))
 
 
 @inlined

@@ -11,7 +11,7 @@ import pytest
 
 import stackc.api.bitwise
 from bounded_kernels import bounded, inner, jit, within
-from mixing_toys import ALPHABETS, CONFIGS, SMALL, predictor_of, primed_on, spoil, texts
+from mixing_toys import ALPHABETS, CONFIGS, SMALL, TWELVE, predictor_of, primed_on, spoil, texts
 from stackc.api import ArtifactError, Device, read_tensors, write_tensors
 from stackc_mixing import contexts, few, inputs, kernels, learning, mixing, six, slots, twelve, vectors
 from stackc_mixing.backend import FILE, MixingBackend, MixingPredictor
@@ -54,6 +54,17 @@ def test_an_array_that_is_not_as_configured_is_one_line(folder: Path, name: str)
     refused(folder, name)
     write_tensors(folder / FILE, right)
     load(folder).begin()
+
+
+@pytest.mark.parametrize("name", ["scores", "matches", "weights"])
+def test_scores_that_are_not_as_configured_are_one_line(tmp_path: Path, name: str) -> None:
+    primed_on(texts(256, 300)["prose"], 256, TWELVE).save(tmp_path)
+    right = read_tensors(tmp_path / FILE)
+    for wrong in (right[name].astype(np.uint32), right[name][:-1], right[name][None]):
+        write_tensors(tmp_path / FILE, right | {name: wrong})
+        with pytest.raises(ArtifactError, match=f"{name} is not int32") as caught:
+            MixingBackend(TWELVE).load(tmp_path, 256, Device())
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("seen", [-1, 1 << 62, -(1 << 63), (1 << 63) - 1])

@@ -1,4 +1,4 @@
-"""Many contexts, some and few: kernels and twin agree, and the tables are those of the configuration."""
+"""All models: kernels and twin agree, and the tables are those of the configuration."""
 
 from __future__ import annotations
 
