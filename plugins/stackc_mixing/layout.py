@@ -14,8 +14,8 @@ SLOT = 16
 """Entries of a slot."""
 
 ENTRIES, ENTRY_RATES, CELLS, CELL_RATES, MOVED_CELLS, PASTS, SCRATCH = 24, 40, 56, 64, 72, 80, 96
-"""After the inputs, 24 at most, in the same array: of all contexts the maps' entries or scores and how fast they move; of
-rich ones the nodes, how fast they move, and where to; of all, the histories. What inputs needed stays there for
+"""After the inputs, 24 at most, in the same array: of all contexts the maps' entries or scores and how fast they move;
+of rich ones the nodes, how fast they move, and where to; of all, the histories. What inputs needed stays there for
 learning."""
 
 FEW, FEW_INPUTS = 5, 8
