@@ -76,6 +76,7 @@ class Windowing:
             inside it. Every text has a code, so the decoder needs no rule. Requires `restart` "window".
         rule: a regular expression that says the same as `cuts` and `table`: its matches in a segment of bytes, read as
             the characters U+0000 to U+00FF, are the windows that nothing else ends. None without such an expression.
+            At a level whose symbols represent texts the bytes are those of the texts.
     """
 
     bits: int | None = attrs.field(default=None, validator=_WHOLE)

@@ -92,12 +92,12 @@ def _show_manifest(manifest: dict[str, Any], folder: Path | None) -> None:
 
 
 def _text(recipe: dict[str, Any]) -> str:
-    """What the stack was built from: in the recipe's words, its licence, and the files."""
+    """What its recipe says that it was built from: the text, its licence, and the files, which not all models read."""
     stack, corpus = recipe.get("stack", {}), recipe.get("corpus", {})
     files = ", ".join(str(corpus[split]) for split in ("train",) if corpus.get(split))
     said = stack.get("text") or "not described in its recipe ([stack] text)"
     licence = stack.get("licence") or "not stated ([stack] licence)"
-    return f"{said}; licence: {licence}" + (f"; read from {files}" if files else "")
+    return f"{said}; licence: {licence}" + (f"; its corpus: {files}" if files else "")
 
 
 def _costs(manifest: dict[str, Any], folder: Path | None) -> dict[str, Cost]:

@@ -24,7 +24,7 @@ def over_texts(windowing: Windowing, texts: SymbolTexts) -> Windowing:
     """The windowing of symbols that cuts where `windowing`, which has a table for bytes, cuts their texts."""
     table = None if windowing.table is None else lifted(windowing.table, texts)
     cuts, borders = (None if asked is None else TextCuts(asked, texts) for asked in (windowing.cuts, windowing.borders))
-    return attrs.evolve(windowing, table=table, cuts=cuts, borders=borders, rule=None)
+    return attrs.evolve(windowing, table=table, cuts=cuts, borders=borders)
 
 
 def undecided(windowing: Windowing, alphabet: int) -> Windowing:

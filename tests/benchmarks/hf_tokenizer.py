@@ -1,4 +1,4 @@
-"""A stack's tokenizer and a fast BPE in transformers: python tests/benchmarks/hf_tokenizer.py STACK TEXT TRAIN
+"""A stack's tokenizer and a fast BPE in transformers: python tests/benchmarks/hf_tokenizer.py STACK TEXT TRAIN [LEVEL]
 
 Both code the lines of TEXT, in one batch and one by one; BPE is trained on TRAIN, with as many tokens. Processor
 seconds, the least of interleaved repeats; one thread.
@@ -31,9 +31,9 @@ def fast_bpe(train: str, vocabulary: int) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=made)
 
 
-def main(folder: str, path: str, train: str) -> None:
+def main(folder: str, path: str, train: str, level: str = "M1") -> None:
     lines = [line for line in Path(path).read_text(errors="ignore").splitlines() if line]
-    own = StackTokenizer.from_stack(folder, "M1")
+    own = StackTokenizer.from_stack(folder, level)
     fast = fast_bpe(train, own.vocab_size)
     size = sum(len(line.encode()) for line in lines)
     few = lines[:SINGLE]

@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_states_parameters_memory_kept_text_and_licence(stack: Path) -> None:
     cost = stackc.load(stack).recipe.top.model.cost(256, stackc.load(stack).recipe.top.train)
     shown = run("inspect", stack).stdout
-    assert "text: Austen; licence: CC0-1.0; read from train-*.txt" in shown
+    assert "text: Austen; licence: CC0-1.0; its corpus: train-*.txt" in shown
     assert f"{cost.parameters:,} parameters; each thread codes with {cost.copy_memory / 1e6:.1f} MB" in shown
     assert "up to 500 symbols of the training text, as they are" in shown
 

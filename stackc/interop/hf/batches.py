@@ -19,6 +19,7 @@ from stackc.interop.hf.added import Part, char_starts, cut, in_characters
 from stackc.interop.hf.coding import encode_batch
 from stackc.interop.hf.healing import Healed, heal
 from stackc.interop.hf.rows import Ids, Row, Source, Spans, joined_words
+from stackc.interop.hf.words import WordMemory
 
 Unit = Literal["characters", "bytes"]
 """What offsets count."""
@@ -33,6 +34,7 @@ class Coder:
         trie: finds added tokens.
         added: id of each added token; empty: added tokens are treated as text.
         tokens: the added token of each id.
+        words: the ids of words, where words decide all windows; else None.
         unit: what spans count.
     """
 
@@ -40,6 +42,7 @@ class Coder:
     trie: Trie
     added: Mapping[str, int]
     tokens: Mapping[int, AddedToken]
+    words: WordMemory | None
     unit: Unit = "characters"
 
     def rows(self, texts: list[Any], spans: bool, words: bool = False) -> list[Row]:
@@ -66,7 +69,11 @@ class Coder:
     def _coded(self, sources: list[Source], spans: bool) -> list[Row]:
         texts = [source.text for source in sources]
         if not spans and not any(token in text for token in self.added for text in texts):  # the usual case, quickly
-            batch = encode_batch(self.levels, list(map(_utf8, texts)))
+            encoded = list(map(_utf8, texts))
+            known = None if self.words is None else self.words.ids(encoded)
+            if known is not None:
+                return [Row(ids, [], source) for ids, source in zip(known, sources, strict=True)]
+            batch = encode_batch(self.levels, encoded)
             tokens, bounds = batch.tokens.tolist(), batch.offsets.tolist()
             own = zip(itertools.pairwise(bounds), sources, strict=True)
             return [Row(tokens[low:high], [], source) for (low, high), source in own]

@@ -8,6 +8,7 @@ from typing import Any
 from stackc.api.errors import StackcError
 from stackc.coding.dictionary.threads import once
 from stackc.coding.level import Level
+from stackc.interop.hf.words import WordMemory, word_rule
 from stackc.interop.token_strings import token_pieces
 from stackc.interop.tokenizer_json import Extras, Written, tokenizer_json
 from stackc.stack.lower_levels import open_levels
@@ -42,6 +43,12 @@ class OpenedLevel:
     @property
     def levels(self) -> list[Level]:
         return self.stack.levels
+
+    @once
+    def words(self) -> WordMemory | None:
+        """The ids of words, if every window of every level is one word."""
+        rule = word_rule(self.levels)
+        return None if rule is None else WordMemory(self.levels, rule)
 
     @once
     def pieces(self) -> list[str]:

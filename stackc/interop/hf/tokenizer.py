@@ -99,6 +99,7 @@ class StackTokenizer(LevelVocabulary):
             trie=self.tokens_trie,
             added={} if whole else self._added_tokens_encoder,
             tokens=self._added_tokens_decoder,
+            words=self._opened.words,
             unit=self.offsets,
         )
 

@@ -1,0 +1,82 @@
+"""The ids of words that were met before. Where every window is one word, short texts are put together from these.
+
+A level takes some 50 microseconds for a call, however short the text, and several levels take as much each; a word that
+is known takes a tenth of one. Long texts and large batches go through the levels, which are faster there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+
+from stackc.coding.level import Level
+from stackc.interop.hf.coding import encode_batch
+from stackc.interop.hf.rows import Ids
+
+SHORT = 1 << 12
+"""Bytes of all texts of a call, at most."""
+
+MOST, LONGEST = 1 << 15, 64
+"""Words that are kept, and bytes of one: about 10 MB."""
+
+
+def word_rule(levels: list[Level]) -> str | None:
+    """The expression whose matches are the windows of every level (`stackc.api.Windowing.rule`).
+
+    A word then has the same tokens in every text: no window holds more than a word, and no code depends on what came
+    before its window. None if this does not hold.
+    """
+    rules = {level.spec.windowing.rule for level in levels}
+    alone = all(level.texts is not None for level in levels)
+    return rules.pop() if alone and len(rules) == 1 else None
+
+
+class WordMemory:
+    """Threads may share it.
+
+    Args:
+        levels: the levels of a stack.
+        rule: their `word_rule`.
+    """
+
+    def __init__(self, levels: list[Level], rule: str) -> None:
+        self._levels, self._split = levels, re.compile(rule).findall
+        self._most = min(SHORT, *(level.spec.segment for level in levels))
+        self._known: dict[str, Ids] = {}
+
+    def ids(self, texts: list[bytes]) -> list[Ids] | None:
+        """The ids of each text, as `encode_batch` gives them; None if the texts are too long for it."""
+        if sum(map(len, texts)) > self._most:
+            return None
+        known, split = self._known, [self._split(text.decode("latin-1")) for text in texts]
+        made = []
+        try:
+            for words in split:
+                ids: Ids = []
+                for word in words:
+                    ids += known[word]
+                made.append(ids)
+        except KeyError:
+            return self._learnt(texts, split)
+        return made
+
+    def _learnt(self, texts: list[bytes], split: list[list[str]]) -> list[Ids]:
+        """The same through the levels. Words are learnt where they stand: an `'s` alone would be two words."""
+        batch = encode_batch(self._levels, texts, spans=True)
+        assert batch.spans is not None
+        tokens, bounds, begins = batch.tokens.tolist(), batch.offsets.tolist(), batch.spans[:, 0]
+        rows = [tokens[low:high] for low, high in itertools.pairwise(bounds)]
+        found: dict[str, Ids] = {}
+        for row, low, words in zip(rows, bounds[:-1], split, strict=True):
+            own = begins[low : low + len(row)]
+            ends = list(itertools.accumulate(map(len, words)))
+            marks = [0, *np.searchsorted(own, ends).tolist()]
+            spans = itertools.pairwise(marks)
+            found.update((word, row[first:end]) for word, (first, end) in zip(words, spans, strict=True))
+        kept = {word: ids for word, ids in found.items() if len(word) <= LONGEST}
+        if len(self._known) + len(kept) > MOST:
+            self._known = {}  # another thread may still read the old one
+        self._known.update(kept)
+        return rows
