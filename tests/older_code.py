@@ -18,11 +18,10 @@ ROOT = Path(__file__).parents[1]
 BLOCKS = (200, 65_536)
 
 BUILDS = """
-import inspect, pathlib, sys
+import inspect, pathlib
 import stackc, recipes_of_tests as made
-recipes_of_tests = vars(made).copy()
 made.corpus(pathlib.Path())
-for name, function in recipes_of_tests.items():
+for name, function in list(vars(made).items()):
     if inspect.isfunction(function) and function.__module__ == made.__name__ and all(
         one.default is not one.empty for one in inspect.signature(function).parameters.values()
     ):
