@@ -23,6 +23,7 @@ from stackc.api import (
     Portability,
     Symbols,
     TrainingTask,
+    are_offsets,
     offsets_of,
     read_tensors,
     write_tensors,
@@ -213,8 +214,8 @@ class CountedPredictor:
         path = folder / FILE
         arrays = read_tensors(path)
         base = arrays.get("base")
-        rising = base is not None and base.dtype == np.int64 and base.shape == (alphabet + 1,)
-        if base is None or not rising or base[0] or base[-1] != 1 << mixing.BASE_BITS or (np.diff(base) < 0).any():
+        sized = base is not None and base.dtype == np.int64 and base.shape == (alphabet + 1,)
+        if base is None or not sized or not are_offsets(base, 1 << mixing.BASE_BITS):
             raise ArtifactError(f"{path}: no counts of {alphabet} symbols; build the stack again")
         anchored, free = (Trie.of_arrays(arrays, name, alphabet, str(path)) for name in ("anchored", "free"))
         return cls(config, anchored, free, np.require(base, requirements=["C", "A", "W"]))

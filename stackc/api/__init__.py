@@ -79,7 +79,7 @@ if TYPE_CHECKING:
         TrainingTask,
     )  # fmt: skip
     from stackc.api.names import corpus_files
-    from stackc.api.offsets import groups_of, offsets_of
+    from stackc.api.offsets import are_offsets, groups_of, offsets_of
     from stackc.api.packing import bytes_of_tokens, tokens_of_bytes
     from stackc.api.plain import WORD_RULE, PlainTokenizer
     from stackc.api.readers import HashedReader, Reader
@@ -98,12 +98,12 @@ __all__ = [
     "Frequencies", "HashedReader", "Int32", "Int64", "Intervals", "LaneCoder", "LaneDecoder", "LaneEncoder", "Mask",
     "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError", "Portability", "Predictor", "Progress", "Reader",
     "RecipeError", "Register", "StackcError", "SymbolTexts", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8",
-    "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing", "ask_words",
-    "bits", "borrowed", "bytes_of_tokens", "choose", "code_bit", "corpus_files", "cost_bits", "eight_bytes",
-    "enter_word", "find_word", "find_words", "finish_coder", "globs", "groups_of", "hookimpl", "inlined", "kernel",
-    "kernel_of", "log2_fixed", "more_words", "normalise", "offsets_of", "prefetch", "prefetch_to_write", "put_codes",
-    "read_tensors", "require", "speed", "start_coder", "tokens_of_bytes", "unpacked", "word_table", "write_atomically",
-    "write_tensors",
+    "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing",
+    "are_offsets", "ask_words", "bits", "borrowed", "bytes_of_tokens", "choose", "code_bit", "corpus_files", "cost_bits",
+    "eight_bytes", "enter_word", "find_word", "find_words", "finish_coder", "globs", "groups_of", "hookimpl",
+    "inlined", "kernel", "kernel_of", "log2_fixed", "more_words", "normalise", "offsets_of", "prefetch",
+    "prefetch_to_write", "put_codes", "read_tensors", "require", "speed", "start_coder", "tokens_of_bytes", "unpacked",
+    "word_table", "write_atomically", "write_tensors",
 ]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ HOMES = {
         "TrainingTask",
     ),
     "names": ("corpus_files",),
-    "offsets": ("groups_of", "offsets_of"),
+    "offsets": ("are_offsets", "groups_of", "offsets_of"),
     "plain": ("WORD_RULE", "PlainTokenizer"),
     "packing": ("bytes_of_tokens", "tokens_of_bytes"),
     "readers": ("HashedReader", "Reader"),

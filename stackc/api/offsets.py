@@ -21,6 +21,16 @@ def offsets_of(lengths: npt.ArrayLike) -> Int64:
     return offsets
 
 
+def are_offsets(values: npt.NDArray[np.integer], last: int) -> bool:
+    """Whether untrusted integers are offsets of sequences, some of which may be empty, of `last` values in all.
+
+    Every number is compared with its bounds first: differences of hostile numbers wrap around.
+    """
+    if not len(values) or values[0] != 0 or values[-1] != last:
+        return False
+    return int(values.min()) >= 0 and int(values.max()) <= last and bool((values[1:] >= values[:-1]).all())
+
+
 def groups_of(bounds: Int64, most: int) -> Iterator[tuple[int, int]]:
     """Groups of sequences, in order: (first, last) of those first .. last - 1, at most `most` values, or a longer one.
 

@@ -22,8 +22,8 @@ windows (`stackc.api.WholeWindowCoder`), ``max_lanes`` of predictors, `stackc.ap
 ``needs_texts`` of training settings (`stackc.api.ModelBackend`), and tables of cuts: `stackc.api.Windowing.table`,
 `stackc.api.Window.table` and the flag ``masks`` of coders. 1.4 added piece coders that are fitted under a model
 (`stackc.api.FittedUnderModel`), `stackc.api.log2_fixed`, `stackc.api.WORD_RULE`, and for kernels `stackc.api.prefetch`,
-`choose` and `borrowed`; ``start`` and ``most_lanes`` of `stackc.api.CompiledStep`; `stackc.api.groups_of`,
-``parameters_known`` of `stackc.api.Cost`, and a total of 0 in `stackc.api.Progress`.
+`choose` and `borrowed`; ``start`` and ``most_lanes`` of `stackc.api.CompiledStep`; `stackc.api.groups_of` and
+`are_offsets`, ``parameters_known`` of `stackc.api.Cost`, and a total of 0 in `stackc.api.Progress`.
 """
 
 IMPORTED_NS = time.time_ns()

@@ -38,7 +38,7 @@ from stackc.api.files import (
 )
 from stackc.api.limits import MAX_ALPHABET
 from stackc.api.models import Text
-from stackc.api.offsets import offsets_of
+from stackc.api.offsets import are_offsets, offsets_of
 from stackc.parts.symbols import symbol_dtype
 
 FORMAT = 1
@@ -80,9 +80,7 @@ class Store:
         arrays = read_tensors(path)
         offsets = tensor(arrays, "offsets", np.int64, 1, path)
         source_bytes = tensor(arrays, "source_bytes", np.int64, 1, path)
-        whole = len(offsets) == len(source_bytes) + 1 and offsets[0] == 0 and offsets[-1] == count
-        # Differences of hostile numbers may wrap around: check every number against its bounds first.
-        inside = whole and int(offsets.min()) >= 0 and int(offsets.max()) <= count and (np.diff(offsets) >= 0).all()
+        inside = len(offsets) == len(source_bytes) + 1 and are_offsets(offsets, count)
         most = (1 << 62) // max(1, len(source_bytes))
         if not inside or (len(source_bytes) and not 0 <= int(source_bytes.min()) <= int(source_bytes.max()) <= most):
             raise ArtifactError(f"{path}: invalid index for {count} symbols; build the stack again")

@@ -194,10 +194,14 @@ def test_files_that_are_no_counts_are_refused(tmp_path: Path) -> None:
         array[at] = value
         return array
 
+    wrapping = arrays["base"].copy()
+    wrapping[2:4] = (1 << 62) + 5, -(1 << 62) - 9  # every difference wraps to one that rises
+    assert (np.diff(wrapping) >= 0).all()
     tried: Counter[str] = Counter()
     for name, array in (
         ("base", reverse("base")),
         ("base", arrays["base"][:-1]),
+        ("base", wrapping),
         ("free.symbol", reverse("free.symbol")),
         ("free.symbol", changed("free.symbol", 3, 1000)),
         ("free.weight", changed("free.weight", 2, 1 << 30)),
@@ -211,4 +215,4 @@ def test_files_that_are_no_counts_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ArtifactError):
             CountedBackend(CONFIG).load(tmp_path / "frozen", 5, Device())
         tried[name] += 1
-    assert sum(tried.values()) == 10
+    assert sum(tried.values()) == 11
