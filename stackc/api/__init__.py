@@ -99,9 +99,9 @@ __all__ = [
     "ModelBackend", "PieceCoder", "PlainTokenizer", "PluginError", "Portability", "Predictor", "Progress", "Reader",
     "RecipeError", "Register", "StackcError", "SymbolTexts", "Symbols", "Text", "Tokens", "TrainingTask", "Uint8",
     "Uint16", "WholeWindowCoder", "WholeWindows", "Window", "WindowDecoder", "WindowEncoder", "Windowing",
-    "are_offsets", "ask_words", "bits", "borrowed", "bytes_of_tokens", "choose", "code_bit", "corpus_files", "cost_bits",
-    "eight_bytes", "enter_word", "find_word", "find_words", "finish_coder", "globs", "groups_of", "hookimpl",
-    "inlined", "kernel", "kernel_of", "log2_fixed", "more_words", "normalise", "offsets_of", "prefetch",
+    "are_offsets", "ask_words", "bits", "borrowed", "bytes_of_tokens", "choose", "code_bit", "corpus_files",
+    "cost_bits", "eight_bytes", "enter_word", "find_word", "find_words", "finish_coder", "globs", "groups_of",
+    "hookimpl", "inlined", "kernel", "kernel_of", "log2_fixed", "more_words", "normalise", "offsets_of", "prefetch",
     "prefetch_to_write", "put_codes", "read_tensors", "require", "speed", "start_coder", "tokens_of_bytes", "unpacked",
     "word_table", "write_atomically", "write_tensors",
 ]  # fmt: skip

@@ -11,8 +11,8 @@ from stackc.coding.texts import why_no_texts
 from stackc.recipe.sections import LevelSection
 
 REMEDY = (
-    "make each level below one of fixed texts and one token per window (tunstall, bpe, equal-info of at most 20 bits "
-    "with tokens as large and context = 'window'), or remove it"
+    "make each level below one of fixed texts and one token per window (lexicon, phrases, tunstall, bpe, equal-info of "
+    "at most 20 bits with tokens as large and context = 'window'), or remove it"
 )
 """What to do if symbols have no texts."""
 

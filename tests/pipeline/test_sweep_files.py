@@ -117,6 +117,21 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "set.top.train.steps = 4\ngrid.top.train.steps = [4, 5]\n",
         ['set."top.train.steps": is also an axis, which replaces it; remove one'],
     ),
+    "two budgets": (
+        "set.top.train = {steps = 4, symbols = 900}\n",
+        ['set."top.train.symbols": top.train.steps says how long to train too; remove one'],
+    ),
+    "a budget that is set, of an axis of another": (
+        'grid.top.train.operations = [3e7, 9e7]\n[[arm]]\nname = "a"\nset.top.train.symbols = 900\n',
+        ['arm.1.set."top.train.symbols": the axis top.train.operations says how long to train too; remove one'],
+    ),
+    "two axes of budgets": (
+        "grid.top.train = {steps = [4, 5], symbols = [900, 950]}\n",
+        ['grid."top.train.symbols": top.train.steps says how long to train too; remove one'],
+    ),
+    "an arm's budget in the place of the sweep's": (
+        'set.top.train.steps = 4\n[[arm]]\nname = "a"\nset.top.train.symbols = 900\n[[arm]]\nname = "b"\n', [],
+    ),
     "one value of an axis": (
         "grid.top.model.layers = [1, 0]\n",
         ['grid."top.model.layers": 0 is below 1 (in layers=0)'],

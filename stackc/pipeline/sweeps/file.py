@@ -20,6 +20,7 @@ from stackc.api.errors import RecipeError
 from stackc.api.fields import speed
 from stackc.api.names import expanded
 from stackc.recipe.load import nearest_recipe, read_toml, shipped_recipes
+from stackc.recipe.overrides import BUDGETS
 from stackc.recipe.structure import Problems, join, table
 from stackc.recipe.tables import MAX_SEED, check_name
 from stackc.recipe.wording import show
@@ -191,11 +192,18 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
     points = _points(axes, at, problems)
     seeds_at, seeds = next(((at, part.seeds) for at, part in reversed(parts) if part.seeds is not None), ("", None))
     listed = _seeds(seeds, join(seeds_at, "seeds"), problems)
-    varied = {address for point in points for address, _ in point}
+    varied = dict.fromkeys(address for point in points for address, _ in point)
+    axis_of = {_setting(address): address for address in reversed(varied)}
     for place, (address, _) in addresses:
         if address in varied:
             problems.add(f'{place}."{address}"', "is also an axis, which replaces it; remove one")
-    if listed is not None and "stack.seed" in varied | {address for _, (address, _) in addresses}:
+        elif (axis := axis_of.get(_setting(address))) is not None:
+            problems.add(f'{place}."{address}"', f"the axis {axis} says how long to train too; remove one")
+    for kind, table_ in (("grid", axes.grid), ("zip", axes.zip)):
+        for address, _ in flat(table_ or {}):
+            if (axis := axis_of.get(_setting(address))) not in (None, address):
+                problems.add(f'{join(at, kind)}."{address}"', f"{axis} says how long to train too; remove one")
+    if listed is not None and "stack.seed" in {*varied, *(address for _, (address, _) in addresses)}:
         problems.add(join(seeds_at, "seeds"), "stack.seed is set too; remove one")
     if found is None:
         return None
@@ -240,15 +248,25 @@ def flat(data: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[Addr
 def _addresses(data: Mapping[str, Any], where: str, problems: Problems) -> list[Address]:
     """Those of a table, without keys that have an empty part; one that is there twice is reported too."""
     found: dict[str, Any] = {}
+    settings: dict[str, str] = {}
     for address, value in flat(data):
         here = f'{where}."{address}"'
+        other = settings.setdefault(_setting(address), address)
         if not all(address.split(".")):
             problems.add(here, "a part of the key is empty")
         elif address in found:  # in quotes and as nested tables
             problems.add(here, "is given twice; remove one")
+        elif other != address:
+            problems.add(here, f"{other} says how long to train too; remove one")
         else:
             found[address] = value
     return list(found.items())
+
+
+def _setting(address: str) -> str:
+    """What an address sets: of the keys that say how long to train each replaces the others."""
+    table_, _, key = address.rpartition(".")
+    return f"{table_}.{BUDGETS[0]}" if key in BUDGETS and table_.rpartition(".")[2] == "train" else address
 
 
 def _points(axes: Axes, where: str, problems: Problems) -> tuple[tuple[Address, ...], ...]:
