@@ -17,7 +17,7 @@ from stackc.cli.command import Command, console, show_json
 from stackc.cli.many_files import named
 from stackc.cli.progress import status
 
-AGAINST_HELP = "Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19.  [default: all that are installed]"
+AGAINST_HELP = "Peers, e.g. tiktoken,sentencepiece:unigram,zstd:19; '' for none.  [default: all that are installed]"
 
 
 @click.command(cls=Command)

@@ -162,11 +162,14 @@ def _try_windowing(part: Part, config: Any, made: Any, verdict: Verdict) -> None
             edges = np.array([0, 100], np.int64)
             if not np.array_equal(cuts_of_segments(made, tried, edges, part.name), cuts):
                 verdict.problems.append("cuts.of_segments gives other cuts than cuts, for one segment")
-    if made.rule is not None and made.table is not None and made.table.shape[1] == 256:
-        starts = table_starts(tried, np.array([0, 100], np.int64), made.table, made.cuts and made.cuts(tried), 100)
+    if made.rule is not None and (made.table is None or made.table.shape[1] == 256):
+        starts = np.zeros(100, np.bool_) if made.cuts is None else np.array(made.cuts(tried))
+        if made.table is not None:
+            starts = table_starts(tried, np.array([0, 100], np.int64), made.table, made.cuts and starts, 100)
+        starts[0] = True
         matches = re.finditer(made.rule, tried.tobytes().decode("latin-1"))
         if [match.start() for match in matches] != np.flatnonzero(starts).tolist():
-            verdict.problems.append("rule and table cut a text differently")
+            verdict.problems.append("rule, and table and cuts, cut a text differently")
     _try_deeper(part, config, made, verdict)
 
 

@@ -8,8 +8,9 @@ from typing import cast
 
 import numpy as np
 
-from stackc.api.arrays import Mask
+from stackc.api.arrays import Int64, Mask, Symbols
 from stackc.api.offsets import offsets_of
+from stackc.api.plain import PlainTokenizer
 from stackc.coding.dictionary.dictionary import Dictionary
 from stackc.coding.level import Level
 from stackc.coding.pieces import PieceTable
@@ -52,7 +53,8 @@ def _written(levels: list[Level]) -> list[bool]:
     """Whether encoding can write each token of levels whose symbols have texts.
 
     Several codes of a dictionary have one text where all that could follow it is masked, as after the whole word
-    ``'s`` in windows of words. Encoding writes the lowest of them, and no token whose symbols it does not write.
+    ``'s`` in windows of words. Encoding writes the lowest of them, and no token whose symbols it does not write. Of
+    pieces with one text it writes that of the highest score.
     """
     below: Mask = np.ones(256, np.bool_)
     for level in levels:
@@ -62,5 +64,24 @@ def _written(levels: list[Level]) -> list[bool]:
         unwritten = offsets_of(~below[symbols])[offsets]
         below = np.zeros(level.token_alphabet, np.bool_)
         below[: len(table)] = (table.canonical == codes) & (np.diff(unwritten) == 0)
+        if isinstance(table, PieceTable) and hasattr(level.spec.coder, "plain"):
+            below[_outscored(level.spec.coder.plain(), symbols, offsets)] = False
     written: list[bool] = below.tolist()
     return written
+
+
+def _outscored(plain: PlainTokenizer | None, symbols: Symbols, offsets: Int64) -> list[int]:
+    """Tokens whose symbols another one has too, with a higher score (of equal ones, a lower number)."""
+    if plain is None or plain.scores is None:
+        return []
+    data, width = symbols.tobytes(), symbols.itemsize
+    best: dict[bytes, int] = {}
+    worse = []
+    for token, score in enumerate(plain.scores.tolist()):
+        text = data[width * int(offsets[token]) : width * int(offsets[token + 1])]
+        other = best.setdefault(text, token)
+        if other != token:
+            if score > plain.scores[other]:
+                best[text] = token
+            worse.append(min(token, other) if score > plain.scores[other] else token)
+    return worse

@@ -184,7 +184,7 @@ def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list
     """The library's tokenizer."""
     models, pre, decoders = tokenizers.models, tokenizers.pre_tokenizers, tokenizers.decoders
     scores = [] if plain.scores is None else plain.scores.tolist()
-    names = _names(level, extras.added, scores)
+    names = _names(level, extras.added)
     vocabulary = {name: token for token, name in enumerate(names)}
     if plain.model == "bpe":
         pairs = [] if plain.merges is None else [(names[left], names[right]) for left, right in plain.merges.tolist()]
@@ -209,34 +209,23 @@ def _assembled(tokenizers: Any, level: Level, plain: PlainTokenizer, rules: list
     if extras.before or extras.after:
         # See `special_tokens_pattern` of transformers: a second text has its own beginning only if it has no end.
         single = " ".join(filter(None, [extras.before, "$A", extras.after]))
-        other = f"$B {extras.after}" if extras.after else f"{extras.before} $B"
+        other = f"$B:1 {extras.after}:1" if extras.after else f"{extras.before}:1 $B:1"
         marks = {mark: made.token_to_id(mark) for mark in (extras.before, extras.after) if mark}
         made.post_processor = tokenizers.processors.TemplateProcessing(single, f"{single} {other}", list(marks.items()))
     return made
 
 
-def _names(level: Level, added: Mapping[int, tuple[str, Mapping[str, Any]]], scores: list[float]) -> list[str]:
-    """The string of each of the level's ids, unique, as the library asks for.
-
-    Of tokens with the same text the one with the highest score has it; without scores, the one of `token_pieces`.
-    """
-    pieces = token_pieces([level], level.token_alphabet)
+def _names(level: Level, added: Mapping[int, tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """The string of each of the level's ids, unique, as the library asks for."""
     letters = set(byte_letters())
-    best: dict[str, int] = {}
-    for token, _ in enumerate(scores):
-        text = pieces[token].removesuffix(numbered(token))
-        if text != pieces[token] and (text not in best or scores[token] > scores[best[text]]):
-            best[text] = token
-    for text, token in best.items():
-        pieces[token] = text
-    for token, piece in enumerate(pieces):
+    names = token_pieces([level], level.token_alphabet)
+    for token, name in enumerate(names):
         if token in added:
-            pieces[token] = added[token][0]
-        elif (
-            not piece or not set(piece) <= letters
-        ):  # no text, or the text of another token: never the longest, never merged
-            pieces[token] = numbered(token)
-    return pieces
+            names[token] = added[token][0]
+        elif not name or not set(name) <= letters:
+            # No text, or the text of another token: never the longest, never merged.
+            names[token] = numbered(token)
+    return names
 
 
 def over_characters(pattern: str) -> str:

@@ -127,6 +127,12 @@ def test_windows_of_one_word(tmp_path: Path, coder: str) -> None:
         assert made.encode(text, add_special_tokens=False).ids == opened.encode(text.encode()).tolist()
 
     check()
+    # The strings of what encoding writes are one thing, whoever names them: scripts ask for the ids of answer letters.
+    named = token_pieces(opened.levels, opened.token_alphabet())
+    for text in ("s", "x", "'", "It is a truth"):
+        for token in made.encode(text).ids:
+            assert named[token] == made.id_to_token(token)
+            assert named.count(named[token]) == 1
 
 
 CONTRACTIONS = "don't it's we'll he'd I'm O'Neil's they've you're. " * 30
@@ -299,11 +305,14 @@ def test_a_folder_loads_without_stackc(stack: Path, tmp_path: Path) -> None:
         "import json, sys\nfrom transformers import AutoTokenizer\n"
         f"made = AutoTokenizer.from_pretrained({str(tmp_path / 't')!r})\n"
         f"found = [made({text!r}).input_ids, made('a', 'b').input_ids]\n"
+        "found += [made('a', 'b c', return_token_type_ids=True).token_type_ids]\n"
         "found += [made.pad_token_id, made.eos_token_id, len(made)]\n"
         "print(json.dumps([found, 'stackc' in sys.modules]))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    wanted = [own(text).input_ids, own("a", "b").input_ids, own.pad_token_id, own.eos_token_id, len(own)]
+    wanted = [own(text).input_ids, own("a", "b").input_ids]
+    wanted += [own("a", "b c", return_token_type_ids=True).token_type_ids]
+    wanted += [own.pad_token_id, own.eos_token_id, len(own)]
     assert json.loads(ran.stdout.splitlines()[-1]) == [wanted, False]
     again = hf.StackTokenizer.from_pretrained(tmp_path / "t")
     assert again(text).input_ids == own(text).input_ids

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import stackc
 from recipes_of_tests import HEAD, TEXT, corpus
+from stackc.api import WORD_RULE
 
 pytest.importorskip("transformers", reason="needs the extra hf")
 
@@ -129,3 +130,17 @@ def test_a_contraction_is_learnt_where_it_stands(stack: Path) -> None:
     memory = WordMemory(levels, rule)
     for text in (b"it's", b"'s", b"s", b"it's 's"):
         assert memory.ids([text]) == [encode_batch(levels, [text]).tokens.tolist()]
+
+
+GROUPED = WORD_RULE.replace("(?:[sSdDmMtT]|", "([sSdDmMtT]|").replace("| ?[0-9]+", "|( )?[0-9]+")
+
+
+@pytest.mark.parametrize("rule", [GROUPED, WORD_RULE.replace(r"|[\n\r]+", "")])
+def test_a_rule_may_have_groups_or_leave_something_out(stack: Path, rule: str) -> None:
+    """`findall` gives the groups in the place of the matches."""
+    levels = stackc.load(stack).levels
+    memory = WordMemory(levels, rule)
+    for text in (TEXT[:90].encode(), b"it's a lie", b"a wife 12 1", b"It is a\n truth", b"a wife", b""):
+        for _ in range(2):
+            whole = b"\n" not in text or rule == GROUPED
+            assert memory.ids([text]) == ([encode_batch(levels, [text]).tokens.tolist()] if whole else None)
