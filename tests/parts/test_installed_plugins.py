@@ -128,6 +128,7 @@ def test_a_register_that_is_called_wrongly_is_told_so_without_names_of_ours() ->
 def test_a_damaged_package_is_set_aside_and_named(
     files: dict[str, bytes], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    right = registry()  # kept for the rest of the process, so it is made before
     info = tmp_path / "other-1.dist-info"
     info.mkdir()
     for name, content in files.items():
@@ -137,7 +138,7 @@ def test_a_damaged_package_is_set_aside_and_named(
     found.check()
     assert {(part.kind, part.name) for part in found.parts()} >= {("coder", "arithmetic"), ("reader", "text")}
     own = [part for part in found.parts() if part.distribution == "stackc"]
-    assert len(own) == len({(part.kind, part.name) for part in registry().parts() if part.distribution == "stackc"})
+    assert len(own) == len({(part.kind, part.name) for part in right.parts() if part.distribution == "stackc"})
     [broken] = found.broken
     assert "other-1.dist-info" in str(broken)
     assert "(None None)" not in str(broken)
