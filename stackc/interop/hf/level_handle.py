@@ -46,7 +46,7 @@ class OpenedLevel:
 
     @once
     def words(self) -> WordMemory | None:
-        """The ids of words, if every window of every level is one word."""
+        """The ids of words, if every level codes each word on its own."""
         rule = word_rule(self.levels)
         return None if rule is None else WordMemory(self.levels, rule)
 

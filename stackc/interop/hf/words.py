@@ -1,4 +1,4 @@
-"""The ids of words that were met before. Where every window is one word, short texts are put together from these.
+"""The ids of words that were met before. Where every word is coded on its own, short texts are put together from these.
 
 A level takes some 50 microseconds for a call, however short the text, and several levels take as much each; a word that
 is known takes a tenth of one. Long texts and large batches go through the levels, which are faster there. So does a
@@ -24,14 +24,21 @@ MOST, LONGEST = 1 << 15, 64
 
 
 def word_rule(levels: list[Level]) -> str | None:
-    """The expression whose matches are the windows of every level (`stackc.api.Windowing.rule`).
+    """The expression whose matches every level codes on their own, so that a word has the same tokens in every text.
 
-    A word then has the same tokens in every text: no window holds more than a word, and no code depends on what came
-    before its window. None if this does not hold.
+    None if there is none: a window or a code may depend on more than a word.
     """
-    rules = {level.spec.windowing.rule for level in levels}
-    alone = all(level.texts is not None for level in levels)
-    return rules.pop() if alone and len(rules) == 1 else None
+    rules = {_rule(level) for level in levels}
+    return rules.pop() if len(rules) == 1 and all(level.texts is not None for level in levels) else None
+
+
+def _rule(level: Level) -> str | None:
+    """The rule of the windows, or of the coder if a segment is one window."""
+    spec = level.spec
+    if spec.windowing.rule is not None or not spec.one_window or not hasattr(spec.coder, "plain"):
+        return spec.windowing.rule
+    plain = spec.coder.plain()
+    return None if plain is None else plain.pattern
 
 
 class WordMemory:

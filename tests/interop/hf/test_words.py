@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stackc
-from recipes_of_tests import HEAD, TEXT, corpus
+from recipes_of_tests import HEAD, TEXT, bpe, corpus, words_of
 from stackc.api import WORD_RULE
 
 pytest.importorskip("transformers", reason="needs the extra hf")
@@ -63,8 +63,28 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return built(tmp_path_factory.mktemp("words"), ('kind = "words"\nsymbols = 5', 'kind = "words"'), request.param)
 
 
+@pytest.fixture(scope="module", params=["phrases", "phrases, longest", "bpe"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A level whose windows are segments, and whose coder keeps to words."""
+    if request.param == "bpe":
+        pytest.importorskip("tokenizers", reason="needs the extra bpe")
+    folder = tmp_path_factory.mktemp("whole")
+    corpus(folder)
+    (folder / "recipe.toml").write_text(bpe(400) if request.param == "bpe" else words_of(request.param))
+    stackc.build(folder / "recipe.toml", folder / "stack")
+    return folder / "stack"
+
+
+def test_coders_of_words_too(whole: Path) -> None:
+    check_ids(whole, 1)
+
+
 @pytest.mark.parametrize("depth", [1, 2])
 def test_ids_are_those_of_the_levels(stack: Path, depth: int) -> None:
+    check_ids(stack, depth)
+
+
+def check_ids(stack: Path, depth: int) -> None:
     levels = stackc.load(stack).levels[:depth]
     rule = word_rule(levels)
     assert rule is not None
