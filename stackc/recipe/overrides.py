@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Sequence
 from typing import Any
@@ -67,11 +68,11 @@ def apply_override(data: dict[str, Any], override: Override, problems: Problems)
         if last in BUDGETS and override.keys[-2:-1] == ("train",):
             for other in BUDGETS:
                 place.pop(other, None)
-        place[last] = override.value
+        place[last] = copy.deepcopy(override.value)  # a later override may change it here, and not for other recipes
         return
     number = _number(place, last, ".".join(override.keys), problems)
     if number is not None:
-        place[number] = override.value
+        place[number] = copy.deepcopy(override.value)
 
 
 def _item(items: list[Any], key: str, where: str, problems: Problems) -> Any:

@@ -57,6 +57,16 @@ def test_a_budget_replaces_the_budget_of_the_base(place: Path) -> None:
         assert (run.recipe.top.train.steps, run.recipe.top.train.operations) == (None, operations)
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_arm_changes_no_table_of_another(place: Path, order: tuple[int, int]) -> None:
+    """A whole table of the sweep was one object in all arms, and what one arm set in it stayed there."""
+    arms = ('[[arm]]\nname = "a"\nset.top.train.steps = 700\n', '[[arm]]\nname = "b"\nset.top.model.width = 8\n')
+    text = HEADER + 'set."top.train" = {steps = 50}\n' + "".join(arms[i] for i in order)
+    (place / "case.toml").write_text(text)
+    steps = {run.arm: run.recipe.top.train.steps for run in load_sweep(place / "case.toml").runs}
+    assert steps == {"a": 700, "b": 50}
+
+
 def test_the_name_of_a_run_depends_on_its_recipe_and_its_text_alone(place: Path, tmp_path: Path) -> None:
     def names(folder: Path) -> list[str]:
         return [run.id for run in load_sweep(folder / "quick.toml").runs]
@@ -124,6 +134,14 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "a budget that is set, of an axis of another": (
         'grid.top.train.operations = [3e7, 9e7]\n[[arm]]\nname = "a"\nset.top.train.symbols = 900\n',
         ['arm.1.set."top.train.symbols": the axis top.train.operations says how long to train too; remove one'],
+    ),
+    "a budget and a whole table of training": (
+        'set."top.train" = {steps = 5}\nset.top.train.symbols = 900\n',
+        ['set."top.train.symbols": top.train says how long to train too; remove one'],
+    ),
+    "a budget that is set, of an axis of whole tables": (
+        'set.top.train.symbols = 900\ngrid."top.train" = [{steps = 5}, {steps = 6}]\n',
+        ['set."top.train.symbols": the axis top.train says how long to train too; remove one'],
     ),
     "two axes of budgets": (
         "grid.top.train = {steps = [4, 5], symbols = [900, 950]}\n",

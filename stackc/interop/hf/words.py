@@ -20,7 +20,7 @@ SHORT = 1 << 12
 """Bytes of all texts of a call, at most."""
 
 MOST, LONGEST = 1 << 15, 64
-"""Words that are kept, and bytes of one: 25 MB at most."""
+"""Words that are kept, and bytes of one: 30 MB at most."""
 
 
 def word_rule(levels: list[Level]) -> str | None:

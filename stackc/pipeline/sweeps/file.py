@@ -193,15 +193,16 @@ def _arm(path: Path, whole: SweepTable, own: ArmTable | None, where: str, proble
     seeds_at, seeds = next(((at, part.seeds) for at, part in reversed(parts) if part.seeds is not None), ("", None))
     listed = _seeds(seeds, join(seeds_at, "seeds"), problems)
     varied = dict.fromkeys(address for point in points for address, _ in point)
-    axis_of = {_setting(address): address for address in reversed(varied)}
-    for place, (address, _) in addresses:
+    axis_of = {_setting(address, value): address for point in points for address, value in reversed(point)}
+    for place, (address, value) in addresses:
         if address in varied:
             problems.add(f'{place}."{address}"', "is also an axis, which replaces it; remove one")
-        elif (axis := axis_of.get(_setting(address))) is not None:
+        elif (axis := axis_of.get(_setting(address, value))) is not None:
             problems.add(f'{place}."{address}"', f"the axis {axis} says how long to train too; remove one")
     for kind, table_ in (("grid", axes.grid), ("zip", axes.zip)):
-        for address, _ in flat(table_ or {}):
-            if (axis := axis_of.get(_setting(address))) not in (None, address):
+        for address, values in flat(table_ or {}):
+            first = values[0] if isinstance(values, list) and values else None
+            if (axis := axis_of.get(_setting(address, first))) not in (None, address):
                 problems.add(f'{join(at, kind)}."{address}"', f"{axis} says how long to train too; remove one")
     if listed is not None and "stack.seed" in {*varied, *(address for _, (address, _) in addresses)}:
         problems.add(join(seeds_at, "seeds"), "stack.seed is set too; remove one")
@@ -251,7 +252,7 @@ def _addresses(data: Mapping[str, Any], where: str, problems: Problems) -> list[
     settings: dict[str, str] = {}
     for address, value in flat(data):
         here = f'{where}."{address}"'
-        other = settings.setdefault(_setting(address), address)
+        other = settings.setdefault(_setting(address, value), address)
         if not all(address.split(".")):
             problems.add(here, "a part of the key is empty")
         elif address in found:  # in quotes and as nested tables
@@ -263,9 +264,11 @@ def _addresses(data: Mapping[str, Any], where: str, problems: Problems) -> list[
     return list(found.items())
 
 
-def _setting(address: str) -> str:
-    """What an address sets: of the keys that say how long to train each replaces the others."""
+def _setting(address: str, value: Any) -> str:
+    """What an address sets: of the keys that say how long to train each replaces the others, in a whole table too."""
     table_, _, key = address.rpartition(".")
+    if key == "train" and isinstance(value, Mapping) and not set(BUDGETS).isdisjoint(value):
+        return f"{address}.{BUDGETS[0]}"
     return f"{table_}.{BUDGETS[0]}" if key in BUDGETS and table_.rpartition(".")[2] == "train" else address
 
 
