@@ -41,6 +41,7 @@ class LevelSpec:
         threads: threads of a level with a table of texts, or with a model that codes bit by bit (speed only).
         memory: bytes that working copies of such a model may take; None: any number (speed only).
         whole_documents: such a model codes a document as one sequence, not segment by segment.
+        reads_bytes: its symbols are bytes, and not tokens, of which there may be 256 too.
         flags: what the coder can do: its configuration. By default the coder itself, if it has the flags too.
         coder_name: the coder in messages (`stackc.parts.blame.blame`); by default it is named after the level.
         windowing_name: the same for the windowing.
@@ -61,6 +62,7 @@ class LevelSpec:
     threads: int = 1
     memory: int | None = None
     whole_documents: bool = False
+    reads_bytes: bool = True
     flags: CoderFlags = attrs.Factory(lambda self: self.coder, takes_self=True)
     coder_name: str = attrs.Factory(lambda self: f"{self.name}: its coder", takes_self=True)
     windowing_name: str = attrs.Factory(lambda self: f"{self.name}: its windowing", takes_self=True)
@@ -224,7 +226,8 @@ class LevelSpec:
     @property
     def has_word_rule(self) -> bool:
         """Whether windows are the words of bytes by `stackc.api.WORD_RULE`."""
-        return self.windowing.rule == WORD_RULE and self.windowing.table is not None and self.alphabet == 256
+        of_bytes = self.reads_bytes and self.alphabet == 256
+        return of_bytes and self.windowing.rule == WORD_RULE and self.windowing.table is not None
 
     def window_cuts(self, symbols: Symbols, bounds: Int64, cuts: Mask | None) -> Mask | None:
         """The starts of windows that only budgets, cuts and the windowing's table end: bool[n]; None if nothing cuts.

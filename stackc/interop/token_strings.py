@@ -80,8 +80,9 @@ def _outscored(plain: PlainTokenizer | None, symbols: Symbols, offsets: Int64) -
     for token, score in enumerate(plain.scores.tolist()):
         text = data[width * int(offsets[token]) : width * int(offsets[token + 1])]
         other = best.setdefault(text, token)
-        if other != token:
-            if score > plain.scores[other]:
-                best[text] = token
-            worse.append(min(token, other) if score > plain.scores[other] else token)
+        if score > plain.scores[other]:
+            best[text] = token
+            worse.append(other)
+        elif other != token:
+            worse.append(token)
     return worse

@@ -133,6 +133,7 @@ def level_spec(
         lanes=lanes_for(section.alphabet, runtime),
         threads=runtime.threads,
         memory=runtime.memory * 1_000_000,
+        reads_bytes=section.reads_bytes,
         coder_name=section.coder.who,
         windowing_name=section.windowing.who,
     )

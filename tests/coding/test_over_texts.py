@@ -24,6 +24,7 @@ from stackc.parts.registry import registry
 from stackc.recipe import load_recipe
 from stackc.stack.opening import open_level
 from stackc.stack.runtime import Runtime
+from stackc_coders import ArithmeticConfig
 from stackc_coders.arithmetic import ArithmeticCoder
 
 PIECES = [b"", b"a", b" ", b" th", b"e", b"'", b"s", b" b c", b".", b"\n", b"l", b"1", b" '", b"\xc3"]
@@ -144,3 +145,15 @@ def test_a_level_whose_symbols_have_no_texts_is_refused_in_the_recipe(tmp_path: 
         "level.2.windowing.kind: 'words' cuts the texts of symbols, and the symbols that M2 reads have none: M1 has "
         "3 tokens per window; use 'equal-info' here" in str(caught.value)
     )
+
+
+def test_tokens_are_no_bytes_though_they_are_256() -> None:
+    """Byte 255 - t for each token t: words must be looked for in the texts, not in the numbers."""
+    text = np.frombuffer(b"It's so,  2 cats: \xc3\xa9t\xc3\xa9 \nand 'tis.", np.uint8)
+    sizes: dict[str, Any] = {"segment": 100, "coder": ArithmeticCoder(), "flags": ArithmeticConfig(), "token_bits": 8}
+    over = over_texts(words(), of([bytes([255 - token]) for token in range(256)]))
+    spec = LevelSpec(name="M2", alphabet=256, windowing=over, reads_bytes=False, **sizes)
+    own = LevelSpec(name="M1", alphabet=256, windowing=words(), **sizes)
+    bounds = np.array([0, len(text)])
+    assert own.has_word_rule
+    assert spec.cut_bounds(255 - text, bounds).tolist() == own.cut_bounds(text, bounds).tolist()

@@ -26,7 +26,7 @@ MOST, LONGEST = 1 << 15, 64
 def word_rule(levels: list[Level]) -> str | None:
     """The expression whose matches every level codes on their own, so that a word has the same tokens in every text.
 
-    None if there is none: a window or a code may depend on more than a word.
+    None if the levels have no such expression in common: then a token may depend on more than one word.
     """
     rules = {_rule(level) for level in levels}
     return rules.pop() if len(rules) == 1 and all(level.texts is not None for level in levels) else None
